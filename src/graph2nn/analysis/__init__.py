@@ -1,0 +1,1 @@
+"""From a results table to statements about graphs, figures and a report."""

@@ -1,0 +1,71 @@
+"""The command ``graph2nn``: parse, call, print. Nothing here that a notebook could not call itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from graph2nn.cli import graphs
+from graph2nn.errors import UserError
+
+app = typer.Typer(
+    name="graph2nn",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(graphs.app, name="graphs")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    ctx: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    """Turn any graph into a neural network, at a matched FLOPs budget.
+
+    Start with [bold]graph2nn quickstart[/bold]: 24 graphs and the dense baseline trained on a tiny data set,
+    and a report that opens in a browser.
+    """
+    if version:
+        from graph2nn import __version__
+
+        typer.echo(f"graph2nn {__version__}")
+        raise typer.Exit
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 a run failed, 2 wrong input, 130 interrupted."""
+    try:
+        code = app(args=argv, standalone_mode=False)
+    except UserError as error:
+        return _say(f"graph2nn: {error}", 2)
+    except KeyboardInterrupt:
+        return _say("graph2nn: interrupted. What had finished is kept; run the same command to go on.", 130)
+    except BrokenPipeError:
+        # The reader (head, less) has left; anything more would only raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        # Typer carries its own copy of click in newer versions, so its errors are known by what they offer.
+        if type(error).__name__ == "Abort":
+            return _say("graph2nn: interrupted.", 130)
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return _say(error.format_message(), 2)
+        return _say(f"graph2nn: {' '.join(error.format_message().split())}", 2)
+    return code if isinstance(code, int) else 0
+
+
+def _say(line: str, code: int) -> int:
+    print(line, file=sys.stderr)  # noqa: T201
+    return code
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())

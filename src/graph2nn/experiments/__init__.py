@@ -1,0 +1,1 @@
+"""Configs, presets, plans and the folders of results: thousands of runs as plain values."""

@@ -1,0 +1,89 @@
+"""WS-flex: Watts–Strogatz graphs with a fractional average degree (paper, section 2.4)."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+
+#: Connected graphs are asked for; the published generator gives up after this many attempts.
+TRIES = 100
+
+
+def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
+    """Draw a connected WS-flex graph, bit for bit the published one for the same arguments.
+
+    Args:
+        n: number of nodes, at least 2.
+        k: average degree, real, in [2, n]; ``k = n`` gives the complete graph.
+        p: probability of rewiring an edge, in [0, 1].
+        seed: of Python's own ``random.Random``, whose stream the published graphs follow.
+
+    Returns:
+        An undirected graph with ``round(k·n/2)`` edges (fewer where they would fall together).
+
+    Raises:
+        UserError: n, k or p outside their range, or no connected graph in 100 tries.
+    """
+    _check(n, k, p)
+    rng = random.Random(seed)
+    for _ in range(TRIES):
+        neighbours = _draw(n, k, p, rng)
+        adjacency = np.zeros((n, n), dtype=bool)
+        for node, others in enumerate(neighbours):
+            adjacency[node, list(others)] = True
+        graph = RelationalGraph(adjacency, name=f"ws({n},{k:.4g},{p:.4g},{seed})", directed=False)
+        if graph.connected:
+            return graph
+    raise UserError(
+        f"ws_flex: no connected graph in {TRIES} tries for n = {n}, k = {k:g}, p = {p:g}, seed = {seed}. "
+        "Raise k, lower p, or take another seed."
+    )
+
+
+def _check(n: int, k: float, p: float) -> None:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
+        raise UserError(f"ws_flex: n = {n!r} is not a whole number of at least 2 nodes.")
+    if not 2 <= k <= n:
+        raise UserError(
+            f"ws_flex: k = {k:g} lies outside [2, {n}] (n = {n}). k is the average degree and may be fractional."
+        )
+    if not 0 <= p <= 1:
+        raise UserError(f"ws_flex: p = {p:g} lies outside [0, 1]. p is the probability of rewiring an edge.")
+
+
+def ring_targets(n: int, k: float) -> list[list[int]]:
+    """For each node, the nodes after it on the ring that its own edges lead to before any rewiring."""
+    edges = round(k * n / 2)  # half to even, as published
+    own, extra = divmod(edges, n)
+    return [[(i + step) % n for step in range(1, own + (i < extra) + 1)] for i in range(n)]
+
+
+def _draw(n: int, k: float, p: float, rng: random.Random) -> list[set[int]]:
+    """One attempt: neighbour sets that need not be connected."""
+    targets = ring_targets(n, k)
+    neighbours: list[set[int]] = [set() for _ in range(n)]
+    for node, others in enumerate(targets):
+        for other in others:
+            neighbours[node].add(other)
+            neighbours[other].add(node)
+    nodes = range(n)
+    for node, others in enumerate(targets):
+        for other in others:
+            if rng.random() >= p:
+                continue
+            new = rng.choice(nodes)
+            while new == node or new in neighbours[node]:
+                new = rng.choice(nodes)
+                # The published loop looks at the degree only after a redraw: the order of draws depends on it.
+                if len(neighbours[node]) >= n - 1:
+                    break
+            else:
+                neighbours[node].remove(other)
+                neighbours[other].remove(node)
+                neighbours[node].add(new)
+                neighbours[new].add(node)
+    return neighbours

@@ -1,0 +1,1 @@
+"""Relational layers: the node partition, the masks and the modules that apply them."""

@@ -1,0 +1,1 @@
+"""Recipe, loop and checkpoints: one network, one seed."""

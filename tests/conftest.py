@@ -1,0 +1,34 @@
+"""Where the measured numbers and real data lie, when this machine has them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("GRAPH2NN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+def shared(path: str) -> Path:
+    """A file of the shared folder, or a skip that says why."""
+    found = SHARED / path
+    if not found.exists():
+        pytest.skip(f"{path} of the shared measurements is not on this machine (set GRAPH2NN_SHARED)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def golden_graphs() -> dict:
+    return json.loads(shared("golden/graphs_and_masks.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def golden_widths() -> list[dict]:
+    return json.loads(shared("golden/widths.json").read_text())["rows"]
+
+
+@pytest.fixture(scope="session")
+def shared_file():
+    return shared
