@@ -49,7 +49,8 @@ def _check(n: int, k: float, p: float) -> None:
         raise UserError(f"ws_flex: n = {n!r} is not a whole number of at least 2 nodes.")
     if not 2 <= k <= n:
         raise UserError(
-            f"ws_flex: k = {k:g} lies outside [2, {n}] (n = {n}). k is the average degree and may be fractional."
+            f"ws_flex: k = {k:g} lies outside [2, {n}] (n = {n}). "
+            "k is the average degree and may be fractional."
         )
     if not 0 <= p <= 1:
         raise UserError(f"ws_flex: p = {p:g} lies outside [0, 1]. p is the probability of rewiring an edge.")
