@@ -27,7 +27,9 @@ def local_clustering(adjacency: BoolMatrix, *, directed: bool = False) -> npt.ND
         triangles = ((a @ a) * a).sum(axis=1)
         degree = a.sum(axis=1)
         pairs = degree * (degree - 1)
-    return np.divide(triangles, pairs, out=np.zeros(len(a)), where=(triangles > 0) & (pairs > 0))
+    local = np.zeros(len(a))
+    np.divide(triangles, pairs, out=local, where=(triangles > 0) & (pairs > 0))
+    return local
 
 
 def clustering(adjacency: BoolMatrix, *, directed: bool = False) -> float:

@@ -1,0 +1,120 @@
+"""Matching a network to its baseline's budget: pure functions from shapes to widths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graph2nn.budget import search
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.registry import Size, architecture
+from graph2nn.wiring import Dense, Relational, Wiring
+
+Method = Literal["auto", "published", "exact"]
+_METHODS = ("auto", "published", "exact")
+
+
+@dataclass(frozen=True)
+class Match:
+    """Widths found for a budget, and what they cost.
+
+    ``macs`` and ``params`` are exact effective counts; ``target`` is the baseline's cost and ``method`` the
+    procedure that was used.
+    """
+
+    model: str
+    widths: list[int]
+    macs: int
+    params: int
+    target: int
+    method: str
+
+
+def match(
+    model: str,
+    graph: RelationalGraph | Wiring | None = None,
+    *,
+    method: Method = "auto",
+    side: search.Side = "nearest",
+    multiple_of: int = 1,
+    widths: Sequence[int] | None = None,
+    target: int | None = None,
+    tolerance: float = 0.05,
+    num_classes: int | None = None,
+    input_size: Size | None = None,
+    **options: Any,
+) -> Match:
+    """Find the widths at which ``model`` on ``graph`` costs what its dense baseline costs.
+
+    Args:
+        model: name of an architecture, for example ``"mlp5"``.
+        graph: the graph or wiring; without one, the baseline itself is returned.
+        method: ``"published"`` walks as the paper's code did and lands at or above the target; ``"exact"``
+            finds the closest widths on ``side``; ``"auto"`` is ``"published"`` for the paper's own question
+            (baseline widths, default side) and ``"exact"`` as soon as anything else is asked for.
+        side: for ``"exact"``: ``"nearest"``, ``"below"`` or ``"above"``.
+        multiple_of: for ``"exact"``: every width a multiple of this.
+        widths: baseline widths to start from, one a stage; the architecture's own if left out.
+        target: multiply-adds to meet; the dense baseline's, counted from the same code, if left out.
+        tolerance: how far from the target, as a share of it, the cost may end before that is an error.
+        num_classes: outputs; the architecture's own if left out.
+        input_size: ``(channels, height, width)``; the architecture's own if left out.
+        options: of the architecture (an MLP knows ``stem``).
+
+    Raises:
+        UserError: unknown model or method, or a budget no widths can meet.
+    """
+    if method not in _METHODS:
+        raise unknown("match: method", method, _METHODS)
+    known = architecture(model)
+    base = list(known.widths if widths is None else widths)
+    classes, size = num_classes or known.num_classes, input_size or known.input_size
+    wiring = _wiring(graph)
+
+    def layers(candidate: Sequence[int]) -> list[Any]:
+        return known.shapes(candidate, classes, size, **options)
+
+    def macs(candidate: Sequence[int], on: Wiring = wiring) -> int:
+        return sum(layer.macs(on) for layer in layers(candidate))
+
+    goal = macs(base, Dense()) if target is None else target
+    if method == "auto":
+        own = widths is None and target is None and not options and size == known.input_size
+        method = "published" if own and side == "nearest" and multiple_of == 1 else "exact"
+    if isinstance(wiring, Dense) and macs(base) == goal:
+        found = base
+    elif method == "published":
+        found = search.published(
+            lambda candidate: sum(layer.published_macs(wiring) for layer in layers(candidate)),
+            base,
+            goal,
+            known.scalings,
+        )
+    else:
+        smallest = wiring.graph.n if isinstance(wiring, Relational) else 1
+        found = search.exact(macs, base, goal, smallest=smallest, side=side, multiple_of=multiple_of)
+    spent = macs(found)
+    if abs(spent - goal) > tolerance * goal:
+        raise UserError(
+            f"match: the closest {model} on this graph has widths {found} and costs {spent:,} multiply-adds, "
+            f"{abs(spent / goal - 1):.0%} off the budget of {goal:,}. Use a smaller graph or a wider baseline."
+        )
+    params = sum(layer.parameters(wiring) for layer in layers(found))
+    return Match(model, found, spent, params, goal, method)
+
+
+def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:
+    """Return only the widths of :func:`match`, one a stage; the same arguments."""
+    return match(model, graph, **options).widths
+
+
+def _wiring(graph: RelationalGraph | Wiring | None) -> Wiring:
+    if graph is None:
+        return Dense()
+    if isinstance(graph, RelationalGraph):
+        return Relational(graph)
+    if not hasattr(graph, "weights_on"):
+        raise UserError(f"match: {type(graph).__name__} is neither a RelationalGraph nor a wiring.")
+    return graph

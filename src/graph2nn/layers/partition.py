@@ -1,0 +1,80 @@
+"""From nodes to features: which features a node owns, and the mask a graph lays over a weight."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+
+BoolMatrix = npt.NDArray[np.bool_]
+Sizes = npt.NDArray[np.int64]
+
+
+@lru_cache(maxsize=4096)
+def node_sizes(width: int, n: int) -> Sizes:
+    """Number of features each of n nodes owns, ``[n]``, read-only (paper, section 3.2).
+
+    A width that n does not divide leaves some nodes one feature larger. Which ones is drawn once, by
+    ``RandomState(1)``, so that the larger nodes do not crowd one arc of a ring graph; this is the published
+    permutation and every mask depends on it.
+
+    Raises:
+        UserError: fewer features than nodes.
+    """
+    if width < n:
+        raise UserError(
+            f"partition: width {width} is smaller than the graph's {n} nodes; each node needs a feature. "
+            f"Use a width of at least {n}, or a smaller graph."
+        )
+    sizes = np.full(n, width // n, dtype=np.int64)
+    sizes[: width % n] += 1
+    permuted: Sizes = np.random.RandomState(1).permutation(sizes)
+    permuted.setflags(write=False)
+    return permuted
+
+
+def blocks(graph: RelationalGraph) -> BoolMatrix:
+    """Which blocks of a weight are on, ``[n, n]``: the adjacency matrix and the diagonal."""
+    on: BoolMatrix = graph.adjacency | np.eye(graph.n, dtype=np.bool_)
+    return on
+
+
+def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMatrix:
+    """Mask of a weight ``[out_features, in_features]``: True where the reading node may see the feature.
+
+    Block (i, j) is on if i = j or node i reads node j (paper, section 2.2).
+
+    Raises:
+        UserError: a width smaller than the number of nodes.
+    """
+    rows = np.repeat(blocks(graph), node_sizes(out_features, graph.n), axis=0)
+    full: BoolMatrix = np.repeat(rows, node_sizes(in_features, graph.n), axis=1)
+    return full
+
+
+def weights_on(graph: RelationalGraph, in_features: int, out_features: int) -> int:
+    """Number of True entries of :func:`mask`, counted from the blocks without building it."""
+    rows, columns = node_sizes(out_features, graph.n), node_sizes(in_features, graph.n)
+    return int(rows @ blocks(graph).astype(np.int64) @ columns)
+
+
+def graph_from_mask(matrix: npt.ArrayLike, n: int, *, name: str = "graph") -> RelationalGraph:
+    """Read back the graph of n nodes that :func:`mask` laid over a weight ``[out, in]``.
+
+    Raises:
+        UserError: the matrix is not a union of whole blocks, or a node does not read itself.
+    """
+    array = np.asarray(matrix, dtype=np.bool_)
+    if array.ndim != 2:
+        raise UserError(f"mask: shape {array.shape} is not that of a weight [out, in].")
+    rows, columns = node_sizes(array.shape[0], n), node_sizes(array.shape[1], n)
+    on = array[np.ix_(np.cumsum(rows) - rows, np.cumsum(columns) - columns)]
+    if not np.array_equal(np.repeat(np.repeat(on, rows, axis=0), columns, axis=1), array):
+        raise UserError(f"mask: the {array.shape} matrix is not made of whole blocks of {n} nodes.")
+    if not np.diagonal(on).all():
+        raise UserError(f"mask: node {int(np.argmin(np.diagonal(on)))} does not read itself.")
+    return RelationalGraph.from_adjacency(on, name=name, drop_self_loops=True)

@@ -1,0 +1,37 @@
+"""Initialisation as published: convolutions N(0, √(2/(k²·out))), linear layers N(0, 0.01), norms 1 and 0."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw every weight of ``model`` anew from ``generator``, in the order of ``model.modules()``.
+
+    A relational convolution divides its fan-out by its density; see its ``reset_parameters``.
+    """
+    for module in model.modules():
+        if isinstance(module, RelationalLinear | RelationalConv2d):
+            module.reset_parameters(generator)
+        elif isinstance(module, nn.Conv2d):
+            fan_out = math.prod(module.kernel_size) * module.out_channels
+            nn.init.normal_(module.weight, std=math.sqrt(2.0 / fan_out), generator=generator)
+            _zero(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01, generator=generator)
+            _zero(module.bias)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.reset_running_stats()
+            nn.init.ones_(module.weight)
+            _zero(module.bias)
+
+
+def _zero(bias: torch.Tensor | None) -> None:
+    if bias is not None:
+        nn.init.zeros_(bias)

@@ -1,0 +1,64 @@
+"""Multilayer perceptron: dense stem, hidden layers that follow a wiring, dense head (paper, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError
+from graph2nn.models.shapes import LayerShape
+from graph2nn.wiring import Dense, Wiring
+
+
+def norm_relu(layer: nn.Module, features: int) -> nn.Sequential:
+    """Follow a layer by batch norm and ReLU, as everywhere in the paper's perceptrons."""
+    return nn.Sequential(layer, nn.BatchNorm1d(features), nn.ReLU(inplace=True))
+
+
+class MLP(nn.Module):
+    """Perceptron whose hidden layers follow a wiring.
+
+    Shapes: ``[batch, …]`` with ``in_features`` values a sample to ``[batch, num_classes]``.
+
+    Args:
+        in_features: values a sample, however it is shaped.
+        stem: width of the dense layer that reads the input, at least the number of nodes of the wiring.
+        hidden: width of each wired hidden layer.
+        num_classes: outputs of the dense head.
+        wiring: makes the hidden layers.
+
+    Raises:
+        UserError: no hidden layer, or a width smaller than the number of nodes.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        stem: int,
+        hidden: Sequence[int],
+        num_classes: int,
+        *,
+        wiring: Wiring | None = None,
+    ) -> None:
+        super().__init__()
+        if not hidden:
+            raise UserError("mlp: no hidden layer; give at least one hidden width.")
+        wiring = wiring or Dense()
+        widths = [stem, *hidden]
+        self.stem = nn.Sequential(nn.Flatten(), norm_relu(nn.Linear(in_features, stem, bias=False), stem))
+        self.hidden = nn.Sequential(*(norm_relu(wiring.linear(i, o), o) for i, o in pairwise(widths)))
+        self.head = nn.Linear(widths[-1], num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, …]`` to class scores ``[batch, num_classes]``."""
+        scores: Tensor = self.head(self.hidden(self.stem(x)))
+        return scores
+
+
+def mlp_shapes(in_features: int, stem: int, hidden: Sequence[int], num_classes: int) -> list[LayerShape]:
+    """Return the layers of :class:`MLP` as the budget sees them."""
+    wired = [LayerShape(i, o, wired=True) for i, o in pairwise([stem, *hidden])]
+    head = LayerShape(hidden[-1], num_classes, bias=True, norm=False)
+    return [LayerShape(in_features, stem), *wired, head]
