@@ -1,1 +1,24 @@
 """Configs, presets, plans and the folders of results: thousands of runs as plain values."""
+
+from graph2nn.experiments.config import GraphSpec, ModelSpec, RunConfig, override
+from graph2nn.experiments.plan import plan, select
+from graph2nn.experiments.presets import PRESETS, Preset, preset
+from graph2nn.experiments.results import read_curves, read_runs, write_table
+from graph2nn.experiments.run import build, execute
+
+__all__ = [
+    "PRESETS",
+    "GraphSpec",
+    "ModelSpec",
+    "Preset",
+    "RunConfig",
+    "build",
+    "execute",
+    "override",
+    "plan",
+    "preset",
+    "read_curves",
+    "read_runs",
+    "select",
+    "write_table",
+]

@@ -1,0 +1,183 @@
+"""The config of one run: a plain, validated value that says everything its result depends on."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.training.recipe import Recipe
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WSFlexSpec(_Value):
+    """Arguments of :func:`graph2nn.ws_flex`, the degree given as sparsity = k / n."""
+
+    n: int
+    sparsity: float
+    p: float
+    seed: int
+
+
+class GraphSpec(_Value):
+    """A graph by its recipe or by its matrix; exactly one of the two.
+
+    ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph.
+    """
+
+    name: str
+    ws_flex: WSFlexSpec | None = None
+    rows: tuple[str, ...] | None = None
+    directed: bool = False
+
+    @classmethod
+    def of(cls, graph: RelationalGraph) -> GraphSpec:
+        """Describe any graph by its matrix."""
+        rows = tuple("".join("1" if entry else "0" for entry in row) for row in graph.adjacency)
+        return cls(name=graph.name, rows=rows, directed=bool(graph.directed))
+
+    @classmethod
+    def of_ws_flex(cls, n: int, sparsity: float, p: float, seed: int) -> GraphSpec:
+        """Describe a WS-flex graph by its arguments."""
+        name = f"ws({n},{n * sparsity:.4g},{p:.4g},{seed})"
+        return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed))
+
+    def build(self) -> RelationalGraph:
+        """Make the graph.
+
+        Raises:
+            UserError: arguments out of range, or a matrix that is none.
+        """
+        if self.ws_flex is not None:
+            spec = self.ws_flex
+            graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
+            return RelationalGraph(graph.adjacency, name=self.name, directed=False)
+        if self.rows is None:
+            raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows.")
+        matrix = [[int(entry) for entry in row] for row in self.rows]
+        return RelationalGraph.from_adjacency(matrix, name=self.name, directed=self.directed)
+
+
+class ModelSpec(_Value):
+    """An architecture, its baseline widths (one a stage; empty for its own) and its options."""
+
+    name: str = "mlp5"
+    widths: tuple[int, ...] = ()
+    options: dict[str, int] = Field(default_factory=dict)
+
+
+class RunConfig(_Value):
+    """One network trained with one seed. Two runs with equal configs give equal numbers on one machine.
+
+    ``graph`` is None for the dense baseline. ``data`` is the label of the data set, which tells copies of it
+    apart; where its files lie does not matter. ``match`` names the procedure that finds the widths.
+    """
+
+    preset: str
+    model: ModelSpec
+    graph: GraphSpec | None = None
+    data: str
+    recipe: Recipe
+    match: Literal["published", "exact"] = "published"
+    seed: int = 1
+
+    @property
+    def graph_name(self) -> str:
+        """Label of the graph in tables and figures."""
+        return "baseline" if self.graph is None else self.graph.name
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that differ between any two different configs."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder: graph, seed and digest."""
+        safe = "".join(c if c.isalnum() or c in "._" else "-" for c in self.graph_name).strip("-")
+        return f"{safe[:60]}_s{self.seed}_{self.digest}"
+
+    def to_yaml(self) -> str:
+        """Return the config as YAML that :meth:`from_yaml` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=1000)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> RunConfig:
+        """Read a config written by :meth:`to_yaml`.
+
+        Raises:
+            UserError: not YAML, unknown or missing keys, values out of range.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(text))
+        except (yaml.YAMLError, ValidationError) as error:
+            raise UserError(f"config: {first_complaint(error)}") from None
+
+
+def first_complaint(error: Exception) -> str:
+    """Return the first thing wrong, on one line: where, what was found, what was expected."""
+    if not isinstance(error, ValidationError):
+        return " ".join(str(error).split())
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the config"
+    return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
+    """Change values of a config by ``key=value`` texts such as ``recipe.epochs=5``; values are YAML.
+
+    Raises:
+        UserError: no ``=``, an unknown key (with the nearest known one), a value out of range.
+    """
+    tree = config.model_dump()
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(
+                f"config: {assignment!r} sets nothing; write key=value, for example recipe.epochs=5."
+            )
+        _assign(tree, key.strip(), text)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(f"config: {first_complaint(error)}") from None
+
+
+#: What ``--set`` may change. Graph, data and seed have options of their own.
+_SETTABLE = ("recipe", "model", "match")
+
+
+def _assign(tree: dict[str, Any], key: str, text: str) -> None:
+    known = list(_leaves({name: tree[name] for name in _SETTABLE}))
+    if key not in known and not key.startswith("model.options."):
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+        raise UserError(f"config: unknown key {key}; {hint}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"config: {key} = {text!r} is not a value; write a number, a word or a list.") from None
+    *path, last = key.split(".")
+    for part in path:
+        tree = tree[part]
+    tree[last] = value
+
+
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[str]:
+    for name, value in tree.items():
+        if isinstance(value, dict) and name != "options":
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name

@@ -1,0 +1,102 @@
+"""From a preset and a selection of graphs to the list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.config import GraphSpec, RunConfig, override
+from graph2nn.experiments.presets import Preset
+
+
+def plan(
+    preset: Preset,
+    graphs: Sequence[GraphSpec | None],
+    seeds: Iterable[int],
+    *,
+    data: str,
+    settings: Iterable[str] = (),
+) -> list[RunConfig]:
+    """List the runs of ``graphs`` × ``seeds``, seed by seed, so that a sweep cut short is still balanced.
+
+    Args:
+        preset: supplies model, recipe and match.
+        graphs: None stands for the dense baseline.
+        seeds: training seeds.
+        data: label of the loaded data set.
+        settings: ``key=value`` changes, see :func:`override`.
+
+    Raises:
+        UserError: no graph, no seed, or a setting that is wrong.
+    """
+    seeds = list(seeds)
+    if not graphs or not seeds:
+        raise UserError("plan: nothing to run; select at least one graph and one seed.")
+    base = override(
+        RunConfig(preset=preset.name, model=preset.model, data=data, recipe=preset.recipe, match=preset.match),
+        settings,
+    )
+    named = _tell_apart(graphs)
+    return [base.model_copy(update={"graph": graph, "seed": seed}) for seed in seeds for graph in named]
+
+
+def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None) -> list[GraphSpec | None]:
+    """Turn words into graphs: ``baseline``, ``best``, ``all``, a catalogue, or anything that names a graph.
+
+    Args:
+        preset: says what ``best`` and ``all`` are; ``all`` includes the baseline.
+        selection: the words; doubles are dropped.
+        data: folder that may hold connectomes.
+
+    Raises:
+        UserError: a word that names nothing.
+    """
+    chosen: list[GraphSpec | None] = []
+    for word in selection:
+        for graph in _select(preset, word, data):
+            if graph not in chosen:
+                chosen.append(graph)
+    return chosen
+
+
+def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
+    from graph2nn.graphs.catalogues import CATALOGUES
+    from graph2nn.graphs.io import parse_graph
+
+    if word == "baseline":
+        return [None]
+    if word == "all":
+        return [None, *catalogue_specs(preset.graphs)]
+    if word == "best":
+        if preset.best is None:
+            raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")
+        return [preset.best]
+    if word in CATALOGUES:
+        return list(catalogue_specs(word))
+    return [GraphSpec.of(parse_graph(word, data=data))]
+
+
+def catalogue_specs(name: str) -> list[GraphSpec]:
+    """Return the graphs of a catalogue.
+
+    Raises:
+        UserError: no such catalogue.
+    """
+    from graph2nn.graphs.catalogues import catalogue
+
+    rows = catalogue(name)[["n", "sparsity", "p", "seed"]].itertuples(index=False)
+    return [GraphSpec.of_ws_flex(int(n), float(s), float(p), int(seed)) for n, s, p, seed in rows]
+
+
+def _tell_apart(graphs: Sequence[GraphSpec | None]) -> list[GraphSpec | None]:
+    """Number graphs that share a name: tables and figures know a graph by its name."""
+    seen: dict[str, int] = {"baseline": 1}
+    named: list[GraphSpec | None] = []
+    for graph in graphs:
+        if graph is not None:
+            seen[graph.name] = seen.get(graph.name, 0) + 1
+            if seen[graph.name] > 1:
+                graph = graph.model_copy(update={"name": f"{graph.name} #{seen[graph.name]}"})
+        named.append(graph)
+    return named

@@ -1,0 +1,125 @@
+"""One run: build, match, train, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from graph2nn.budget.match import Match, match
+from graph2nn.data.dataset import Dataset
+from graph2nn.errors import UserError
+from graph2nn.experiments.config import RunConfig
+from graph2nn.experiments.results import writing
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.registry import build_model
+from graph2nn.training.loop import Epoch, train
+from graph2nn.wiring import Dense, Relational, Wiring
+
+OnEpoch = Callable[[Epoch], None]
+
+
+class Network(NamedTuple):
+    """A network as a config asks for it, the graph it runs on and how its widths were found."""
+
+    model: nn.Module
+    graph: RelationalGraph | None
+    match: Match
+
+
+def build(config: RunConfig, data: Dataset) -> Network:
+    """Build the network of a run, at the budget of its dense baseline on the same data.
+
+    Raises:
+        UserError: a graph, an architecture or a budget that cannot be.
+    """
+    graph = None if config.graph is None else config.graph.build()
+    wiring: Wiring = Dense() if graph is None else Relational(graph)
+    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape}
+    spec = config.model
+    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape, **spec.options)
+    model = build_model(spec.name, wiring, found.widths, **shape, **spec.options)
+    return Network(model, graph, found)
+
+
+def execute(
+    config: RunConfig,
+    data: Dataset,
+    out: Path,
+    *,
+    device: torch.device | str = "cpu",
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
+    """Train one network and leave its folder in ``out/runs``; return its row of the table.
+
+    Raises:
+        UserError: the config does not fit the data, or cannot be built.
+    """
+    if config.data != data.label:
+        raise UserError(f"run: the config asks for {config.data!r}, the data loaded is {data.label!r}.")
+    network = build(config, data)
+    begin = time.perf_counter()
+    with writing(out, config.folder) as folder:
+        folder.write_config(config)
+
+        def note(epoch: Epoch) -> None:
+            folder.append(epoch)
+            if on_epoch:
+                on_epoch(epoch)
+
+        history = train(network.model, data, config.recipe, seed=config.seed, device=device, on_epoch=note)
+        state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
+        save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
+        row = _row(config, network, history, time.perf_counter() - begin, str(device))
+        folder.write_result(row)
+    return {"run": config.folder, **row}
+
+
+def _row(
+    config: RunConfig, network: Network, history: list[Epoch], seconds: float, device: str
+) -> dict[str, Any]:
+    last, graph, found = history[-1], network.graph, network.match
+    drawn = config.graph.ws_flex if config.graph else None
+    finite = last.train_loss == last.train_loss and abs(last.train_loss) != float("inf")
+    return {
+        "preset": config.preset,
+        "model": config.model.name,
+        "data": config.data,
+        "kind": "baseline" if graph is None else "relational",
+        "graph": config.graph_name,
+        "n": None if graph is None else graph.n,
+        "sparsity": 1.0 if graph is None else (drawn.sparsity if drawn else graph.sparsity),
+        "p": drawn.p if drawn else None,
+        "graph_seed": drawn.seed if drawn else None,
+        "clustering": 1.0 if graph is None else _quoted(graph).clustering,
+        "path_length": 1.0 if graph is None else _quoted(graph).path_length,
+        "widths": ",".join(map(str, found.widths)),
+        "macs": found.macs,
+        "params": found.params,
+        "target_macs": found.target,
+        "match": found.method,
+        "seed": config.seed,
+        "epochs": len(history),
+        "status": "finished" if finite else "diverged",
+        "test_error": last.test_error if finite else float("nan"),
+        "test_error_top5": last.test_error_top5 if finite else float("nan"),
+        "test_loss": last.test_loss,
+        "train_error": last.train_error,
+        "train_loss": last.train_loss,
+        "seconds": seconds,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "torch": torch.__version__,
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _quoted(graph: RelationalGraph) -> RelationalGraph:
+    """C and L of a directed graph are quoted on the symmetrised one, as in the paper."""
+    return graph.symmetrised() if graph.directed else graph
