@@ -1,1 +1,17 @@
-"""Data sets held as uint8, cached once decoded, augmented in whole batches on the device."""
+"""Datasets held as uint8, cached once decoded, augmented in whole batches on the device."""
+
+from graph2nn.data.augment import Augment, batches, eval_batches, normalise
+from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.registry import DATASETS, default_cache, load_dataset
+
+__all__ = [
+    "DATASETS",
+    "Augment",
+    "Dataset",
+    "Split",
+    "batches",
+    "default_cache",
+    "eval_batches",
+    "load_dataset",
+    "normalise",
+]

@@ -1,0 +1,158 @@
+"""Augmentation of whole batches on the device: normalise, flip, pad and crop in one gather.
+
+Random numbers are drawn on the device of the generator and only the small index tensors move to
+the images. With a CPU generator the same seed therefore gives the same batches on every device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from graph2nn.data.dataset import Split
+from graph2nn.errors import UserError
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What may happen to a training image.
+
+    ``flip``: mirror left and right with probability 1/2. ``pad``: surround the normalised image with
+    so many pixels of zero, which is the mean colour, and crop it back to its size at a uniformly
+    drawn offset in 0..2·pad, both ends included.
+    """
+
+    flip: bool = False
+    pad: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pad < 0:
+            raise UserError(
+                f"augment: pad = {self.pad} is negative; give the pixels added on each side, e.g. 4."
+            )
+
+
+def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> torch.Tensor:
+    """Return ``(images - mean) / sd`` per channel, as new float32 on the device of the images.
+
+    Shapes: uint8 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``. The stored images are left as they are.
+    """
+    if not images.shape[1] == len(mean) == len(sd):
+        raise UserError(
+            f"normalise: {images.shape[1]} channels but {len(mean)} means and {len(sd)} standard deviations; "
+            "give one of each per channel."
+        )
+    centre, scale = (torch.tensor(v, dtype=torch.float32, device=images.device) for v in (mean, sd))
+    return images.to(torch.float32).sub_(centre[:, None, None]).div_(scale[:, None, None])
+
+
+def augment(
+    images: torch.Tensor,
+    mean: Sequence[float],
+    sd: Sequence[float],
+    augment: Augment,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Normalise a batch, then flip and crop each sample by its own draw.
+
+    Draws, in this order and only where asked for: ``randint(0, 2, [B])`` (1 = flip), then
+    ``randint(0, 2·pad + 1, [2, B])`` (row offsets, column offsets).
+
+    Shapes: uint8 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``. The stored images are left as they are.
+    """
+    batch, channels, height, width = images.shape
+    pad = augment.pad
+    values = normalise(images, mean, sd)
+    if not (augment.flip or pad):
+        return values
+    columns = torch.arange(width, device=generator.device).expand(batch, width)
+    rows = torch.arange(height, device=generator.device).expand(batch, height)
+    flip = _draw(2, (batch,), generator) if augment.flip else None
+    if pad:
+        offsets = _draw(2 * pad + 1, (2, batch), generator)
+        rows, columns = rows + offsets[0, :, None], columns + offsets[1, :, None]
+    padded_height, padded_width = height + 2 * pad, width + 2 * pad
+    if flip is not None:
+        # The padding is symmetric, so mirroring the padded image equals padding the mirrored one.
+        columns = torch.where(flip[:, None] == 1, padded_width - 1 - columns, columns)
+    # One flat gather over the padded pixels; slower on CPU: a slice per sample (6x), advanced indexing
+    # (3x), a strided window per sample (1.5x), gathering uint8 and masking the border (1.1x).
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    index = (rows[:, :, None] * padded_width + columns[:, None, :]).view(batch, 1, height * width)
+    padded = F.pad(values, (pad, pad, pad, pad)).view(batch, channels, padded_height * padded_width)
+    return padded.gather(2, index.expand(-1, channels, -1)).view(batch, channels, height, width)
+
+
+def batches(
+    split: Split,
+    batch_size: int,
+    *,
+    mean: Sequence[float],
+    sd: Sequence[float],
+    augment: Augment | None,
+    generator: torch.Generator,
+    shuffle: bool = True,
+    drop_last: bool = True,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """One epoch of training batches: float32 ``[B, C, H, W]`` and int64 ``[B]`` on the split's device.
+
+    The generator is drawn from for the order first (``randperm``), then for each batch's augmentation.
+
+    Raises:
+        UserError: the batch size is below 1, or so large that ``drop_last`` would leave no batch.
+    """
+    _check_batch_size(batch_size)
+    if drop_last and len(split) < batch_size:
+        raise UserError(
+            f"batches: batch size {batch_size} exceeds the {len(split)} training images; choose a smaller one."
+        )
+    return _batches(split, batch_size, mean, sd, augment or Augment(), generator, shuffle, drop_last)
+
+
+def eval_batches(
+    split: Split, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Every image once, in stored order and only normalised; the last batch may be smaller.
+
+    Raises:
+        UserError: the batch size is below 1.
+    """
+    _check_batch_size(batch_size)
+    starts = range(0, len(split), batch_size)
+    chunks = ((split.images[i : i + batch_size], split.labels[i : i + batch_size]) for i in starts)
+    return ((normalise(images, mean, sd), labels) for images, labels in chunks)
+
+
+def _batches(
+    split: Split,
+    batch_size: int,
+    mean: Sequence[float],
+    sd: Sequence[float],
+    how: Augment,
+    generator: torch.Generator,
+    shuffle: bool,
+    drop_last: bool,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    count, device = len(split), split.images.device
+    stop = count - count % batch_size if drop_last else count
+    order = torch.arange(count)
+    if shuffle:
+        order = torch.randperm(count, generator=generator, device=generator.device)
+    order = order.to(device)
+    for start in range(0, stop, batch_size):
+        chosen = order[start : start + batch_size]
+        # index_select copies rows; split.images[chosen] would be 3x slower on CPU.
+        images = split.images.index_select(0, chosen)
+        yield augment(images, mean, sd, how, generator), split.labels.index_select(0, chosen)
+
+
+def _draw(below: int, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    return torch.randint(0, below, shape, generator=generator, device=generator.device)
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise UserError(f"batches: batch size {batch_size} is not possible; give at least 1, e.g. 128.")

@@ -1,0 +1,49 @@
+"""The datasets by name, and where decoded copies are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.digits import load_digits
+from graph2nn.errors import UserError, unknown
+
+DATASETS = ("cifar10", "digits")
+
+
+def default_cache() -> Path:
+    """The folder of decoded datasets: ``$GRAPH2NN_CACHE``, or the platform's user cache folder."""
+    override = os.environ.get("GRAPH2NN_CACHE")
+    if override:
+        return Path(override).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("graph2nn", appauthor=False))
+
+
+def load_dataset(
+    name: str,
+    *,
+    path: Path | str | None = None,
+    cache: Path | str | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """Load a dataset by name.
+
+    Args:
+        name: "digits" (bundled) or "cifar10".
+        path: where the user's copy lies, for "cifar10"; without it the cache or a download is used.
+        cache: folder of decoded copies; ``default_cache()`` when not given.
+        progress: show bars on a terminal.
+
+    Raises:
+        UserError: the name is not known, or the source is missing, damaged or of another kind.
+    """
+    if name == "digits":
+        if path is not None:
+            raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")
+        return load_digits()
+    if name == "cifar10":
+        raise UserError("data: cifar10 is not there yet.")
+    raise unknown("data: dataset", name, DATASETS)
