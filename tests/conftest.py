@@ -7,6 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A first call that compiles or imports would look like a slow example: no test here is a timed one.
+settings.register_profile("graph2nn", deadline=None, print_blob=True)
+settings.load_profile("graph2nn")
 
 SHARED = Path(os.environ.get("GRAPH2NN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

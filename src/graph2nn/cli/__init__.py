@@ -8,6 +8,9 @@ import sys
 import typer
 
 from graph2nn.cli import graphs
+from graph2nn.cli.analyze import analyze, quickstart
+from graph2nn.cli.match import match
+from graph2nn.cli.train import sweep, train
 from graph2nn.errors import UserError
 
 app = typer.Typer(
@@ -17,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for command in (quickstart, train, sweep, match, analyze):
+    app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 
 

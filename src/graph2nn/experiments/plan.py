@@ -100,3 +100,30 @@ def _tell_apart(graphs: Sequence[GraphSpec | None]) -> list[GraphSpec | None]:
                 graph = graph.model_copy(update={"name": f"{graph.name} #{seen[graph.name]}"})
         named.append(graph)
     return named
+
+
+def spread(name: str, count: int) -> list[GraphSpec]:
+    """Return ``count`` graphs of a catalogue that lie as far apart on the (C, L) plane as they can.
+
+    Farthest first from the catalogue's densest graph, both axes scaled to the catalogue's range; in the
+    order of the catalogue.
+
+    Raises:
+        UserError: no such catalogue, or one with fewer graphs.
+    """
+    import numpy as np
+
+    from graph2nn.graphs.catalogues import catalogue
+
+    table = catalogue(name)
+    if not 1 <= count <= len(table):
+        raise UserError(f"plan: {count} graphs asked of {name}, which has {len(table)}.")
+    points = table[["clustering", "path_length"]].to_numpy()
+    points = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+    chosen = [int(table["sparsity"].to_numpy().argmax())]
+    gap = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < count:
+        chosen.append(int(gap.argmax()))
+        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    specs = catalogue_specs(name)
+    return [specs[row] for row in sorted(chosen)]

@@ -1,0 +1,59 @@
+"""``graph2nn analyze`` and ``graph2nn quickstart``: from results to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graph2nn.cli.common import Json, console, print_json, progress
+
+
+def analyze(
+    path: Annotated[Path, typer.Argument(help="Folder of results, as train and sweep write it.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path(
+        "report"
+    ),
+    title: Annotated[str | None, typer.Option(help="Headline of the report.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn a folder of runs into a report: figures, a summary, a page that opens offline.
+
+    [bold]Example[/bold]
+
+    graph2nn analyze runs --out report
+    """
+    import json
+
+    from graph2nn.experiments.report import report
+
+    page = report(path, out, title=title, command=f"graph2nn analyze {path} --out {out}")
+    if as_json:
+        print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
+    typer.echo(page, err=as_json)
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs and report go.")] = Path(
+        "quickstart"
+    ),
+    graphs: Annotated[int, typer.Option(min=1, max=52, help="How many graphs of the plane.")] = 26,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1…N of each.")] = 3,
+) -> None:
+    """See the whole way in minutes: graphs over the (C, L) plane and the baseline, trained on digits, a report.
+
+    Digits are a smoke test: they show that everything works, not that the paper is right.
+    """
+    from graph2nn.experiments import quickstart as demo
+
+    configs, data = demo.prepare(graphs=graphs, seeds=seeds)
+    console.print(demo.introduction(configs, data))
+    with progress("training", len(configs)) as bar:
+
+        def step(_row: dict[str, Any]) -> None:
+            bar.advance(bar.task_ids[0])
+
+        page = demo.carry_out(configs, data, out, on_run=step)
+    console.print(demo.conclusion(out))
+    typer.echo(page)

@@ -1,0 +1,115 @@
+"""What the commands share: options said the same way everywhere, and bars only a person sees."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.config import GraphSpec
+
+#: Everything said to a person goes to standard error; standard output is for what was asked.
+console = Console(stderr=True, highlight=False)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="PATH",
+        help="Folder or archive that already has the data. Left out, it is downloaded once.",
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Where decoded data are kept. Default: the platform's cache."),
+]
+Settings = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, e.g. [cyan]--set recipe.epochs=5[/cyan]."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of text for a person.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, mps. Anything but cpu is untested.")
+]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. Default: torch's choice.")
+]
+WSFlex = Annotated[
+    str | None,
+    typer.Option("--ws-flex", metavar="N,SPARSITY,P,SEED", help="A WS-flex graph by its four arguments."),
+]
+Graph = Annotated[
+    str | None,
+    typer.Option("--graph", metavar="GRAPH", help="A file, a connectome, or generator:key=value,…"),
+]
+
+
+def parse_ws_flex(text: str) -> GraphSpec:
+    """Read ``n,sparsity,p,seed``.
+
+    Raises:
+        UserError: not four numbers, or numbers out of range.
+    """
+    from graph2nn.experiments.config import GraphSpec
+
+    parts = text.split(",")
+    try:
+        n, sparsity, p, seed = int(parts[0]), float(parts[1]), float(parts[2]), int(parts[3])
+        if len(parts) != 4:
+            raise ValueError
+    except (ValueError, IndexError):
+        raise UserError(
+            f"--ws-flex: {text!r} is not N,SPARSITY,P,SEED, for example 64,0.128,0.128,4."
+        ) from None
+    spec = GraphSpec.of_ws_flex(n, sparsity, p, seed)
+    spec.build()
+    return spec
+
+
+def pick_device(name: str) -> str:
+    """Return a torch device name; ``auto`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        UserError: a device that torch does not know, or that this machine lacks.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UserError(f"--device: {name!r} is not available on this machine; use cpu, or auto.") from None
+    return name
+
+
+def use_threads(count: int | None) -> None:
+    """Set the number of CPU threads of torch, if one is given."""
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    sys.stdout.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Progress]:
+    """Show a progress bar with one task, on a terminal; elsewhere show nothing."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        bar.add_task(description, total=total)
+        yield bar

@@ -1,0 +1,172 @@
+"""``graph2nn train`` and ``graph2nn sweep``: one network, or thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph2nn.cli.common import (
+    Cache,
+    Data,
+    Device,
+    Graph,
+    Json,
+    Settings,
+    Threads,
+    WSFlex,
+    console,
+    parse_ws_flex,
+    pick_device,
+    print_json,
+    progress,
+    use_threads,
+)
+from graph2nn.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.config import GraphSpec, RunConfig
+    from graph2nn.experiments.presets import Preset
+    from graph2nn.training.loop import Epoch
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10 or mlp-digits.")]
+
+
+def train(
+    preset: PresetName,
+    select: Annotated[
+        str | None, typer.Option(help="baseline, best, or anything that names one graph.")
+    ] = None,
+    ws_flex: WSFlex = None,
+    graph: Graph = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of initialisation, order and augmentation.")] = 1,
+    settings: Settings = [],  # noqa: B006
+    data: Data = None,
+    cache: Cache = None,
+    out: Out = Path("runs"),
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Train one network, and keep its config, metrics and weights in a folder of its own.
+
+    [bold]Examples[/bold]
+
+    graph2nn train mlp-digits --select baseline
+    graph2nn train mlp-cifar10 --select best --set recipe.epochs=5 --data cifar10-jpeg.tar.xz
+    graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seed 2
+    graph2nn train mlp-digits --graph my-graph.graphml
+    """
+    from graph2nn.experiments.presets import preset as look_up
+
+    known = look_up(preset)
+    words = [word for word in (select, graph) if word]
+    if len(words) + bool(ws_flex) > 1:
+        raise UserError("train: give one of --select, --graph and --ws-flex.")
+    graphs = [parse_ws_flex(ws_flex)] if ws_flex else _select(known, words or ["baseline"], data)
+    if len(graphs) > 1:
+        raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
+    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, verbose=True)
+    if as_json:
+        print_json(rows[0])
+
+
+def sweep(
+    preset: PresetName,
+    select: Annotated[
+        list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
+    settings: Settings = [],  # noqa: B006
+    data: Data = None,
+    cache: Cache = None,
+    out: Out = Path("runs"),
+    launcher: Annotated[str, typer.Option(help="local: one after the other, in this process.")] = "local",
+    device: Device = "auto",
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Train many networks: graphs × seeds. Stopped and called again, it goes on with the runs that are missing.
+
+    [bold]Examples[/bold]
+
+    graph2nn sweep mlp-digits --select n64-52 --select baseline --seeds 3
+    graph2nn sweep mlp-cifar10 --select all --data cifar10-jpeg.tar.xz     [dim]3,943 × 5 runs[/dim]
+    """
+    from graph2nn.experiments.presets import preset as look_up
+
+    if launcher != "local":
+        raise unknown("sweep: launcher", launcher, ["local"])
+    known = look_up(preset)
+    graphs = _select(known, select or ["all"], data)
+    numbers = range(1, (seeds or known.seeds) + 1)
+    rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, verbose=False)
+    if as_json:
+        print_json(rows)
+    console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}")
+    console.print(f"Look at them: graph2nn analyze {out} --out report")
+
+
+def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
+    from graph2nn.experiments.plan import select
+
+    # --data of these commands is the data set's; connectomes beside it are found through GRAPH2NN_DATA.
+    return select(preset, words)
+
+
+def _launch(
+    preset: Preset,
+    graphs: Sequence[GraphSpec | None],
+    seeds: Sequence[int],
+    settings: Sequence[str],
+    data: Path | None,
+    cache: Path | None,
+    out: Path,
+    device: str,
+    threads: int | None,
+    *,
+    verbose: bool,
+) -> list[dict[str, Any]]:
+    """Plan and carry out runs with a bar; return the rows of all of them, new and old."""
+    from graph2nn.data.registry import load_dataset
+    from graph2nn.experiments.launchers.local import launch
+    from graph2nn.experiments.plan import plan
+    from graph2nn.experiments.results import read_runs
+
+    plan(preset, graphs, seeds, data="", settings=settings)  # complain before the data are read
+    use_threads(threads)
+    where = pick_device(device)
+    loaded = load_dataset(preset.data, path=data, cache=cache)
+    configs = plan(preset, graphs, seeds, data=loaded.label, settings=settings)
+    with progress(
+        "epochs" if verbose else "runs", sum(c.recipe.epochs if verbose else 1 for c in configs)
+    ) as bar:
+
+        def on_epoch(config: RunConfig, epoch: Epoch) -> None:
+            if verbose:
+                bar.advance(bar.task_ids[0])
+                console.print(_line(config, epoch))
+
+        def on_run(row: dict[str, Any]) -> None:
+            if not verbose:
+                bar.advance(bar.task_ids[0])
+
+        outcome = launch(configs, loaded, out, device=where, on_epoch=on_epoch, on_run=on_run)
+    if outcome.skipped:
+        console.print(f"{outcome.skipped} of {len(configs)} runs were finished already in {out}.")
+    names = {config.folder for config in configs}
+    table = read_runs(out)
+    chosen = table[table["run"].isin(names)].astype(object)
+    rows: list[dict[str, Any]] = chosen.where(chosen.notna(), None).to_dict("records")
+    return rows
+
+
+def _line(config: RunConfig, epoch: Epoch) -> str:
+    return (
+        f"{config.graph_name} seed {config.seed}  epoch {epoch.epoch:3d}/{config.recipe.epochs}"
+        f"  rate {epoch.lr:.4f}  loss {epoch.train_loss:.4f}  train error {epoch.train_error:5.2f} %"
+        f"  test error {epoch.test_error:5.2f} %  {epoch.seconds:.1f} s"
+    )

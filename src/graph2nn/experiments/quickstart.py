@@ -1,0 +1,57 @@
+"""The first thing a user runs: the whole way on bundled data, in minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.registry import load_dataset
+from graph2nn.experiments.config import RunConfig
+from graph2nn.experiments.launchers.local import launch
+from graph2nn.experiments.plan import plan, spread
+from graph2nn.experiments.presets import preset
+from graph2nn.experiments.report import report
+from graph2nn.experiments.results import read_runs
+
+
+def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Dataset]:
+    """List the runs of the quickstart, the baseline first, and load the digits."""
+    known = preset("mlp-digits")
+    data = load_dataset(known.data)
+    chosen = [None, *spread(known.graphs, graphs)]
+    return plan(known, chosen, range(1, seeds + 1), data=data.label), data
+
+
+def carry_out(
+    configs: list[RunConfig],
+    data: Dataset,
+    out: Path,
+    *,
+    on_run: Callable[[dict[str, Any]], None] | None = None,
+) -> Path:
+    """Train what is missing in ``out`` and return the page of the report on all of it."""
+    launch(configs, data, out, on_run=on_run)
+    return report(out, out / "report", command="graph2nn quickstart")
+
+
+def introduction(configs: list[RunConfig], data: Dataset) -> str:
+    """Say what is about to happen."""
+    names = {config.graph_name for config in configs} - {"baseline"}
+    seeds = {config.seed for config in configs}
+    return (
+        f"Training {len(configs)} networks: {len(names)} graphs over the (C, L) plane and the dense baseline, "
+        f"{len(seeds)} seeds each, all at the same multiply-adds, on {data.label}.\n"
+        "Digits are a smoke test: they show that everything works and are not evidence for the paper."
+    )
+
+
+def conclusion(out: Path) -> str:
+    """Say what came out, in one line."""
+    table = read_runs(out)
+    share = table["macs"] / table["target_macs"]
+    return (
+        f"{len(table)} networks trained in {table['seconds'].sum():.0f} s, "
+        f"multiply-adds {share.min():.2%} to {share.max():.2%} of the baseline's. The report:"
+    )

@@ -1,0 +1,157 @@
+"""Training: the recipe's rates, precise batch norm, and the same seed giving the same run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from graph2nn.data.dataset import Dataset, Split
+from graph2nn.graphs import ws_flex
+from graph2nn.models import build_model
+from graph2nn.training import Recipe, evaluate, precise_bn, train
+from graph2nn.training.loop import stream
+from graph2nn.wiring import Relational
+
+
+def toy_data(n=96, noise=40.0):
+    """Three classes told apart by the brightness of a quarter of a small image."""
+    rng = np.random.default_rng(0)
+    labels = torch.from_numpy(rng.integers(0, 3, 2 * n))
+    images = rng.normal(100, noise, (2 * n, 1, 4, 4))
+    for i, label in enumerate(labels):
+        images[i, 0, label % 2 * 2 :, label // 2 * 2 :] += 80
+    pixels = torch.from_numpy(images.clip(0, 255).astype(np.uint8))
+    halves = [Split(pixels[:n], labels[:n]), Split(pixels[n:], labels[n:])]
+    return Dataset("toy", "toy", *halves, classes=("a", "b", "c"), mean=(120.0,), sd=(50.0,))
+
+
+def network(k=4.0):
+    return build_model(
+        "mlp4", Relational(ws_flex(8, k, 0.3, 1)), [24], stem=16, num_classes=3, input_size=(1, 4, 4)
+    )
+
+
+RECIPE = Recipe(epochs=3, batch_size=16, lr=0.1, precise_bn=64)
+
+
+def test_cosine_goes_from_the_base_rate_towards_zero():
+    recipe = Recipe(epochs=4, lr=0.1)
+    expected = [0.5 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(4)]
+    assert [recipe.rate_factor(epoch) for epoch in range(4)] == expected
+    assert recipe.rate_factor(0) == 1
+    assert Recipe(epochs=1).rate_factor(0) == 1
+
+
+def test_step_exponential_and_warm_up():
+    step = Recipe(epochs=100, schedule="step", steps=(30, 60, 90))
+    assert [step.rate_factor(epoch) for epoch in (0, 29, 30, 60, 90)] == pytest.approx([1, 1, 0.1, 0.01, 0.001])
+    assert Recipe(schedule="exponential", gamma=0.9).rate_factor(3) == pytest.approx(0.9**3)
+    warm = Recipe(schedule="step", warmup_epochs=5)
+    assert [warm.rate_factor(epoch) for epoch in (0, 1, 5)] == pytest.approx([0.1, 0.28, 1.0])
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"lr": 0}, {"schedule": "cosin"}, {"lrr": 1}])
+def test_recipe_refuses_nonsense(wrong):
+    with pytest.raises(ValidationError):
+        Recipe(**wrong)
+
+
+def test_the_optimiser_follows_the_schedule():
+    history = train(network(), toy_data(), RECIPE, seed=1)
+    assert [epoch.lr for epoch in history] == [0.1 * RECIPE.rate_factor(epoch) for epoch in range(3)]
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not():
+    runs = []
+    for seed, noise in ((1, 5), (1, 6), (2, 5)):
+        torch.manual_seed(noise)  # the global stream must not matter
+        model = network()
+        history = train(model, toy_data(), RECIPE, seed=seed)
+        numbers = [(epoch.train_loss, epoch.test_loss, epoch.test_error) for epoch in history]
+        runs.append((numbers, model.state_dict()))
+    assert runs[0][0] == runs[1][0] != runs[2][0]
+    assert all(torch.equal(value, runs[1][1][name]) for name, value in runs[0][1].items())
+
+
+def test_it_learns():
+    history = train(network(), toy_data(), Recipe(epochs=15, batch_size=16, lr=0.1, precise_bn=64), seed=3)
+    assert history[0].train_loss > 2 * history[-1].train_loss
+    assert history[-1].test_error < 15
+    assert history[-1].test_error_top5 == 0
+
+
+def test_masked_weights_stay_zero_through_training():
+    model = network()
+    train(model, toy_data(), RECIPE, seed=1)
+    for module in model.modules():
+        if hasattr(module, "mask"):
+            assert module.weight[~module.mask].count_nonzero() == 0
+
+
+def test_divergence_ends_the_run_and_is_told():
+    history = train(network(), toy_data(), Recipe(epochs=50, batch_size=16, lr=1e30, precise_bn=0), seed=1)
+    assert len(history) < 50
+    assert not math.isfinite(history[-1].train_loss)
+
+
+def test_one_step_is_torchs_sgd_on_the_mean_cross_entropy():
+    """The first update by hand: Nesterov from a zero buffer is gradient × (1 + momentum)."""
+    data, recipe = toy_data(n=16), Recipe(epochs=1, batch_size=16, lr=0.1, weight_decay=0.01, precise_bn=0)
+    model = network()
+    from graph2nn.models import initialise
+    from graph2nn.training.loop import training_batches
+
+    initialise(model, stream(7, "initialise"))
+    before = model.head.weight.detach().clone()
+    x, y = next(training_batches(data, recipe, stream(7, "batches")))
+    nn.functional.cross_entropy(model(x), y).backward()
+    gradient = model.head.weight.grad + 0.01 * before
+    train(model, data, recipe, seed=7)
+    torch.testing.assert_close(model.head.weight.detach(), before - 0.1 * 1.9 * gradient)
+
+
+def test_precise_bn_is_the_mean_over_batches_and_includes_one_dimension():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, momentum=0.3), nn.Dropout(0.5)).train()
+    batches = [torch.randn(10, 4) * scale for scale in (1, 2, 5)]
+    inner = [model[0](batch) for batch in batches]
+    precise_bn(model, batches)
+    torch.testing.assert_close(model[1].running_mean, torch.stack([x.mean(0) for x in inner]).mean(0))
+    torch.testing.assert_close(model[1].running_var, torch.stack([x.var(0) for x in inner]).mean(0))
+    assert model[1].momentum == 0.3
+    assert all(module.training for module in model.modules())
+
+
+def test_precise_bn_without_inputs_changes_nothing():
+    model = nn.BatchNorm1d(3)
+    model(torch.randn(8, 3))
+    mean = model.running_mean.clone()
+    precise_bn(model, [])
+    assert torch.equal(model.running_mean, mean)
+
+
+def test_evaluate_counts_by_hand():
+    data = toy_data(n=4)
+
+    class Fixed(nn.Module):
+        def forward(self, x):
+            return torch.tensor([[3.0, 2.0, 1.0]]).repeat(len(x), 1)
+
+    labels = data.test.labels
+    found = evaluate(Fixed().train(), data)
+    log_sum = math.log(math.exp(3) + math.exp(2) + math.exp(1))
+    assert found.error == pytest.approx(100 * float((labels != 0).double().mean()))
+    assert found.loss == pytest.approx(float(np.mean([log_sum - (3 - int(label)) for label in labels])))
+
+
+def test_streams_of_different_purposes_differ():
+    numbers = {
+        torch.rand(1, generator=stream(seed, purpose)).item()
+        for seed in range(5)
+        for purpose in ("initialise", "batches", "precise_bn")
+    }
+    assert len(numbers) == 15
