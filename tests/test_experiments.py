@@ -1,0 +1,288 @@
+"""Configs, plans, run folders and the local launcher: nothing half-written, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from graph2nn.data.registry import load_dataset
+from graph2nn.errors import UserError
+from graph2nn.experiments import (
+    GraphSpec,
+    RunConfig,
+    build,
+    override,
+    plan,
+    preset,
+    read_curves,
+    read_runs,
+    results,
+    select,
+)
+from graph2nn.experiments.launchers.local import launch
+from graph2nn.experiments.plan import spread
+from graph2nn.experiments.run import execute
+from graph2nn.graphs import RelationalGraph, ws_flex
+
+QUICK = ("recipe.epochs=1", "recipe.batch_size=256", "recipe.precise_bn=0")
+GRAPH = GraphSpec.of_ws_flex(64, 0.2, 0.3, 1)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+def configs(digits, graphs=(None, GRAPH), seeds=(1,)):
+    return plan(preset("mlp-digits"), list(graphs), seeds, data=digits.label, settings=QUICK)
+
+
+# --- configs -----------------------------------------------------------------------------------------------
+
+
+def test_config_survives_yaml(digits):
+    directed = RelationalGraph.from_edges([(0, 1), (1, 2)], 3, directed=True, name="three")
+    for graph in (None, GRAPH, GraphSpec.of(directed)):
+        config = configs(digits, [graph])[0]
+        again = RunConfig.from_yaml(config.to_yaml())
+        assert again == config
+        assert again.folder == config.folder
+    assert again.graph.build() == directed
+
+
+def test_graph_spec_builds_the_graph_it_names():
+    assert GRAPH.build() == ws_flex(64, 64 * 0.2, 0.3, 1)
+    assert GRAPH.build().name == GRAPH.name == "ws(64,12.8,0.3,1)"
+
+
+def test_any_change_changes_the_folder(digits):
+    base = configs(digits, [GRAPH])[0]
+    others = [
+        base.model_copy(update={"seed": 2}),
+        base.model_copy(update={"data": "elsewhere"}),
+        base.model_copy(update={"graph": None}),
+        override(base, ["recipe.lr=0.2"]),
+        override(base, ["model.widths=[200]"]),
+        override(base, ["match=published"]),
+    ]
+    assert len({config.folder for config in [base, *others]}) == 7
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("recipe.lrr=1", r"unknown key recipe.lrr; did you mean recipe.lr\?"),
+        ("recipe.epochs", r"'recipe.epochs' sets nothing; write key=value"),
+        ("recipe.epochs=0", r"recipe.epochs = 0: input should be greater than or equal to 1"),
+        ("recipe.epochs=many", r"recipe.epochs = 'many': input should be a valid integer"),
+        (
+            "recipe.schedule=cosin",
+            r"recipe.schedule = 'cosin': input should be 'cosine', 'step' or 'exponential'",
+        ),
+        ("recipe.lr=[", r"recipe.lr = '\[' is not a value"),
+        ("seed=3", r"unknown key seed"),
+    ],
+)
+def test_wrong_settings_are_named(digits, setting, message):
+    with pytest.raises(UserError, match=message) as caught:
+        override(configs(digits)[0], [setting])
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_yaml_is_one_line():
+    for text in ("preset: [", "preset: x", "- 1"):
+        with pytest.raises(UserError) as caught:
+            RunConfig.from_yaml(text)
+        assert "\n" not in str(caught.value)
+
+
+# --- plans -------------------------------------------------------------------------------------------------
+
+
+def test_plan_goes_seed_by_seed(digits):
+    runs = configs(digits, seeds=(1, 2))
+    assert [(run.graph_name, run.seed) for run in runs] == [
+        ("baseline", 1), (GRAPH.name, 1), ("baseline", 2), (GRAPH.name, 2),
+    ]  # fmt: skip
+
+
+def test_graphs_of_one_name_are_told_apart(digits):
+    cycle = GraphSpec.of(RelationalGraph.from_edges([(0, 1), (1, 2)], 3, name="mine"))
+    star = GraphSpec.of(RelationalGraph.from_edges([(0, 1), (0, 2)], 3, name="mine"))
+    odd = GraphSpec.of(RelationalGraph.from_edges([(0, 1), (0, 2)], 3, name="baseline"))
+    names = [run.graph_name for run in configs(digits, [None, cycle, star, odd])]
+    assert names == ["baseline", "mine", "mine #2", "baseline #2"]
+
+
+def test_selections():
+    cifar = preset("mlp-cifar10")
+    assert select(cifar, ["baseline", "best", "baseline"]) == [None, cifar.best]
+    everything = select(cifar, ["all"])
+    assert len(everything) == 3943
+    assert everything[0] is None
+    assert len(select(cifar, ["n64-52"])) == 52
+    assert select(cifar, ["ws_flex:n=64,k=12.8,p=0.3,seed=1"])[0].build() == GRAPH.build()
+    with pytest.raises(UserError, match="'bset' is not known; did you mean 'best'"):
+        select(cifar, ["bset"])
+    with pytest.raises(UserError, match="no published best"):
+        select(preset("mlp-digits"), ["best"])
+    with pytest.raises(UserError, match="nothing to run"):
+        plan(cifar, [], [1], data="x")
+
+
+def test_best_graph_is_the_published_one():
+    graph = preset("mlp-cifar10").best.build()
+    assert graph.clustering == 0.44846117424242443
+    assert graph.path_length == 2.4791666666666665
+
+
+def test_spread_graphs_lie_apart():
+    chosen = spread("n64-52", 26)
+    assert len({spec.name for spec in chosen}) == 26
+    graphs = [spec.build() for spec in chosen]
+    assert max(graph.clustering for graph in graphs) > 0.8
+    assert min(graph.clustering for graph in graphs) < 0.15
+    assert max(graph.path_length for graph in graphs) > 3.5
+    with pytest.raises(UserError, match="99 graphs asked of n64-52, which has 52"):
+        spread("n64-52", 99)
+
+
+# --- run folders -------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_config_metrics_weights_and_result(digits, tmp_path):
+    config = configs(digits, [GRAPH])[0]
+    row = execute(config, digits, tmp_path)
+    folder = tmp_path / "runs" / config.folder
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml", "metrics.csv", "result.json", "weights.safetensors",
+    ]  # fmt: skip
+    assert RunConfig.from_yaml((folder / "config.yaml").read_text()) == config
+    network = build(config, digits)
+    network.model.load_state_dict(load_file(folder / "weights.safetensors"))
+    from graph2nn.training import evaluate
+
+    assert evaluate(network.model, digits).error == row["test_error"]
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert len(metrics) == 1
+    assert metrics["test_error"].iloc[-1] == row["test_error"]
+    assert abs(row["macs"] / row["target_macs"] - 1) < 0.01
+    assert not (tmp_path / ".unfinished").exists()
+
+
+def test_the_table_is_made_from_the_folders(digits, tmp_path):
+    runs = configs(digits, seeds=(1, 2))
+    launch(runs, digits, tmp_path)
+    table = read_runs(tmp_path)
+    assert set(table["run"]) == {run.folder for run in runs}
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "runs.parquet"), table)
+    assert set(read_curves(tmp_path)["run"]) == set(table["run"])
+    relational = table[table["kind"] == "relational"].iloc[0]
+    graph = GRAPH.build()
+    assert (relational.clustering, relational.path_length) == (graph.clustering, graph.path_length)
+    baseline = table[table["kind"] == "baseline"].iloc[0]
+    assert (baseline.clustering, baseline.path_length, baseline.widths) == (1.0, 1.0, "128")
+
+
+def test_a_second_launch_does_only_what_is_missing(digits, tmp_path):
+    first = launch(configs(digits), digits, tmp_path)
+    seen = []
+    second = launch(configs(digits, seeds=(1, 2)), digits, tmp_path, on_run=seen.append)
+    assert (len(first.rows), first.skipped) == (2, 0)
+    assert (len(second.rows), second.skipped) == (2, 2)
+    assert {row["seed"] for row in seen} == {2}
+    assert len(pd.read_parquet(tmp_path / "runs.parquet")) == 4
+
+
+def test_interrupted_runs_leave_nothing_and_the_table_has_the_rest(digits, tmp_path):
+    def stop(config, _epoch):
+        if config.graph is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        launch(configs(digits), digits, tmp_path, on_epoch=stop)
+    assert len(pd.read_parquet(tmp_path / "runs.parquet")) == 1
+    assert not (tmp_path / ".unfinished").exists()
+    assert launch(configs(digits), digits, tmp_path).skipped == 1
+
+
+def test_a_killed_run_never_looks_finished(tmp_path):
+    """SIGKILL in the middle of a run: nothing in ``runs``, and the next launch sweeps the rest up."""
+    script = (
+        "import sys; from graph2nn.cli import main; "
+        "sys.exit(main(['train', 'mlp-digits', '--set', 'recipe.epochs=100000', '--out', sys.argv[1]]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / ".unfinished").glob("*/metrics.csv")):
+            assert time.monotonic() < deadline, "the run never began"
+            assert process.poll() is None, "the run ended early"
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not list((tmp_path / "runs").iterdir())
+    with pytest.raises(UserError, match="no finished run"):
+        read_runs(tmp_path)
+    assert results.sweep_up(tmp_path) == 1
+    assert not list((tmp_path / ".unfinished").iterdir())
+
+
+def test_sweeping_up_spares_the_living(tmp_path):
+    with results.writing(tmp_path, "mine") as folder:
+        assert str(os.getpid()) in folder.path.name
+        assert results.sweep_up(tmp_path) == 0
+        assert folder.path.exists()
+    assert (tmp_path / "runs" / "mine").is_dir()
+
+
+def test_the_first_to_finish_wins(tmp_path):
+    with results.writing(tmp_path, "same") as slow:
+        slow.write_result({"winner": "slow"})
+        with results.writing(tmp_path, "same") as fast:
+            fast.write_result({"winner": "fast"})
+    assert json.loads((tmp_path / "runs" / "same" / "result.json").read_text()) == {"winner": "fast"}
+
+
+def test_a_diverged_run_is_kept_and_marked(digits, tmp_path):
+    config = override(
+        configs(digits, [None])[0], ["recipe.lr=1.0e+30", "recipe.epochs=3", "recipe.batch_size=64"]
+    )
+    execute(config, digits, tmp_path)
+    row = read_runs(tmp_path).iloc[0]
+    assert row["status"] == "diverged"
+    assert pd.isna(row["test_error"])
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    (tmp_path / "runs" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "result.json").write_text("{")
+    with pytest.raises(UserError, match=r"x/result.json is not valid JSON; delete its folder"):
+        read_runs(tmp_path)
+
+
+def test_data_of_another_label_is_refused(digits, tmp_path):
+    config = configs(digits, [None])[0].model_copy(update={"data": "CIFAR-10"})
+    with pytest.raises(UserError, match="asks for 'CIFAR-10'"):
+        execute(config, digits, tmp_path)
+
+
+def test_two_executions_give_the_same_numbers(digits, tmp_path):
+    config = configs(digits, [GRAPH])[0]
+    first, second = (execute(config, digits, tmp_path / name) for name in "ab")
+    for key in ("test_error", "test_loss", "train_loss"):
+        assert first[key] == second[key]
+    weights = [load_file(tmp_path / name / "runs" / config.folder / "weights.safetensors") for name in "ab"]
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
