@@ -37,7 +37,9 @@ def download(url: str, known_hash: str, folder: Path, *, progress: bool) -> Path
     except requests.exceptions.RequestException as error:
         raise UserError(f"data: {url} cannot be reached ({type(error).__name__}); {mend}.") from error
     except OSError as error:
-        raise UserError(f"data: {name} cannot be kept in {folder} ({error.strerror}); pass --cache.") from error
+        raise UserError(
+            f"data: {name} cannot be kept in {folder} ({error.strerror or error}); pass --cache."
+        ) from error
     except ValueError as error:  # pooch's word for a wrong checksum; it has deleted the file
         raise UserError(
             f"data: what {url} sent is incomplete or has changed (wrong checksum), and was not kept; "

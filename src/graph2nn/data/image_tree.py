@@ -67,9 +67,7 @@ def read_tree(files: Mapping[str, bytes], *, progress: bool) -> Tree:
 def _check_one_root(paths: Mapping[str, PurePosixPath]) -> None:
     roots = sorted({str(path.parents[2]) for path in paths.values()})
     if len(roots) > 1:
-        raise UserError(
-            f"data: there are {len(roots)} image folders ({roots[0]}, {roots[1]}); name one of them."
-        )
+        raise UserError(f"data: there are {len(roots)} image folders ({', '.join(roots[:3])}); name one.")
 
 
 def _classes(found: Mapping[str, set[str]]) -> tuple[str, ...]:

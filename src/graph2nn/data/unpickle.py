@@ -29,6 +29,13 @@ def _dtype(code: str | bytes, *_: object) -> np.dtype[Any]:
     return np.dtype(np.uint8, copy=True)
 
 
+def _frombuffer(content: object, dtype: object, shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
+    # How pickle protocol 5 writes an array.
+    if not isinstance(content, bytes | bytearray) or dtype != np.uint8:
+        raise pickle.UnpicklingError("an array is not built the way NumPy builds one")
+    return np.frombuffer(content, np.uint8).reshape(shape, order=order)
+
+
 def _encode(text: str, encoding: str) -> bytes:
     # How Python 3 writes bytes in pickle protocol 2. The real function would import a codec by name.
     if encoding != "latin1":
@@ -40,6 +47,8 @@ def _encode(text: str, encoding: str) -> bytes:
 _ALLOWED: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
+    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _encode,
