@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
 from graph2nn.errors import UserError, unknown
@@ -45,5 +46,5 @@ def load_dataset(
             raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")
         return load_digits()
     if name == "cifar10":
-        raise UserError("data: cifar10 is not there yet.")
+        return load_cifar10(path, Path(cache).expanduser() if cache else default_cache(), progress=progress)
     raise unknown("data: dataset", name, DATASETS)

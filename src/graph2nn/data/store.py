@@ -1,0 +1,100 @@
+"""Decoded datasets on disk: one safetensors file each, checked when read, replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import warnings
+import zlib
+from pathlib import Path
+
+import torch
+
+from graph2nn.data.dataset import Dataset, Split
+from graph2nn.errors import Graph2nnWarning
+
+VERSION = "1"
+
+
+def save(dataset: Dataset, file: Path) -> None:
+    """Write a dataset, so that a reader sees the whole file or none. A failure is only a warning."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = _tensors(dataset)
+    about = {
+        "name": dataset.name,
+        "label": dataset.label,
+        "classes": dataset.classes,
+        "mean": dataset.mean,
+        "sd": dataset.sd,
+        "crc32": {name: _crc32(tensor) for name, tensor in tensors.items()},
+    }
+    # In the same folder, as os.replace is atomic only within one file system.
+    part = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, part, metadata={"version": VERSION, "dataset": json.dumps(about)})
+        part.replace(file)
+    except (OSError, SafetensorError) as error:
+        warnings.warn(
+            f"data: the decoded copy could not be written to {file.parent} ({error}); "
+            "the next start decodes again. Pass --cache with a folder you may write to.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
+    finally:
+        _remove(part)
+
+
+def load(file: Path) -> Dataset | None:
+    """Read a dataset back, memory-mapped; None when there is none, or a damaged one (with a warning)."""
+    if not file.is_file():
+        return None
+    from safetensors import safe_open
+
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if metadata.get("version") != VERSION:
+                return None
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        about = json.loads(metadata["dataset"])
+        if about["crc32"] != {name: _crc32(tensor) for name, tensor in tensors.items()}:
+            raise ValueError("its checksum differs")
+        return Dataset(
+            name=about["name"],
+            label=about["label"],
+            train=Split(tensors["train.images"], tensors["train.labels"]),
+            test=Split(tensors["test.images"], tensors["test.labels"]),
+            classes=tuple(about["classes"]),
+            mean=tuple(about["mean"]),
+            sd=tuple(about["sd"]),
+        )
+    except Exception as error:  # whatever is wrong with a cache, the source is still there
+        warnings.warn(
+            f"data: the decoded copy {file} is damaged ({error}); decoding the source again.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _tensors(dataset: Dataset) -> dict[str, torch.Tensor]:
+    splits = {"train": dataset.train, "test": dataset.test}
+    return {
+        f"{name}.{field}": tensor.contiguous()
+        for name, split in splits.items()
+        for field, tensor in (("images", split.images), ("labels", split.labels))
+    }
+
+
+def _crc32(tensor: torch.Tensor) -> int:
+    return zlib.crc32(tensor.numpy().data)
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
