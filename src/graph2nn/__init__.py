@@ -13,16 +13,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graph2nn.errors import UserError
+    from graph2nn.graphs.catalogues import catalogue
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.ws_flex import ws_flex
 
 _HOME = {
     "RelationalGraph": "graph2nn.graphs.graph",
     "UserError": "graph2nn.errors",
+    "catalogue": "graph2nn.graphs.catalogues",
     "ws_flex": "graph2nn.graphs.ws_flex",
 }
 
-__all__ = ["RelationalGraph", "UserError", "__version__", "ws_flex"]
+__all__ = ["RelationalGraph", "UserError", "__version__", "catalogue", "ws_flex"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Compiled kernels: the oracle's graphs and numbers to the last bit, thousands of times faster."""

@@ -1,0 +1,261 @@
+"""C and L on bit rows: node i's neighbours are the bits of ``rows[i]``; an intersection is one instruction.
+
+Every count is an integer. The only floating point operations are one division a node, the sum over the
+ascending values and the last division, ordered as in :mod:`graph2nn.graphs.measures`: the digits are equal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.kernels.jit import Int, compiled, lowest_bit, popcount
+
+BoolMatrix = npt.NDArray[np.bool_]
+Bits = npt.NDArray[np.uint64]
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def pack(adjacency: BoolMatrix) -> Bits:
+    """Turn a boolean ``[n, n]`` into bit rows ``[n, W]``; bit b of word w is column 64·w + b."""
+    n = len(adjacency)
+    padded = np.zeros((n, -(-n // 64) * 64), dtype=np.bool_)
+    padded[:, :n] = adjacency
+    packed = np.packbits(padded, axis=1, bitorder="little")
+    return np.ascontiguousarray(packed).view("<u8").astype(np.uint64, copy=False)
+
+
+def unpack(rows: Bits, n: int) -> BoolMatrix:
+    """Turn bit rows ``[n, W]`` back into a boolean ``[n, n]``."""
+    octets = np.ascontiguousarray(rows.astype("<u8", copy=False)).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=n, bitorder="little").astype(np.bool_)
+
+
+@compiled
+def bit(i: int) -> np.uint64:
+    """Return the word whose only bit is i, 0 ≤ i < 64."""
+    return np.uint64(np.uint64(1) << np.uint64(i))
+
+
+@compiled
+def mean_ascending(values: Floats, ordered: Floats) -> float:
+    """Sum n values from the least to the greatest, one after the other, and divide by n.
+
+    ``ordered`` is room for n numbers.
+    """
+    n = len(values)
+    # Each value's place is the number of those that come before it: n² comparisons without a branch, which the
+    # compiler turns into vector instructions, beat any sort of 64 numbers.
+    for i in range(n):
+        mine = values[i]
+        place = 0
+        for j in range(i):
+            place += values[j] <= mine
+        for j in range(i + 1, n):
+            place += values[j] < mine
+        ordered[place] = mine
+    total = 0.0
+    for i in range(n):
+        total += ordered[i]
+    return total / n
+
+
+@compiled
+def mean_sorted(values: Floats) -> float:
+    """Do the same as :func:`mean_ascending` for many values."""
+    total = 0.0
+    for value in np.sort(values):
+        total += value
+    return total / len(values)
+
+
+# --- one word a row ---------------------------------------------------------------------------------------
+
+
+@compiled
+def connected_word(rows: Bits) -> bool:
+    """Whether node 0 reaches all of n ≤ 64 nodes along undirected edges ``rows[n]``."""
+    n = len(rows)
+    full = ~np.uint64(0) >> np.uint64(64 - n)
+    seen = rows[0] | np.uint64(1)
+    todo = rows[0]
+    while todo != 0 and seen != full:
+        fresh = rows[lowest_bit(todo)] & ~seen
+        todo &= todo - np.uint64(1)
+        seen |= fresh
+        todo |= fresh
+    return bool(seen == full)
+
+
+@compiled
+def measure_word(rows: Bits, triangles: Counts, local: Floats, reach: Bits) -> tuple[float, int]:
+    """C, and the sum of distances over ordered pairs, of an undirected graph on n ≤ 64 nodes.
+
+    Args:
+        rows: ``[n]``.
+        triangles, local, reach: room for n numbers each; overwritten.
+
+    Returns:
+        C, and the sum or −1 where the graph is not connected.
+    """
+    n = len(rows)
+    ends = 0
+    far = 0
+    for i in range(n):
+        triangles[i] = 0
+    for i in range(n):
+        mine = rows[i]
+        ends += popcount(mine)
+        own = triangles[i]
+        for j in range(i + 1, n):
+            shared = popcount(mine & rows[j])
+            edge = np.int64((mine >> np.uint64(j)) & np.uint64(1))
+            closed = shared & -edge
+            own += closed
+            triangles[j] += closed
+            far += (shared | edge) == 0
+        triangles[i] = own
+    for i in range(n):
+        degree = popcount(rows[i])
+        local[i] = triangles[i] / max(1, degree * (degree - 1))
+    # Here `reach` is only room to sort in.
+    c = mean_ascending(local, reach.view(np.float64))
+    if far == 0:  # every pair is an edge or has a common neighbour
+        return c, 2 * n * (n - 1) - ends
+    return c, _distances_word(rows, reach)
+
+
+@compiled
+def _distances_word(rows: Bits, reach: Bits) -> int:
+    """Sum of distances: each step counts every ordered pair that is still apart."""
+    n = len(rows)
+    full = ~np.uint64(0) >> np.uint64(64 - n)
+    for i in range(n):
+        reach[i] = rows[i] | bit(i)
+    apart = 0
+    for i in range(n):
+        apart += n - popcount(reach[i])
+    total = n * (n - 1)
+    within = np.empty(n, np.uint64)
+    while apart > 0:
+        total += apart
+        before = apart
+        apart = 0
+        for i in range(n):
+            ball = reach[i]
+            if ball != full:
+                todo = rows[i]
+                while todo != 0:
+                    ball |= reach[lowest_bit(todo)]
+                    todo &= todo - np.uint64(1)
+                apart += n - popcount(ball)
+            within[i] = ball
+        if apart == before:
+            return -1
+        for i in range(n):
+            reach[i] = within[i]
+    return total
+
+
+# --- any number of words ----------------------------------------------------------------------------------
+
+
+@compiled
+def _shared(a: Bits, b: Bits) -> int:
+    count = 0
+    for w in range(len(a)):
+        count += popcount(a[w] & b[w])
+    return count
+
+
+@compiled
+def local_clustering(rows: Bits) -> Floats:
+    """Clustering of each node, ``[n]``, of an undirected graph ``rows[n, W]``."""
+    n = len(rows)
+    closed = np.zeros(n, np.int64)
+    local = np.empty(n)
+    for i in range(n):
+        degree = 0
+        for w in range(rows.shape[1]):
+            todo = rows[i, w]
+            degree += popcount(todo)
+            while todo != 0:
+                j = 64 * w + lowest_bit(todo)
+                todo &= todo - np.uint64(1)
+                if j > i:
+                    shared = _shared(rows[i], rows[j])
+                    closed[i] += shared
+                    closed[j] += shared
+        # All edges to lower nodes have been counted when their other end was visited.
+        local[i] = closed[i] / max(1, degree * (degree - 1))
+    return local
+
+
+@compiled
+def local_clustering_directed(rows: Bits, columns: Bits) -> Floats:
+    """Clustering of each node, ``[n]``, of a directed graph (Fagiolo 2007); ``columns`` is the transpose."""
+    n = len(rows)
+    local = np.empty(n)
+    for i in range(n):
+        total, mutual, closed = 0, 0, 0
+        for w in range(rows.shape[1]):
+            total += popcount(rows[i, w]) + popcount(columns[i, w])
+            mutual += popcount(rows[i, w] & columns[i, w])
+            todo = rows[i, w] | columns[i, w]
+            while todo != 0:
+                low = np.uint64(lowest_bit(todo))
+                todo &= todo - np.uint64(1)
+                j = 64 * w + np.int64(low)
+                weight: Int = np.int64((rows[i, w] >> low) & np.uint64(1)) + np.int64(
+                    (columns[i, w] >> low) & np.uint64(1)
+                )
+                closed += weight * (
+                    _shared(rows[i], rows[j])
+                    + _shared(rows[i], columns[j])
+                    + _shared(columns[i], rows[j])
+                    + _shared(columns[i], columns[j])
+                )
+        pairs = total * (total - 1) - 2 * mutual
+        local[i] = closed / max(1, 2 * pairs)
+    return local
+
+
+@compiled
+def distances(rows: Bits) -> tuple[int, int]:
+    """Sum of distances over the ordered pairs that a path joins, and how many pairs that are.
+
+    One breadth-first search a node over ``rows[n, W]``, a whole row of neighbours at a time.
+    """
+    n, width = rows.shape
+    seen = np.empty(width, np.uint64)
+    frontier = np.empty(width, np.uint64)
+    reached = np.empty(width, np.uint64)
+    total, pairs = 0, 0
+    for source in range(n):
+        seen[:] = np.uint64(0)
+        seen[source >> 6] = bit(source & 63)
+        frontier[:] = rows[source]
+        step, left = 0, n - 1
+        while True:
+            step += 1
+            fresh = 0
+            for w in range(width):
+                frontier[w] &= ~seen[w]
+                seen[w] |= frontier[w]
+                fresh += popcount(frontier[w])
+            total += step * fresh
+            pairs += fresh
+            left -= fresh
+            if fresh == 0 or left == 0:
+                break
+            reached[:] = np.uint64(0)
+            for w in range(width):
+                todo = frontier[w]
+                while todo != 0:
+                    other = rows[64 * w + lowest_bit(todo)]
+                    todo &= todo - np.uint64(1)
+                    for v in range(width):
+                        reached[v] |= other[v]
+            frontier[:] = reached
+    return total, pairs

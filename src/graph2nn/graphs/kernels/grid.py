@@ -1,0 +1,121 @@
+"""All graphs of one degree at once: every p and every seed, drawn and measured without leaving machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.kernels.bits import (
+    Bits,
+    Floats,
+    distances,
+    local_clustering,
+    mean_sorted,
+    measure_word,
+)
+from graph2nn.graphs.kernels.jit import compiled
+from graph2nn.graphs.kernels.mt19937 import Words, state_of, threshold_of
+from graph2nn.graphs.kernels.streams import Streams, make_streams
+from graph2nn.graphs.kernels.wsflex import EXHAUSTED, draw, draw_shared, ring
+from graph2nn.graphs.ws_flex import TRIES
+
+
+@compiled
+def _measure(rows: Bits) -> tuple[float, float]:
+    """C and L of a connected undirected graph, bit rows ``[n, W]``."""
+    n = len(rows)
+    total, _ = distances(rows)
+    return mean_sorted(local_clustering(rows)), total / (n * (n - 1))
+
+
+@compiled
+def _word_grid(
+    n: int,
+    edges: int,
+    tries: int,
+    thresholds: npt.NDArray[np.int64],
+    streams: Streams,
+    clustering: Floats,
+    path_length: Floats,
+) -> None:
+    """Fill C and L, ``[P, S]``, for n ≤ 64; NaN where there is no connected graph."""
+    start = np.empty((n, 1), np.uint64)
+    ring(edges, start)
+    rows = np.empty((n, 1), np.uint64)
+    row = rows[:, 0].copy()
+    first = start[:, 0].copy()
+    triangles = np.empty(n, np.int64)
+    local = np.empty(n)
+    reach = np.empty(n, np.uint64)
+    # Seeds outside, so that one seed's tables stay in the cache for all p.
+    for s in range(len(streams.states)):
+        words, rank, value, after = streams.words[s], streams.rank[s], streams.value[s], streams.after[s]
+        for i in range(len(thresholds)):
+            found = draw_shared(edges, thresholds[i], tries, first, row, words, rank, value, after)
+            if found == EXHAUSTED:
+                found = 0 if draw(edges, thresholds[i], tries, rows, streams.states[s]) else -1
+                row[:] = rows[:, 0]
+            if found >= 0:
+                c, total = measure_word(row, triangles, local, reach)
+                clustering[i, s] = c
+                path_length[i, s] = total / (n * (n - 1))
+            else:
+                clustering[i, s] = np.nan
+                path_length[i, s] = np.nan
+
+
+@compiled
+def _wide_grid(
+    n: int,
+    edges: int,
+    tries: int,
+    thresholds: npt.NDArray[np.int64],
+    states: Words,
+    clustering: Floats,
+    path_length: Floats,
+) -> None:
+    """Fill C and L, ``[P, S]``, for any n."""
+    rows = np.empty((n, (n + 63) // 64), np.uint64)
+    for s in range(len(states)):
+        for i in range(len(thresholds)):
+            if draw(edges, thresholds[i], tries, rows, states[s]):
+                clustering[i, s], path_length[i, s] = _measure(rows)
+            else:
+                clustering[i, s] = np.nan
+                path_length[i, s] = np.nan
+
+
+class Grid:
+    """WS-flex graphs of one n, for all of ``p`` and ``seeds``; call it with a number of edges.
+
+    Thread-safe: the tables are only read, and the work is done without the interpreter's lock.
+    """
+
+    def __init__(self, n: int, p: Sequence[float], seeds: Sequence[int], max_edges: int) -> None:
+        self.n = n
+        self._thresholds = np.array([threshold_of(x) for x in p], dtype=np.int64)
+        self._seeds = len(seeds)
+        self._streams: Streams | None = None
+        if n <= 64:
+            self._streams = make_streams(n, seeds, _stream_length(n, max_edges, max(p)))
+        else:
+            self._states = np.array([state_of(seed) for seed in seeds], dtype=np.uint32)
+
+    def __call__(self, edges: int) -> tuple[Floats, Floats]:
+        """Return C and L, each float64 ``[P, S]``; NaN where 100 tries gave no connected graph."""
+        c = np.empty((len(self._thresholds), self._seeds))
+        l = np.empty_like(c)  # noqa: E741
+        if self._streams is not None:
+            _word_grid(self.n, edges, TRIES, self._thresholds, self._streams, c, l)
+        else:
+            _wide_grid(self.n, edges, TRIES, self._thresholds, self._states, c, l)
+        return c, l
+
+
+def _stream_length(n: int, edges: int, p: float) -> int:
+    """Guess how many words the hungriest graph reads: the fewer nodes are free, the more draws miss."""
+    free = max(1.0, n - 1 - 2 * edges / n)
+    choices = 2 ** n.bit_length() / free
+    return int(edges * (2 + p * choices) * 1.2) + 2000

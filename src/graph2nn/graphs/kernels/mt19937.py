@@ -1,0 +1,83 @@
+"""The random stream of CPython's ``random.Random``: MT19937 as 32-bit words, and what is read from them.
+
+``random()`` takes two words a, b and gives ((a >> 5) · 2²⁶ + (b >> 6)) / 2⁵³; ``choice`` over n things takes
+the top ``n.bit_length()`` bits of one word, again until they are below n (Matsumoto and Nishimura 1998;
+CPython's ``Lib/random.py``, unchanged from 3.2 to 3.13).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.kernels.jit import Int, compiled
+
+#: Words in the state, and words made at a time.
+WORDS = 624
+_SHIFT = 397
+
+Words = npt.NDArray[np.uint32]
+
+
+def state_of(seed: int) -> Words:
+    """Return the state ``[624]`` in which ``random.Random(seed)`` starts, for any int that CPython takes."""
+    return np.array(random.Random(seed).getstate()[1][:WORDS], dtype=np.uint32)
+
+
+def threshold_of(p: float) -> int:
+    """Return t such that ``random() < p`` exactly where its 53-bit integer is below t."""
+    return math.ceil(p * 2.0**53)  # scaling by a power of two is exact
+
+
+@compiled
+def _twist(high: np.uint32, low: np.uint32, far: np.uint32) -> np.uint32:
+    mixed = (high & np.uint32(0x80000000)) | (low & np.uint32(0x7FFFFFFF))
+    # 0 or the constant, without a branch that would be mispredicted half of the time.
+    matrix = (np.uint32(0) - (low & np.uint32(1))) & np.uint32(0x9908B0DF)
+    return np.uint32(far ^ (mixed >> np.uint32(1)) ^ matrix)
+
+
+@compiled
+def refill(state: Words, block: Words) -> None:
+    """Advance the state by 624 words and write these, tempered, to ``block``."""
+    # Three loops instead of indices modulo 624: each is free of divisions.
+    for i in range(WORDS - _SHIFT):
+        state[i] = _twist(state[i], state[i + 1], state[i + _SHIFT])
+    for i in range(WORDS - _SHIFT, WORDS - 1):
+        state[i] = _twist(state[i], state[i + 1], state[i + _SHIFT - WORDS])
+    state[WORDS - 1] = _twist(state[WORDS - 1], state[0], state[_SHIFT - 1])
+    for i in range(WORDS):
+        y = state[i]
+        y ^= y >> np.uint32(11)
+        y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
+        y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
+        block[i] = y ^ (y >> np.uint32(18))
+
+
+@compiled
+def uniform53(first: np.uint32, second: np.uint32) -> np.int64:
+    """Return the 53-bit integer behind ``random()``."""
+    return np.int64((np.int64(first >> np.uint32(5)) << 26) | np.int64(second >> np.uint32(6)))
+
+
+@compiled
+def next_word(state: Words, block: Words, cursor: npt.NDArray[np.int64]) -> np.uint32:
+    """Take the next word of a stream that starts with ``cursor[0] = 624``."""
+    at = cursor[0]
+    if at == WORDS:
+        refill(state, block)
+        at = 0
+    cursor[0] = at + 1
+    return np.uint32(block[at])
+
+
+@compiled
+def next_choice(n: int, shift: int, state: Words, block: Words, cursor: npt.NDArray[np.int64]) -> Int:
+    """Draw ``choice(range(n))``; ``shift`` is 32 − ``n.bit_length()``."""
+    while True:
+        value = np.int64(next_word(state, block, cursor) >> np.uint32(shift))
+        if value < n:
+            return value

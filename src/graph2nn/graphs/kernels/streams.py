@@ -1,0 +1,75 @@
+"""Streams read once: every (k, p) of a sweep starts from the same few seeds, so their words are shared.
+
+A graph on up to 64 nodes then costs no random number generation at all: it walks through tables that say, for
+each position of the stream, which ``choice`` comes next and where it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.kernels.jit import compiled
+from graph2nn.graphs.kernels.mt19937 import WORDS, Words, refill, state_of
+
+#: Memory that the tables of all seeds may take together, in bytes. Graphs that need more of a stream than fits
+#: are drawn word by word instead: slower, and equal.
+BUDGET = 256 * 2**20
+_BYTES_PER_WORD = 14
+
+
+class Streams(NamedTuple):
+    """The streams of some seeds, and their choices from n things. S seeds, N words each."""
+
+    #: ``[S, 624]``, where each seed starts.
+    states: Words
+    #: ``[S, N]``, the words.
+    words: Words
+    #: ``[S, N]``: how many words before this one are accepted as a choice.
+    rank: Words
+    #: ``[S, N + n]``: what the r-th accepted word chooses; then 0 … n−1, so that every search ends.
+    value: npt.NDArray[np.uint8]
+    #: ``[S, N + n]``: the position after the r-th accepted word; N + 1 past the end.
+    after: Words
+
+
+def make_streams(n: int, seeds: Sequence[int], length: int) -> Streams:
+    """Read ``length`` words of each seed's stream, or as many as the budget allows, for n ≤ 64 nodes."""
+    afford = BUDGET // (_BYTES_PER_WORD * max(1, len(seeds)))
+    blocks = max(1, min(length, afford) // WORDS)
+    total = blocks * WORDS
+    shape = (len(seeds), total)
+    states = np.array([state_of(seed) for seed in seeds], dtype=np.uint32).reshape(len(seeds), WORDS)
+    streams = Streams(
+        states,
+        np.empty(shape, np.uint32),
+        np.empty(shape, np.uint32),
+        np.empty((len(seeds), total + n), np.uint8),
+        np.empty((len(seeds), total + n), np.uint32),
+    )
+    for s in range(len(seeds)):
+        _read(n, 32 - n.bit_length(), states[s].copy(), *(table[s] for table in streams[1:]))
+    return streams
+
+
+@compiled
+def _read(
+    n: int, shift: int, state: Words, words: Words, rank: Words, value: npt.NDArray[np.uint8], after: Words
+) -> None:
+    total = len(words)
+    for start in range(0, total, WORDS):
+        refill(state, words[start : start + WORDS])
+    r = 0
+    for i in range(total):
+        rank[i] = r
+        # Written in any case and kept only if accepted: half are not, in no order that could be predicted.
+        chosen = words[i] >> np.uint32(shift)
+        value[r] = chosen
+        after[r] = i + 1
+        r += chosen < n
+    for v in range(n):
+        value[r + v] = v
+        after[r + v] = total + 1
