@@ -1,0 +1,38 @@
+"use strict";
+// Sort the table by the column whose heading is pressed; empty cells stay at the end.
+document.querySelectorAll("th button").forEach((button) => {
+  button.addEventListener("click", () => {
+    const head = button.parentElement, index = head.cellIndex, body = head.closest("table").tBodies[0];
+    const sign = head.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+    const value = (row) => row.cells[index].dataset.value ?? row.cells[index].textContent;
+    const rows = [...body.rows].sort((a, b) => {
+      const x = value(a), y = value(b);
+      if (x === "" || y === "") return (x === "") - (y === "");
+      const gap = Number(x) - Number(y);
+      return sign * (Number.isNaN(gap) ? x.localeCompare(y, undefined, { numeric: true }) : gap);
+    });
+    head.closest("tr").querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+    head.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+    body.append(...rows);
+  });
+});
+// The map to point at, in the colours of the page; without a working plotly its section stays hidden.
+const plane = document.getElementById("plane");
+if (plane && window.Plotly) {
+  const figure = JSON.parse(document.getElementById("plane-data").textContent);
+  const colours = () => {
+    const style = getComputedStyle(document.documentElement);
+    const [ink, line, card] = ["--ink", "--line", "--card"].map((name) => style.getPropertyValue(name).trim());
+    return { font: { color: ink, family: getComputedStyle(document.body).fontFamily },
+      "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.linecolor": line, "yaxis.linecolor": line,
+      "hoverlabel.bgcolor": card, "hoverlabel.bordercolor": line, "hoverlabel.font.color": ink };
+  };
+  document.getElementById("plane-section").hidden = false;
+  Plotly.newPlot(plane, figure.data, figure.layout, { responsive: true, displaylogo: false,
+    plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d"] })
+    .then(() => {
+      const paint = () => Plotly.relayout(plane, colours());
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+      return paint();
+    });
+}

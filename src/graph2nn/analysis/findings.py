@@ -1,0 +1,151 @@
+"""Everything a report says, worked out once: figures, page and summary.json all read it from here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.analysis import significance
+from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
+from graph2nn.analysis.summary import summarise
+from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
+from graph2nn.analysis.table import Results, checked
+from graph2nn.errors import UserError
+
+#: Level of every test in a report, after correction where many graphs are tested.
+ALPHA = 0.05
+
+Verdict = Literal["better", "others-better", "not-better", "untested", "no-baseline"]
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of mean error with a measure, over the relational graphs."""
+
+    rho: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a results table says.
+
+    Attributes:
+        results: the checked runs.
+        graphs: the relational graphs, best first (stable), as rows of :func:`per_graph`.
+        baseline: the baseline's row, or None.
+        spot: the sweet spot.
+        fits: parabola of mean error against ``clustering`` and ``path_length``, or None.
+        correlations: Spearman of mean error with the same two, or None.
+        beating, beating_bh, losing: graphs whose mean lies below (above) the baseline's with an adjusted
+            Welch p-value up to ``ALPHA``: after Holm, after Benjamini and Hochberg, after Holm.
+        tested: graphs that could be tested against the baseline.
+        held_out_gain: gain of the graph that looks best without a seed, on that seed; see
+            :func:`held_out_gain`.
+        confidence: of all intervals.
+        draws: bootstrap resamples.
+    """
+
+    results: Results
+    graphs: pd.DataFrame
+    baseline: pd.Series | None
+    spot: SweetSpot
+    fits: dict[str, Quadratic | None]
+    correlations: dict[str, Correlation | None]
+    beating: int
+    beating_bh: int
+    losing: int
+    tested: int
+    held_out_gain: float | None
+    confidence: float
+    draws: int
+
+    @property
+    def best(self) -> pd.Series:
+        """Row of the graph with the lowest mean error."""
+        return self.graphs.iloc[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the best graph is clearly better: interval above zero and Holm's p-value up to ``ALPHA``."""
+        if self.baseline is None:
+            return "no-baseline"
+        if math.isnan(self.best["p_value"]):
+            return "untested"
+        if self.best["gain_low"] > 0 and self.best["p_holm"] <= ALPHA:
+            return "better"
+        return "others-better" if self.beating else "not-better"
+
+
+def find(table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95) -> Findings:
+    """Work out what a results table says.
+
+    Raises:
+        UserError: as :func:`per_graph`, or no relational graph finished.
+    """
+    results = checked(table)
+    rows = summarise(results, draws=draws, seed=seed, confidence=confidence)
+    relational = rows.loc[rows["kind"] == "relational"]
+    if relational.empty:
+        raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
+    graphs = relational.sort_values("mean", kind="stable").reset_index(drop=True)
+    own = rows.loc[rows["kind"] == "baseline"]
+    mean = graphs["mean"].to_numpy(dtype=np.float64)
+    measures = {name: graphs[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
+    gain = graphs["gain"].to_numpy(dtype=np.float64)
+    p = graphs["p_value"].to_numpy(dtype=np.float64)
+    clear = significance.holm(p) <= ALPHA
+    return Findings(
+        results=results,
+        graphs=graphs,
+        baseline=None if own.empty else own.iloc[0],
+        spot=sweet_spot(results.runs),
+        fits={name: quadratic_fit(x, mean) for name, x in measures.items()},
+        correlations={name: _spearman(x, mean) for name, x in measures.items()},
+        beating=int((clear & (gain > 0)).sum()),
+        beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
+        losing=int((clear & (gain < 0)).sum()),
+        tested=int(np.isfinite(p).sum()),
+        held_out_gain=held_out_gain(results),
+        confidence=confidence,
+        draws=draws,
+    )
+
+
+def held_out_gain(results: Results) -> float | None:
+    """Estimate the gain (points) free of the luck of being picked.
+
+    The lowest of many noisy means is low partly by luck. So: leave one training seed out, pick the best
+    graph by the other seeds, score it on the seed left out; average over seeds, and subtract from the
+    baseline's mean. Unbiased for a pick made with one seed fewer.
+
+    Returns:
+        None without a baseline, or when no seed can be left out.
+    """
+    runs = results.runs
+    baseline = runs.loc[runs["kind"] == "baseline", "test_error"]
+    relational = runs.loc[runs["kind"] == "relational"]
+    table = relational.pivot_table("test_error", "graph", "seed", sort=False).to_numpy(dtype=np.float64)
+    if baseline.empty or table.shape[1] < 2:
+        return None
+    scores = []
+    for column in range(table.shape[1]):
+        held_out, others = table[:, column], np.delete(table, column, axis=1)
+        # Only graphs that have the seed may be picked, or there would be nothing to score.
+        able = np.flatnonzero(np.isfinite(held_out) & np.isfinite(others).any(axis=1))
+        if len(able):
+            scores.append(held_out[able[int(np.argmin(np.nanmean(others[able], axis=1)))]])
+    return float(baseline.mean()) - float(np.mean(scores)) if scores else None
+
+
+def _spearman(x: significance.Floats, y: significance.Floats) -> Correlation | None:
+    from scipy import stats
+
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    found = stats.spearmanr(x.ravel(), y.ravel())
+    return Correlation(rho=float(found.statistic), p_value=float(found.pvalue))

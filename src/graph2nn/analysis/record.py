@@ -1,0 +1,140 @@
+"""summary.json and graphs.csv: the findings for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.quadratic import Quadratic
+from graph2nn.analysis.words import Headline
+
+_ROW: tuple[str, ...] = (
+    "graph",
+    "n",
+    "sparsity",
+    "p",
+    "graph_seed",
+    "clustering",
+    "path_length",
+    "widths",
+    "macs",
+    "params",
+)
+_ROW += ("seeds", "mean", "sd", "sd_population", "low", "high", "gain", "gain_low", "gain_high")
+_ROW += ("p_value", "p_holm")
+
+
+def summary(
+    found: Findings,
+    headline: Headline,
+    *,
+    title: str,
+    notes: Sequence[str],
+    provenance: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what summary.json holds: plain JSON values, None for a number that does not exist.
+
+    Errors are top-1 percentages, gains are points, both from the final epoch.
+    """
+    runs, graphs = found.results.runs, found.graphs
+    answer = {
+        "title": title,
+        "headline": {"verdict": found.verdict, "title": headline.title, "lead": headline.lead},
+        "remarks": list(headline.remarks),
+        "notes": list(notes),
+        "model": runs["model"].iloc[0],
+        "data": runs["data"].iloc[0],
+        "epochs": _whole(runs["epochs"].iloc[0]),
+        "baseline": None if found.baseline is None else _row(found.baseline),
+        "best": _row(found.best),
+        "worst": _row(graphs.iloc[-1]),
+        "sweet_spot": {
+            "best": found.spot.best,
+            "tested": found.spot.tested,
+            "compared": found.spot.compared,
+            "graphs": list(found.spot.graphs),
+            "C_min": found.spot.C_min,
+            "C_max": found.spot.C_max,
+            "L_min": found.spot.L_min,
+            "L_max": found.spot.L_max,
+        },
+        "fits": {name: _fit(fit) for name, fit in found.fits.items()},
+        "correlations": {
+            name: None if c is None else {"spearman": c.rho, "p_value": c.p_value}
+            for name, c in found.correlations.items()
+        },
+        "comparison": {
+            "test": "Welch's t-test against the baseline, two-sided",
+            "level": ALPHA,
+            "tested": found.tested,
+            "better_holm": found.beating,
+            "better_benjamini_hochberg": found.beating_bh,
+            "worse_holm": found.losing,
+            "held_out_gain": found.held_out_gain,
+        },
+        "intervals": {
+            "method": "percentile bootstrap",
+            "confidence": found.confidence,
+            "resamples": found.draws,
+        },
+        "counts": {
+            "runs": len(runs),
+            "graphs": len(graphs),
+            "seeds_min": int(graphs["seeds"].min()),
+            "seeds_max": int(graphs["seeds"].max()),
+            "diverged": sum(found.results.diverged.values()),
+            "diverged_by_graph": found.results.diverged,
+        },
+        "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
+        "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
+        "provenance": dict(provenance),
+    }
+    return {key: plain(value) for key, value in answer.items()}
+
+
+def csv(found: Findings) -> str:
+    """Return one line a graph, best first, the baseline on top: the columns of ``per_graph``."""
+    rows = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
+    return rows[["kind", *_ROW]].to_csv(index=False)
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy scalars into Python ones, and NaN and infinities, which JSON lacks, into None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _row(row: pd.Series) -> dict[str, Any]:
+    values = {name: row[name] for name in _ROW}
+    return {**values, **{name: _whole(values[name]) for name in ("n", "graph_seed", "macs", "params", "seeds")}}
+
+
+def _whole(value: Any) -> Any:
+    """Write 4.0 as 4: graph seeds and epochs are whole numbers."""
+    number = float(value)
+    return int(number) if math.isfinite(number) and number.is_integer() else number
+
+
+def _fit(fit: Quadratic | None) -> dict[str, Any] | None:
+    if fit is None:
+        return None
+    return {
+        "coefficients": fit.coefficients,
+        "r2": fit.r2,
+        "vertex": fit.vertex,
+        "residual_sd": fit.residual,
+        "points": fit.points,
+        "x_min": fit.x_min,
+        "x_max": fit.x_max,
+    }

@@ -1,0 +1,80 @@
+"""Runs into graphs: mean, spread and gain over the baseline, one row a graph."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.analysis import bootstrap as resampling
+from graph2nn.analysis import significance
+from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
+from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
+from graph2nn.analysis.table import OF_GRAPH, Results, checked
+
+__all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "summarise", "sweet_spot"]
+
+_INTEGERS = ("n", "macs", "params")
+
+
+def per_graph(
+    table: pd.DataFrame, *, bootstrap: int = 10_000, seed: int = 0, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Summarise a results table, one row a graph in order of first appearance.
+
+    Args:
+        table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
+            error is not finite are left out.
+        bootstrap: resamples behind each interval.
+        seed: of the resampling.
+        confidence: of the intervals.
+
+    Returns:
+        ``graph, kind, n, sparsity, p, graph_seed, clustering, path_length, widths, macs, params`` as given;
+        ``seeds``, the runs counted; ``mean``, the mean top-1 error (%); ``sd``, the sample standard deviation
+        (n − 1; NaN for one seed); ``sd_population`` (divided by n, as the published ± is); ``low, high``, the
+        bootstrap interval of the mean; ``gain``, the baseline's mean minus the graph's (points; positive is
+        better) with ``gain_low, gain_high``, its interval with both sides resampled; ``p_value``, Welch's
+        two-sided t-test against the baseline, and ``p_holm``, the same after Holm's correction over all
+        graphs. NaN where a number does not exist: intervals and tests of a single seed, comparisons without
+        a baseline or of the baseline with itself.
+
+        Percentile intervals of three to five seeds are too narrow: what is called 95 % covers nearer 75 to
+        85 %. Trust ``p_holm`` before an interval that only just leaves zero out.
+
+    Raises:
+        UserError: a malformed table (see :func:`graph2nn.analysis.table.checked`), fewer than 100 resamples,
+            or a confidence outside (0, 1).
+    """
+    return summarise(checked(table), draws=bootstrap, seed=seed, confidence=confidence)
+
+
+def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> pd.DataFrame:
+    """Do what :func:`per_graph` does on a table that is already checked."""
+    errors = results.errors()
+    first = results.first_rows()
+    rows = first[["graph", *OF_GRAPH]].astype(dict.fromkeys(_INTEGERS, np.int64))
+    samples = [errors[label] for label in rows["graph"]]
+    own = (rows["kind"] == "baseline").to_numpy()
+    baseline = samples[int(own.argmax())] if own.any() else None
+    size, mean, variance = significance.moments(samples)
+    means, gains = resampling.intervals(samples, baseline, draws=draws, seed=seed, confidence=confidence)
+    p: significance.Floats = np.full(len(rows), np.nan)
+    gain: significance.Floats = np.full(len(rows), np.nan)
+    if baseline is not None:
+        p = significance.welch(samples, baseline)
+        gain = significance.moments([baseline])[1] - mean
+    # A comparison of the baseline with itself says nothing and must not enter the correction.
+    p[own], gain[own], gains[own] = np.nan, np.nan, np.nan
+    return rows.assign(
+        seeds=size.astype(np.int64),
+        mean=mean,
+        sd=np.sqrt(variance),
+        sd_population=[float(np.std(sample)) for sample in samples],
+        low=means[:, 0],
+        high=means[:, 1],
+        gain=gain,
+        gain_low=gains[:, 0],
+        gain_high=gains[:, 1],
+        p_value=p,
+        p_holm=significance.holm(p),
+    )

@@ -1,0 +1,169 @@
+"""The results table: one row a finished run; what it must hold before anything is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.errors import UserError
+
+Floats = npt.NDArray[np.float64]
+
+#: Properties of a graph's network; every run of the graph must agree on them.
+OF_GRAPH = (
+    "kind",
+    "n",
+    "sparsity",
+    "p",
+    "graph_seed",
+    "clustering",
+    "path_length",
+    "widths",
+    "macs",
+    "params",
+)
+#: Properties that all runs of one table share, or their errors may not be compared.
+OF_TABLE = ("model", "data", "epochs")
+#: Columns a table of results must have. ``train_error`` (%) and ``seconds`` are used where they are there.
+COLUMNS = ("run", "graph", *OF_GRAPH, *OF_TABLE, "seed", "test_error")
+#: What is needed to place graphs on the (C, L) map.
+MAP_COLUMNS = ("graph", "kind", "clustering", "path_length", "test_error")
+
+_NUMBERS = {"n", "sparsity", "p", "graph_seed", "clustering", "path_length", "macs", "params", "seed"}
+_NUMBERS |= {"epochs", "test_error"}
+_KINDS = ("baseline", "relational")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A checked table.
+
+    Attributes:
+        runs: the runs with a finite error, in the order given; numeric columns are float64.
+        diverged: label of each graph with runs that were dropped for a NaN or infinite error, and how many.
+    """
+
+    runs: pd.DataFrame
+    diverged: dict[str, int]
+
+    @property
+    def lost(self) -> list[str]:
+        """Graphs of which no run is left."""
+        left = set(self.runs["graph"])
+        return [label for label in self.diverged if label not in left]
+
+    def errors(self) -> dict[str, Floats]:
+        """Test errors (%) of each graph in table order, graphs in order of first appearance."""
+        values = self.runs["test_error"].to_numpy(dtype=np.float64)
+        rows = self.runs.groupby("graph", sort=False).indices
+        return {str(label): values[np.sort(index)] for label, index in rows.items()}
+
+    def first_rows(self) -> pd.DataFrame:
+        """The first run of each graph, in order of first appearance."""
+        return self.runs.drop_duplicates("graph").reset_index(drop=True)
+
+
+def checked(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results:
+    """Check a results table and drop the runs that diverged.
+
+    Args:
+        table: one row a finished run; see :data:`COLUMNS`.
+        columns: the columns the caller needs; checks on other columns are left out.
+
+    Raises:
+        UserError: no rows, missing columns, text where a number belongs, an unknown kind, several models,
+            data sets or numbers of epochs, several baselines, runs of one graph that disagree about their
+            network, the same seed twice, errors outside 0…100 %, no place on the map, nothing but
+            diverged runs.
+    """
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UserError(f"results: the table has no column {', '.join(missing)}.")
+    if table.empty:
+        raise UserError("results: the table has no rows. Finish at least one run, then analyse it.")
+    runs = _typed(table, columns)
+    _one_experiment(runs, columns)
+    _one_network_a_graph(runs, columns)
+    finite = np.isfinite(runs["test_error"].to_numpy(dtype=np.float64))
+    diverged = {str(label): int(count) for label, count in runs.loc[~finite, "graph"].value_counts().items()}
+    kept = runs.loc[finite].reset_index(drop=True)
+    if kept.empty:
+        raise UserError(f"results: all {len(runs)} runs diverged (NaN or infinite test_error).")
+    wrong = kept.loc[(kept["test_error"] < 0) | (kept["test_error"] > 100)]
+    if len(wrong):
+        raise UserError(
+            f"results: test_error {wrong['test_error'].iloc[0]:g} of graph {wrong['graph'].iloc[0]!r} "
+            "lies outside 0…100. It is a top-1 error in percent."
+        )
+    return Results(kept, diverged)
+
+
+def _typed(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Copy the table with float64 numbers and text labels."""
+    runs = table.reset_index(drop=True).copy()
+    for name in columns:
+        if name in _NUMBERS:
+            try:
+                runs[name] = pd.to_numeric(runs[name]).astype(np.float64)
+            except (TypeError, ValueError):
+                raise UserError(f"results: column {name} holds something that is not a number.") from None
+        else:
+            if runs[name].isna().any():
+                raise UserError(f"results: column {name} is empty in row {int(runs[name].isna().argmax())}.")
+            runs[name] = runs[name].astype(str)
+    odd = sorted(set(runs["kind"]) - set(_KINDS))
+    if odd:
+        raise UserError(f"results: kind {odd[0]!r} is not known. Known: {', '.join(_KINDS)}.")
+    for name in ("clustering", "path_length", "n", "macs", "params"):
+        if name not in columns:
+            continue
+        off = ~np.isfinite(runs[name].to_numpy(dtype=np.float64))
+        if off.any():
+            raise UserError(f"results: graph {runs['graph'][int(off.argmax())]!r} has no finite {name}.")
+    return runs
+
+
+def _one_experiment(runs: pd.DataFrame, columns: Sequence[str]) -> None:
+    for name in OF_TABLE:
+        values = list(dict.fromkeys(runs[name])) if name in columns else []
+        if len(values) > 1:
+            one = f"{values[0]:g}" if isinstance(values[0], float) else repr(values[0])
+            shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values[:4])
+            raise UserError(
+                f"results: the table mixes {len(values)} values of {name} ({shown}), whose errors cannot be "
+                f"compared. Select one, for example table[table[{name!r}] == {one}]."
+            )
+    baselines = list(dict.fromkeys(runs.loc[runs["kind"] == "baseline", "graph"]))
+    if len(baselines) > 1:
+        raise UserError(
+            f"results: the table has {len(baselines)} baselines ({', '.join(baselines[:4])}). "
+            "Keep one, for example "
+            f"table[(table['kind'] == 'relational') | (table['graph'] == {baselines[0]!r})]."
+        )
+
+
+def _one_network_a_graph(runs: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Later seeds trained at other widths would pass unseen into a mean: refuse them."""
+    for name in OF_GRAPH:
+        if name not in columns:
+            continue
+        distinct = runs.groupby("graph", sort=False)[name].nunique(dropna=False)
+        if (distinct > 1).any():
+            label = distinct.index[int((distinct > 1).argmax())]
+            raise UserError(
+                f"results: runs of graph {label!r} disagree about {name}. "
+                "A label stands for one network; give the others a label of their own."
+            )
+    if "seed" in columns:
+        again = runs.duplicated(["graph", "seed"])
+        if again.any():
+            row = runs.loc[again].iloc[0]
+            raise UserError(
+                f"results: graph {row['graph']!r} has seed {row['seed']:g} twice. The same run counted again "
+                "would look like more evidence; drop one, for example with "
+                "table.drop_duplicates(['graph', 'seed'])."
+            )
