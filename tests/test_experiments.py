@@ -131,6 +131,9 @@ def test_selections():
     assert everything[0] is None
     assert len(select(cifar, ["n64-52"])) == 52
     assert select(cifar, ["ws_flex:n=64,k=12.8,p=0.3,seed=1"])[0].build() == GRAPH.build()
+    assert select(cifar, ["n64-52:7"]) == [select(cifar, ["n64-52"])[7]]
+    with pytest.raises(UserError, match="n64-52:52 names no row; n64-52 has rows 0 to 51"):
+        select(cifar, ["n64-52:52"])
     with pytest.raises(UserError, match="'bset' is not known; did you mean 'best'"):
         select(cifar, ["bset"])
     with pytest.raises(UserError, match="no published best"):

@@ -47,7 +47,7 @@ def match(
 
 
 def _graph(ws_flex: str | None, graph: str | None, data: Path | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from graph2nn.graphs.io import parse_graph
+    from graph2nn.graphs.spec import parse_graph
 
     if ws_flex and graph:
         raise UserError("match: give --ws-flex or --graph, not both.")

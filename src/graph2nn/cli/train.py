@@ -160,8 +160,10 @@ def _launch(
     names = {config.folder for config in configs}
     table = read_runs(out)
     chosen = table[table["run"].isin(names)].astype(object)
-    rows: list[dict[str, Any]] = chosen.where(chosen.notna(), None).to_dict("records")
-    return rows
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in chosen.where(chosen.notna(), None).to_dict("records")
+    ]
 
 
 def _line(config: RunConfig, epoch: Epoch) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.config import GraphSpec, RunConfig, override
 from graph2nn.experiments.presets import Preset
 
@@ -61,8 +61,9 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
-    from graph2nn.graphs.catalogues import CATALOGUES
-    from graph2nn.graphs.io import parse_graph
+    from graph2nn.graphs.catalogues import PUBLISHED
+    from graph2nn.graphs.connectomes import SHA256
+    from graph2nn.graphs.spec import parse_graph
 
     if word == "baseline":
         return [None]
@@ -72,9 +73,19 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
         if preset.best is None:
             raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")
         return [preset.best]
-    if word in CATALOGUES:
-        return list(catalogue_specs(word))
+    name, colon, row = word.partition(":")
+    if name in PUBLISHED or name.endswith(".parquet"):
+        specs = catalogue_specs(name)
+        return [_row(specs, name, row)] if colon else list(specs)
+    if not colon and word not in SHA256 and not Path(word).suffix and not Path(word).exists():
+        raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *SHA256])
     return [GraphSpec.of(parse_graph(word, data=data))]
+
+
+def _row(specs: Sequence[GraphSpec], name: str, row: str) -> GraphSpec:
+    if not row.isdecimal() or int(row) >= len(specs):
+        raise UserError(f"--select: {name}:{row} names no row; {name} has rows 0 to {len(specs) - 1}.")
+    return specs[int(row)]
 
 
 def catalogue_specs(name: str) -> list[GraphSpec]:
