@@ -74,11 +74,11 @@ class Findings:
         """Whether the best graph is clearly better: interval above zero and Holm's p-value up to ``ALPHA``."""
         if self.baseline is None:
             return "no-baseline"
-        if math.isnan(self.best["p_value"]):
-            return "untested"
         if self.best["gain_low"] > 0 and self.best["p_holm"] <= ALPHA:
             return "better"
-        return "others-better" if self.beating else "not-better"
+        if self.beating:
+            return "others-better"
+        return "untested" if math.isnan(self.best["p_value"]) else "not-better"
 
 
 def find(table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95) -> Findings:

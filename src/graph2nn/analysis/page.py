@@ -32,16 +32,16 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("graph", "graph", None, "label"),
     ("error %", "mean", 2, "mean top-1 error of the final epoch"),
     ("sd", "sd", 2, "sample standard deviation over seeds"),
-    ("low", "low", 2, "low end of the interval of the mean"),
-    ("high", "high", 2, "high end of the interval of the mean"),
+    ("C", "clustering", 3, "clustering coefficient"),
+    ("L", "path_length", 3, "average path length"),
     ("gain", "gain", 2, "baseline's mean minus this mean, points"),
     ("gain low", "gain_low", 2, "low end of the interval of the gain"),
     ("gain high", "gain_high", 2, "high end of the interval of the gain"),
     ("p", "p_value", 4, "Welch's t-test against the baseline, two-sided"),
     ("p (Holm)", "p_holm", 4, "the same after Holm's correction over all graphs"),
     ("seeds", "seeds", 0, "runs counted"),
-    ("C", "clustering", 3, "clustering coefficient"),
-    ("L", "path_length", 3, "average path length"),
+    ("low", "low", 2, "low end of the interval of the mean"),
+    ("high", "high", 2, "high end of the interval of the mean"),
     ("sparsity", "sparsity", 3, "average degree / n"),
     ("n", "n", 0, "nodes"),
     ("widths", "widths", None, "features of each stage"),
@@ -178,6 +178,8 @@ def _cell(row: pd.Series, column: str, digits: int | None) -> str:
     if column == "gain" and row["p_holm"] <= ALPHA:
         mark = ' class="better"' if value > 0 else ' class="worse"'
     shown = f"{int(value):,}" if digits == 0 else number(float(value), digits)
+    if column.startswith("p_") and value < 1e-4:
+        shown = "&lt; 0.0001"
     return f'<td{mark} data-value="{float(value)!r}">{shown}</td>'
 
 

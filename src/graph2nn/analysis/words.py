@@ -33,10 +33,10 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def p_text(value: float) -> str:
-    """Write a p-value with its sign: ``= 0.03`` or ``< 0.001``."""
+    """Write a p-value: ``p = 0.03`` or ``p < 0.001``, held together by no-break spaces."""
     if value is None or not math.isfinite(value):
-        return "not computable"
-    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
+        return "p not computable"
+    return "p\u00a0<\u00a00.001" if value < 0.001 else f"p\u00a0=\u00a0{value:.2g}"
 
 
 def error(row: pd.Series) -> str:
@@ -75,7 +75,7 @@ def _title(found: Findings) -> str:
     if found.verdict == "not-better":
         return "No graph is clearly better than the baseline"
     if found.verdict == "untested":
-        return "One seed cannot tell whether a graph is better than the baseline"
+        return "These runs cannot tell whether a graph is better than the baseline"
     return f"{best['graph']} has the lowest error; there is no baseline to compare it with"
 
 
@@ -87,7 +87,7 @@ def _lead(found: Findings) -> str:
         return f"{start} over {plural(int(best['seeds']), 'seed')}."
     versus = f"{start} against baseline {error(baseline)} %, gain {number(best['gain'])} points"
     if math.isnan(best["gain_low"]):
-        return f"{versus}; no interval, as at least two seeds of both are needed for one."
+        return f"{versus}; one seed gives no interval."
     interval = f"[{number(best['gain_low'])}, {number(best['gain_high'])}]"
     return f"{versus}, {percent(found.confidence)} interval {interval}."
 
@@ -100,8 +100,12 @@ def _remarks(found: Findings) -> list[str]:
 def _why(found: Findings) -> str:
     """Why the verdict is not a win, where the numbers may look like one."""
     best = found.best
-    if found.verdict not in ("not-better", "others-better"):
+    if found.baseline is None or found.verdict == "better":
         return ""
+    if math.isnan(best["gain_low"]):
+        return "Two seeds or more, of the graph and of the baseline, are needed to test the difference."
+    if math.isnan(best["p_value"]):
+        return "The seeds gave identical errors, so there is no spread to test the difference against."
     if best["gain"] <= 0:
         return "The best graph's mean error is not below the baseline's."
     if best["gain_low"] <= 0:
@@ -110,11 +114,11 @@ def _why(found: Findings) -> str:
         return (
             "The best graph's interval leaves 0 out, but bootstrap intervals of "
             f"{plural(int(best['seeds']), 'seed')} are too narrow; Welch's test allows for so few and finds "
-            f"no difference (p {p_text(best['p_value'])})."
+            f"no difference ({p_text(best['p_value'])})."
         )
     return (
-        f"The best graph alone would pass Welch's test (p {p_text(best['p_value'])}), but it was picked among "
-        f"{plural(found.tested, 'graph')}; after Holm's correction it does not (p {p_text(best['p_holm'])})."
+        f"The best graph alone would pass Welch's test ({p_text(best['p_value'])}), but it was picked among "
+        f"{plural(found.tested, 'graph')}; after Holm's correction it does not ({p_text(best['p_holm'])})."
     )
 
 
@@ -141,7 +145,7 @@ def _comparisons(found: Findings) -> str:
     beat = "beats" if found.tested == 1 else "beat"
     text = f"{count} {beat} the baseline at level {ALPHA:g} (Welch's t-test, two-sided"
     if found.tested == 1:
-        return f"{text}, p {p_text(found.best['p_value'])})."
+        return f"{text}, {p_text(found.best['p_value'])})."
     return (
         f"{text}, Holm's correction for {found.tested:,} tests); with the more lenient correction of "
         f"Benjamini and Hochberg, {found.beating_bh:,}. Clearly worse than the baseline: {found.losing:,}."

@@ -28,8 +28,8 @@ if (plane && window.Plotly) {
       "hoverlabel.bgcolor": card, "hoverlabel.bordercolor": line, "hoverlabel.font.color": ink };
   };
   document.getElementById("plane-section").hidden = false;
-  Plotly.newPlot(plane, figure.data, figure.layout, { responsive: true, displaylogo: false,
-    plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d"] })
+  Plotly.newPlot(plane, figure.data, figure.layout, { responsive: true, displayModeBar: false,
+    plotlyServerURL: "" })
     .then(() => {
       const paint = () => Plotly.relayout(plane, colours());
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);

@@ -69,6 +69,8 @@ def _map_caption(found: Findings) -> str:
     text = "Each dot is a graph at its clustering C and path length L; darker is a lower mean error."
     if found.baseline is not None:
         text += " The star is the baseline: the complete graph, C = L = 1."
+    if len(found.graphs) == 1:
+        return text
     if not found.spot.tested:
         return f"{text} No sweet spot is drawn: it takes at least two seeds to say which graphs are not worse."
     if len(found.spot.graphs) < 2:
@@ -107,9 +109,7 @@ def _measure_caption(found: Findings, name: str, letter: str) -> str:
 def _correlation(found: Correlation | None, letter: str) -> str:
     if found is None:
         return ""
-    return (
-        f" Rank correlation of error with {letter}: {number(found.rho)} (Spearman, p {p_text(found.p_value)})."
-    )
+    return f" Rank correlation of error with {letter}: {number(found.rho)} (Spearman, {p_text(found.p_value)})."
 
 
 def _ranking_caption(found: Findings) -> str:

@@ -41,7 +41,7 @@ def draw(found: Findings, theme: Theme) -> Figure:
         s=size,
         cmap=COLOURS,
         norm=norm,
-        edgecolors=theme.paper,
+        edgecolors=theme.rim,
         linewidths=0.5,
         zorder=3,
     )

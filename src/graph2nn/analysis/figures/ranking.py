@@ -20,7 +20,7 @@ ENDS = 15
 def draw(found: Findings, theme: Theme) -> Figure:
     """Draw mean error with interval, one line a graph, best on top."""
     if len(found.graphs) <= MOST_LINES:
-        figure = canvas(7.4, 1.5 + 0.23 * len(found.graphs))
+        figure = canvas(7.4, max(2.6, 1.5 + 0.23 * len(found.graphs)))
         axes = figure.add_subplot()
         _forest(axes, found, found.graphs, theme)
     else:

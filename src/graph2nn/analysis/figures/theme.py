@@ -19,13 +19,14 @@ COLOURS = "viridis"
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a page. ``good``, ``bad`` and ``base`` stand for best, worst and the baseline."""
+    """Colours of a page: ``rim`` around dots; ``good``, ``bad``, ``base`` for best, worst, baseline."""
 
     name: str
     paper: str
     ink: str
     faint: str
     grid: str
+    rim: str
     point: str
     fit: str
     base: str
@@ -65,8 +66,6 @@ class Theme:
             "font.sans-serif": ["DejaVu Sans"],
             # Labels come from the user's table: a $ in one is a dollar, not the start of a formula.
             "text.parse_math": False,
-            "figure.dpi": DPI,
-            "savefig.dpi": DPI,
         }
 
 
@@ -76,6 +75,7 @@ LIGHT = Theme(
     ink="#1c2230",
     faint="#8a91a1",
     grid="#e7e9ee",
+    rim="#ffffff",
     point="#3f6fb5",
     fit="#c2571a",
     base="#6b3fa0",
@@ -88,6 +88,7 @@ DARK = Theme(
     ink="#e6e9ef",
     faint="#7d8596",
     grid="#2a303c",
+    rim="#aab3c2",
     point="#7fb0ee",
     fit="#f0a060",
     base="#c39bf0",
@@ -96,20 +97,20 @@ DARK = Theme(
 )
 
 
-def render(draw: Callable[[Theme], Figure], theme: Theme) -> bytes:
+def render(draw: Callable[[Theme], Figure], theme: Theme, *, dpi: int = DPI) -> bytes:
     """Draw a figure under a theme and return its PNG."""
     with mpl.rc_context(theme.style()):
         figure = draw(theme)
         png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=DPI)
+        figure.savefig(png, format="png", dpi=dpi)
     return png.getvalue()
 
 
 def canvas(width: float, height: float) -> Figure:
     """Return an empty figure, inches; without pyplot, so nothing global holds on to it."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    # Text at the rim would otherwise touch it.
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr]
+    figure = Figure(figsize=(width, height))
+    # The padding, inches, keeps text at the rim from touching it.
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
     return figure
 
 

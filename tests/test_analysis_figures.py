@@ -1,0 +1,100 @@
+"""Figures: every kind of sweep can be drawn, in full colour and without a warning."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+from analysis_tables import curves, sweep, table
+from PIL import Image
+
+from graph2nn.analysis.figures import gallery, plane, portraits
+from graph2nn.analysis.figures.theme import DARK, LIGHT, render, short
+from graph2nn.analysis.findings import find
+from graph2nn.errors import UserError
+
+RUNS, GRAPHS = sweep(9, 3)
+SWEEPS = {
+    "nine": (RUNS, GRAPHS, curves(RUNS, 3)),
+    "one seed, many graphs": (
+        table({"baseline": [33.0]} | {f"g{i}": [32 + i / 50] for i in range(70)}),
+        {},
+        None,
+    ),
+    "one graph": (table({"a": [32.0, 33.0]}), {}, None),
+    "one graph, one seed": (table({"baseline": [32.0], "a": [32.0]}), {}, None),
+    "no spread": (table({"baseline": [33.0, 33.0]} | {f"g{i}": [33.0, 33.0] for i in range(5)}), {}, None),
+    "odd labels": (table({"baseline": [33.0, 34.0], "$x_{": [32.0, 31.0], "<b>" * 30: [31.5, 34.0]}), {}, None),
+}
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_figure_can_be_drawn(name):
+    runs, graphs, learned = SWEEPS[name]
+    found = find(runs, draws=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for plate in gallery.plates(found, graphs, learned):
+            image = pixels(render(plate.draw, LIGHT, dpi=60))
+            assert min(image.shape[:2]) > 120
+            assert image.std() > 5
+            assert (image[0] == 255).all(), "something is cut off at the upper edge"
+            assert (image[:, -1] == 255).all(), "something is cut off at the right edge"
+            assert plate.caption.endswith(".")
+
+
+def test_the_dark_figure_is_dark():
+    found = find(RUNS, draws=200)
+    assert pixels(render(lambda theme: plane.draw(found, theme), DARK, dpi=60)).mean() < 60
+
+
+def test_which_figures_there_are():
+    runs, graphs, learned = SWEEPS["nine"]
+    full = [plate.name for plate in gallery.plates(find(runs, draws=200), graphs, learned)]
+    assert full == [
+        "map",
+        "error_clustering",
+        "error_path_length",
+        "graphs_best",
+        "graphs_worst",
+        "ranking",
+        "learning_curves",
+    ]
+    bare = [plate.name for plate in gallery.plates(find(runs, draws=200), {}, None)]
+    assert bare == ["map", "error_clustering", "error_path_length", "ranking"]
+
+
+@pytest.mark.parametrize(("known", "best", "worst"), [(1, 1, 0), (2, 1, 1), (5, 3, 2), (9, 3, 3)])
+def test_no_graph_is_drawn_as_best_and_worst(known, best, worst):
+    found = find(RUNS, draws=200)
+    some = {label: GRAPHS[label] for label in found.graphs["graph"][:known]}
+    upper, lower = (portraits.chosen(found, some, best=end) for end in (True, False))
+    assert (len(upper), len(lower)) == (best, worst)
+    assert not {row["graph"] for row in upper} & {row["graph"] for row in lower}
+    assert upper[0]["graph"] == found.best["graph"]
+
+
+def test_hopeless_graphs_share_the_last_colour():
+    errors = {"baseline": [33.0]} | {f"g{i}": [32 + i / 20] for i in range(30)} | {"lost": [90.0]}
+    low, high, beyond = plane.colour_range(find(table(errors), draws=200))
+    assert (low, beyond) == (32.0, True)
+    assert 33.0 <= high < 34
+
+
+def test_curves_must_have_their_columns():
+    with pytest.raises(UserError, match="no column test_error"):
+        gallery.plates(find(RUNS, draws=200), {}, curves(RUNS, 2).drop(columns="test_error"))
+
+
+def test_curves_of_unknown_runs_are_no_figure():
+    strangers = curves(RUNS, 2).assign(run="stranger")
+    assert "learning_curves" not in [p.name for p in gallery.plates(find(RUNS, draws=200), {}, strangers)]
+
+
+def test_long_labels_keep_their_ends():
+    assert short("ws(64,8.19,0.128,4)") == "ws(64,8.19,0.128,4)"
+    assert short("a" * 50 + "seed4") == "a" * 19 + "…" + "aaaaa" + "seed4"

@@ -1,0 +1,168 @@
+"""The report folder: whole or absent, valid for programs, and at home without a network."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from analysis_tables import curves, sweep, table
+from PIL import Image
+
+from graph2nn.analysis import report as module
+from graph2nn.analysis import write_report
+from graph2nn.errors import UserError
+
+NASTY = "</script><img src=x onerror=alert(1)>&\"'"
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.text, self.inside = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self.inside.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.inside and self.inside[-1] == tag:
+            self.inside.pop()
+
+    def handle_data(self, data):
+        if not self.inside:
+            self.text.append(data)
+
+
+def parsed(index):
+    tags = Tags()
+    tags.feed(index.read_text(encoding="utf-8"))
+    return tags
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A full report, with labels and notes that try to break out of the page."""
+    runs, graphs = sweep(8, 3)
+    worst = runs.groupby("graph")["test_error"].mean().idxmax()
+    runs["graph"] = runs["graph"].replace(worst, NASTY)
+    learned = curves(runs, 4)
+    out = tmp_path_factory.mktemp("reports") / "deep" / "report"
+    index = write_report(
+        runs, out, graphs=graphs, curves=learned, title=f"Nine & {NASTY}", notes=[f"smoke {NASTY}"],
+        command="graph2nn analyze 'runs <1>'",
+    )  # fmt: skip
+    assert index == out / "index.html"
+    return out
+
+
+def test_the_folder_holds_the_report_and_nothing_else(full):
+    names = {path.name for path in full.iterdir()}
+    assert names == {"index.html", "summary.json", "graphs.csv"} | {f"{name}.png" for name in module.FIGURES}
+    assert [path.name for path in full.parent.iterdir()] == ["report"]
+
+
+def test_the_page_loads_nothing(full):
+    page = parsed(full / "index.html")
+    for tag, attrs in page.tags:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            assert attrs.get(name, "data:").startswith("data:"), (tag, attrs)
+        assert "on" not in {name[:2] for name in attrs}, (tag, attrs)
+    policy = next(attrs["content"] for tag, attrs in page.tags if "http-equiv" in attrs)
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    css = (full / "index.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert "@import" not in css
+    assert "url(" not in css
+
+
+def test_labels_stay_text(full):
+    page = parsed(full / "index.html")
+    assert sum(tag == "img" for tag, _ in page.tags) == len(module.FIGURES)
+    assert sum(tag == "script" for tag, _ in page.tags) == 3
+    text = "".join(page.text)
+    assert text.count(NASTY) >= 3
+    assert "runs <1>" in text
+
+
+def test_the_data_of_the_map_is_json_inside_its_script(full):
+    source = (full / "index.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="plane-data">(.*?)</script>', source, re.DOTALL).group(1))
+    assert [trace["name"] for trace in data["data"]] == ["graphs", "baseline"]
+    assert any("&lt;/script&gt;" in hover for hover in data["data"][0]["text"])
+
+
+def test_the_figures_are_pictures(full):
+    for name in module.FIGURES:
+        with Image.open(full / f"{name}.png") as image:
+            assert min(image.size) > 300
+            assert len(image.convert("RGB").getcolors(2**24)) > 50
+
+
+def test_summary_is_strict_json_with_the_headline_numbers(full):
+    def refuse(word):
+        raise AssertionError(word)
+
+    summary = json.loads((full / "summary.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert summary["counts"] == {
+        "runs": 27, "graphs": 8, "seeds_min": 3, "seeds_max": 3, "diverged": 0, "diverged_by_graph": {},
+    }  # fmt: skip
+    assert summary["macs"] == {"min": 2_364_416, "max": 2_364_416}
+    assert summary["epochs"] == 200
+    assert summary["baseline"]["graph"] == "baseline"
+    assert summary["baseline"]["graph_seed"] is None
+    assert summary["best"]["mean"] <= summary["worst"]["mean"]
+    assert summary["worst"]["graph"] == NASTY
+    assert set(summary["fits"]) == set(summary["correlations"]) == {"clustering", "path_length"}
+    assert -1 <= summary["correlations"]["clustering"]["spearman"] <= 1
+    assert summary["sweet_spot"]["best"] == summary["best"]["graph"]
+    assert summary["headline"]["lead"] in "".join(parsed(full / "index.html").text)
+
+
+def test_the_csv_has_a_line_a_graph(full):
+    rows = pd.read_csv(full / "graphs.csv")
+    assert len(rows) == 9
+    assert rows["kind"].tolist() == ["baseline"] + ["relational"] * 8
+    assert rows["mean"][1:].is_monotonic_increasing
+
+
+def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
+    (tmp_path / "learning_curves.png").write_bytes(b"from before")
+    (tmp_path / "mine.txt").write_text("keep")
+    runs = table({"a": [32.0], "b": [33.0]})
+    write_report(runs, tmp_path, title="bare")
+    keys = list(json.loads((tmp_path / "summary.json").read_text()))
+    assert not (tmp_path / "learning_curves.png").exists()
+    assert (tmp_path / "mine.txt").read_text() == "keep"
+    assert keys[:3] == ["title", "headline", "remarks"]
+    assert "there is no baseline" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("stage", ["_files", "_publish"])
+def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / "index.html").write_text("old")
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module, "_files", lambda *a, **k: {"index.html": b"new"})
+    monkeypatch.setattr(module, stage, fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_report(table({"a": [32.0], "b": [33.0]}), out, title="x")
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert (out / "index.html").read_text() == "old"
+
+
+def test_out_must_not_be_a_file(tmp_path):
+    (tmp_path / "report").write_text("a file")
+    with pytest.raises(UserError, match="is a file"):
+        write_report(table({"a": [32.0]}), tmp_path / "report", title="x")
+
+
+def test_a_bad_table_writes_nothing(tmp_path):
+    with pytest.raises(UserError, match="no rows"):
+        write_report(table({"a": [32.0]}).iloc[:0], tmp_path / "report", title="x")
+    assert not list(tmp_path.iterdir())
