@@ -13,7 +13,7 @@ from graph2nn.analysis.table import OF_GRAPH, Results, checked
 
 __all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "summarise", "sweet_spot"]
 
-_INTEGERS = ("n", "macs", "params")
+_INTEGERS = ("macs", "params")
 
 
 def per_graph(

@@ -118,7 +118,7 @@ def _typed(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     odd = sorted(set(runs["kind"]) - set(_KINDS))
     if odd:
         raise UserError(f"results: kind {odd[0]!r} is not known. Known: {', '.join(_KINDS)}.")
-    for name in ("clustering", "path_length", "n", "macs", "params"):
+    for name in ("clustering", "path_length", "macs", "params"):  # the dense baseline has no nodes
         if name not in columns:
             continue
         off = ~np.isfinite(runs[name].to_numpy(dtype=np.float64))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graph2nn.cli.common import Json, console, print_json, progress
+from graph2nn.cli.common import Json, Threads, console, print_json, progress, use_threads
 
 
 def analyze(
@@ -40,6 +40,7 @@ def quickstart(
     ),
     graphs: Annotated[int, typer.Option(min=1, max=52, help="How many graphs of the plane.")] = 26,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1…N of each.")] = 3,
+    threads: Threads = 1,
 ) -> None:
     """See the whole way in minutes: graphs over the (C, L) plane and the baseline, trained on digits, a report.
 
@@ -47,6 +48,8 @@ def quickstart(
     """
     from graph2nn.experiments import quickstart as demo
 
+    # Networks this small gain nothing from a second thread, and lose much on a busy machine.
+    use_threads(threads)
     configs, data = demo.prepare(graphs=graphs, seeds=seeds)
     console.print(demo.introduction(configs, data))
     with progress("training", len(configs)) as bar:

@@ -41,10 +41,10 @@ def build(config: RunConfig, data: Dataset) -> Network:
     """
     graph = None if config.graph is None else config.graph.build()
     wiring: Wiring = Dense() if graph is None else Relational(graph)
-    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape}
     spec = config.model
-    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape, **spec.options)
-    model = build_model(spec.name, wiring, found.widths, **shape, **spec.options)
+    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
+    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
+    model = build_model(spec.name, wiring, found.widths, **shape)
     return Network(model, graph, found)
 
 

@@ -87,7 +87,7 @@ def train(
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
     history: list[Epoch] = []
     for epoch in range(1, recipe.epochs + 1):
-        lr = schedule.get_last_lr()[0]
+        lr = float(schedule.get_last_lr()[0])
         begin = time.perf_counter()
         loss, error = train_epoch(model, training_batches(data, recipe, order), optimiser)
         seconds = time.perf_counter() - begin
@@ -109,19 +109,18 @@ def train_epoch(
     """Take one optimiser step per batch; return the mean loss and the top-1 error in percent."""
     model.train()
     # Summed where they are computed: reading a number back at each step would stall a GPU.
-    total_loss: Tensor | float = 0.0
-    wrong: Tensor | int = 0
+    total_loss, wrong = torch.zeros(()), torch.zeros((), dtype=torch.int64)
     count = 0
     for x, y in samples:
         scores = model(x)
         loss = F.cross_entropy(scores, y)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         total_loss = total_loss + loss.detach() * len(y)
         wrong = wrong + (scores.detach().argmax(dim=1) != y).sum()
         count += len(y)
-    return float(total_loss) / count, 100 * float(wrong) / count
+    return float(total_loss) / count, 100 * int(wrong) / count
 
 
 def training_batches(
