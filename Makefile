@@ -1,0 +1,52 @@
+# make demo and make test are all a new user needs; make help lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip install --quiet --constraint constraints.txt
+
+.PHONY: help demo test test-slow lint format bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.installed ## install, train graphs on digits, say where the report is
+	$(BIN)/graph2nn quickstart --out quickstart
+
+test: $(VENV)/.test ## install the test extras and run the tests
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.test ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.lint ## ruff and mypy --strict
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+format: $(VENV)/.lint ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(VENV)/.test ## measure; writes benchmarks/results
+	$(BIN)/python -m benchmarks.bench_graphs
+	$(BIN)/python -m benchmarks.bench_epoch
+
+clean: ## delete what the other targets made
+	rm -rf $(VENV) quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"graph2nn needs Python 3.10 or newer, {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing graph2nn and what it needs into $(VENV); the first time takes some minutes."
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.installed
+	$(PIP) --editable '.[lint]'
+	@touch $@
