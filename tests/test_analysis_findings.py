@@ -133,7 +133,7 @@ def test_held_out_gain_is_free_of_luck():
     """Forty graphs no better than the baseline: the best looks a point better, held out it does not."""
     rng = np.random.default_rng(0)
     looks, honest = [], []
-    for _ in range(60):
+    for _ in range(40):
         errors = {"baseline": rng.normal(33, 1, 3)} | {f"g{i}": rng.normal(33, 1, 3) for i in range(40)}
         results = checked(table(errors))
         honest.append(held_out_gain(results))

@@ -13,14 +13,14 @@ samples = st.lists(st.lists(errors, min_size=2, max_size=6, unique=True).map(np.
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=30).map(np.array)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(samples, st.lists(errors, min_size=2, max_size=6, unique=True).map(np.array))
 def test_welch_equals_scipy(many, baseline):
     expected = [stats.ttest_ind(one, baseline, equal_var=False).pvalue for one in many]
     np.testing.assert_allclose(welch(many, baseline), expected, rtol=1e-6, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(samples, st.lists(errors, min_size=1, max_size=6, unique=True).map(np.array))
 def test_worse_is_the_published_rule(many, best):
     for one, verdict in zip(many, worse(many, best, alpha=0.05), strict=True):
@@ -53,13 +53,13 @@ def test_corrections_by_hand():
     np.testing.assert_allclose(benjamini_hochberg(p), [0.04, 0.03, np.nan, 0.04])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(probabilities)
 def test_benjamini_hochberg_equals_scipy(p):
     np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p), atol=1e-12)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(probabilities)
 def test_holm_lies_between_p_and_bonferroni_and_above_benjamini_hochberg(p):
     adjusted = holm(p)

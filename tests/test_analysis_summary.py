@@ -59,7 +59,7 @@ def test_whole_numbers_stay_whole():
     assert {rows[name].dtype.kind for name in ("n", "macs", "params", "seeds")} == {"i"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(tables)
 def test_laws_of_the_summary(errors):
     rows = per_graph(table(errors), bootstrap=200).set_index("graph")

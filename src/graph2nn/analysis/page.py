@@ -90,7 +90,7 @@ _PLANE_SECTION = """<section id="plane-section" hidden>
 
 
 def _asset(name: str) -> str:
-    return resources.files("graph2nn.analysis").joinpath("assets", name).read_text(encoding="utf-8")
+    return (resources.files("graph2nn.analysis") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _section(picture: Picture) -> str:

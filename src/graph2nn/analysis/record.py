@@ -10,6 +10,7 @@ import pandas as pd
 
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
+from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.analysis.words import Headline
 
 _ROW: tuple[str, ...] = (
@@ -52,30 +53,13 @@ def summary(
         "baseline": None if found.baseline is None else _row(found.baseline),
         "best": _row(found.best),
         "worst": _row(graphs.iloc[-1]),
-        "sweet_spot": {
-            "best": found.spot.best,
-            "tested": found.spot.tested,
-            "compared": found.spot.compared,
-            "graphs": list(found.spot.graphs),
-            "C_min": found.spot.C_min,
-            "C_max": found.spot.C_max,
-            "L_min": found.spot.L_min,
-            "L_max": found.spot.L_max,
-        },
+        "sweet_spot": _spot(found.spot),
         "fits": {name: _fit(fit) for name, fit in found.fits.items()},
         "correlations": {
             name: None if c is None else {"spearman": c.rho, "p_value": c.p_value}
             for name, c in found.correlations.items()
         },
-        "comparison": {
-            "test": "Welch's t-test against the baseline, two-sided",
-            "level": ALPHA,
-            "tested": found.tested,
-            "better_holm": found.beating,
-            "better_benjamini_hochberg": found.beating_bh,
-            "worse_holm": found.losing,
-            "held_out_gain": found.held_out_gain,
-        },
+        "comparison": _comparison(found),
         "intervals": {
             "method": "percentile bootstrap",
             "confidence": found.confidence,
@@ -124,6 +108,31 @@ def _whole(value: Any) -> Any:
     """Write 4.0 as 4: graph seeds and epochs are whole numbers."""
     number = float(value)
     return int(number) if math.isfinite(number) and number.is_integer() else number
+
+
+def _spot(spot: SweetSpot) -> dict[str, Any]:
+    return {
+        "best": spot.best,
+        "tested": spot.tested,
+        "compared": spot.compared,
+        "graphs": list(spot.graphs),
+        "C_min": spot.C_min,
+        "C_max": spot.C_max,
+        "L_min": spot.L_min,
+        "L_max": spot.L_max,
+    }
+
+
+def _comparison(found: Findings) -> dict[str, Any]:
+    return {
+        "test": "Welch's t-test against the baseline, two-sided",
+        "level": ALPHA,
+        "tested": found.tested,
+        "better_holm": found.beating,
+        "better_benjamini_hochberg": found.beating_bh,
+        "worse_holm": found.losing,
+        "held_out_gain": found.held_out_gain,
+    }
 
 
 def _fit(fit: Quadratic | None) -> dict[str, Any] | None:

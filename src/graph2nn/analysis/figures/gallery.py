@@ -67,6 +67,8 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
 
 def _map_caption(found: Findings) -> str:
     text = "Each dot is a graph at its clustering C and path length L; darker is a lower mean error."
+    if plane.colour_range(found)[2]:
+        text += " The worst share the last colour, so that the others can be told apart."
     if found.baseline is not None:
         text += " The star is the baseline: the complete graph, C = L = 1."
     if len(found.graphs) == 1:

@@ -25,7 +25,7 @@ def draw(found: Findings, theme: Theme) -> Figure:
         _forest(axes, found, found.graphs, theme)
     else:
         figure = canvas(7.4, 10.4)
-        upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7])
+        upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
         _histogram(upper, found, theme)
         _forest(axes, found, pd.concat([found.graphs.iloc[:ENDS], found.graphs.iloc[-ENDS:]]), theme)
     axes.set_xlabel("top-1 error (%)")
@@ -78,6 +78,5 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
 
 def _histogram(axes: Axes, found: Findings, theme: Theme) -> None:
     baseline_line(axes, found, theme, vertical=True)
-    axes.hist(found.graphs["mean"], bins="auto", color=theme.point, alpha=0.85, zorder=2)
+    axes.hist(found.graphs["mean"], bins="auto", color=theme.point, alpha=0.85, zorder=1.5)
     axes.set_ylabel("graphs")
-    axes.set_xlabel("top-1 error (%)")
