@@ -138,7 +138,7 @@ def test_sigma_and_omega_tell_lattice_small_world_and_random_apart():
     assert small_world_omega(lattice) < -0.4
     assert abs(small_world_omega(small)) < 0.4
     assert small_world_omega(chance) > 0.7
-    assert small_world_sigma(small, null="density") == pytest.approx(small_world_sigma(small), rel=0.2)
+    assert small_world_sigma(small, null="density") > 2
 
 
 def test_sigma_is_its_definition():
