@@ -21,7 +21,7 @@ from graph2nn.graphs.graph import RelationalGraph
 
 _ALONG = "along directed edges"
 _FORGOTTEN = "of the symmetrised graph"
-_OUT = "of the out-degree, how many nodes a node reads"
+_OUT = "out-degree: nodes read"
 
 
 @dataclass(frozen=True)
