@@ -20,7 +20,7 @@ def test_the_same_graph_gives_the_same_bytes(tmp_path, ending):
     assert first.stat().st_size > 5000
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(graphs(max_n=40, directed=None))
 def test_every_graph_can_be_drawn(graph):
     for layout in draw.LAYOUTS:

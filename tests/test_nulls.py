@@ -27,7 +27,7 @@ from graph2nn.graphs.nulls import (
 from graph2nn.graphs.rewiring import rewire
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(graph=graphs(max_n=20, directed=None), seed=st.integers(0, 99))
 def test_rewiring_keeps_every_degree(graph, seed):
     null = rewire(graph, seed)
@@ -37,7 +37,7 @@ def test_rewiring_keeps_every_degree(graph, seed):
     assert null == rewire(graph, seed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(graph=graphs(max_n=20, directed=None, connected=True), seed=st.integers(0, 99))
 def test_rewiring_can_stay_connected(graph, seed):
     null = rewire(graph, seed, connected=True)
@@ -49,7 +49,7 @@ def test_rewiring_can_stay_connected(graph, seed):
 def test_rewiring_draws_evenly(connected):
     # Six nodes of degree 2: 60 hexagons and 10 pairs of triangles, all equally likely.
     hexagon = generators.cycle(6)
-    draws = 6000
+    draws = 3500
     seen = Counter(rewire(hexagon, seed, connected=connected).digest for seed in range(draws))
     assert len(seen) == (60 if connected else 70)
     assert stats.chisquare(list(seen.values())).pvalue > 1e-3
@@ -57,7 +57,7 @@ def test_rewiring_draws_evenly(connected):
 
 def test_directed_rewiring_draws_evenly():
     ring = RelationalGraph.from_edges([(i, (i + 1) % 4) for i in range(4)], 4, directed=True)
-    seen = Counter(rewire(ring, seed).digest for seed in range(3000))
+    seen = Counter(rewire(ring, seed).digest for seed in range(2000))
     assert len(seen) == 9, "the derangements of four nodes"
     assert stats.chisquare(list(seen.values())).pvalue > 1e-3
 
@@ -76,7 +76,7 @@ def test_complete_graphs_and_stars_have_one_rewiring():
         assert rewire(graph, seed=3) == graph
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graph=graphs(max_n=20, directed=None), null=st.sampled_from(sorted(NULLS)), seed=st.integers(0, 99))
 def test_every_null_has_as_many_nodes_and_edges(graph, null, seed):
     drawn = NULLS[null](graph, seed, False)
