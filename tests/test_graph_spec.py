@@ -65,3 +65,10 @@ def test_mistakes(text, words):
         parse_graph(text)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", [{"threshold": 0}, {"directed": True}, {"drop_self_loops": True}])
+def test_options_of_files_are_not_ignored_elsewhere(option):
+    for text in ("cycle:n=5", "cat"):
+        with pytest.raises(UserError, match="is not a file"):
+            parse_graph(text, **option)

@@ -22,7 +22,7 @@ def plain_mean(values) -> float:
     return total / len(values)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(graphs(max_n=70, directed=None))
 def test_clustering_equals_networkx(graph):
     expected = nx.clustering(graph.to_networkx())
@@ -32,7 +32,7 @@ def test_clustering_equals_networkx(graph):
     assert graph.clustering == plain_mean(list(expected.values()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graphs(max_n=70, directed=None))
 def test_distances_equal_networkx(graph):
     expected = np.full((graph.n, graph.n), -1)
@@ -42,7 +42,7 @@ def test_distances_equal_networkx(graph):
     assert (measures.distances(graph.adjacency) == expected).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(graphs(max_n=70, connected=True))
 def test_path_length_equals_networkx(graph):
     assert graph.path_length == nx.average_shortest_path_length(graph.to_networkx())

@@ -42,6 +42,8 @@ def parse_graph(
     family, colon, arguments = text.partition(":")
     if Path(text).is_file() or (not colon and _looks_like_a_path(text)):
         return read_graph(text, threshold=threshold, directed=directed, drop_self_loops=drop_self_loops)
+    if threshold is not None or directed is not None or drop_self_loops:
+        raise UserError(f"graph {text!r} is not a file: thresholds, directions and self-loops are for files.")
     if text in SHA256:
         return connectome(text, data=data)
     if family in GENERATORS:

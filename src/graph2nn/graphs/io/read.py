@@ -129,9 +129,14 @@ def _read_npz(path: Path) -> Loaded:
 
 
 def _read_mtx(path: Path) -> Loaded:
+    import warnings
+
     from scipy.io import mmread
 
-    return _load_object(mmread(path))
+    with warnings.catch_warnings():
+        # scipy 1.17 and later announce another sparse class; either will do here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return _load_object(mmread(path))
 
 
 def _read_graphml(path: Path) -> Loaded:

@@ -1,0 +1,73 @@
+"""Measures of how far and how central: efficiency, diameter, closeness, betweenness."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs import measures
+from graph2nn.graphs.graph import BoolMatrix, RelationalGraph
+
+
+def path_length(graph: RelationalGraph) -> float:
+    """L as published, and NaN (not an error) where the graph is not connected."""
+    return graph.path_length if graph.connected else math.nan
+
+
+def diameter(graph: RelationalGraph) -> float:
+    """Longest of the shortest paths; NaN if the graph is not connected.
+
+    Directed: the longest that exists, pairs without a path left out, as L does.
+    """
+    return float(measures.distances(graph.adjacency).max()) if graph.connected else math.nan
+
+
+def global_efficiency(graph: RelationalGraph) -> float:
+    """Mean of 1/distance over ordered pairs, 0 where there is no path (Latora and Marchiori 2001)."""
+    return _efficiency(graph.adjacency)
+
+
+def local_efficiency(graph: RelationalGraph) -> float:
+    """Mean over nodes of the global efficiency among a node's neighbours alone (Latora and Marchiori 2001).
+
+    0 for a node with fewer than two neighbours. Directed: neighbours are those read or reading, and paths
+    among them follow the edges.
+    """
+    around = graph.adjacency | graph.adjacency.T
+    total = 0.0
+    for node in range(graph.n):
+        near = np.flatnonzero(around[node])
+        if len(near) > 1:
+            total += _efficiency(graph.adjacency[np.ix_(near, near)])
+    return total / graph.n
+
+
+def closeness(graph: RelationalGraph) -> npt.NDArray[np.float64]:
+    """Closeness of each node, ``[n]``: nodes it reaches over the steps to them, times the share it reaches.
+
+    Wasserman and Faust 1994, as ``nx.closeness_centrality`` of the reversed graph: in a directed graph, how
+    near the nodes are that a node reads, not those that read it.
+    """
+    steps = measures.distances(graph.adjacency)
+    reached = (steps > 0).sum(axis=1)
+    total = np.where(steps > 0, steps, 0).sum(axis=1)
+    mean = np.divide(reached, total, out=np.zeros(graph.n), where=total > 0)
+    return np.asarray(mean * reached / (graph.n - 1), dtype=np.float64)
+
+
+def betweenness(graph: RelationalGraph) -> npt.NDArray[np.float64]:
+    """Share of shortest paths between other nodes that go through each node, ``[n]`` (Freeman 1977).
+
+    Directed: along the edges.
+    """
+    import networkx as nx
+
+    return np.array(list(nx.betweenness_centrality(graph.to_networkx()).values()), dtype=np.float64)
+
+
+def _efficiency(adjacency: BoolMatrix) -> float:
+    steps = measures.distances(adjacency)
+    n = len(adjacency)
+    return float((1.0 / steps[steps > 0]).sum() / (n * (n - 1)))

@@ -1,0 +1,140 @@
+"""``graph2nn graphs show``: what it prints, writes and draws, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from graph2nn import ws_flex
+from graph2nn.cli import main
+from graph2nn.graphs.io import read_graph
+from graph2nn.graphs.registry import MEASURES
+
+WS = "ws_flex:n=16,k=4.5,p=0.2,seed=1"
+
+
+def show(*arguments) -> int:
+    return main(["graphs", "show", *map(str, arguments)])
+
+
+def test_a_table_of_measures(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert show(WS) == 0
+    out, err = capsys.readouterr()
+    graph = ws_flex(16, 4.5, 0.2, seed=1)
+    assert f"16 nodes, {graph.edges} undirected edges" in out
+    assert f"{graph.clustering:.6g}" in out
+    assert f"{graph.path_length:.6g}" in out
+    assert "small_world_sigma" not in out
+    assert err == ""
+
+
+def test_json_has_the_digits(capsys):
+    assert show(WS, "--json", "--all") == 0
+    facts = json.loads(capsys.readouterr().out)
+    graph = ws_flex(16, 4.5, 0.2, seed=1)
+    assert list(facts["measures"]) == list(MEASURES)
+    assert facts["measures"]["clustering"] == graph.clustering
+    assert (facts["n"], facts["directed"], facts["sha256"]) == (16, False, graph.digest)
+    assert show("cycle:n=6", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["measures"]["assortativity"] is None
+
+
+def test_a_directed_graph_says_what_each_measure_does(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
+    assert show("random_directed:n=12,m=40") == 0
+    out = capsys.readouterr().out
+    assert "40 directed edges" in out
+    assert "along directed edges" in out
+
+
+def test_a_graph_in_parts_is_shown_all_the_same(capsys):
+    assert show("gnm_random:n=20,m=3", "--all") == 0
+    assert "–" in capsys.readouterr().out
+
+
+def test_writing_and_drawing(tmp_path, capsys):
+    out, plot = tmp_path / "g.graphml", tmp_path / "g.svg"
+    assert show(WS, "--out", out, "--plot", plot, "--layout", "spring") == 0
+    assert read_graph(out) == ws_flex(16, 4.5, 0.2, seed=1)
+    assert plot.read_text().lstrip().startswith("<?xml")
+    printed = capsys.readouterr().out
+    assert "wrote" in printed
+    assert show(out, "--json", "--plot", tmp_path / "g.png") == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 16
+
+
+def test_connectomes(shared_file, capsys):
+    folder = shared_file("data/connectomes")
+    assert show("cat", "--data", folder, "--symmetrise", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["directed"] is False
+
+
+def test_options_for_files(tmp_path, capsys):
+    weights = tmp_path / "w.csv"
+    weights.write_text("1,0.2,0.9\n0.2,1,0.4\n0.9,0.4,1\n")
+    assert show(weights, "--threshold", 0.3, "--drop-self-loops", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["edges"] == 2
+    arrows = tmp_path / "a.edgelist"
+    arrows.write_text("0 1\n1 2\n")
+    assert show(arrows, "--directed", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["directed"] is True
+
+
+def test_help_teaches_by_example(capsys):
+    assert show("--help") == 0
+    out = capsys.readouterr().out
+    assert "graph2nn graphs show ws_flex:n=64" in out
+    assert "--threshold" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dog",),
+        ("ws_flex:n=64,k=70,p=0.1,seed=1",),
+        ("ws_flex:n=64",),
+        ("ws_flex:n=64,q=1",),
+        ("hypercube:n=64",),
+        ("gone.csv",),
+        ("binary.npy",),
+        ("ragged.csv",),
+        ("wide.txt",),
+        ("empty.txt",),
+        ("weighted.csv",),
+        ("weighted.csv", "--threshold", "-1"),
+        ("weighted.csv", "--threshold", "high"),
+        ("loops.txt",),
+        ("unknown.xls",),
+        ("cat",),
+        (WS, "--layout", "circle", "--plot", "x.png"),
+        (WS, "--plot", "x.gif"),
+        (WS, "--plot", "no/where/x.png"),
+        (WS, "--out", "x.xls"),
+        (WS, "--colour"),
+        (WS, "more"),
+        (),
+    ],
+)
+def test_each_mistake_is_one_line_and_code_two(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GRAPH2NN_DATA", raising=False)
+    monkeypatch.setenv("GRAPH2NN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("graph2nn.graphs.connectomes.URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("no_proxy", "*")
+    (tmp_path / "binary.npy").write_bytes(bytes(range(256)))
+    (tmp_path / "ragged.csv").write_text("0,1\n1\n")
+    (tmp_path / "wide.txt").write_text("0101\n1010\n")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "weighted.csv").write_text("0,0.5\n0.5,0\n")
+    (tmp_path / "loops.txt").write_text("11\n11\n")
+    (tmp_path / "unknown.xls").write_text("01\n10\n")
+    before = sorted(tmp_path.iterdir())
+    assert show(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("graph2nn: ")
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+    assert [path for path in sorted(tmp_path.iterdir()) if path.name != "cache"] == before
