@@ -1,4 +1,4 @@
-"""Compiled kernels: the graphs and numbers of the plain Python modules, to the last bit, a thousand times faster."""
+"""Compiled kernels: the graphs and numbers of the plain Python modules, to the last bit, in microseconds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from graph2nn.graphs.kernels import bits, mt19937, wsflex
 from graph2nn.graphs.kernels.grid import Grid
+from graph2nn.graphs.ws_flex import TRIES
 
 __all__ = ["Grid", "clustering_and_path_length", "ws_flex_adjacency"]
 
@@ -40,7 +41,7 @@ def clustering_and_path_length(adjacency: BoolMatrix, *, directed: bool = False)
     return float(c), total / (n * (n - 1)) if whole else math.nan
 
 
-def ws_flex_adjacency(n: int, k: float, p: float, seed: int, *, tries: int = wsflex.TRIES) -> BoolMatrix | None:
+def ws_flex_adjacency(n: int, k: float, p: float, seed: int, *, tries: int = TRIES) -> BoolMatrix | None:
     """Draw the graph of :func:`graph2nn.ws_flex` as a boolean ``[n, n]``.
 
     Args:

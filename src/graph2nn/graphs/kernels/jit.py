@@ -21,7 +21,7 @@ _intrinsic: Any = intrinsic
 
 
 def _forget_stale() -> None:
-    """Drop machine code older than any kernel: numba looks only at a kernel's own file, not at those it calls."""
+    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
     folder = Path(__file__).parent
     cache = folder / "__pycache__"
     if os.access(cache, os.W_OK):  # else numba keeps its cache elsewhere, and nobody edits the kernels

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from graph2nn.graphs.kernels.bits import Bits, bit, connected_word
 from graph2nn.graphs.kernels.jit import Int, compiled, lowest_bit
 from graph2nn.graphs.kernels.mt19937 import WORDS, Words, next_choice, next_word, uniform53
-from graph2nn.graphs.ws_flex import TRIES
 
 #: What :func:`draw_shared` returns besides the position: no connected graph, or no stream left.
 GAVE_UP = -1
@@ -40,7 +39,7 @@ def _first_free(taken: Int, value: npt.NDArray[np.uint8], r: Int) -> Int:
     """
     skipped = 0
     while True:
-        hits = 0
+        hits: Int = 0
         for lane in range(4):
             blocked = (taken >> np.uint64(value[r + skipped + lane])) & np.uint64(1)
             hits |= np.int64(blocked ^ np.uint64(1)) << lane
