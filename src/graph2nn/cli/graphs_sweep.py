@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Degrees = Annotated[
-    int | None, typer.Option(min=1, help="How many average degrees k. [300 from 64 nodes on, else 200]")
+    int | None, typer.Option(min=1, help="How many average degrees k. (default 300, below 64 nodes 200)")
 ]
-KMin = Annotated[float | None, typer.Option(help="Least average degree. [√n]")]
-KMax = Annotated[float | None, typer.Option(help="Greatest average degree. [n − 2]")]
+KMin = Annotated[float | None, typer.Option(help="Least average degree (default √n).")]
+KMax = Annotated[float | None, typer.Option(help="Greatest average degree (default n − 2).")]
 Probabilities = Annotated[int, typer.Option(min=1, help="How many rewiring probabilities p from 0 to 1.")]
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
 
@@ -31,7 +31,7 @@ def sweep(
     k_max: KMax = None,
     probabilities: Probabilities = 300,
     seeds: Seeds = 30,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads. [all cores]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads (default all cores).")] = None,
 ) -> None:
     """Measure C and L of every WS-flex graph of a grid.
 
@@ -41,7 +41,7 @@ def sweep(
 
     A quick look at 32 nodes:
 
-        graph2nn graphs sweep --nodes 32 --degrees 50 --probabilities 50 --seeds 3 --out small.parquet
+        graph2nn graphs sweep -n 32 --degrees 50 --probabilities 50 --seeds 3 -o small.parquet
 
     Interrupted or killed, the same command goes on and ends in the same file.
     """
@@ -78,32 +78,38 @@ def catalogue(
     nodes: Annotated[
         int | None, typer.Option("--nodes", "-n", help="Make catalogues for this many nodes.")
     ] = None,
-    bins: Annotated[int | None, typer.Option(help="Coarse bins a side. [15 from 64 nodes on, else 12]")] = None,
-    l_max: Annotated[float | None, typer.Option(help="Greatest path length. [that of the sweep]")] = None,
+    bins: Annotated[
+        int | None, typer.Option(help="Coarse bins a side. (default 15, below 64 nodes 12)")
+    ] = None,
+    l_max: Annotated[
+        float | None, typer.Option(help="Greatest path length (default that of the sweep).")
+    ] = None,
     fill_above: Annotated[
         float | None,
-        typer.Option(help="Fill empty coarse bins where C is above this. [0.75, below 64 nodes 0]"),
+        typer.Option(help="Fill empty coarse bins where C is above this (default 0.75, below 64 nodes 0)."),
     ] = None,
 ) -> None:
     """Show a catalogue of graphs that cover the (C, L) plane, or make one.
 
-    graph2nn graphs catalogue                                   which there are
+    Without a name it lists the published ones. One of them, and its picture:
 
-    graph2nn graphs catalogue n64-52 --plot plane.png           a published one, and its picture
+        graph2nn graphs catalogue n64-52
 
-    graph2nn graphs catalogue --nodes 32 --out n32/             sweep 32 nodes and make three
+        graph2nn graphs catalogue n64-52 --plot plane.png
 
-    graph2nn graphs catalogue --from sweep.parquet --bins 10 --l-max 3.5 --out mine/
+    New ones (coarse, medium, fine and a picture) for other nodes, after a sweep, or from a sweep you have:
+
+        graph2nn graphs catalogue --nodes 32 --out n32/
+
+        graph2nn graphs catalogue --from sweep.parquet --bins 10 --out mine/
     """
     from graph2nn.graphs import catalogues
     from graph2nn.graphs import sweep as sweeps
 
-    if source is not None or nodes is not None:
+    plan = source if nodes is None else sweeps.plan_sweep(nodes)
+    if plan is not None:
         if name is not None or out is None or (source is not None and nodes is not None):
-            raise UserError(
-                "catalogue: to make one, give --out FOLDER and either --from SWEEP or --nodes N, no name."
-            )
-        plan = sweeps.plan_sweep(nodes) if nodes is not None else source
+            raise UserError("catalogue: to make one, give --out FOLDER and --from SWEEP or --nodes N, no name.")
         for path in catalogues.build_catalogues(out, plan, bins=bins, l_max=l_max, fill_above=fill_above):
             typer.echo(path)
         return
