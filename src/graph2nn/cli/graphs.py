@@ -57,3 +57,6 @@ def show(
     showing.show(graph, slow=every, json=json)
     if not json:
         showing.say_written(written)
+
+
+from graph2nn.cli import graphs_sweep  # noqa: E402, F401  (registers its commands on ``app``)

@@ -1,24 +1,23 @@
-"""Catalogues: a few graphs that cover the (C, L) plane evenly, picked from a sweep (paper, section 4.1)."""
+"""Catalogues: the published ones as data, and new ones from a sweep (paper, section 4.1)."""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.graphs import plane
+from graph2nn.graphs.cover import Binning, Level, cover, default_binning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.floating]
-Level = Literal["coarse", "medium", "fine"]
+    from graph2nn.graphs.sweep import SweepPlan
 
 #: The published catalogues, shipped with the package, and how finely each covers the plane.
 PUBLISHED: Mapping[str, Level] = {
@@ -30,8 +29,6 @@ PUBLISHED: Mapping[str, Level] = {
     "n16-2698": "fine",
 }
 COLUMNS = ["n", "sparsity", "p", "seed", "clustering", "path_length"]
-#: Fine bins along each side of a coarse one.
-SIDE = 9
 
 
 def catalogue(name: str | Path) -> pd.DataFrame:
@@ -65,108 +62,6 @@ def _read(path: Path) -> pd.DataFrame:
     if absent:
         raise UserError(f"catalogue: {path} has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
     return frame[COLUMNS].astype({"n": np.int64, "seed": np.int64})
-
-
-@dataclass(frozen=True)
-class Binning:
-    """How the plane is cut: ``bins`` coarse bins a side, each 9 × 9 fine ones; C in [0, 1], L in [1, l_max].
-
-    A coarse bin that is empty in its middle borrows a graph from beside it where C lies above ``fill_above``, a
-    medium one where C lies above 0.75 (as published).
-    """
-
-    bins: int = 15
-    l_max: float = 4.5
-    fill_above: float = 0.75
-
-    def __post_init__(self) -> None:
-        if self.bins < 1:
-            raise UserError(f"catalogue: bins = {self.bins}, expected at least 1 coarse bin a side.")
-        if not self.l_max > 1:
-            raise UserError(f"catalogue: l_max = {self.l_max:g}, expected more than 1, the least path length.")
-
-    @property
-    def c_edges(self) -> Floats:
-        """Edges of the fine bins of C, ``[9·bins + 1]``."""
-        return np.linspace(0, 1, SIDE * self.bins + 1)
-
-    @property
-    def l_edges(self) -> Floats:
-        """Edges of the fine bins of L, ``[9·bins + 1]``."""
-        return np.linspace(1, self.l_max, SIDE * self.bins + 1)
-
-
-def default_binning(
-    n: int,
-    longest: float,
-    *,
-    bins: int | None = None,
-    l_max: float | None = None,
-    fill_above: float | None = None,
-) -> Binning:
-    """Complete a binning as the published ones are: for n = 64 and n = 16 it is the published one.
-
-    Args:
-        n: number of nodes. From 64 on: 15 bins, empty ones filled above C = 0.75; below: 12, filled everywhere.
-        longest: the greatest L of the sweep; rounded up to a multiple of 0.5 it is ``l_max``.
-        bins: in place of the default.
-        l_max: in place of the default.
-        fill_above: in place of the default.
-    """
-    return Binning(
-        bins=(15 if n >= 64 else 12) if bins is None else bins,
-        l_max=max(1.5, math.ceil(2 * longest) / 2) if l_max is None else l_max,
-        fill_above=(0.75 if n >= 64 else 0.0) if fill_above is None else fill_above,
-    )
-
-
-def cover(
-    clustering: npt.ArrayLike, path_length: npt.ArrayLike, binning: Binning = Binning()
-) -> dict[Level, npt.NDArray[np.int64]]:
-    """Pick graphs that cover the plane, by the published rule (paper, section 4.1).
-
-    The graphs are shuffled; the first to land in a fine bin represents it. Bins in the middle of each 3 × 3
-    block make the medium catalogue, those in the middle of each 9 × 9 block the coarse one; gaps are then
-    filled from beside the middle, so a graph may stand for two medium bins.
-
-    Args:
-        clustering: C of each graph, ``[N]``.
-        path_length: L of each graph, ``[N]``.
-        binning: how the plane is cut.
-
-    Returns:
-        Numbers of the picked graphs for each level, in the published order.
-    """
-    c, l = np.asarray(clustering), np.asarray(path_length)  # noqa: E741
-    order = np.random.RandomState(1).permutation(len(c))
-    at = np.stack([np.digitize(c, binning.c_edges), np.digitize(l, binning.l_edges)], axis=1)[order]
-    _, first = np.unique(at, axis=0, return_index=True)
-    fine = {(int(at[row, 0]), int(at[row, 1])): int(order[row]) for row in np.sort(first)}
-    medium = [graph for (i, j), graph in fine.items() if i % 3 == 2 and j % 3 == 2]
-    coarse = [graph for (i, j), graph in fine.items() if i % SIDE == 5 and j % SIDE == 5]
-    # Only middles can be borrowed for, and every middle is 2 modulo 3: scan those, C outside, L inside.
-    edges = binning.c_edges
-    for i in range(2, len(edges), 3):
-        for j in range(2, len(edges), 3):
-            if (i, j) in fine:
-                continue
-            if i % SIDE == 5 and j % SIDE == 5:
-                if edges[i] > binning.fill_above:
-                    borrowed = _first_of(fine, range(i - 1, i + 2), range(j - 3, j + 4))
-                    coarse += borrowed
-                    medium += borrowed
-            elif edges[i] > 0.75:
-                medium += _first_of(fine, range(i, i + 1), range(j - 1, j + 2))
-    return {
-        "coarse": np.array(coarse, np.int64),
-        "medium": np.array(medium, np.int64),
-        "fine": np.array([*fine.values()], np.int64),
-    }
-
-
-def _first_of(fine: Mapping[tuple[int, int], int], rows: range, columns: range) -> list[int]:
-    """The graph of the first represented bin of a window, or none."""
-    return [fine[i, j] for i in rows for j in columns if (i, j) in fine][:1]
 
 
 def make_catalogues(
@@ -211,3 +106,81 @@ def make_catalogues(
     )
     picked = cover(frame["clustering"], frame["path_length"], binning)
     return {level: frame.iloc[rows].reset_index(drop=True) for level, rows in picked.items()}, binning
+
+
+def write_catalogue(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a catalogue as .csv, .json or .parquet, floats to their last bit.
+
+    Raises:
+        UserError: another ending.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix == ".parquet":
+        frame.to_parquet(target, index=False)
+    elif target.suffix == ".csv":
+        frame.to_csv(target, index=False)
+    elif target.suffix == ".json":
+        target.write_text(to_json(frame))
+    else:
+        raise UserError(f"catalogue: {target} ends in {target.suffix!r}; expected .csv, .json or .parquet.")
+    return target
+
+
+def to_json(frame: pd.DataFrame) -> str:
+    """Return a JSON list with one object a graph; pandas' own writer would round the floats."""
+    return json.dumps(frame.to_dict(orient="records"), indent=1)
+
+
+def plot_catalogue(name: str | Path, path: str | Path) -> Path:
+    """Draw a catalogue on the (C, L) plane: a published one over all bins that its sweep reaches.
+
+    Args:
+        name: as for :func:`catalogue`.
+        path: PNG, SVG or PDF file to write.
+
+    Raises:
+        UserError: no such catalogue; another ending.
+    """
+    frame = catalogue(name)
+    if str(name) not in PUBLISHED:
+        return plane.save_planes({Path(name).stem: frame}, path)
+    everything = next(x for x, level in PUBLISHED.items() if level == "fine" and x[:3] == str(name)[:3])
+    covered = catalogue(everything)
+    binning = default_binning(int(frame["n"].iloc[0]), float(covered["path_length"].max()))
+    return plane.save_planes({str(name): frame}, path, covered=covered, binning=binning)
+
+
+def build_catalogues(
+    out: str | Path,
+    source: SweepPlan | str | Path,
+    *,
+    bins: int | None = None,
+    l_max: float | None = None,
+    fill_above: float | None = None,
+) -> list[Path]:
+    """Make the catalogues of any sweep and write them to a folder, with a picture.
+
+    Args:
+        out: the folder. Gets ``n<N>-coarse.parquet``, ``-medium`` and ``-fine``, and ``plane.png``.
+        source: a sweep file; or a plan, whose sweep is run first into ``out/sweep.parquet``.
+        bins: as for :func:`make_catalogues`, like the two that follow.
+        l_max: greatest path length.
+        fill_above: C above which empty coarse bins are filled.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UserError: as for :func:`make_catalogues` and :func:`~graph2nn.graphs.sweep.sweep`.
+    """
+    folder = Path(out)
+    if not isinstance(source, str | Path):
+        from graph2nn.graphs.sweep import run_sweep  # compiles, so only where it is needed
+
+        source = run_sweep(source, folder / "sweep.parquet").path
+    made, binning = make_catalogues(source, bins=bins, l_max=l_max, fill_above=fill_above)
+    n = int(made["fine"]["n"].iloc[0])
+    files = [write_catalogue(frame, folder / f"n{n}-{level}.parquet") for level, frame in made.items()]
+    shown = {f"n{n}-{level}, {len(made[level])} graphs": made[level] for level in ("coarse", "medium")}
+    return [*files, plane.save_planes(shown, folder / "plane.png", covered=made["fine"], binning=binning)]

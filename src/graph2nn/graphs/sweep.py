@@ -84,15 +84,31 @@ class SweepPlan:
         return round(k * self.n / 2)
 
 
-def default_degrees(n: int, count: int | None = None) -> Floats:
+def default_degrees(
+    n: int, count: int | None = None, *, low: float | None = None, high: float | None = None
+) -> Floats:
     """Average degrees k of the default grid: evenly spaced in √k from √n (at least 2) to n − 2.
 
     For n = 64 and n = 16 these are the published grids, 300 degrees from 8 to 62 and 200 from 4 to 14; other
     sizes follow the same rule, with 300 from 64 nodes on and 200 below.
+
+    Args:
+        n: number of nodes.
+        count: how many.
+        low: the least, in [2, n].
+        high: the greatest, in [2, n].
+
+    Raises:
+        UserError: n below 2, or bounds outside [2, n].
     """
+    if n < 2:
+        raise UserError(f"sweep: nodes = {n}, expected at least 2.")
+    for value in (low, high):
+        if value is not None and not 2 <= value <= n:
+            raise UserError(f"sweep: k = {value:g} lies outside [2, {n}] (nodes = {n}).")
     count = (300 if n >= 64 else 200) if count is None else count
-    low = max(math.sqrt(n), 2.0)
-    high = max(float(n - 2), low)
+    low = max(math.sqrt(n), 2.0) if low is None else low
+    high = max(float(n - 2), low) if high is None else high
     return np.clip(np.linspace(np.sqrt(low), np.sqrt(high), count) ** 2, 2, n)
 
 
@@ -165,7 +181,13 @@ def sweep(
     Raises:
         UserError: a value outside its range; a file or parts of another grid in the way.
     """
-    plan = plan_sweep(nodes, k=k, p=p, seeds=seeds)
+    return run_sweep(plan_sweep(nodes, k=k, p=p, seeds=seeds), out, progress=progress, workers=workers)
+
+
+def run_sweep(
+    plan: SweepPlan, out: str | Path, *, progress: bool = True, workers: int | None = None
+) -> SweepResult:
+    """Do the work of :func:`sweep` for a plan of :func:`plan_sweep`."""
     path = Path(out)
     parts = path.with_name(path.name + ".parts")
     if path.exists():

@@ -45,16 +45,13 @@ def mean_ascending(values: Floats, ordered: Floats) -> float:
     ``ordered`` is room for n numbers.
     """
     n = len(values)
-    # Each value's place is the number of those that come before it: n² comparisons without a branch, which the
-    # compiler turns into vector instructions, beat any sort of 64 numbers.
     for i in range(n):
-        mine = values[i]
-        place = 0
-        for j in range(i):
-            place += values[j] <= mine
-        for j in range(i + 1, n):
-            place += values[j] < mine
-        ordered[place] = mine
+        value = values[i]
+        place = i
+        while place > 0 and ordered[place - 1] > value:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+        ordered[place] = value
     total = 0.0
     for i in range(n):
         total += ordered[i]
@@ -89,72 +86,69 @@ def connected_word(rows: Bits) -> bool:
 
 
 @compiled
-def measure_word(rows: Bits, triangles: Counts, local: Floats, reach: Bits) -> tuple[float, int]:
+def measure_word(rows: Bits, local: Floats, ball: Bits, next_ball: Bits) -> tuple[float, int]:
     """C, and the sum of distances over ordered pairs, of an undirected graph on n ≤ 64 nodes.
 
     Args:
         rows: ``[n]``.
-        triangles, local, reach: room for n numbers each; overwritten.
+        local: room for n numbers; overwritten, like the two that follow.
+        ball: room for n words.
+        next_ball: room for n words.
 
     Returns:
         C, and the sum or −1 where the graph is not connected.
     """
     n = len(rows)
-    ends = 0
-    far = 0
-    for i in range(n):
-        triangles[i] = 0
+    apart1, apart2 = 0, 0
     for i in range(n):
         mine = rows[i]
-        ends += popcount(mine)
-        own = triangles[i]
-        for j in range(i + 1, n):
-            shared = popcount(mine & rows[j])
-            edge = np.int64((mine >> np.uint64(j)) & np.uint64(1))
-            closed = shared & -edge
-            own += closed
-            triangles[j] += closed
-            far += (shared | edge) == 0
-        triangles[i] = own
-    for i in range(n):
-        degree = popcount(rows[i])
-        local[i] = triangles[i] / max(1, degree * (degree - 1))
-    # Here `reach` is only room to sort in.
-    c = mean_ascending(local, reach.view(np.float64))
-    if far == 0:  # every pair is an edge or has a common neighbour
-        return c, 2 * n * (n - 1) - ends
-    return c, _distances_word(rows, reach)
+        closed = 0
+        near = bit(i) | mine
+        todo = mine
+        while todo != 0:
+            other = rows[lowest_bit(todo)]
+            todo &= todo - np.uint64(1)
+            closed += popcount(mine & other)
+            near |= other
+        ball[i] = near
+        degree = popcount(mine)
+        apart1 += n - 1 - degree
+        apart2 += n - popcount(near)
+        local[i] = closed / max(1, degree * (degree - 1))
+    # A pair at distance d is apart within 0, 1, …, d − 1 steps, and adds 1 to the sum for each of them.
+    total = n * (n - 1) + apart1
+    if apart2 > 0:
+        further = _still_apart(rows, ball, next_ball, apart2)
+        total = -1 if further < 0 else total + further
+    return mean_ascending(local, ball.view(np.float64)), total
 
 
 @compiled
-def _distances_word(rows: Bits, reach: Bits) -> int:
-    """Sum of distances: each step counts every ordered pair that is still apart."""
+def _still_apart(rows: Bits, ball: Bits, next_ball: Bits, apart: int) -> int:
+    """Sum over the steps 2, 3, … of the ordered pairs that are further apart, of which ``apart`` after 2.
+
+    ``ball[i]`` holds the nodes within 2 steps of i. Returns −1 where the graph is not connected.
+    """
     n = len(rows)
     full = ~np.uint64(0) >> np.uint64(64 - n)
-    for i in range(n):
-        reach[i] = rows[i] | bit(i)
-    apart = 0
-    for i in range(n):
-        apart += n - popcount(reach[i])
-    total = n * (n - 1)
-    within = np.empty(n, np.uint64)
+    total = 0
     while apart > 0:
         total += apart
         before = apart
         apart = 0
         for i in range(n):
-            ball = reach[i]
-            if ball != full:
+            near = ball[i]
+            if near != full:
                 todo = rows[i]
                 while todo != 0:
-                    ball |= reach[lowest_bit(todo)]
+                    near |= ball[lowest_bit(todo)]
                     todo &= todo - np.uint64(1)
-                apart += n - popcount(ball)
-            within[i] = ball
+                apart += n - popcount(near)
+            next_ball[i] = near
         if apart == before:
             return -1
         for i in range(n):
-            reach[i] = within[i]
+            ball[i] = next_ball[i]
     return total
 
 

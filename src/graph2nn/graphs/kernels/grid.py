@@ -46,9 +46,9 @@ def _word_grid(
     rows = np.empty((n, 1), np.uint64)
     row = rows[:, 0].copy()
     first = start[:, 0].copy()
-    triangles = np.empty(n, np.int64)
     local = np.empty(n)
-    reach = np.empty(n, np.uint64)
+    ball = np.empty(n, np.uint64)
+    next_ball = np.empty(n, np.uint64)
     # Seeds outside, so that one seed's tables stay in the cache for all p.
     for s in range(len(streams.states)):
         words, rank, value, after = streams.words[s], streams.rank[s], streams.value[s], streams.after[s]
@@ -58,7 +58,7 @@ def _word_grid(
                 found = 0 if draw(edges, thresholds[i], tries, rows, streams.states[s]) else -1
                 row[:] = rows[:, 0]
             if found >= 0:
-                c, total = measure_word(row, triangles, local, reach)
+                c, total = measure_word(row, local, ball, next_ball)
                 clustering[i, s] = c
                 path_length[i, s] = total / (n * (n - 1))
             else:

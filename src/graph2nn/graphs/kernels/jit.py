@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -18,15 +20,26 @@ _njit: Any = numba.njit
 _intrinsic: Any = intrinsic
 
 
+def _forget_stale() -> None:
+    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
+    folder = Path(__file__).parent
+    cache = folder / "__pycache__"
+    if os.access(cache, os.W_OK):  # else numba keeps its cache elsewhere, and nobody edits the kernels
+        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        for index in cache.glob("*.nbi"):
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)
+
+
+_forget_stale()
+
+
 def compiled(function: F) -> F:
     """Compile a kernel on its first call and keep the machine code beside it.
 
     Kernels release the lock and are run by a plain thread pool rather than by numba's ``prange``: its OpenMP
     layer kills every child forked afterwards (a DataLoader worker, say), and its own workqueue layer forbids
     two threads to enter at once. No fast-math: the order of the floating point operations is the result.
-
-    numba looks for changes only in a kernel's own file. Whoever edits one that other files call must clear
-    ``__pycache__``; an installed package is written anew as a whole.
     """
     try:
         kernel: F = _njit(cache=True, nogil=True, error_model="numpy")(function)

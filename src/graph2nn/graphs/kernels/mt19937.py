@@ -58,7 +58,7 @@ def refill(state: Words, block: Words) -> None:
 
 
 @compiled
-def uniform53(first: np.uint32, second: np.uint32) -> np.int64:
+def uniform53(first: Int, second: Int) -> np.int64:
     """Return the 53-bit integer behind ``random()``."""
     return np.int64((np.int64(first >> np.uint32(5)) << 26) | np.int64(second >> np.uint32(6)))
 

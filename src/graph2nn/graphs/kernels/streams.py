@@ -30,7 +30,8 @@ class Streams(NamedTuple):
     words: Words
     #: ``[S, N]``: how many words before this one are accepted as a choice.
     rank: Words
-    #: ``[S, N + n]``: what the r-th accepted word chooses; then 0 … n−1, so that every search ends.
+    #: ``[S, N + n + 3]``: what the r-th accepted word chooses; then 0 … n−1, so that every search for a free
+    #: node ends, and three zeros, as the search reads four at a time.
     value: npt.NDArray[np.uint8]
     #: ``[S, N + n]``: the position after the r-th accepted word; N + 1 past the end.
     after: Words
@@ -47,7 +48,7 @@ def make_streams(n: int, seeds: Sequence[int], length: int) -> Streams:
         states,
         np.empty(shape, np.uint32),
         np.empty(shape, np.uint32),
-        np.empty((len(seeds), total + n), np.uint8),
+        np.zeros((len(seeds), total + n + 3), np.uint8),
         np.empty((len(seeds), total + n), np.uint32),
     )
     for s in range(len(seeds)):
