@@ -12,25 +12,121 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from graph2nn.budget import Match, macs, match, match_widths, parameters
+    from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.graphs.catalogues import catalogue
+    from graph2nn.graphs.connectomes import connectome
+    from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
+    from graph2nn.graphs.io import read_graph, write_graph
+    from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
+    from graph2nn.graphs.registry import MEASURES, measure_all
+    from graph2nn.graphs.spec import parse_graph
     from graph2nn.graphs.ws_flex import ws_flex
+    from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
+    from graph2nn.models import MLP, build_model
+    from graph2nn.training import Epoch, Recipe, evaluate, train
+    from graph2nn.wiring import Dense, Relational, Wiring
 
-_HOME = {
-    "RelationalGraph": "graph2nn.graphs.graph",
-    "UserError": "graph2nn.errors",
-    "catalogue": "graph2nn.graphs.catalogues",
-    "ws_flex": "graph2nn.graphs.ws_flex",
+#: Where each name lives, room by room.
+_ROOMS = {
+    "graphs.graph": ("RelationalGraph",),
+    "graphs.ws_flex": ("ws_flex",),
+    "graphs.catalogues": ("catalogue",),
+    "graphs.connectomes": ("connectome",),
+    "graphs.io": (
+        "read_graph",
+        "write_graph",
+    ),
+    "graphs.spec": ("parse_graph",),
+    "graphs.generators": ("GENERATORS",),
+    "graphs.registry": (
+        "MEASURES",
+        "measure_all",
+    ),
+    "graphs.nulls": (
+        "ensemble",
+        "small_world_omega",
+        "small_world_sigma",
+    ),
+    "layers": (
+        "RelationalConv2d",
+        "RelationalLinear",
+        "mask",
+    ),
+    "wiring": (
+        "Dense",
+        "Relational",
+        "Wiring",
+    ),
+    "models": (
+        "MLP",
+        "build_model",
+    ),
+    "budget": (
+        "Match",
+        "macs",
+        "match",
+        "match_widths",
+        "parameters",
+    ),
+    "data": (
+        "Dataset",
+        "load_dataset",
+    ),
+    "training": (
+        "Epoch",
+        "Recipe",
+        "evaluate",
+        "train",
+    ),
+    "errors": ("UserError",),
 }
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = ["RelationalGraph", "UserError", "__version__", "catalogue", "ws_flex"]
+__all__ = [
+    "GENERATORS",
+    "MEASURES",
+    "MLP",
+    "Dataset",
+    "Dense",
+    "Epoch",
+    "Match",
+    "Recipe",
+    "Relational",
+    "RelationalConv2d",
+    "RelationalGraph",
+    "RelationalLinear",
+    "UserError",
+    "Wiring",
+    "__version__",
+    "build_model",
+    "catalogue",
+    "connectome",
+    "ensemble",
+    "evaluate",
+    "load_dataset",
+    "macs",
+    "mask",
+    "match",
+    "match_widths",
+    "measure_all",
+    "parameters",
+    "parse_graph",
+    "read_graph",
+    "small_world_omega",
+    "small_world_sigma",
+    "train",
+    "write_graph",
+    "ws_flex",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'graph2nn' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(f"graph2nn.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 

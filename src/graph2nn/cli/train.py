@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from graph2nn.training.loop import Epoch
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
-PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10 or mlp-digits.")]
+PresetName = Annotated[
+    str, typer.Argument(metavar="PRESET", help="mlp-cifar10, mlp-cifar10-bio or mlp-digits.")
+]
 
 
 def train(
@@ -113,8 +115,8 @@ def sweep(
 def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
     from graph2nn.experiments.plan import select
 
-    # --data of these commands is the data set's; connectomes beside it are found through GRAPH2NN_DATA.
-    return select(preset, words)
+    # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
+    return select(preset, words, data=data)
 
 
 def _launch(

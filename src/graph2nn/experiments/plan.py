@@ -68,7 +68,7 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
     if word == "baseline":
         return [None]
     if word == "all":
-        return [None, *catalogue_specs(preset.graphs)]
+        return [None, *(graph for each in preset.graphs for graph in _select(preset, each, data))]
     if word == "best":
         if preset.best is None:
             raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")

@@ -20,7 +20,7 @@ def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Datas
     """List the runs of the quickstart, the baseline first, and load the digits."""
     known = preset("mlp-digits")
     data = load_dataset(known.data)
-    chosen = [None, *spread(known.graphs, graphs)]
+    chosen = [None, *spread(known.graphs[0], graphs)]
     return plan(known, chosen, range(1, seeds + 1), data=data.label), data
 
 
