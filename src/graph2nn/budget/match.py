@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from graph2nn.budget import search
 from graph2nn.errors import UserError, unknown
@@ -13,7 +13,6 @@ from graph2nn.models.registry import Size, architecture
 from graph2nn.wiring import Dense, Relational, Wiring
 
 Method = Literal["auto", "published", "exact"]
-_METHODS = ("auto", "published", "exact")
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,10 @@ def match(
     Raises:
         UserError: unknown model or method, or a budget no widths can meet.
     """
-    if method not in _METHODS:
-        raise unknown("match: method", method, _METHODS)
+    if method not in get_args(Method):
+        raise unknown("match: method", method, get_args(Method))
+    if side not in get_args(search.Side):
+        raise unknown("match: side", side, get_args(search.Side))
     known = architecture(model)
     base = list(known.widths if widths is None else widths)
     classes, size = num_classes or known.num_classes, input_size or known.input_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 
@@ -62,8 +63,23 @@ def main(argv: list[str] | None = None) -> int:
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
             return _say(error.format_message(), 2)
-        return _say(f"graph2nn: {' '.join(error.format_message().split())}", 2)
+        return _say(f"graph2nn: {_complaint(error, sys.argv[1:] if argv is None else argv)}", 2)
     return code if isinstance(code, int) else 0
+
+
+def _complaint(error: Any, argv: list[str]) -> str:
+    """One line of a wrong option: some versions of typer leave out the value that was given."""
+    line = " ".join(error.format_message().split())
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        for i, word in enumerate(argv):
+            given = (
+                argv[i + 1 : i + 2]
+                if word == option
+                else [word[len(option) + 1 :]] * word.startswith(f"{option}=")
+            )
+            if given and repr(given[0]) not in line:
+                return f"{option} {given[0]!r}: {line}."
+    return line
 
 
 def _say(line: str, code: int) -> int:

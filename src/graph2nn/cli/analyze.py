@@ -15,20 +15,25 @@ def analyze(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path(
         "report"
     ),
+    where: Annotated[
+        list[str],
+        typer.Option(metavar="COLUMN=VALUE", help="Only these runs, e.g. [cyan]--where epochs=200[/cyan]."),
+    ] = [],  # noqa: B006
     title: Annotated[str | None, typer.Option(help="Headline of the report.")] = None,
     as_json: Json = False,
 ) -> None:
     """Turn a folder of runs into a report: figures, a summary, a page that opens offline.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     graph2nn analyze runs --out report
+    graph2nn analyze runs --where epochs=200 --out report-200
     """
     import json
 
     from graph2nn.experiments.report import report
 
-    page = report(path, out, title=title, command=f"graph2nn analyze {path} --out {out}")
+    page = report(path, out, where=where, title=title, command=f"graph2nn analyze {path} --out {out}")
     if as_json:
         print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
     typer.echo(page, err=as_json)

@@ -104,6 +104,11 @@ class RunConfig(_Value):
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
+    def experiment(self) -> str:
+        """Digest of everything but graph and seed: runs that share it may be compared."""
+        return self.model_copy(update={"graph": None, "seed": 0}).digest
+
+    @property
     def folder(self) -> str:
         """Name of the run's folder: graph, seed and digest."""
         safe = "".join(c if c.isalnum() or c in "._" else "-" for c in self.graph_name).strip("-")

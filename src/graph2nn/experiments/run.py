@@ -88,6 +88,7 @@ def _row(
     drawn = config.graph.ws_flex if config.graph else None
     finite = last.train_loss == last.train_loss and abs(last.train_loss) != float("inf")
     return {
+        "experiment": config.experiment,
         "preset": config.preset,
         "model": config.model.name,
         "data": config.data,

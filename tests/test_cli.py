@@ -1,0 +1,203 @@
+"""The command: what it prints for people and scripts, and one line with exit code 2 for every bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from graph2nn.cli import main
+
+QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.batch_size=256", "--threads", "1"]
+
+
+def complaint(capsys, *argv):
+    """Run a command that must fail; return the one line it says."""
+    assert main(list(argv)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    return err.strip()
+
+
+def test_match_prints_json_for_a_script(capsys):
+    assert main(["match", "mlp5", "--ws-flex", "64,0.128001,0.315701,26", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {
+        "model": "mlp5",
+        "widths": [1521],
+        "macs": 2364592,
+        "params": 2374752,
+        "target": 2364416,
+        "method": "published",
+    }
+
+
+def test_match_without_a_graph_is_the_baseline(capsys):
+    assert main(["match", "mlp5", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["widths"], found["macs"], found["params"]) == ([512], 2364416, 2368522)
+
+
+def test_match_takes_any_graph_and_the_exact_search(capsys):
+    argv = [
+        "match",
+        "mlp5",
+        "--graph",
+        "barabasi_albert:n=64,m=4,seed=1",
+        "--method",
+        "exact",
+        "--side",
+        "below",
+    ]
+    assert main([*argv, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["method"] == "exact"
+    assert 0.99 < found["macs"] / found["target"] <= 1
+
+
+def test_match_for_people(capsys):
+    assert main(["match", "mlp5"]) == 0
+    assert "2,364,416" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["match", "mpl5"], "model 'mpl5' is not known; did you mean 'mlp5'?"),
+        (["match", "mlp5", "--ws-flex", "64,0.1"], "'64,0.1' is not N,SPARSITY,P,SEED, for example"),
+        (["match", "mlp5", "--ws-flex", "64,0.128,0.1,4,5"], "is not N,SPARSITY,P,SEED"),
+        (["match", "mlp5", "--ws-flex", "64,1.5,0.1,4"], "k = 96 lies outside [2, 64] (n = 64)"),
+        (["match", "mlp5", "--ws-flex", "64,0.01,0.1,4"], "k = 0.64 lies outside [2, 64]"),
+        (["match", "mlp5", "--ws-flex", "64,0.128,1.1,4"], "p = 1.1 lies outside [0, 1]"),
+        (["match", "mlp5", "--ws-flex", "1,0.5,0.1,4"], "n = 1 is not a whole number of at least 2 nodes"),
+        (["match", "mlp5", "--ws-flex", "40,0.05,1,1"], "no connected graph in 100 tries"),
+        (["match", "mlp5", "--ws-flex", "1000,0.1,0.1,4"], "smaller than the graph's 1000 nodes"),
+        (["match", "mlp5", "--method", "exat"], "method 'exat' is not known; did you mean 'exact'?"),
+        (["match", "mlp5", "--method", "exact", "--side", "over"], "side 'over' is not known"),
+        (["match", "mlp5", "--graph", "no/such/file.npy"], "no/such/file.npy"),
+        (
+            ["match", "mlp5", "--graph", "cat", "--ws-flex", "64,0.1,0.1,1"],
+            "give --ws-flex or --graph, not both",
+        ),
+        (["match"], "Missing argument"),
+        (["mach"], "No such command 'mach'"),
+        (["match", "mlp5", "--jsn"], "No such option"),
+        (["train", "mlp-cifar"], "preset 'mlp-cifar' is not known; did you mean 'mlp-cifar10'?"),
+        (["train", "mlp-digits", "--set", "recipe.lrr=1"], "unknown key recipe.lrr; did you mean recipe.lr?"),
+        (["train", "mlp-digits", "--set", "recipe.epochs=0"], "recipe.epochs = 0: input should be greater"),
+        (
+            ["train", "mlp-digits", "--set", "recipe.batch_size=5000"],
+            "batch size 5000 exceeds the 1442 training",
+        ),
+        (["train", "mlp-digits", "--select", "bset"], "'bset' is not known; did you mean 'best'?"),
+        (
+            ["train", "mlp-digits", "--select", "all"],
+            "'all' names 53 graphs, train takes one; use graph2nn sweep",
+        ),
+        (["train", "mlp-digits", "--select", "best", "--ws-flex", "64,0.2,0,1"], "give one of --select"),
+        (["train", "mlp-digits", "--device", "cuda:99"], "'cuda:99' is not available on this machine"),
+        (["train", "mlp-digits", "--seed", "one"], "--seed 'one'"),
+        (["train", "mlp-cifar10", "--data", "no/such/place"], "no/such/place"),
+        (["sweep", "mlp-digits", "--launcher", "slrum"], "launcher 'slrum' is not known"),
+        (["sweep", "mlp-digits", "--seeds", "0"], "--seeds '0'"),
+        (["analyze", "no/such/place"], "no finished run in no/such/place/runs"),
+        (["quickstart", "--graphs", "99"], "--graphs '99'"),
+        (["graphs", "show", "nonsense"], "'nonsense' is not known"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(capsys, monkeypatch, tmp_path, argv, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in complaint(capsys, *argv)
+    assert not any((tmp_path / "runs").glob("runs/*")), "nothing may look like a result"
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("0 1\n1 1\n", "node 1 has a self-loop"),
+        ("0 1 0 1\n1 0 1 0\n", "square"),
+        ("0 2\n2 0\n", "threshold"),
+        ("", "empty"),
+    ],
+)
+def test_a_bad_matrix_is_one_line(capsys, tmp_path, rows, says):
+    file = tmp_path / "matrix.txt"
+    file.write_text(rows)
+    assert says in complaint(capsys, "match", "mlp5", "--graph", str(file))
+
+
+def test_train_then_sweep_then_analyze(capsys, tmp_path):
+    out = str(tmp_path / "runs")
+    assert main(["train", "mlp-digits", *QUICK, "--out", out, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["kind"], row["widths"], row["epochs"]) == ("baseline", "128", 1)
+
+    sweep = ["sweep", "mlp-digits", "--select", "baseline", "--select", "ws_flex:n=64,k=9,p=0.2,seed=1"]
+    assert main([*sweep, "--select", "ring:n=64,k=8", "--seeds", "2", *QUICK, "--out", out]) == 0
+    _, err = capsys.readouterr()
+    assert "1 of 6 runs were finished already" in err
+    assert len(pd.read_parquet(tmp_path / "runs" / "runs.parquet")) == 6
+
+    report = tmp_path / "report"
+    assert main(["analyze", out, "--out", str(report)]) == 0
+    assert capsys.readouterr().out.strip() == str(report / "index.html")
+    page = (report / "index.html").read_text()
+    assert "smoke test" in page
+    summary = json.loads((report / "summary.json").read_text())
+    assert summary["baseline"]["seeds"] == 2
+
+
+def test_analyze_says_how_to_choose_among_mixed_runs(capsys, tmp_path):
+    out = str(tmp_path / "runs")
+    for epochs in ("1", "2"):
+        assert main(["train", "mlp-digits", *QUICK, "--set", f"recipe.epochs={epochs}", "--out", out]) == 0
+    capsys.readouterr()
+    assert "--where experiment=" in complaint(capsys, "analyze", out, "--out", str(tmp_path / "report"))
+    assert not (tmp_path / "report").exists()
+    argv = ["analyze", out, "--out", str(tmp_path / "report"), "--where", "epochs=2"]
+    assert main(argv) == 0
+    capsys.readouterr()
+    assert "column 'epoch' is not known; did you mean 'epochs'?" in complaint(
+        capsys, "analyze", out, "--where", "epoch=2"
+    )
+    assert "no run has epochs = 9; there are 1, 2" in complaint(capsys, "analyze", out, "--where", "epochs=9")
+    assert "'epochs' is no condition" in complaint(capsys, "analyze", out, "--where", "epochs")
+
+
+def test_quickstart_says_that_digits_are_no_evidence(capsys, tmp_path):
+    assert main(["quickstart", "--graphs", "2", "--seeds", "1", "--out", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "not evidence for the paper" in " ".join(err.split())
+    assert out.splitlines()[-1] == str(tmp_path / "report" / "index.html")
+    table = pd.read_parquet(tmp_path / "runs.parquet")
+    assert len(table) == 3
+    assert (abs(table["macs"] / table["target_macs"] - 1) < 0.01).all()
+
+
+def test_help_teaches_by_example(capsys):
+    for command in ("train", "sweep", "match", "analyze"):
+        assert main([command, "--help"]) == 0
+        assert f"graph2nn {command} " in capsys.readouterr().out
+
+
+def test_help_does_not_wait_for_torch():
+    script = (
+        "import sys; from graph2nn.cli import main; code = main(['--help']); "
+        "sys.exit(code or any(m in sys.modules for m in ('torch', 'numpy', 'pandas', 'matplotlib')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_every_public_name_is_there():
+    import graph2nn
+
+    for name in graph2nn.__all__:
+        assert getattr(graph2nn, name) is not None
+    assert set(dir(graph2nn)) == set(graph2nn.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nope'"):
+        graph2nn.nope  # noqa: B018
