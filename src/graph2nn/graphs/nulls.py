@@ -56,7 +56,7 @@ def lattice_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     Args:
         graph: fixes n, the number of edges and the direction.
         seed: not used; there is one such lattice.
-        connected: refuse fewer than n edges (n−1 make a path and will do) rather than return parts.
+        connected: refuse a lattice that falls into parts, as it does with fewer than n−1 edges.
 
     Raises:
         UserError: ``connected`` is asked for and there are too few edges.

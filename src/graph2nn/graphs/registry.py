@@ -99,7 +99,7 @@ def measure_all(
 ) -> dict[str, float]:
     """Measure ``graph``: the measures named, or all of them; ``slow=False`` leaves out the slow ones.
 
-    Values agree with the same call on any machine to rounding; those that use chance have fixed seeds.
+    Measures that use chance have fixed seeds. Louvain communities may differ between networkx versions.
 
     Raises:
         UserError: a name that is not in :data:`MEASURES`.

@@ -11,7 +11,7 @@ from graph2nn.graphs.graph import BoolMatrix, RelationalGraph
 
 
 def rewire(
-    graph: RelationalGraph, seed: int = 0, *, swaps: float = 20.0, connected: bool = False
+    graph: RelationalGraph, seed: int = 0, *, swaps: float = 10.0, connected: bool = False
 ) -> RelationalGraph:
     """Randomise ``graph`` by swapping the ends of pairs of edges.
 
@@ -25,7 +25,8 @@ def rewire(
         graph: left as it is.
         seed: of ``random.Random``.
         swaps: steps per edge, or per missing edge where those are fewer: swapping edges is swapping gaps,
-            and in a dense graph only the gaps can move.
+            and in a dense graph only the gaps can move. Overlap with the start and C level off within 5
+            (measured on WS-flex, n = 64, degrees 8, 32 and 56; 20 chains each).
         connected: also refuse swaps that take the graph apart (directions forgotten).
 
     Raises:

@@ -10,7 +10,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.generators.checks import named, whole
 from graph2nn.graphs.graph import RelationalGraph
 
-#: About half of all random regular graphs are Ramanujan or nearly so; this many misses in a row is not luck.
+#: Most random regular graphs are Ramanujan (Huang, McKenzie and Yau 2024), so this many misses are not luck.
 TRIES = 1000
 
 
