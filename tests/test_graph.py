@@ -173,7 +173,6 @@ def test_copies_and_pickles_are_equal(again):
     assert again(graph).name == "ring"
 
 
-@pytest.mark.xfail(strict=True, reason="NumPy copies and pickles arrays without their read-only flag")
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda g: pickle.loads(pickle.dumps(g))])
 def test_copies_and_pickles_cannot_be_changed_either(again):
     assert not again(RelationalGraph(ONE_WAY)).adjacency.flags.writeable
@@ -182,3 +181,27 @@ def test_copies_and_pickles_cannot_be_changed_either(again):
 def test_parts_and_wholes():
     assert not RelationalGraph.from_edges([(0, 1), (2, 3)], 4).connected
     assert RelationalGraph.from_edges([(0, 1), (2, 1)], 3, directed=True).connected, "direction is forgotten"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: RelationalGraph.from_adjacency([[0, 1], [1]]), "rows differ in length"),
+        (lambda: RelationalGraph.from_edges([(0, "b")], 3), r"edge \(0, 'b'\) is not a pair of node numbers"),
+        (lambda: RelationalGraph.from_edges([(0, 1, 0.5)], 3), "is not a pair of node numbers"),
+        (lambda: RelationalGraph.from_edges([3], 3), "edge 3 is not a pair"),
+        (lambda: RelationalGraph.from_edges([(0, 1)], 2.5), "n = 2.5, expected a whole number"),
+    ],
+)
+def test_what_is_no_graph_is_said_in_one_line(make, message):
+    with pytest.raises(UserError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_numpy_matrix_is_measured_like_an_array():
+    plain = RelationalGraph(np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]))
+    odd = RelationalGraph(np.matrix([[0, 1, 1], [1, 0, 1], [1, 1, 0]]))
+    assert type(odd.adjacency) is np.ndarray
+    assert odd.clustering == plain.clustering == 1

@@ -91,3 +91,12 @@ def test_not_connectable(monkeypatch):
     monkeypatch.setattr(sys.modules["graph2nn.graphs.ws_flex"], "TRIES", 1)
     with pytest.raises(UserError, match=r"no connected graph in 1 tries for n = 150.*another seed"):
         ws_flex(150, 2, 1.0, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((64, "8", 0.1, 1), "k = '8' is not a number"), ((64, 8, 0.1, None), "seed = None is not a whole number")],
+)
+def test_arguments_of_another_kind_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        ws_flex(*arguments)

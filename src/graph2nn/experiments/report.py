@@ -66,7 +66,7 @@ def choose(table: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
             raise UserError(f"--where: {condition!r} is no condition; write column=value, such as epochs=200.")
         if column not in table:
             raise unknown("--where: column", column, table.columns)
-        kept = table[table[column].map(lambda cell: _shown(cell) == value)]
+        kept = table[table[column].map(_shown) == value]
         if kept.empty:
             there = ", ".join(sorted({_shown(cell) for cell in table[column]})[:8])
             raise UserError(f"--where: no run has {column} = {value}; there are {there}.")
@@ -84,7 +84,7 @@ def one_experiment(table: pd.DataFrame) -> None:
     if len(kinds) < 2:
         return
     shown = "; ".join(
-        f"{name}: {len(runs)} runs, {runs['preset'].iloc[0]}, {runs['data'].iloc[0]}, {runs['epochs'].max()} epochs"
+        f"{name}: {len(runs)} runs of {runs['preset'].iloc[0]}, {runs['epochs'].max()} epochs"
         for name, runs in kinds
     )
     raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -26,11 +27,17 @@ OnEpoch = Callable[[Epoch], None]
 
 
 class Network(NamedTuple):
-    """A network as a config asks for it, the graph it runs on and how its widths were found."""
+    """A network as a config asks for it, the graph it runs on, and how its widths were found.
+
+    C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
+    of the complete graph.
+    """
 
     model: nn.Module
     graph: RelationalGraph | None
     match: Match
+    clustering: float
+    path_length: float
 
 
 def build(config: RunConfig, data: Dataset) -> Network:
@@ -45,7 +52,10 @@ def build(config: RunConfig, data: Dataset) -> Network:
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
-    return Network(model, graph, found)
+    # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
+    quoted = graph.symmetrised() if graph and graph.directed else graph
+    c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
+    return Network(model, graph, found, c, length)
 
 
 def execute(
@@ -86,7 +96,7 @@ def _row(
 ) -> dict[str, Any]:
     last, graph, found = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
-    finite = last.train_loss == last.train_loss and abs(last.train_loss) != float("inf")
+    finite = math.isfinite(last.train_loss)
     return {
         "experiment": config.experiment,
         "preset": config.preset,
@@ -98,8 +108,8 @@ def _row(
         "sparsity": 1.0 if graph is None else (drawn.sparsity if drawn else graph.sparsity),
         "p": drawn.p if drawn else None,
         "graph_seed": drawn.seed if drawn else None,
-        "clustering": 1.0 if graph is None else _quoted(graph).clustering,
-        "path_length": 1.0 if graph is None else _quoted(graph).path_length,
+        "clustering": network.clustering,
+        "path_length": network.path_length,
         "widths": ",".join(map(str, found.widths)),
         "macs": found.macs,
         "params": found.params,
@@ -119,8 +129,3 @@ def _row(
         "torch": torch.__version__,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-
-
-def _quoted(graph: RelationalGraph) -> RelationalGraph:
-    """C and L of a directed graph are quoted on the symmetrised one, as in the paper."""
-    return graph.symmetrised() if graph.directed else graph

@@ -73,7 +73,7 @@ class RelationalGraph:
         Raises:
             UserError: as for the class.
         """
-        array = np.array(matrix)
+        array = _array(matrix).copy()
         if drop_self_loops and array.ndim == 2 and array.shape[0] == array.shape[1]:
             np.fill_diagonal(array, 0)
         return cls(array, name=name, directed=directed)
@@ -87,10 +87,16 @@ class RelationalGraph:
         Raises:
             UserError: a node number outside 0 … n−1, or a self-loop.
         """
-        if n < 2:
-            raise UserError(f"graph {name!r}: n = {n}, expected at least 2 nodes.")
+        if not _whole(n) or n < 2:
+            raise UserError(f"graph {name!r}: n = {n!r}, expected a whole number of at least 2 nodes.")
         matrix = np.zeros((n, n), dtype=bool)
-        for reader, read in edges:
+        for edge in edges:
+            if not isinstance(edge, Iterable) or len(pair := tuple(edge)) != 2 or not all(map(_whole, pair)):
+                raise UserError(
+                    f"graph {name!r}: edge {edge!r} is not a pair of node numbers; "
+                    "for named or weighted nodes go through networkx or a file."
+                )
+            reader, read = pair
             if not (0 <= reader < n and 0 <= read < n):
                 raise UserError(
                     f"graph {name!r}: edge ({reader}, {read}) names a node outside 0…{n - 1}. "
@@ -200,6 +206,10 @@ class RelationalGraph:
             raise UserError(f"graph {self.name!r}: the order is not a permutation of 0…{self.n - 1}.")
         return RelationalGraph(self.adjacency[np.ix_(index, index)], name=self.name, directed=self.directed)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Copies and pickles are made anew: NumPy would drop the read-only flag of the matrix.
+        return RelationalGraph, (self.adjacency, self.name, self.directed)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RelationalGraph):
             return NotImplemented
@@ -215,7 +225,7 @@ class RelationalGraph:
 
 def _binary_matrix(matrix: npt.ArrayLike) -> BoolMatrix:
     """Check and copy a 0/1 matrix without self-loops."""
-    array = np.asarray(matrix)
+    array = _array(matrix)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise UserError(f"adjacency: shape {array.shape} is not square; expected [n, n], row reads column.")
     if array.shape[0] < 2:
@@ -235,3 +245,15 @@ def _binary_matrix(matrix: npt.ArrayLike) -> BoolMatrix:
             "clear the diagonal, or pass drop_self_loops=True."
         )
     return binary
+
+
+def _array(matrix: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return a plain array: a ``np.matrix`` would multiply differently, a ragged list has no shape."""
+    try:
+        return np.asarray(matrix)
+    except ValueError:
+        raise UserError("adjacency: the rows differ in length; expected [n, n], row reads column.") from None
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -28,7 +28,7 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     Raises:
         UserError: n, k or p outside their range, or no connected graph in 100 tries.
     """
-    _check(n, k, p)
+    _check(n, k, p, seed)
     rng = random.Random(seed)
     for _ in range(TRIES):
         neighbours = _draw(n, k, p, rng)
@@ -44,9 +44,16 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     )
 
 
-def _check(n: int, k: float, p: float) -> None:
+def _check(n: int, k: float, p: float, seed: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
         raise UserError(f"ws_flex: n = {n!r} is not a whole number of at least 2 nodes.")
+    for name, value in (("k", k), ("p", p)):
+        if not isinstance(value, int | float | np.number):
+            raise UserError(f"ws_flex: {name} = {value!r} is not a number.")
+    if not isinstance(seed, int | np.integer):
+        raise UserError(
+            f"ws_flex: seed = {seed!r} is not a whole number; without one a graph cannot be drawn again."
+        )
     if not 2 <= k <= n:
         raise UserError(
             f"ws_flex: k = {k:g} lies outside [2, {n}] (n = {n}). "
