@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.kernels.bits import (
-    Bits,
     Floats,
     distances,
     local_clustering,
@@ -23,14 +22,6 @@ from graph2nn.graphs.ws_flex import TRIES
 
 
 @compiled
-def _measure(rows: Bits) -> tuple[float, float]:
-    """C and L of a connected undirected graph, bit rows ``[n, W]``."""
-    n = len(rows)
-    total, _ = distances(rows)
-    return mean_sorted(local_clustering(rows)), total / (n * (n - 1))
-
-
-@compiled
 def _word_grid(
     n: int,
     edges: int,
@@ -39,31 +30,34 @@ def _word_grid(
     streams: Streams,
     clustering: Floats,
     path_length: Floats,
-) -> None:
-    """Fill C and L, ``[P, S]``, for n ≤ 64; NaN where there is no connected graph."""
+) -> bool:
+    """Fill C and L, ``[P, S]``, for n ≤ 64; NaN where there is no connected graph.
+
+    Where a shared stream was too short, C is −1. Returns whether that happened.
+    """
     start = np.empty((n, 1), np.uint64)
     ring(edges, start)
-    rows = np.empty((n, 1), np.uint64)
-    row = rows[:, 0].copy()
     first = start[:, 0].copy()
+    rows = np.empty(n, np.uint64)
     local = np.empty(n)
     ball = np.empty(n, np.uint64)
     next_ball = np.empty(n, np.uint64)
+    short = False
     # Seeds outside, so that one seed's tables stay in the cache for all p.
-    for s in range(len(streams.states)):
+    for s in range(len(streams.words)):
         words, rank, value, after = streams.words[s], streams.rank[s], streams.value[s], streams.after[s]
         for i in range(len(thresholds)):
-            found = draw_shared(edges, thresholds[i], tries, first, row, words, rank, value, after)
-            if found == EXHAUSTED:
-                found = 0 if draw(edges, thresholds[i], tries, rows, streams.states[s]) else -1
-                row[:] = rows[:, 0]
+            found = draw_shared(edges, thresholds[i], tries, first, rows, words, rank, value, after)
+            clustering[i, s] = np.nan
+            path_length[i, s] = np.nan
             if found >= 0:
-                c, total = measure_word(row, local, ball, next_ball)
+                c, total = measure_word(rows, local, ball, next_ball)
                 clustering[i, s] = c
                 path_length[i, s] = total / (n * (n - 1))
-            else:
-                clustering[i, s] = np.nan
-                path_length[i, s] = np.nan
+            elif found == EXHAUSTED:
+                clustering[i, s] = -1.0
+                short = True
+    return short
 
 
 @compiled
@@ -73,18 +67,22 @@ def _wide_grid(
     tries: int,
     thresholds: npt.NDArray[np.int64],
     states: Words,
+    todo: npt.NDArray[np.bool_],
     clustering: Floats,
     path_length: Floats,
 ) -> None:
-    """Fill C and L, ``[P, S]``, for any n."""
+    """Fill C and L, ``[P, S]``, for any n, where ``todo`` says so."""
     rows = np.empty((n, (n + 63) // 64), np.uint64)
     for s in range(len(states)):
         for i in range(len(thresholds)):
+            if not todo[i, s]:
+                continue
+            clustering[i, s] = np.nan
+            path_length[i, s] = np.nan
             if draw(edges, thresholds[i], tries, rows, states[s]):
-                clustering[i, s], path_length[i, s] = _measure(rows)
-            else:
-                clustering[i, s] = np.nan
-                path_length[i, s] = np.nan
+                total, _ = distances(rows)
+                clustering[i, s] = mean_sorted(local_clustering(rows))
+                path_length[i, s] = total / (n * (n - 1))
 
 
 class Grid:
@@ -96,21 +94,21 @@ class Grid:
     def __init__(self, n: int, p: Sequence[float], seeds: Sequence[int], max_edges: int) -> None:
         self.n = n
         self._thresholds = np.array([threshold_of(x) for x in p], dtype=np.int64)
-        self._seeds = len(seeds)
+        self._states = np.array([state_of(seed) for seed in seeds], dtype=np.uint32)
         self._streams: Streams | None = None
         if n <= 64:
-            self._streams = make_streams(n, seeds, _stream_length(n, max_edges, max(p)))
-        else:
-            self._states = np.array([state_of(seed) for seed in seeds], dtype=np.uint32)
+            self._streams = make_streams(n, self._states, _stream_length(n, max_edges, max(p)))
 
     def __call__(self, edges: int) -> tuple[Floats, Floats]:
         """Return C and L, each float64 ``[P, S]``; NaN where 100 tries gave no connected graph."""
-        c = np.empty((len(self._thresholds), self._seeds))
-        l = np.empty_like(c)  # noqa: E741
+        shape = (len(self._thresholds), len(self._states))
+        c, l = np.empty(shape), np.empty(shape)  # noqa: E741
+        todo: npt.NDArray[np.bool_] = np.ones(shape, dtype=np.bool_)
         if self._streams is not None:
-            _word_grid(self.n, edges, TRIES, self._thresholds, self._streams, c, l)
-        else:
-            _wide_grid(self.n, edges, TRIES, self._thresholds, self._states, c, l)
+            if not _word_grid(self.n, edges, TRIES, self._thresholds, self._streams, c, l):
+                return c, l
+            todo = c < 0
+        _wide_grid(self.n, edges, TRIES, self._thresholds, self._states, todo, c, l)
         return c, l
 
 

@@ -34,10 +34,12 @@ def threshold_of(p: float) -> int:
 
 @compiled
 def _twist(high: np.uint32, low: np.uint32, far: np.uint32) -> np.uint32:
-    mixed = (high & np.uint32(0x80000000)) | (low & np.uint32(0x7FFFFFFF))
-    # 0 or the constant, without a branch that would be mispredicted half of the time.
-    matrix = (np.uint32(0) - (low & np.uint32(1))) & np.uint32(0x9908B0DF)
-    return np.uint32(far ^ (mixed >> np.uint32(1)) ^ matrix)
+    mixed = np.uint32(high & np.uint32(0x80000000)) | np.uint32(low & np.uint32(0x7FFFFFFF))
+    # 0 or the constant, without a branch that would be mispredicted half of the time. Casts keep numba, which
+    # computes in 64 bits, from doing so: twice as many words fit into a vector.
+    odd = np.uint32(low & np.uint32(1))
+    matrix = np.uint32(odd * np.uint32(0x9908B0DF))
+    return np.uint32(far ^ np.uint32(mixed >> np.uint32(1)) ^ matrix)
 
 
 @compiled
@@ -50,34 +52,14 @@ def refill(state: Words, block: Words) -> None:
         state[i] = _twist(state[i], state[i + 1], state[i + _SHIFT - WORDS])
     state[WORDS - 1] = _twist(state[WORDS - 1], state[0], state[_SHIFT - 1])
     for i in range(WORDS):
-        y = state[i]
-        y ^= y >> np.uint32(11)
-        y ^= (y << np.uint32(7)) & np.uint32(0x9D2C5680)
-        y ^= (y << np.uint32(15)) & np.uint32(0xEFC60000)
-        block[i] = y ^ (y >> np.uint32(18))
+        a = state[i]
+        b = np.uint32(a ^ np.uint32(a >> np.uint32(11)))
+        c = np.uint32(b ^ np.uint32(np.uint32(b << np.uint32(7)) & np.uint32(0x9D2C5680)))
+        d = np.uint32(c ^ np.uint32(np.uint32(c << np.uint32(15)) & np.uint32(0xEFC60000)))
+        block[i] = np.uint32(d ^ np.uint32(d >> np.uint32(18)))
 
 
 @compiled
 def uniform53(first: Int, second: Int) -> np.int64:
     """Return the 53-bit integer behind ``random()``."""
     return np.int64((np.int64(first >> np.uint32(5)) << 26) | np.int64(second >> np.uint32(6)))
-
-
-@compiled
-def next_word(state: Words, block: Words, cursor: npt.NDArray[np.int64]) -> np.uint32:
-    """Take the next word of a stream that starts with ``cursor[0] = 624``."""
-    at = cursor[0]
-    if at == WORDS:
-        refill(state, block)
-        at = 0
-    cursor[0] = at + 1
-    return np.uint32(block[at])
-
-
-@compiled
-def next_choice(n: int, shift: int, state: Words, block: Words, cursor: npt.NDArray[np.int64]) -> Int:
-    """Draw ``choice(range(n))``; ``shift`` is 32 − ``n.bit_length()``."""
-    while True:
-        value = np.int64(next_word(state, block, cursor) >> np.uint32(shift))
-        if value < n:
-            return value

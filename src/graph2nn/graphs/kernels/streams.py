@@ -6,14 +6,13 @@ each position of the stream, which ``choice`` comes next and where it ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.kernels.jit import compiled
-from graph2nn.graphs.kernels.mt19937 import WORDS, Words, refill, state_of
+from graph2nn.graphs.kernels.mt19937 import WORDS, Words, refill
 
 #: Memory that the tables of all seeds may take together, in bytes. Graphs that need more of a stream than fits
 #: are drawn word by word instead: slower, and equal.
@@ -24,8 +23,6 @@ _BYTES_PER_WORD = 14
 class Streams(NamedTuple):
     """The streams of some seeds, and their choices from n things. S seeds, N words each."""
 
-    #: ``[S, 624]``, where each seed starts.
-    states: Words
     #: ``[S, N]``, the words.
     words: Words
     #: ``[S, N]``: how many words before this one are accepted as a choice.
@@ -37,22 +34,19 @@ class Streams(NamedTuple):
     after: Words
 
 
-def make_streams(n: int, seeds: Sequence[int], length: int) -> Streams:
-    """Read ``length`` words of each seed's stream, or as many as the budget allows, for n ≤ 64 nodes."""
-    afford = BUDGET // (_BYTES_PER_WORD * max(1, len(seeds)))
-    blocks = max(1, min(length, afford) // WORDS)
-    total = blocks * WORDS
-    shape = (len(seeds), total)
-    states = np.array([state_of(seed) for seed in seeds], dtype=np.uint32).reshape(len(seeds), WORDS)
+def make_streams(n: int, states: Words, length: int) -> Streams:
+    """Read ``length`` words from each of ``states[S, 624]``, or what the budget allows, for n ≤ 64 nodes."""
+    seeds = len(states)
+    afford = BUDGET // (_BYTES_PER_WORD * seeds)
+    total = WORDS * max(1, min(length, afford) // WORDS)
     streams = Streams(
-        states,
-        np.empty(shape, np.uint32),
-        np.empty(shape, np.uint32),
-        np.zeros((len(seeds), total + n + 3), np.uint8),
-        np.empty((len(seeds), total + n), np.uint32),
+        np.empty((seeds, total), np.uint32),
+        np.empty((seeds, total), np.uint32),
+        np.zeros((seeds, total + n + 3), np.uint8),
+        np.empty((seeds, total + n), np.uint32),
     )
-    for s in range(len(seeds)):
-        _read(n, 32 - n.bit_length(), states[s].copy(), *(table[s] for table in streams[1:]))
+    for s in range(seeds):
+        _read(n, 32 - n.bit_length(), states[s].copy(), *(table[s] for table in streams))
     return streams
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.kernels.bits import Bits, bit, connected_word
-from graph2nn.graphs.kernels.jit import Int, compiled, lowest_bit
-from graph2nn.graphs.kernels.mt19937 import WORDS, Words, next_choice, next_word, uniform53
+from graph2nn.graphs.kernels.jit import Int, compiled, lowest_bit, popcount
+from graph2nn.graphs.kernels.mt19937 import WORDS, Words, refill, uniform53
 
 #: What :func:`draw_shared` returns besides the position: no connected graph, or no stream left.
 GAVE_UP = -1
@@ -21,31 +21,15 @@ EXHAUSTED = -2
 def ring(edges: int, rows: Bits) -> None:
     """Write the start of WS-flex to bit rows ``[n, W]``: ``edges`` edges, each node to the next on the ring."""
     n = len(rows)
-    rows[:] = np.uint64(0)
     own, extra = edges // n, edges % n
+    for i in range(n):
+        for w in range(rows.shape[1]):
+            rows[i, w] = np.uint64(0)
     for i in range(n):
         for step in range(1, own + (i < extra) + 1):
             j = (i + step) % n
             rows[i, j >> 6] |= bit(j & 63)
             rows[j, i >> 6] |= bit(i & 63)
-
-
-@compiled
-def _first_free(taken: Int, value: npt.NDArray[np.uint8], r: Int) -> Int:
-    """Count the choices from the r-th on that fall on a taken node.
-
-    Four at a time without a branch between them: where the loop ends is all that can be mispredicted, and in
-    all but dense graphs it ends in its first round. Dense graphs spend most of their time here.
-    """
-    skipped = 0
-    while True:
-        hits: Int = 0
-        for lane in range(4):
-            blocked = (taken >> np.uint64(value[r + skipped + lane])) & np.uint64(1)
-            hits |= np.int64(blocked ^ np.uint64(1)) << lane
-        if hits != 0:
-            return skipped + lowest_bit(np.uint64(hits))
-        skipped += 4
 
 
 @compiled
@@ -84,7 +68,16 @@ def _rewire_shared(
                 # The published loop draws a second time before it looks at the degree and gives up.
                 position = np.int64(after[r + 1])
                 continue
-            r += _first_free(taken, value, r)
+            # The first choice from the r-th on that falls on a free node, four at a time without a branch
+            # between them: where the loop ends is all that can be mispredicted, and in all but dense graphs it
+            # ends in its first round. Dense graphs spend most of their time here.
+            hits: Int = 0
+            while hits == 0:
+                for lane in range(4):
+                    blocked = (taken >> np.uint64(value[r + lane])) & np.uint64(1)
+                    hits |= np.int64(blocked ^ np.uint64(1)) << lane
+                r += 4
+            r += lowest_bit(np.uint64(hits)) - 4
             position = np.int64(after[r])
             new = value[r]
             mine ^= bit(j) | bit(new)
@@ -132,43 +125,60 @@ def draw_shared(
 
 
 @compiled
-def _rewire(
-    edges: int, threshold: int, rows: Bits, state: Words, block: Words, cursor: npt.NDArray[np.int64]
-) -> None:
-    """Rewire the ring in ``rows[n, W]``, word by word."""
+def _rewire(edges: int, threshold: int, rows: Bits, state: Words, block: Words, at: int) -> int:
+    """Rewire the ring in ``rows[n, W]``, word by word; return where in ``block`` the stream goes on."""
     n = len(rows)
     shift = 32
     while (1 << (32 - shift)) <= n:
         shift -= 1
-    degree = np.zeros(n, np.int64)
     own, extra = edges // n, edges % n
+    degree = np.empty(n, np.int64)
     for i in range(n):
-        for step in range(1, own + (i < extra) + 1):
-            # Where edges fall together the graph is complete, and nothing is ever rewired.
-            degree[i] += 1
-            degree[(i + step) % n] += 1
+        degree[i] = 0
+        for w in range(rows.shape[1]):
+            degree[i] += popcount(rows[i, w])
     for i in range(n):
         mine = rows[i]
+        me = bit(i & 63)
+        mine[i >> 6] |= me  # a node is as little a target of its own as its neighbours are
         for step in range(1, own + (i < extra) + 1):
-            first = next_word(state, block, cursor)
-            if uniform53(first, next_word(state, block, cursor)) >= threshold:
+            # The stream is read in place: handing arrays to a function costs more than a word does.
+            if at == WORDS:
+                refill(state, block)
+                at = 0
+            first = block[at]
+            at += 1
+            if at == WORDS:
+                refill(state, block)
+                at = 0
+            draw = uniform53(first, block[at])
+            at += 1
+            if draw >= threshold:
+                continue
+            full = degree[i] >= n - 1
+            choices = 0
+            new: Int = i
+            # The published loop looks at the degree only after a second choice: a full node costs it two.
+            while choices < 2 if full else (mine[new >> 6] >> np.uint64(new & 63)) & np.uint64(1):
+                if at == WORDS:
+                    refill(state, block)
+                    at = 0
+                word: Int = np.int64(block[at] >> np.uint32(shift))
+                at += 1
+                if word < n:
+                    new = word
+                    choices += 1
+            if full:
                 continue
             j = (i + step) % n
-            new = next_choice(n, shift, state, block, cursor)
-            gave_up = False
-            while new == i or (mine[new >> 6] >> np.uint64(new & 63)) & np.uint64(1):
-                new = next_choice(n, shift, state, block, cursor)
-                if degree[i] >= n - 1:
-                    gave_up = True
-                    break
-            if gave_up:
-                continue
             mine[j >> 6] ^= bit(j & 63)
-            rows[j, i >> 6] ^= bit(i & 63)
+            rows[j, i >> 6] ^= me
             mine[new >> 6] ^= bit(new & 63)
-            rows[new, i >> 6] ^= bit(i & 63)
+            rows[new, i >> 6] ^= me
             degree[j] -= 1
             degree[new] += 1
+        mine[i >> 6] ^= me
+    return at
 
 
 @compiled
@@ -205,10 +215,10 @@ def draw(edges: int, threshold: int, tries: int, rows: Bits, start: Words) -> bo
     """
     state = start.copy()
     block = np.empty(WORDS, np.uint32)
-    cursor = np.full(1, WORDS, np.int64)
+    at = WORDS
     for _ in range(tries):
         ring(edges, rows)
-        _rewire(edges, threshold, rows, state, block, cursor)
+        at = _rewire(edges, threshold, rows, state, block, at)
         if connected(rows):
             return True
     return False
