@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 
 import pandas as pd
 import pytest
 
 from graph2nn.cli import main
+from graph2nn.errors import Graph2nnWarning
 
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.batch_size=256", "--threads", "1"]
 
@@ -197,6 +199,19 @@ def test_quickstart_says_that_digits_are_no_evidence(capsys, tmp_path):
     table = pd.read_parquet(tmp_path / "runs.parquet")
     assert len(table) == 3
     assert (abs(table["macs"] / table["target_macs"] - 1) < 0.01).all()
+
+
+@pytest.mark.filterwarnings("default::graph2nn.errors.Graph2nnWarning")
+def test_own_warnings_are_one_line_too(capsys, monkeypatch):
+    def warn(*_, **__):
+        warnings.warn("the cache is damaged", Graph2nnWarning, stacklevel=2)
+        return []
+
+    monkeypatch.setattr("graph2nn.experiments.plan.plan", warn)
+    monkeypatch.setattr("graph2nn.cli.train.pick_device", lambda _: sys.exit(0))
+    with pytest.raises(SystemExit):
+        main(["train", "mlp-digits"])
+    assert capsys.readouterr().err == "graph2nn: the cache is damaged\n"
 
 
 def test_help_teaches_by_example(capsys):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -12,7 +15,7 @@ from graph2nn.cli import graphs
 from graph2nn.cli.analyze import analyze, quickstart
 from graph2nn.cli.match import match
 from graph2nn.cli.train import sweep, train
-from graph2nn.errors import UserError
+from graph2nn.errors import Graph2nnWarning, UserError
 
 app = typer.Typer(
     name="graph2nn",
@@ -46,7 +49,8 @@ def _root(
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 a run failed, 2 wrong input, 130 interrupted."""
     try:
-        code = app(args=argv, standalone_mode=False)
+        with warnings.catch_warnings(), _own_warnings_on_one_line():
+            code = app(args=argv, standalone_mode=False)
     except UserError as error:
         return _say(f"graph2nn: {error}", 2)
     except KeyboardInterrupt:
@@ -65,6 +69,21 @@ def main(argv: list[str] | None = None) -> int:
             return _say(error.format_message(), 2)
         return _say(f"graph2nn: {_complaint(error, sys.argv[1:] if argv is None else argv)}", 2)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _own_warnings_on_one_line() -> Iterator[None]:
+    """A person needs to know what is wrong, not which line of code noticed."""
+    show = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, Graph2nnWarning):
+            _say(f"graph2nn: {message}", 0)
+        else:
+            show(message, category, *where, **more)
+
+    warnings.showwarning = say
+    yield
 
 
 def _complaint(error: Any, argv: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from graph2nn.data.augment import Augment, batches, eval_batches, normalise
 from graph2nn.data.dataset import Dataset, Split
-from graph2nn.data.registry import DATASETS, default_cache, load_dataset
+from graph2nn.data.registry import DATASETS, load_dataset
 
 __all__ = [
     "DATASETS",
@@ -10,7 +10,6 @@ __all__ = [
     "Dataset",
     "Split",
     "batches",
-    "default_cache",
     "eval_batches",
     "load_dataset",
     "normalise",

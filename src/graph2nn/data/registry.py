@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
 from graph2nn.errors import UserError, unknown
+from graph2nn.files import cache_root
 
 DATASETS = ("cifar10", "digits")
-
-
-def default_cache() -> Path:
-    """The folder of decoded datasets: ``$GRAPH2NN_CACHE``, or the platform's user cache folder."""
-    override = os.environ.get("GRAPH2NN_CACHE")
-    if override:
-        return Path(override).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("graph2nn", appauthor=False))
 
 
 def load_dataset(
@@ -35,7 +25,7 @@ def load_dataset(
     Args:
         name: "digits" (bundled) or "cifar10".
         path: where the user's copy lies, for "cifar10"; without it the cache or a download is used.
-        cache: folder of decoded copies; ``default_cache()`` when not given.
+        cache: folder of decoded copies; :func:`graph2nn.files.cache_root` when not given.
         progress: show bars on a terminal.
 
     Raises:
@@ -46,5 +36,5 @@ def load_dataset(
             raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")
         return load_digits()
     if name == "cifar10":
-        return load_cifar10(path, Path(cache).expanduser() if cache else default_cache(), progress=progress)
+        return load_cifar10(path, cache_root(cache), progress=progress)
     raise unknown("data: dataset", name, DATASETS)

@@ -23,6 +23,7 @@ import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
+from graph2nn.files import replacing
 from graph2nn.training.loop import Epoch
 
 #: Columns of the table of runs, in order.
@@ -132,9 +133,8 @@ def write_table(out: Path) -> Path:
     """Write the table of all finished runs to ``out/runs.parquet`` and return its path."""
     table = read_runs(out)
     path = out / "runs.parquet"
-    temporary = out / f".runs.{os.getpid()}.parquet"
-    table.to_parquet(temporary, index=False)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
     return path
 
 

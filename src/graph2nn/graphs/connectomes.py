@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.files import cache_root
 from graph2nn.graphs.graph import RelationalGraph
 
 #: Folder of the published files, at the commit that the results were made with.
@@ -65,12 +66,7 @@ def _places(name: str, data: str | Path | None, cache: str | Path | None) -> Ite
 
 
 def _cached(name: str, cache: str | Path | None) -> Path:
-    root = cache or os.environ.get("GRAPH2NN_CACHE")
-    if not root:
-        import platformdirs
-
-        root = platformdirs.user_cache_dir("graph2nn")
-    return Path(root) / "connectomes" / f"{name}.txt"
+    return cache_root(cache) / "connectomes" / f"{name}.txt"
 
 
 def _verified(path: Path, sha256: str) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.files import replacing
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io.write import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

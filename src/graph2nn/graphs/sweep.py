@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph2nn.errors import UserError
+from graph2nn.files import replacing
 from graph2nn.graphs.kernels.grid import Grid
 
 Floats = npt.NDArray[np.floating]
@@ -225,16 +226,8 @@ def _open_parts(parts: Path, plan: SweepPlan) -> None:
     if parts.exists() and any(parts.iterdir()):
         raise UserError(f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out.")
     parts.mkdir(parents=True, exist_ok=True)
-    with _replacing(note) as temporary:
+    with replacing(note) as temporary:
         temporary.write_text(json.dumps(mine))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Write to a neighbour and rename it: whoever looks at ``path`` sees all of it or nothing."""
-    temporary = path.with_name(path.name + ".writing")
-    yield temporary
-    temporary.replace(path)
 
 
 def _part_file(parts: Path, index: int) -> Path:
@@ -266,7 +259,7 @@ def _write_parts(parts: Path, plan: SweepPlan, *, progress: bool, workers: int) 
                         last, measured = plan.edges(k), waiting.popleft().result()
                     tables.append(_table(plan, k, *measured))
                     advance(cell)
-                with _replacing(_part_file(parts, index)) as temporary:
+                with replacing(_part_file(parts, index)) as temporary:
                     pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
         finally:
             for future in waiting:
@@ -293,7 +286,7 @@ def _join(parts: Path, path: Path, plan: SweepPlan) -> None:
     files = [_part_file(parts, index) for index in range(len(plan.parts))]
     missing = sum(pq.read_table(file, columns=["clustering"])["clustering"].null_count for file in files)
     schema = COLUMNS.with_metadata({_METADATA: plan.digest, _MISSING: str(missing)})
-    with _replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for file in files:
             writer.write_table(pq.read_table(file).replace_schema_metadata(schema.metadata))
 

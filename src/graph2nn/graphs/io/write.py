@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from graph2nn.errors import UserError
+from graph2nn.files import replacing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.edges import header_line
 from graph2nn.graphs.io.formats import format_of
@@ -33,25 +31,6 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
     with replacing(target) as temporary, temporary.open("wb") as file:
         _WRITERS[kind](graph, file)
     return target
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Lend a temporary path beside ``target`` that takes its place once the block is left without an error.
-
-    Raises:
-        UserError: the folder does not exist, or is not to be written to.
-    """
-    if not target.parent.is_dir():
-        raise UserError(f"{target}: the folder {target.parent} does not exist; make it first.")
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
-    try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _npy(graph: RelationalGraph, file: BinaryIO) -> None:

@@ -1,0 +1,39 @@
+"""Files: where caches belong, and how a file appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from graph2nn.errors import UserError
+
+
+def cache_root(given: str | Path | None = None) -> Path:
+    """Return the cache folder: ``given``, else ``$GRAPH2NN_CACHE``, else the platform's place for caches."""
+    named = given or os.environ.get("GRAPH2NN_CACHE")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("graph2nn", appauthor=False))
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Lend a temporary path beside ``target`` that takes its place once the block is left without an error.
+
+    Raises:
+        UserError: the folder does not exist, or is not to be written to.
+    """
+    if not target.parent.is_dir():
+        raise UserError(f"{target}: the folder {target.parent} does not exist; make it first.")
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error}).") from error
+    finally:
+        temporary.unlink(missing_ok=True)
