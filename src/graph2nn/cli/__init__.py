@@ -12,9 +12,9 @@ from typing import Any
 import typer
 
 from graph2nn.cli import graphs
-from graph2nn.cli.analyze import analyze, quickstart
-from graph2nn.cli.match import match
-from graph2nn.cli.train import sweep, train
+from graph2nn.cli.matching import match
+from graph2nn.cli.reporting import analyze, quickstart
+from graph2nn.cli.training import sweep, train
 from graph2nn.errors import Graph2nnWarning, UserError
 
 app = typer.Typer(

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from graph2nn.budget.match import Match, match
+from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig

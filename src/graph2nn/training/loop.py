@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.models.initialise import initialise
-from graph2nn.training.evaluate import evaluate
-from graph2nn.training.precise_bn import precise_bn
+from graph2nn.training.batch_norm import precise_bn
+from graph2nn.training.evaluation import evaluate
 from graph2nn.training.recipe import Recipe
 
 

@@ -31,7 +31,7 @@ def match(
     graph2nn match mlp5 --ws-flex 64,0.128,0.128,4 --json      [dim]n, sparsity, p, seed[/dim]
     graph2nn match mlp5 --graph my-graph.graphml --method exact --side below
     """
-    from graph2nn.budget.match import match as find
+    from graph2nn.budget.matching import match as find
 
     # Literals are checked by the function itself, which can name the nearest word.
     found = find(model, _graph(ws_flex, graph, data), method=method, side=side, multiple_of=multiple_of)  # type: ignore[arg-type]
