@@ -207,7 +207,7 @@ def test_own_warnings_are_one_line_too(capsys, monkeypatch):
         warnings.warn("the cache is damaged", Graph2nnWarning, stacklevel=2)
         return []
 
-    monkeypatch.setattr("graph2nn.experiments.plan.plan", warn)
+    monkeypatch.setattr("graph2nn.experiments.planning.plan", warn)
     monkeypatch.setattr("graph2nn.cli.training.pick_device", lambda _: sys.exit(0))
     with pytest.raises(SystemExit):
         main(["train", "mlp-digits"])

@@ -29,7 +29,7 @@ from graph2nn.experiments import (
     select,
 )
 from graph2nn.experiments.launchers.local import launch
-from graph2nn.experiments.plan import spread
+from graph2nn.experiments.planning import spread
 from graph2nn.experiments.run import execute
 from graph2nn.graphs import RelationalGraph, ws_flex
 

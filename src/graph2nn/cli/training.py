@@ -113,7 +113,7 @@ def sweep(
 
 
 def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
-    from graph2nn.experiments.plan import select
+    from graph2nn.experiments.planning import select
 
     # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
     return select(preset, words, data=data)
@@ -135,7 +135,7 @@ def _launch(
     """Plan and carry out runs with a bar; return the rows of all of them, new and old."""
     from graph2nn.data.registry import load_dataset
     from graph2nn.experiments.launchers.local import launch
-    from graph2nn.experiments.plan import plan
+    from graph2nn.experiments.planning import plan
     from graph2nn.experiments.results import read_runs
 
     plan(preset, graphs, seeds, data="", settings=settings)  # complain before the data are read

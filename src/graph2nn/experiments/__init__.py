@@ -1,7 +1,7 @@
 """Configs, presets, plans and the folders of results: thousands of runs as plain values."""
 
 from graph2nn.experiments.config import GraphSpec, ModelSpec, RunConfig, override
-from graph2nn.experiments.plan import plan, select
+from graph2nn.experiments.planning import plan, select
 from graph2nn.experiments.presets import PRESETS, Preset, preset
 from graph2nn.experiments.results import read_curves, read_runs, write_table
 from graph2nn.experiments.run import build, execute

@@ -10,7 +10,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers.local import launch
-from graph2nn.experiments.plan import plan, spread
+from graph2nn.experiments.planning import plan, spread
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.report import report
 from graph2nn.experiments.results import read_runs
