@@ -199,6 +199,18 @@ def test_full_degree_gives_the_complete_graph(n):
             assert adjacency.sum() == n * (n - 1)
 
 
+@pytest.mark.parametrize("n", [5, 16, 40, 64, 70])
+def test_full_nodes_give_up_as_the_oracle_does(n):
+    # Nearly complete: nodes that are full draw twice and keep their edge, and the stream goes on from there.
+    for seed in range(3):
+        k = n - 1 - 4 / n
+        graph = ws_flex(n, k, 0.5, seed)
+        assert (kernels.ws_flex_adjacency(n, k, 0.5, seed) == graph.adjacency).all()
+        edges = round(k * n / 2)
+        c, length = kernels.Grid(n, [0.5], [seed], edges)(edges)
+        assert (c[0, 0], length[0, 0]) == (graph.clustering, graph.path_length)
+
+
 def test_large_graphs_equal_the_oracle_in_the_grid():
     c, length = kernels.Grid(70, [0.3], [4], 420)(420)
     graph = ws_flex(70, 12, 0.3, 4)
