@@ -218,29 +218,48 @@ def test_interrupted_runs_leave_nothing_and_the_table_has_the_rest(digits, tmp_p
     assert launch(configs(digits), digits, tmp_path).skipped == 1
 
 
-def test_a_killed_run_never_looks_finished(tmp_path):
-    """SIGKILL in the middle of a run: nothing in ``runs``, and the next launch sweeps the rest up."""
+def stopped_in_the_middle(out, how):
+    """Start a run without end, wait for its first epoch, send the signal; return exit code and what it said."""
     script = (
-        "import sys; from graph2nn.cli import main; "
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from graph2nn.cli import main; "
         "sys.exit(main(['train', 'mlp-digits', '--set', 'recipe.epochs=100000', '--out', sys.argv[1]]))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", script, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         deadline = time.monotonic() + 60
-        while not list((tmp_path / ".unfinished").glob("*/metrics.csv")):
+        while not list((out / ".unfinished").glob("*/metrics.csv")):
             assert time.monotonic() < deadline, "the run never began"
-            assert process.poll() is None, "the run ended early"
+            assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
+        process.send_signal(how)
+        said = process.communicate(timeout=60)[1]
     finally:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
+    return process.returncode, said
+
+
+def test_a_killed_run_never_looks_finished(tmp_path):
+    """SIGKILL in the middle of a run: nothing in ``runs``, and the next launch sweeps the rest up."""
+    code, _ = stopped_in_the_middle(tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
     assert not list((tmp_path / "runs").iterdir())
     with pytest.raises(UserError, match="no finished run"):
         read_runs(tmp_path)
     assert results.sweep_up(tmp_path) == 1
     assert not list((tmp_path / ".unfinished").iterdir())
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
+    code, said = stopped_in_the_middle(tmp_path, signal.SIGINT)
+    assert code == 130
+    assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
+    assert "Traceback" not in said
+    assert not (tmp_path / ".unfinished").exists()
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_sweeping_up_spares_the_living(tmp_path):

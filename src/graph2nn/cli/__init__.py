@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return _say(f"graph2nn: {error}", 2)
     except KeyboardInterrupt:
-        return _say("graph2nn: interrupted. What had finished is kept; run the same command to go on.", 130)
+        return _interrupted()
     except BrokenPipeError:
         # The reader (head, less) has left; anything more would only raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,13 +62,19 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         # Typer carries its own copy of click in newer versions, so its errors are known by what they offer.
         if type(error).__name__ == "Abort":
-            return _say("graph2nn: interrupted.", 130)
+            return _interrupted()
         if not hasattr(error, "format_message"):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
             return _say(error.format_message(), 2)
         return _say(f"graph2nn: {_complaint(error, sys.argv[1:] if argv is None else argv)}", 2)
+    if code == 130:  # what newer versions of typer make of Ctrl-C
+        return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    return _say("graph2nn: interrupted. What had finished is kept; run the same command to go on.", 130)
 
 
 @contextmanager
