@@ -1,7 +1,7 @@
 """How fast graphs are drawn and measured, against other libraries on the same graphs, in one run.
 
-    python benchmarks/bench_graphs.py            # ratios per graph
-    python benchmarks/bench_graphs.py --full     # and the two published sweeps, all cores
+    python -m benchmarks.bench_graphs            # ratios per graph
+    python -m benchmarks.bench_graphs --full     # and the two published sweeps, all cores
 
 Contenders take turns, several rounds, so that what else the machine does falls on all of them; times are
 medians over the rounds, ratios medians of the ratios within a round. Every C and L is compared with ours.
@@ -10,29 +10,24 @@ medians over the rounds, ratios medians of the ratios within a round. Every C an
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib
-import json
-import os
-import platform
 import random
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
 
+from benchmarks.record import birth_certificate, write
 from graph2nn.graphs import kernels
 from graph2nn.graphs.catalogues import make_catalogues
 from graph2nn.graphs.sweep import default_degrees, default_probabilities, sweep
 
-RESULTS = Path(__file__).parent / "results" / "graphs.json"
 Arguments = tuple[int, float, float, int]
 
 
@@ -221,46 +216,21 @@ def full_sweep(n: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def birth_certificate() -> dict[str, Any]:
-    names = ("numpy", "numba", "networkx", "igraph", "rustworkx", "networkit")
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    return {
-        "date": datetime.date.today().isoformat(),
-        "command": " ".join(["python benchmarks/bench_graphs.py", *sys.argv[1:]]),
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load_average_at_start": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="also time the two published sweeps")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--graphs", type=int, default=40, help="graphs a round")
     options = parser.parse_args()
-    result = birth_certificate()
+    libraries = ("numpy", "numba", "networkx", "igraph", "rustworkx", "networkit")
+    result = birth_certificate("bench_graphs", libraries)
     for n in (64, 16):
         result[f"draw + C + L, n={n}"] = draw_and_measure(n, options.graphs, options.rounds)
         result[f"C + L, n={n}"] = measure_only(n, options.graphs, options.rounds)
     if options.full:
         for n in (16, 64):
             result[f"full sweep, n={n}"] = full_sweep(n, rounds=2)
-    result["load_average_at_end"] = round(os.getloadavg()[0], 2)
-    print(json.dumps(result, indent=2, ensure_ascii=False))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    write("graphs", result)
 
 
 if __name__ == "__main__":

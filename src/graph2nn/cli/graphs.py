@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.graphs_sweep import catalogue, sweep
+
 app = typer.Typer(help="Make graphs, measure them, look at them.", no_args_is_help=True)
 
 _SHOW = """Measure a graph, draw it, or write it in another format.
@@ -24,11 +26,6 @@ Examples:
 
   graph2nn graphs show weights.csv --threshold 0.5 --out graph.graphml
 """
-
-
-@app.callback()
-def _graphs() -> None:
-    """Keep ``graphs`` a group even while it holds a single command."""
 
 
 @app.command(help=_SHOW)
@@ -59,4 +56,5 @@ def show(
         showing.say_written(written)
 
 
-from graph2nn.cli import graphs_sweep  # noqa: E402, F401  (registers its commands on ``app``)
+app.command()(sweep)
+app.command()(catalogue)

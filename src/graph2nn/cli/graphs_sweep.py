@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from graph2nn.cli.graphs import app
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ Probabilities = Annotated[int, typer.Option(min=1, help="How many rewiring proba
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")]
 
 
-@app.command()
 def sweep(
     nodes: Annotated[int, typer.Option("--nodes", "-n", help="Number of nodes, at least 2.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
@@ -59,7 +57,6 @@ def sweep(
     typer.echo(f"{done.path}: {done.rows:,} graphs{gaps}")
 
 
-@app.command()
 def catalogue(
     name: Annotated[
         str | None,
