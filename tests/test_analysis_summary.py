@@ -56,7 +56,15 @@ def test_the_baseline_is_not_compared_with_itself_nor_counted_in_the_correction(
 
 def test_whole_numbers_stay_whole():
     rows = per_graph(table({"a": [32.0, 33.0]}), bootstrap=100)
-    assert {rows[name].dtype.kind for name in ("n", "macs", "params", "seeds")} == {"i"}
+    assert {rows[name].dtype.kind for name in ("macs", "params", "seeds")} == {"i"}
+
+
+def test_a_baseline_needs_no_nodes():
+    runs = table({"baseline": [33.0, 34.0], "a": [32.0, 33.0]})
+    runs.loc[runs["graph"] == "baseline", "n"] = np.nan
+    rows = per_graph(runs, bootstrap=100).set_index("graph")
+    assert np.isnan(rows.loc["baseline", "n"])
+    assert rows.loc["a", "n"] == 64
 
 
 @settings(deadline=None, max_examples=20)
