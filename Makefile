@@ -27,8 +27,8 @@ format: $(VENV)/.lint ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.test ## measure; writes benchmarks/results
-	$(BIN)/python -m benchmarks.bench_graphs
+bench: $(VENV)/.bench ## measure; writes benchmarks/results (about 10 minutes)
+	$(BIN)/python -m benchmarks.bench_graphs --full
 	$(BIN)/python -m benchmarks.bench_epoch
 
 clean: ## delete what the other targets made
@@ -45,6 +45,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP) --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.installed
