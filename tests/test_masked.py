@@ -161,3 +161,11 @@ def test_published_initialisation_scales():
     assert on.std().item() == pytest.approx((2 / (9 * 256 * density)) ** 0.5, rel=0.02)
     assert linear.weight[linear.mask].std().item() == pytest.approx(0.01, rel=0.02)
     assert linear.weight[~linear.mask].count_nonzero() == 0
+
+
+def test_layers_can_be_made_on_the_meta_device():
+    """A large network is counted or sharded before it is held in memory."""
+    layer = RelationalConv2d(GRAPH, 9, 11, 3, bias=True, device="meta")
+    assert layer.weight.is_meta
+    assert layer.mask.shape == (11, 9, 1, 1)
+    assert "density=?" in repr(layer)

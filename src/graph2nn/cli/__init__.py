@@ -36,7 +36,7 @@ def _root(
 ) -> None:
     """Turn any graph into a neural network, at a matched FLOPs budget.
 
-    Start with [bold]graph2nn quickstart[/bold]: 24 graphs and the dense baseline trained on a tiny data set,
+    Start with [bold]graph2nn quickstart[/bold]: 26 graphs and the dense baseline trained on digits,
     and a report that opens in a browser.
     """
     if version:

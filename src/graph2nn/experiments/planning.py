@@ -52,12 +52,7 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     Raises:
         UserError: a word that names nothing.
     """
-    chosen: list[GraphSpec | None] = []
-    for word in selection:
-        for graph in _select(preset, word, data):
-            if graph not in chosen:
-                chosen.append(graph)
-    return chosen
+    return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:

@@ -10,7 +10,7 @@ import pandas as pd
 from graph2nn.analysis.report import write_report
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
-from graph2nn.experiments.results import read_configs, read_curves, read_runs
+from graph2nn.experiments.results import read_config, read_curves, read_runs
 
 
 def report(
@@ -37,11 +37,9 @@ def report(
     """
     table = choose(read_runs(results), where)
     one_experiment(table)
-    graphs = {
-        config.graph_name: config.graph.build()
-        for run, config in read_configs(results).items()
-        if config.graph and run in set(table["run"])
-    }
+    # One run of each graph is enough: a large sweep has thousands of configs.
+    configs = [read_config(results, run) for run in table.drop_duplicates("graph")["run"]]
+    graphs = {config.graph.name: config.graph.build() for config in configs if config.graph}
     preset = PRESETS.get(table["preset"].iloc[0])
     return write_report(
         table,

@@ -146,12 +146,9 @@ def read_curves(out: Path) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def read_configs(out: Path) -> dict[str, RunConfig]:
-    """Read the config of every finished run, by folder name."""
-    return {
-        file.parent.name: RunConfig.from_yaml(file.read_text(encoding="utf-8"))
-        for file in sorted((out / "runs").glob("*/config.yaml"))
-    }
+def read_config(out: Path, run: str) -> RunConfig:
+    """Read the config of a finished run by the name of its folder."""
+    return RunConfig.from_yaml((out / "runs" / run / "config.yaml").read_text(encoding="utf-8"))
 
 
 def _plain(value: Any) -> Any:

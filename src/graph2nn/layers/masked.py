@@ -6,6 +6,8 @@ because the product says so, on any device, under ``torch.compile`` and under ``
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,11 +16,58 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import mask
 
 
-class RelationalLinear(nn.Module):
+class _Masked(nn.Module):
+    """A weight ``[out, in, *kernel]``, a buffer ``mask`` that broadcasts over it, perhaps a bias ``[out]``."""
+
+    mask: Tensor
+
+    def __init__(
+        self,
+        graph: RelationalGraph,
+        in_features: int,
+        out_features: int,
+        kernel: tuple[int, ...],
+        *,
+        bias: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.graph = graph
+        on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
+        self.register_buffer("mask", on.reshape(*on.shape, *(1 for _ in kernel)))
+        self.weight = nn.Parameter(torch.empty(*on.shape, *kernel, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    @abstractmethod
+    def standard_deviation(self) -> float:
+        """Standard deviation of the initial weights."""
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the weights anew: normal on the mask, zero off it and in the bias."""
+        if not self.weight.is_meta:
+            nn.init.normal_(self.weight, std=self.standard_deviation(), generator=generator)
+            self.weight.mul_(self.mask)
+            if self.bias is not None:
+                self.bias.zero_()
+
+    def density(self) -> float:
+        """Share of the weights in use."""
+        return float(self.mask.sum()) / self.mask.numel()
+
+    def wiring_repr(self) -> str:
+        """The part of ``repr`` that tells the wiring: graph, density, engine."""
+        density = "?" if self.mask.is_meta else f"{self.density():.4f}"
+        return f"graph={self.graph.name} (n={self.graph.n}), density={density}, engine=masked"
+
+
+class RelationalLinear(_Masked):
     """Linear layer whose weight follows a graph (paper, section 3.2).
 
     Shapes: ``[…, in_features]`` to ``[…, out_features]``; ``weight`` and the buffer ``mask`` (bool, part of
-    ``state_dict``) are ``[out_features, in_features]``.
+    ``state_dict``) are ``[out_features, in_features]``. Initial weights are N(0, 0.01).
 
     Args:
         graph: node i of the output reads node j of the input where the graph has the edge, or i = j.
@@ -32,8 +81,6 @@ class RelationalLinear(nn.Module):
         UserError: a width smaller than the number of nodes.
     """
 
-    mask: Tensor
-
     def __init__(
         self,
         graph: RelationalGraph,
@@ -44,35 +91,29 @@ class RelationalLinear(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(graph, in_features, out_features, (), bias=bias, device=device, dtype=dtype)
         self.in_features = in_features
         self.out_features = out_features
-        self.graph = graph
-        on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
-        self.register_buffer("mask", on)
-        self.weight = nn.Parameter(torch.empty(on.shape, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
-        self.reset_parameters()
 
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew: N(0, 0.01) on the mask, zero off it and in the bias."""
-        nn.init.normal_(self.weight, std=0.01, generator=generator)
-        _finish(self.weight, self.mask, self.bias)
+    def standard_deviation(self) -> float:
+        """0.01, as published."""
+        return 0.01
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[…, in_features]`` to ``[…, out_features]``."""
         return F.linear(x, self.weight * self.mask, self.bias)
 
     def extra_repr(self) -> str:
-        """Graph, density, widths and engine, for ``print(model)``."""
-        return f"{self.in_features} → {self.out_features}, {describe(self.graph, self.mask)}"
+        """Widths, graph, density and engine, for ``print(model)``."""
+        return f"{self.in_features} → {self.out_features}, {self.wiring_repr()}"
 
 
-class RelationalConv2d(nn.Module):
+class RelationalConv2d(_Masked):
     """2-d convolution whose channels follow a graph (paper, section 3.2).
 
     Shapes: ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``; ``weight`` is
     ``[out, in, kernel, kernel]``, the buffer ``mask`` (bool, part of ``state_dict``) ``[out, in, 1, 1]``.
+    Initial weights are N(0, √(2/(k²·out·density))).
 
     Args:
         graph: as for :class:`RelationalLinear`.
@@ -89,8 +130,6 @@ class RelationalConv2d(nn.Module):
         UserError: a width smaller than the number of nodes.
     """
 
-    mask: Tensor
-
     def __init__(
         self,
         graph: RelationalGraph,
@@ -104,46 +143,25 @@ class RelationalConv2d(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
+        kernel = (kernel_size, kernel_size)
+        super().__init__(graph, in_channels, out_channels, kernel, bias=bias, device=device, dtype=dtype)
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = (kernel_size, kernel_size)
+        self.kernel_size = kernel
         self.stride = stride
         self.padding = padding
-        self.graph = graph
-        on = torch.from_numpy(mask(graph, in_channels, out_channels)).to(device)[:, :, None, None]
-        self.register_buffer("mask", on)
-        shape = (out_channels, in_channels, kernel_size, kernel_size)
-        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-        self.bias = nn.Parameter(torch.empty(out_channels, device=device, dtype=dtype)) if bias else None
-        self.reset_parameters()
 
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew: N(0, √(2/(k²·out·density))) on the mask, zero off it and in the bias."""
-        density = float(self.mask.sum()) / self.mask.numel()
-        fan_out = self.kernel_size[0] * self.kernel_size[1] * self.out_channels * density
-        nn.init.normal_(self.weight, std=(2.0 / fan_out) ** 0.5, generator=generator)
-        _finish(self.weight, self.mask, self.bias)
+    def standard_deviation(self) -> float:
+        """√(2 / (k²·out·density)), as published."""
+        out, _, *kernel = self.weight.shape
+        return float((2.0 / (kernel[0] * kernel[1] * out * self.density())) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
         return F.conv2d(x, self.weight * self.mask, self.bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
-        """Graph, density, widths, kernel and engine, for ``print(model)``."""
+        """Widths, kernel, graph, density and engine, for ``print(model)``."""
         kernel = "×".join(map(str, self.kernel_size))
         shape = f"{self.in_channels} → {self.out_channels}, {kernel}, stride {self.stride}"
-        return f"{shape}, {describe(self.graph, self.mask)}"
-
-
-def describe(graph: RelationalGraph, on: Tensor) -> str:
-    """The part of a layer's ``repr`` that tells its wiring."""
-    density = "?" if on.is_meta else f"{float(on.sum()) / on.numel():.4f}"
-    return f"graph={graph.name} (n={graph.n}), density={density}, engine=masked"
-
-
-@torch.no_grad()
-def _finish(weight: Tensor, on: Tensor, bias: Tensor | None) -> None:
-    weight.mul_(on)
-    if bias is not None:
-        bias.zero_()
+        return f"{shape}, {self.wiring_repr()}"
