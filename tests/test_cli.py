@@ -121,6 +121,15 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, monkeypatch, tmp_path, ar
     assert not any((tmp_path / "runs").glob("runs/*")), "nothing may look like a result"
 
 
+def test_results_that_cannot_be_written_are_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    place = str(tmp_path / "file" / "runs")
+    assert "cannot be written to" in complaint(capsys, "train", "mlp-digits", *QUICK, "--out", place)
+    assert "cannot be written" in complaint(
+        capsys, "graphs", "sweep", "--nodes", "5", "--out", f"{place}/x.parquet"
+    )
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [

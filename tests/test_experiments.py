@@ -179,7 +179,7 @@ def test_a_run_leaves_config_metrics_weights_and_result(digits, tmp_path):
     assert len(metrics) == 1
     assert metrics["test_error"].iloc[-1] == row["test_error"]
     assert abs(row["macs"] / row["target_macs"] - 1) < 0.01
-    assert not (tmp_path / ".unfinished").exists()
+    assert not list((tmp_path / ".unfinished").iterdir())
 
 
 def test_the_table_is_made_from_the_folders(digits, tmp_path):
@@ -214,7 +214,7 @@ def test_interrupted_runs_leave_nothing_and_the_table_has_the_rest(digits, tmp_p
     with pytest.raises(KeyboardInterrupt):
         launch(configs(digits), digits, tmp_path, on_epoch=stop)
     assert len(pd.read_parquet(tmp_path / "runs.parquet")) == 1
-    assert not (tmp_path / ".unfinished").exists()
+    assert not list((tmp_path / ".unfinished").iterdir())
     assert launch(configs(digits), digits, tmp_path).skipped == 1
 
 
@@ -258,7 +258,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     assert code == 130
     assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
     assert "Traceback" not in said
-    assert not (tmp_path / ".unfinished").exists()
+    assert not list((tmp_path / ".unfinished").iterdir())
     assert not list((tmp_path / "runs").iterdir())
 
 

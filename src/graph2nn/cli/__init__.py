@@ -59,6 +59,13 @@ def main(argv: list[str] | None = None) -> int:
         # The reader (head, less) has left; anything more would only raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _say(
+            f"graph2nn: {error.filename} cannot be used ({error.strerror}); check the path and its permissions.",
+            2,
+        )
     except Exception as error:
         # Typer carries its own copy of click in newer versions, so its errors are known by what they offer.
         if type(error).__name__ == "Abort":

@@ -10,9 +10,9 @@ import csv
 import json
 import math
 import os
+import secrets
 import shutil
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -71,11 +71,18 @@ def writing(out: Path, name: str) -> Iterator[RunFolder]:
     """Give a folder to write a run in; it becomes ``out/runs/name`` only if the block ends well.
 
     Should another process have finished the same run meanwhile, its folder stays and this one is dropped.
+
+    Raises:
+        UserError: ``out`` cannot be written to.
     """
-    home = out / ".unfinished"
-    home.mkdir(parents=True, exist_ok=True)
-    (out / "runs").mkdir(exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=f"{name}@{socket.gethostname()}@{os.getpid()}@", dir=home))
+    path = out / ".unfinished" / f"{name}@{socket.gethostname()}@{os.getpid()}@{secrets.token_hex(4)}"
+    try:
+        (out / "runs").mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"results: {out} cannot be written to ({error.strerror}); name another --out."
+        ) from None
     try:
         yield RunFolder(path)
         try:
@@ -85,8 +92,6 @@ def writing(out: Path, name: str) -> Iterator[RunFolder]:
                 raise
     finally:
         shutil.rmtree(path, ignore_errors=True)
-        if not any(home.iterdir()):
-            home.rmdir()
 
 
 def sweep_up(out: Path) -> int:

@@ -225,7 +225,12 @@ def _open_parts(parts: Path, plan: SweepPlan) -> None:
         return
     if parts.exists() and any(parts.iterdir()):
         raise UserError(f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out.")
-    parts.mkdir(parents=True, exist_ok=True)
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"sweep: {parts} cannot be written to ({error.strerror}); choose another --out."
+        ) from None
     with replacing(note) as temporary:
         temporary.write_text(json.dumps(mine))
 
