@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         if error.filename is None:
             raise
         return _say(
-            f"graph2nn: {error.filename} cannot be used ({error.strerror}); check the path and its permissions.",
+            f"graph2nn: {error.filename} cannot be used ({error.strerror}); check path and permissions.",
             2,
         )
     except Exception as error:
