@@ -74,6 +74,7 @@ def train(
     rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, verbose=True)
     if as_json:
         print_json(rows[0])
+    console.print(f"Config, metrics and weights: {out / 'runs' / rows[0]['run']}", soft_wrap=True)
 
 
 def sweep(
@@ -108,8 +109,8 @@ def sweep(
     rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, verbose=False)
     if as_json:
         print_json(rows)
-    console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}")
-    console.print(f"Look at them: graph2nn analyze {out} --out report")
+    console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
+    console.print(f"Look at them: graph2nn analyze {out} --out report", soft_wrap=True)
 
 
 def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
@@ -150,7 +151,7 @@ def _launch(
         def on_epoch(config: RunConfig, epoch: Epoch) -> None:
             if verbose:
                 bar.advance(bar.task_ids[0])
-                console.print(_line(config, epoch))
+                console.print(_line(config, epoch), soft_wrap=True)
 
         def on_run(row: dict[str, Any]) -> None:
             if not verbose:
