@@ -45,9 +45,10 @@ class LayerShape:
         """Multiply-adds as the published code counts them: a float density per layer, then truncated."""
         if not self.wired or isinstance(wiring, Dense):
             return self.macs(wiring)
-        full = self.positions * self.kernel * self.in_features * self.out_features
         pairs = self.in_features * self.out_features
-        return int(full * (wiring.weights_on(self.in_features, self.out_features) / pairs))
+        density = wiring.weights_on(self.in_features, self.out_features) / pairs
+        # The order of the products decides the last digit, and with it the published widths: do not simplify.
+        return int(self.kernel * pairs * density * self.positions)
 
     def parameters(self, wiring: Wiring) -> int:
         """Weights in use, bias and batch norm."""
