@@ -36,6 +36,7 @@ def test_match_prints_json_for_a_script(capsys):
         "params": 2374752,
         "target": 2364416,
         "method": "published",
+        "quantity": "macs",
     }
 
 

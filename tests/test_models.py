@@ -68,7 +68,7 @@ def test_initialise_undoes_training():
     ("call", "message"),
     [
         (lambda: build_model("mpl5"), r"model 'mpl5' is not known; did you mean 'mlp5'"),
-        (lambda: build_model("mlp5", widths=[1, 2]), r"takes 1 width for all hidden layers or 3, got \[1, 2\]"),
+        (lambda: build_model("mlp5", widths=[1, 2]), r"mlp5 takes 1 or 3 widths, one a stage, got \[1, 2\]"),
         (lambda: build_model("mlp5", Relational(GRAPH), [8]), "width 8 is smaller than the graph's 16 nodes"),
         (lambda: build_model("mlp2"), "mlp2 has no hidden layer"),
         (lambda: MLP(4, 4, [], 2), "no hidden layer"),

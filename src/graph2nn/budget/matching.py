@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from graph2nn.budget import search
+from graph2nn.budget.bill import Bill
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.models.registry import Size, architecture
+from graph2nn.models.architecture import Architecture, Size
+from graph2nn.models.registry import architecture
+from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Dense, Relational, Wiring
 
 Method = Literal["auto", "published", "exact"]
+Quantity = Literal["macs", "params"]
+
+_QUANTITIES = {"macs": "multiply-adds", "params": "parameters"}
 
 
 @dataclass(frozen=True)
 class Match:
     """Widths found for a budget, and what they cost.
 
-    ``macs`` and ``params`` are exact effective counts; ``target`` is the baseline's cost and ``method`` the
-    procedure that was used.
+    ``macs`` and ``params`` are exact effective counts; ``target`` is what the baseline costs of ``quantity``
+    and ``method`` the procedure that was used.
     """
 
     model: str
@@ -29,6 +36,7 @@ class Match:
     params: int
     target: int
     method: str
+    quantity: str = "macs"
 
 
 def match(
@@ -38,6 +46,7 @@ def match(
     method: Method = "auto",
     side: search.Side = "nearest",
     multiple_of: int = 1,
+    quantity: Quantity = "macs",
     widths: Sequence[int] | None = None,
     target: int | None = None,
     tolerance: float = 0.05,
@@ -55,8 +64,10 @@ def match(
             (baseline widths, default side) and ``"exact"`` as soon as anything else is asked for.
         side: for ``"exact"``: ``"nearest"``, ``"below"`` or ``"above"``.
         multiple_of: for ``"exact"``: every width a multiple of this.
+        quantity: what to match, ``"macs"`` (multiply-adds) or ``"params"`` (effective parameters).
         widths: baseline widths to start from, one a stage; the architecture's own if left out.
-        target: multiply-adds to meet; the dense baseline's, counted from the same code, if left out.
+        target: multiply-adds or parameters to meet; the dense baseline's, counted from the same code, if
+            left out.
         tolerance: how far from the target, as a share of it, the cost may end before that is an error.
         num_classes: outputs; the architecture's own if left out.
         input_size: ``(channels, height, width)``; the architecture's own if left out.
@@ -67,43 +78,52 @@ def match(
     """
     if method not in get_args(Method):
         raise unknown("match: method", method, get_args(Method))
+    if quantity not in get_args(Quantity):
+        raise unknown("match: quantity", quantity, get_args(Quantity))
     if side not in get_args(search.Side):
         raise unknown("match: side", side, get_args(search.Side))
     known = architecture(model)
     base = list(known.widths if widths is None else widths)
     classes, size = num_classes or known.num_classes, input_size or known.input_size
-    wiring = _wiring(graph)
+    wiring = known.prepare(_wiring(graph))
 
-    def layers(candidate: Sequence[int]) -> list[Any]:
+    def layers(candidate: Sequence[int]) -> list[Shape]:
         return known.shapes(candidate, classes, size, **options)
 
-    def macs(candidate: Sequence[int], on: Wiring = wiring) -> int:
-        return sum(layer.macs(on) for layer in layers(candidate))
-
-    goal = macs(base, Dense()) if target is None else target
+    bill = Bill(layers, wiring, base)
+    count = bill.macs if quantity == "macs" else bill.parameters
+    goal = target
+    if goal is None:
+        baseline = Bill(layers, Dense(), base)
+        goal = baseline.macs(base) if quantity == "macs" else baseline.parameters(base)
+    unit = math.lcm(multiple_of, known.multiple_of)
     if method == "auto":
         own = widths is None and target is None and not options and size == known.input_size
-        method = "published" if own and side == "nearest" and multiple_of == 1 else "exact"
-    if isinstance(wiring, Dense) and macs(base) == goal:
+        plain = side == "nearest" and unit == 1 and quantity == "macs"
+        method = "published" if known.scalings and own and plain else "exact"
+    if method == "published":
+        _check_published(model, known, quantity)
+    if isinstance(wiring, Dense) and count(base) == goal:
         found = base
     elif method == "published":
-        found = search.published(
-            lambda candidate: sum(layer.published_macs(wiring) for layer in layers(candidate)),
-            base,
-            goal,
-            known.scalings,
-        )
+        found = search.published(bill.published_macs, base, goal, known.scalings)
     else:
-        smallest = wiring.graph.n if isinstance(wiring, Relational) else 1
-        found = search.exact(macs, base, goal, smallest=smallest, side=side, multiple_of=multiple_of)
-    spent = macs(found)
+        found = search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
+    spent = count(found)
     if abs(spent - goal) > tolerance * goal:
         raise UserError(
-            f"match: the closest {model} on this graph has widths {found} and costs {spent:,} multiply-adds, "
-            f"{abs(spent / goal - 1):.0%} off the budget of {goal:,}. Use a smaller graph or a wider baseline."
+            f"match: the closest {model} on this graph has widths {found} and costs {spent:,} "
+            f"{_QUANTITIES[quantity]}, {abs(spent / goal - 1):.0%} off the budget of {goal:,}. "
+            "Use a smaller graph or a wider baseline."
         )
-    params = sum(layer.parameters(wiring) for layer in layers(found))
-    return Match(model, found, spent, params, goal, method)
+    return Match(model, found, bill.macs(found), bill.parameters(found), goal, method, quantity)
+
+
+def _check_published(model: str, known: Architecture, quantity: str) -> None:
+    if not known.scalings:
+        raise UserError(f"match: no published procedure for {model}; use method exact.")
+    if quantity != "macs":
+        raise UserError("match: the published procedure matches multiply-adds; match params with method exact.")
 
 
 def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:

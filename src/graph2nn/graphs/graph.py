@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 BoolMatrix = npt.NDArray[np.bool_]
 
 
+class Origin(NamedTuple):
+    """The WS-flex arguments a graph was drawn from, so that it can be drawn again with fewer nodes."""
+
+    n: int
+    k: float
+    p: float
+    seed: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class RelationalGraph:
     """An immutable graph on the nodes 0 … n−1 (paper, section 2.1).
@@ -29,6 +38,7 @@ class RelationalGraph:
             self-loop is implied and never stored). Kept as a read-only copy.
         name: a short label for tables and figures.
         directed: whether row-reads-column may differ from column-reads-row. ``None`` looks at the matrix.
+        origin: set by :func:`graph2nn.ws_flex`; plays no part in equality.
 
     Raises:
         UserError: not a square matrix, entries other than 0 and 1, self-loops, fewer than two nodes,
@@ -38,6 +48,7 @@ class RelationalGraph:
     adjacency: BoolMatrix
     name: str = "graph"
     directed: bool | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         matrix = _binary_matrix(self.adjacency)
@@ -208,7 +219,7 @@ class RelationalGraph:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Copies and pickles are made anew: NumPy would drop the read-only flag of the matrix.
-        return RelationalGraph, (self.adjacency, self.name, self.directed)
+        return RelationalGraph, (self.adjacency, self.name, self.directed, self.origin)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RelationalGraph):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 
 import numpy as np
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.graph import Origin, RelationalGraph
 
 #: Connected graphs are asked for; the published generator gives up after this many attempts.
 TRIES = 100
@@ -35,13 +36,31 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
         adjacency = np.zeros((n, n), dtype=bool)
         for node, others in enumerate(neighbours):
             adjacency[node, list(others)] = True
-        graph = RelationalGraph(adjacency, name=f"ws({n},{k:.4g},{p:.4g},{seed})", directed=False)
+        graph = RelationalGraph(
+            adjacency, name=f"ws({n},{k:.4g},{p:.4g},{seed})", directed=False, origin=Origin(n, k, p, seed)
+        )
         if graph.connected:
             return graph
     raise UserError(
         f"ws_flex: no connected graph in {TRIES} tries for n = {n}, k = {k:g}, p = {p:g}, seed = {seed}. "
         "Raise k, lower p, or take another seed."
     )
+
+
+@lru_cache(maxsize=64)
+def with_nodes(graph: RelationalGraph, n: int) -> RelationalGraph:
+    """Draw a WS-flex graph again on ``n`` nodes, with the same sparsity k/n, p and seed.
+
+    Raises:
+        UserError: the graph was not drawn by :func:`ws_flex`, or is too sparse for so few nodes.
+    """
+    if graph.origin is None:
+        raise UserError(
+            f"graph {graph.name!r}: {graph.n} nodes are more than the {n} features of a layer, and only a "
+            "WS-flex graph can be drawn again with fewer nodes; use a smaller graph or a wider network."
+        )
+    before, k, p, seed = graph.origin
+    return ws_flex(n, k / before * n, p, seed)
 
 
 def _check(n: int, k: float, p: float, seed: int) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import mask
 
@@ -29,11 +30,17 @@ class _Masked(nn.Module):
         kernel: tuple[int, ...],
         *,
         bias: bool,
+        symmetric: bool,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
+        if symmetric and in_features != out_features:
+            raise UserError(
+                f"layer: symmetric weights need as many outputs as inputs, got {in_features} → {out_features}."
+            )
         self.graph = graph
+        self.symmetric = symmetric
         on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
         self.register_buffer("mask", on.reshape(*on.shape, *(1 for _ in kernel)))
         self.weight = nn.Parameter(torch.empty(*on.shape, *kernel, device=device, dtype=dtype))
@@ -53,6 +60,14 @@ class _Masked(nn.Module):
             if self.bias is not None:
                 self.bias.zero_()
 
+    def effective_weight(self) -> Tensor:
+        """The weight the layer computes with: zero off the mask, and equal both ways if symmetric."""
+        weight: Tensor = self.weight
+        if self.symmetric:
+            # √2 keeps the published deviation of the weights between different features.
+            weight = (weight + weight.transpose(0, 1)) / 2**0.5
+        return weight * self.mask
+
     def density(self) -> float:
         """Share of the weights in use."""
         return float(self.mask.sum()) / self.mask.numel()
@@ -60,7 +75,8 @@ class _Masked(nn.Module):
     def wiring_repr(self) -> str:
         """The part of ``repr`` that tells the wiring: graph, density, engine."""
         density = "?" if self.mask.is_meta else f"{self.density():.4f}"
-        return f"graph={self.graph.name} (n={self.graph.n}), density={density}, engine=masked"
+        tied = ", symmetric" if self.symmetric else ""
+        return f"graph={self.graph.name} (n={self.graph.n}), density={density}{tied}, engine=masked"
 
 
 class RelationalLinear(_Masked):
@@ -74,11 +90,12 @@ class RelationalLinear(_Masked):
         in_features: features before the layer, at least ``graph.n``.
         out_features: features after it, at least ``graph.n``.
         bias: add a learnt bias ``[out_features]``.
+        symmetric: compute with (A + Aᵀ)/√2 in place of the weight A; as many outputs as inputs.
         device: where the parameters are made.
         dtype: of the parameters.
 
     Raises:
-        UserError: a width smaller than the number of nodes.
+        UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
     """
 
     def __init__(
@@ -88,10 +105,13 @@ class RelationalLinear(_Masked):
         out_features: int,
         *,
         bias: bool = False,
+        symmetric: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(graph, in_features, out_features, (), bias=bias, device=device, dtype=dtype)
+        super().__init__(
+            graph, in_features, out_features, (), bias=bias, symmetric=symmetric, device=device, dtype=dtype
+        )
         self.in_features = in_features
         self.out_features = out_features
 
@@ -101,7 +121,7 @@ class RelationalLinear(_Masked):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[…, in_features]`` to ``[…, out_features]``."""
-        return F.linear(x, self.weight * self.mask, self.bias)
+        return F.linear(x, self.effective_weight(), self.bias)
 
     def extra_repr(self) -> str:
         """Widths, graph, density and engine, for ``print(model)``."""
@@ -123,11 +143,12 @@ class RelationalConv2d(_Masked):
         stride: step of the kernel.
         padding: zeros added on each side.
         bias: add a learnt bias ``[out_channels]``.
+        symmetric: as for :class:`RelationalLinear`, per position of the kernel.
         device: where the parameters are made.
         dtype: of the parameters.
 
     Raises:
-        UserError: a width smaller than the number of nodes.
+        UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
     """
 
     def __init__(
@@ -140,11 +161,14 @@ class RelationalConv2d(_Masked):
         stride: int = 1,
         padding: int = 0,
         bias: bool = False,
+        symmetric: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         kernel = (kernel_size, kernel_size)
-        super().__init__(graph, in_channels, out_channels, kernel, bias=bias, device=device, dtype=dtype)
+        super().__init__(
+            graph, in_channels, out_channels, kernel, bias=bias, symmetric=symmetric, device=device, dtype=dtype
+        )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = kernel
@@ -158,7 +182,7 @@ class RelationalConv2d(_Masked):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
-        return F.conv2d(x, self.weight * self.mask, self.bias, self.stride, self.padding)
+        return F.conv2d(x, self.effective_weight(), self.bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:
         """Widths, kernel, graph, density and engine, for ``print(model)``."""

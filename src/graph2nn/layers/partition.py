@@ -59,7 +59,18 @@ def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMat
 def weights_on(graph: RelationalGraph, in_features: int, out_features: int) -> int:
     """Number of True entries of :func:`mask`, counted from the blocks without building it."""
     rows, columns = node_sizes(out_features, graph.n), node_sizes(in_features, graph.n)
-    return int(rows @ blocks(graph).astype(np.int64) @ columns)
+    return int(rows @ _block_counts(graph) @ columns)
+
+
+def tied_weights_on(graph: RelationalGraph, width: int) -> int:
+    """Number of weights a symmetric layer ``[width, width]`` has of its own: the mask's upper triangle."""
+    return (weights_on(graph, width, width) + width) // 2
+
+
+@lru_cache(maxsize=64)
+def _block_counts(graph: RelationalGraph) -> Sizes:
+    """:func:`blocks` as integers, ready to be multiplied: a width search asks for them hundreds of times."""
+    return blocks(graph).astype(np.int64)
 
 
 def graph_from_mask(matrix: npt.ArrayLike, n: int, *, name: str = "graph") -> RelationalGraph:

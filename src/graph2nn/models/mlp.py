@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
-from graph2nn.models.shapes import LayerShape
-from graph2nn.wiring import Dense, Wiring
+from graph2nn.models.architecture import Architecture, Size, check_widths
+from graph2nn.models.shapes import LayerShape, Shape
+from graph2nn.wiring import Wiring, begin
 
 
 def norm_relu(layer: nn.Module, features: int) -> nn.Sequential:
@@ -45,7 +47,7 @@ class MLP(nn.Module):
         super().__init__()
         if not hidden:
             raise UserError("mlp: no hidden layer; give at least one hidden width.")
-        wiring = wiring or Dense()
+        wiring = begin(wiring)
         widths = [stem, *hidden]
         self.stem = nn.Sequential(nn.Flatten(), norm_relu(nn.Linear(in_features, stem, bias=False), stem))
         self.hidden = nn.Sequential(*(norm_relu(wiring.linear(i, o), o) for i, o in pairwise(widths)))
@@ -57,8 +59,41 @@ class MLP(nn.Module):
         return scores
 
 
-def mlp_shapes(in_features: int, stem: int, hidden: Sequence[int], num_classes: int) -> list[LayerShape]:
+def mlp_shapes(in_features: int, stem: int, hidden: Sequence[int], num_classes: int) -> list[Shape]:
     """Return the layers of :class:`MLP` as the budget sees them."""
     wired = [LayerShape(i, o, wired=True) for i, o in pairwise([stem, *hidden])]
     head = LayerShape(hidden[-1], num_classes, bias=True, norm=False)
     return [LayerShape(in_features, stem), *wired, head]
+
+
+def mlp(layers: int) -> Architecture:
+    """Return the perceptron with ``layers`` layers of weights: stem, hidden ones, head.
+
+    Raises:
+        UserError: no hidden layer.
+    """
+    name, depth = f"mlp{layers}", layers - 2
+    if depth < 1:
+        raise UserError(f"model: {name} has no hidden layer; mlp3 is the smallest (stem, hidden, head).")
+
+    def hidden(widths: Sequence[int]) -> list[int]:
+        each = check_widths(name, widths, *dict.fromkeys((1, depth)))
+        return each * depth if len(each) == 1 else each
+
+    def build(
+        wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 512
+    ) -> nn.Module:
+        return MLP(math.prod(input_size), stem, hidden(widths), num_classes, wiring=wiring)
+
+    def shapes(widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 512) -> list[Shape]:
+        return mlp_shapes(math.prod(input_size), stem, hidden(widths), num_classes)
+
+    return Architecture(
+        about=f"perceptron, {depth} wired hidden layers (CIFAR-10)",
+        build=build,
+        shapes=shapes,
+        widths=(512,),
+        num_classes=10,
+        input_size=(3, 32, 32),
+        scalings=15,
+    )

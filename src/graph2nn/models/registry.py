@@ -1,53 +1,33 @@
-"""The architectures by name: what each is built from, and its baseline."""
+"""The architectures by name."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
-from graph2nn.errors import UserError, unknown
-from graph2nn.models.mlp import MLP, mlp_shapes
-from graph2nn.models.shapes import LayerShape
-from graph2nn.wiring import Dense, Wiring
+from graph2nn.errors import unknown
+from graph2nn.models.architecture import Architecture, Size
+from graph2nn.models.mlp import mlp
+from graph2nn.wiring import Wiring, begin
 
-Size = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One architecture: how to build it, how to count it, and its baseline.
-
-    Args:
-        build: ``(wiring, widths, num_classes, input_size, **options)`` to a module.
-        shapes: ``(widths, num_classes, input_size, **options)`` to its layers, for the budget.
-        widths: widths of the baseline, one a stage.
-        num_classes: outputs of the baseline.
-        input_size: ``(channels, height, width)`` of the baseline's input.
-        scalings: how often round 1 of the published match scales (15 on CIFAR, 9 on ImageNet).
-    """
-
-    build: Callable[..., nn.Module]
-    shapes: Callable[..., list[LayerShape]]
-    widths: tuple[int, ...]
-    num_classes: int
-    input_size: Size
-    scalings: int
+#: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
+ARCHITECTURES: dict[str, Architecture] = {f"mlp{layers}": mlp(layers) for layers in range(3, 8)}
 
 
 def architecture(name: str) -> Architecture:
-    """Look an architecture up: ``mlp3``, ``mlp5``, … where the number counts every layer with weights.
+    """Look an architecture up: a name of :data:`ARCHITECTURES`, or any ``mlpN`` of N layers.
 
     Raises:
         UserError: no such architecture.
     """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
     if found := re.fullmatch(r"mlp(\d+)", name):
-        return _mlp(int(found.group(1)))
-    raise unknown("model", name, ["mlp3", "mlp4", "mlp5", "mlp6", "mlp7"])
+        return mlp(int(found.group(1)))
+    raise unknown("model", name, list(ARCHITECTURES))
 
 
 def build_model(
@@ -62,12 +42,12 @@ def build_model(
     """Build a network by name; without a wiring, the dense one, without widths, the baseline's.
 
     Args:
-        name: for example ``"mlp5"``.
+        name: for example ``"mlp5"``; ``graph2nn models`` lists them.
         wiring: ``Relational(graph)``, ``Dense()`` or any :class:`Wiring`.
         widths: one a stage, as :func:`graph2nn.match_widths` returns them. An MLP takes one width for all
             its hidden layers, or one for each.
         num_classes: outputs; the baseline's if left out.
-        input_size: ``(channels, height, width)``; the baseline's if left out.
+        input_size: of one sample, for example ``(channels, height, width)``; the baseline's if left out.
         options: of the architecture; an MLP knows ``stem``, the width of its first layer.
 
     Raises:
@@ -75,34 +55,9 @@ def build_model(
     """
     known = architecture(name)
     return known.build(
-        wiring or Dense(),
+        known.prepare(begin(wiring)),
         known.widths if widths is None else widths,
         num_classes or known.num_classes,
         known.input_size if input_size is None else input_size,
         **options,
     )
-
-
-def _mlp(layers: int) -> Architecture:
-    depth = layers - 2
-    if depth < 1:
-        raise UserError(f"model: mlp{layers} has no hidden layer; mlp3 is the smallest (stem, hidden, head).")
-
-    def hidden(widths: Sequence[int]) -> list[int]:
-        if len(widths) not in (1, depth):
-            raise UserError(
-                f"model: mlp{layers} takes 1 width for all hidden layers or {depth}, got {list(widths)}."
-            )
-        return list(widths) * depth if len(widths) == 1 else list(widths)
-
-    def build(
-        wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 512
-    ) -> nn.Module:
-        return MLP(math.prod(input_size), stem, hidden(widths), num_classes, wiring=wiring)
-
-    def shapes(
-        widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 512
-    ) -> list[LayerShape]:
-        return mlp_shapes(math.prod(input_size), stem, hidden(widths), num_classes)
-
-    return Architecture(build, shapes, (512,), num_classes=10, input_size=(3, 32, 32), scalings=15)

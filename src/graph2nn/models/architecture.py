@@ -1,0 +1,66 @@
+"""What the registry knows of an architecture: how to build it, how to count it, its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError
+from graph2nn.models.shapes import Shape
+from graph2nn.wiring import Wiring
+
+Size = tuple[int, ...]
+
+
+def one_sample(input_size: Size) -> tuple[Tensor, ...]:
+    """Inputs of a network that takes one float tensor: a batch of one sample of zeros."""
+    return (torch.zeros(1, *input_size),)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One architecture: how to build it, how to count it, and its baseline.
+
+    Args:
+        about: one line for ``graph2nn models``.
+        build: ``(wiring, widths, num_classes, input_size, **options)`` to a module. It asks for its wired
+            layers in the order of ``shapes``.
+        shapes: ``(widths, num_classes, input_size, **options)`` to its layers, for the budget; the number
+            and the stages of the wired ones do not depend on the widths.
+        widths: widths of the baseline, one a stage.
+        num_classes: outputs of the baseline.
+        input_size: of one sample of the baseline's input, for example ``(channels, height, width)``.
+        scalings: how often round 1 of the published match scales (15 on CIFAR, 9 on ImageNet); 0 where
+            nothing was published and a match is exact.
+        multiple_of: what every width must be a multiple of, for example the number of attention heads.
+        inputs: from an input size to example inputs, for tracing.
+        prepare: what happens to a wiring before it is used or counted.
+    """
+
+    about: str
+    build: Callable[..., nn.Module]
+    shapes: Callable[..., list[Shape]]
+    widths: tuple[int, ...]
+    num_classes: int
+    input_size: Size
+    scalings: int = 0
+    multiple_of: int = 1
+    inputs: Callable[[Size], tuple[Tensor, ...]] = one_sample
+    prepare: Callable[[Wiring], Wiring] = lambda wiring: wiring
+
+
+def check_widths(name: str, widths: Sequence[int], *lengths: int) -> list[int]:
+    """Return ``widths`` if there are as many as one of ``lengths`` and all are positive.
+
+    Raises:
+        UserError: otherwise.
+    """
+    if len(widths) not in lengths:
+        wanted = " or ".join(map(str, lengths))
+        raise UserError(f"model: {name} takes {wanted} widths, one a stage, got {list(widths)}.")
+    if odd := [width for width in widths if width < 1]:
+        raise UserError(f"model: {name}: width {odd[0]} is not positive.")
+    return list(widths)

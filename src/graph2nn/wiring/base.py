@@ -1,0 +1,66 @@
+"""What a wiring is, and the simplest one: everything reads everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
+
+
+class Wiring(Protocol):
+    """Makes the layers a model asks for, and says how many of their weights are in use."""
+
+    @property
+    def nodes(self) -> int:
+        """Smallest width a wired layer may have."""
+        ...
+
+    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
+        """Return a layer ``[…, in_features]`` to ``[…, out_features]``."""
+        ...
+
+    def conv2d(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+    ) -> nn.Module:
+        """Return a layer ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``, no bias."""
+        ...
+
+    def weights_on(self, in_features: int, out_features: int) -> int:
+        """Return how many (output, input) pairs are connected, without building a layer.
+
+        This is what a layer computes with; :meth:`free_weights` is what it learns.
+        """
+        ...
+
+    def free_weights(self, in_features: int, out_features: int) -> int:
+        """Return how many of the connected pairs have a weight of their own (tied weights count once)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Everything reads everything: torch's own layers. The baseline, and the complete graph."""
+
+    @property
+    def nodes(self) -> int:
+        """1: any width will do."""
+        return 1
+
+    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
+        """Return ``nn.Linear``."""
+        return nn.Linear(in_features, out_features, bias=bias)
+
+    def conv2d(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+    ) -> nn.Module:
+        """Return ``nn.Conv2d`` without bias."""
+        return nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False)
+
+    def weights_on(self, in_features: int, out_features: int) -> int:
+        """Return in × out."""
+        return in_features * out_features
+
+    def free_weights(self, in_features: int, out_features: int) -> int:
+        """Return in × out."""
+        return in_features * out_features

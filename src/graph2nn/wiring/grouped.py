@@ -1,0 +1,94 @@
+"""Grouped layers, with or without a channel shuffle: the structured sparsity relational graphs compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.grouped import ChannelShuffle, GroupedLinear
+from graph2nn.wiring.relational import Relational
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Each group of features reads itself alone: a relational graph without edges.
+
+    Widths that the groups divide take torch's grouped convolution and one small matrix product a group;
+    others the mask of the graph without edges, with which both agree.
+
+    Args:
+        groups: number of groups, at least 2.
+        shuffle: interleave the features of the groups after each layer, so that information crosses over.
+
+    Raises:
+        UserError: fewer than two groups.
+    """
+
+    groups: int
+    shuffle: bool = False
+
+    def __post_init__(self) -> None:
+        if self.groups < 2:
+            raise UserError(f"wiring: groups = {self.groups}, expected at least 2; one group is Dense().")
+
+    @property
+    def nodes(self) -> int:
+        """Number of groups: each needs a feature."""
+        return self.groups
+
+    @property
+    def graph(self) -> RelationalGraph:
+        """The graph without edges, one node a group."""
+        return RelationalGraph(np.zeros((self.groups, self.groups), dtype=bool), name=f"{self.groups} groups")
+
+    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
+        """Return a linear layer in groups, followed by the shuffle if asked for."""
+        if self._even(in_features, out_features):
+            layer: nn.Module = GroupedLinear(in_features, out_features, self.groups, bias=bias)
+        else:
+            layer = Relational(self.graph).linear(in_features, out_features, bias=bias)
+        return self._shuffled(layer, out_features, dim=-1)
+
+    def conv2d(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+    ) -> nn.Module:
+        """Return a grouped convolution, followed by the shuffle if asked for."""
+        if self._even(in_channels, out_channels):
+            layer: nn.Module = nn.Conv2d(
+                in_channels,
+                out_channels,
+                kernel_size,
+                stride=stride,
+                padding=padding,
+                groups=self.groups,
+                bias=False,
+            )
+        else:
+            layer = Relational(self.graph).conv2d(
+                in_channels, out_channels, kernel_size, stride=stride, padding=padding
+            )
+        return self._shuffled(layer, out_channels, dim=1)
+
+    def weights_on(self, in_features: int, out_features: int) -> int:
+        """Return how many pairs share a group.
+
+        Raises:
+            UserError: a width smaller than the number of groups.
+        """
+        return Relational(self.graph).weights_on(in_features, out_features)
+
+    def free_weights(self, in_features: int, out_features: int) -> int:
+        """Return the same: no weight is tied."""
+        return self.weights_on(in_features, out_features)
+
+    def _even(self, in_features: int, out_features: int) -> bool:
+        return in_features % self.groups == 0 and out_features % self.groups == 0
+
+    def _shuffled(self, layer: nn.Module, features: int, *, dim: int) -> nn.Module:
+        if not self.shuffle:
+            return layer
+        return nn.Sequential(layer, ChannelShuffle(features, self.groups, dim=dim))

@@ -1,0 +1,98 @@
+"""The relational wiring: nodes read nodes along the edges of one graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from torch import nn
+
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.ws_flex import with_nodes
+from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.layers.partition import tied_weights_on, weights_on
+
+Engine = Literal["auto", "masked"]
+
+
+@dataclass(frozen=True)
+class Relational:
+    """Nodes read nodes along the edges of one graph, in every layer (paper, section 2.2).
+
+    Args:
+        graph: the relational graph.
+        engine: how the layers compute. ``"masked"`` multiplies by the mask and is exact by construction;
+            ``"auto"`` takes the best engine there is for the device, today the masked one.
+        symmetric: tie the two directions of each edge: layers that are as wide before as after use
+            (A + Aᵀ)/√2 in place of a weight A; other layers cannot and are plain relational ones.
+        shrink: a layer narrower than the graph uses the WS-flex graph of the same sparsity, p and seed on as
+            few nodes as the layer is wide, as the published EfficientNets do. Otherwise that is an error.
+
+    Raises:
+        UserError: an engine that does not exist; symmetric weights on a directed graph.
+    """
+
+    graph: RelationalGraph
+    engine: Engine = "auto"
+    symmetric: bool = False
+    shrink: bool = False
+
+    def __post_init__(self) -> None:
+        if self.engine not in get_args(Engine):
+            raise unknown("wiring: engine", self.engine, get_args(Engine))
+        if self.symmetric and self.graph.directed:
+            raise UserError(
+                f"wiring: symmetric weights need an undirected graph, {self.graph.name!r} is directed; "
+                "use graph.symmetrised()."
+            )
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes of the graph: each needs a feature. Unless narrow layers shrink the graph."""
+        return 4 if self.shrink and self.graph.origin else self.graph.n
+
+    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
+        """Return a linear layer that follows the graph; see :class:`RelationalLinear`."""
+        return RelationalLinear(
+            self._graph(in_features, out_features),
+            in_features,
+            out_features,
+            bias=bias,
+            symmetric=self._tied(in_features, out_features),
+        )
+
+    def conv2d(
+        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+    ) -> nn.Module:
+        """Return a convolution that follows the graph; see :class:`RelationalConv2d`."""
+        return RelationalConv2d(
+            self._graph(in_channels, out_channels),
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            symmetric=self._tied(in_channels, out_channels),
+        )
+
+    def weights_on(self, in_features: int, out_features: int) -> int:
+        """Return how many entries of the mask are on.
+
+        Raises:
+            UserError: a width smaller than the number of nodes.
+        """
+        return weights_on(self._graph(in_features, out_features), in_features, out_features)
+
+    def free_weights(self, in_features: int, out_features: int) -> int:
+        """Return the same, where a symmetric layer counts each pair of tied weights once."""
+        if self._tied(in_features, out_features):
+            return tied_weights_on(self.graph, in_features)
+        return self.weights_on(in_features, out_features)
+
+    def _graph(self, in_features: int, out_features: int) -> RelationalGraph:
+        narrowest = min(in_features, out_features)
+        return with_nodes(self.graph, narrowest) if self.shrink and narrowest < self.graph.n else self.graph
+
+    def _tied(self, in_features: int, out_features: int) -> bool:
+        return self.symmetric and in_features == out_features
