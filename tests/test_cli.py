@@ -65,7 +65,7 @@ def test_match_takes_any_graph_and_the_exact_search(capsys):
 
 def test_match_for_people(capsys):
     assert main(["match", "mlp5"]) == 0
-    assert "2,364,416" in capsys.readouterr().err
+    assert "2,364,416" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def match(
     known = architecture(model)
     base = list(known.widths if widths is None else widths)
     classes, size = num_classes or known.num_classes, input_size or known.input_size
-    wiring = known.prepare(_wiring(graph))
+    wiring = known.prepare(wiring_of(graph))
 
     def layers(candidate: Sequence[int]) -> list[Shape]:
         return known.shapes(candidate, classes, size, **options)
@@ -131,7 +131,12 @@ def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **op
     return match(model, graph, **options).widths
 
 
-def _wiring(graph: RelationalGraph | Wiring | None) -> Wiring:
+def wiring_of(graph: RelationalGraph | Wiring | None) -> Wiring:
+    """Return the wiring that a graph, a wiring, or nothing stands for.
+
+    Raises:
+        UserError: something else.
+    """
     if graph is None:
         return Dense()
     if isinstance(graph, RelationalGraph):

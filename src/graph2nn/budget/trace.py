@@ -2,63 +2,185 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils.parametrize import ParametrizationList
 
+from graph2nn.budget.counter import MacCounter, storage_key
+from graph2nn.errors import UserError
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 
-def macs(model: nn.Module, input_size: Sequence[int] = (3, 224, 224)) -> int:
-    """Multiply-adds of linear layers and convolutions for one sample, zeros of a mask not counted.
+@dataclass(frozen=True)
+class LayerCost:
+    """What one module of a network costs by itself, without its children.
 
-    The module is run once on meta tensors: nothing is computed, and its state stays as it was.
+    ``macs`` and ``parameters`` leave out what a mask switches off; ``dense_macs`` and ``stored`` do not.
+    """
+
+    name: str
+    kind: str
+    macs: int
+    dense_macs: int
+    parameters: int
+    stored: int
+
+
+def macs(
+    model: nn.Module,
+    input_size: Sequence[int] = (3, 224, 224),
+    *,
+    inputs: Sequence[Tensor] | None = None,
+) -> int:
+    """Multiply-adds of one sample, zeros of a mask not counted.
+
+    Linear layers, convolutions and other matrix products count, attention's included. The bias of a
+    convolution adds one multiply-add per output value, as the published count of squeeze-excite has it;
+    other biases, norms and activations are free.
 
     Args:
-        model: any module; what is neither a linear layer nor a convolution costs nothing here.
+        model: any module; its state stays as it was, and nothing is computed.
         input_size: shape of one sample, without the batch.
+        inputs: the arguments of ``model`` instead, for a model that takes several tensors, or tokens. They
+            count as they are, so give a batch of one.
+
+    Raises:
+        UserError: the module does not run on such inputs.
     """
-    calls: list[tuple[nn.Module, int]] = []
-
-    def count(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        if isinstance(module, nn.Linear | RelationalLinear):
-            calls.append((module, output.numel() // module.out_features))
-        else:
-            calls.append((module, math.prod(output.shape[2:])))
-
-    counted = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, RelationalLinear, RelationalConv2d)
-    hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, counted)]
-    state = {name: value.to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]}
-    was_training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            functional_call(model, state, (torch.empty(1, *input_size, device="meta"),))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, training in was_training.items():
-            module.training = training
-    # Only now are the masks real tensors again.
-    return sum(positions * _weights_on(module) for module, positions in calls)
+    return sum(_trace(model, input_size, inputs).macs.values())
 
 
 def parameters(model: nn.Module) -> int:
     """Number of learnt parameters in use: a masked weight counts only where its mask is on."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    for module in model.modules():
+    return sum(_in_use(model).values())
+
+
+def layer_costs(
+    model: nn.Module,
+    input_size: Sequence[int] = (3, 224, 224),
+    *,
+    inputs: Sequence[Tensor] | None = None,
+) -> list[LayerCost]:
+    """Cost of every module that computes or learns, in the order in which the network lists them.
+
+    Args:
+        model: as for :func:`macs`.
+        input_size: as for :func:`macs`.
+        inputs: as for :func:`macs`.
+    """
+    counter = _trace(model, input_size, inputs)
+    in_use, stored = _in_use(model), _stored(model)
+    return [
+        LayerCost(
+            name or "(itself)",
+            type(module).__name__.removeprefix("Parametrized"),
+            counter.macs[name],
+            counter.dense_macs[name],
+            in_use[name],
+            stored[name],
+        )
+        for name, module in model.named_modules()
+        if counter.dense_macs[name] or stored[name]
+    ]
+
+
+def _trace(model: nn.Module, input_size: Sequence[int], inputs: Sequence[Tensor] | None) -> MacCounter:
+    """Run the module once on tensors without data, counting."""
+    if inputs is None:
+        inputs = (torch.empty(1, *input_size),)
+    state = {name: value.to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]}
+    masks = {
+        storage_key(state[name]): buffer
+        for name, buffer in model.named_buffers()
+        if buffer.dtype == torch.bool and not buffer.is_meta
+    }
+    counter = MacCounter(masks)
+    with torch.no_grad(), _evaluating(model), _named(model, counter), _without_fused_attention():
+        arguments = tuple(value.to("meta") for value in inputs)
+        try:
+            with counter, torch.device("meta"):
+                functional_call(model, state, arguments)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            shapes = ", ".join(str(list(value.shape)) for value in inputs)
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"cost: {type(model).__name__} does not run on inputs of shape {shapes}: {reason}"
+            ) from error
+    return counter
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    was_training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in was_training.items():
+            module.training = training
+
+
+@contextmanager
+def _named(model: nn.Module, counter: MacCounter) -> Iterator[None]:
+    """Tell the counter which module computes."""
+    hooks = []
+    for name, module in model.named_modules():
+
+        def enter(_module: nn.Module, _inputs: object, name: str = name) -> None:
+            counter.where.append(name)
+
+        def leave(_module: nn.Module, _inputs: object, _output: object) -> None:
+            counter.where.pop()
+
+        hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _without_fused_attention() -> Iterator[None]:
+    """Have torch's Transformer layers compute by steps that can be counted."""
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
+
+
+def _stored(model: nn.Module) -> Counter[str]:
+    """Number of stored parameters by module; a shared one counts for the first."""
+    count: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        count[_owner(name)] += parameter.numel()
+    return count
+
+
+def _in_use(model: nn.Module) -> Counter[str]:
+    """The same without what is masked off."""
+    count = _stored(model)
+    for name, module in model.named_modules():
         if isinstance(module, RelationalLinear | RelationalConv2d):
-            total -= module.weight.numel() - _weights_on(module)
-    return total
+            count[name] -= module.weight.numel() - module.weights_in_use()
+        elif isinstance(module, ParametrizationList):
+            for part in module:
+                mask = getattr(part, "mask", None)
+                if isinstance(mask, Tensor) and mask.dtype == torch.bool:
+                    on = int(mask.sum()) * (module.original.numel() // mask.numel())
+                    count[_owner(f"{name}.original")] -= module.original.numel() - on
+    return count
 
 
-def _weights_on(module: nn.Module) -> int:
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    if isinstance(module, RelationalLinear | RelationalConv2d):
-        return int(module.mask.sum()) * math.prod(weight.shape[2:])
-    return weight.numel()
+def _owner(parameter: str) -> str:
+    """Name of the module a parameter belongs to, parametrised or not."""
+    owner, _, tail = parameter.partition("parametrizations.")
+    return owner.rstrip(".") if tail else parameter.rpartition(".")[0]

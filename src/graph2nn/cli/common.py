@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
     from graph2nn.experiments.config import GraphSpec
+    from graph2nn.graphs.graph import RelationalGraph
 
 #: Everything said to a person goes to standard error; standard output is for what was asked.
 console = Console(stderr=True, highlight=False)
@@ -104,6 +106,44 @@ def use_threads(count: int | None) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     sys.stdout.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def show_table(table: Table) -> None:
+    """Print a table on standard output, wide enough when no terminal limits it."""
+    screen = Console(highlight=False)
+    Console(highlight=False, width=None if screen.is_terminal else 200).print(table)
+
+
+def one_graph(ws_flex: str | None, graph: str | None, data: Path | None) -> RelationalGraph | None:
+    """Return the graph that the options name, if they do.
+
+    Raises:
+        UserError: both are given, or what is given names no graph.
+    """
+    from graph2nn.graphs.spec import parse_graph
+
+    if ws_flex and graph:
+        raise UserError("give --ws-flex or --graph, not both.")
+    if ws_flex:
+        return parse_ws_flex(ws_flex).build()
+    return parse_graph(graph, data=data) if graph else None
+
+
+def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """Read whole numbers separated by commas; nothing where nothing was given.
+
+    Raises:
+        UserError: something else, or a number that is not positive.
+    """
+    if text is None:
+        return None
+    try:
+        values = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    if not values or min(values) < 1:
+        raise UserError(f"{option}: {text!r} is not a list of positive whole numbers, for example 64,128.")
+    return values
 
 
 @contextmanager

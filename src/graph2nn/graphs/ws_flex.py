@@ -47,7 +47,6 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     )
 
 
-@lru_cache(maxsize=64)
 def with_nodes(graph: RelationalGraph, n: int) -> RelationalGraph:
     """Draw a WS-flex graph again on ``n`` nodes, with the same sparsity k/n, p and seed.
 
@@ -59,8 +58,13 @@ def with_nodes(graph: RelationalGraph, n: int) -> RelationalGraph:
             f"graph {graph.name!r}: {graph.n} nodes are more than the {n} features of a layer, and only a "
             "WS-flex graph can be drawn again with fewer nodes; use a smaller graph or a wider network."
         )
-    before, k, p, seed = graph.origin
-    return ws_flex(n, k / before * n, p, seed)
+    return _with_nodes(graph.origin, n)
+
+
+@lru_cache(maxsize=64)
+def _with_nodes(origin: Origin, n: int) -> RelationalGraph:
+    """A width search asks for the same few graphs hundreds of times."""
+    return ws_flex(n, origin.k / origin.n * n, origin.p, origin.seed)
 
 
 def _check(n: int, k: float, p: float, seed: int) -> None:

@@ -6,6 +6,7 @@ because the product says so, on any device, under ``torch.compile`` and under ``
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -67,6 +68,12 @@ class _Masked(nn.Module):
             # √2 keeps the published deviation of the weights between different features.
             weight = (weight + weight.transpose(0, 1)) / 2**0.5
         return weight * self.mask
+
+    def weights_in_use(self) -> int:
+        """Number of weights that are learnt: on the mask, tied ones once."""
+        on = int(self.mask.sum())
+        pairs = (on + int(self.weight.shape[0])) // 2 if self.symmetric else on
+        return pairs * math.prod(self.weight.shape[2:])
 
     def density(self) -> float:
         """Share of the weights in use."""

@@ -1,0 +1,85 @@
+"""What each layer of a named architecture costs on a graph, without a weight in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from graph2nn.budget.bill import Bill
+from graph2nn.budget.matching import match, wiring_of
+from graph2nn.budget.trace import LayerCost, layer_costs
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.architecture import Size
+from graph2nn.models.registry import ARCHITECTURES, architecture, build_model
+from graph2nn.wiring import Dense, Wiring
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a network: its widths, its layers, and their sums.
+
+    ``target`` is what the dense baseline costs, in multiply-adds.
+    """
+
+    model: str
+    widths: list[int]
+    layers: list[LayerCost]
+    target: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds a sample."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def params(self) -> int:
+        """Learnt parameters in use."""
+        return sum(layer.parameters for layer in self.layers)
+
+
+def cost(
+    model: str,
+    graph: RelationalGraph | Wiring | None = None,
+    *,
+    widths: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    input_size: Size | None = None,
+    **options: Any,
+) -> Cost:
+    """Build a network without memory for its weights, trace it, and list what each layer costs.
+
+    Args:
+        model: name of an architecture.
+        graph: a graph or wiring; without one, the dense network.
+        widths: one a stage; without them, those that :func:`match` finds for the baseline's budget.
+        num_classes: outputs; the architecture's own if left out.
+        input_size: of one sample; the architecture's own if left out.
+        options: of the architecture.
+
+    Raises:
+        UserError: unknown model, wrong widths, or an input the network cannot take.
+    """
+    known = architecture(model)
+    size = input_size or known.input_size
+    chosen = {"num_classes": num_classes, "input_size": input_size, **options}
+    if widths is None:
+        widths = match(model, graph, **chosen).widths
+    with torch.device("meta"):
+        network = build_model(model, wiring_of(graph), widths, **chosen)
+    layers = layer_costs(network, inputs=known.inputs(size))
+    return Cost(model, list(widths), layers, _baseline(model, num_classes, size, options)[0])
+
+
+def baselines() -> dict[str, tuple[int, int]]:
+    """Multiply-adds and parameters of the dense baseline of every architecture, by name."""
+    return {name: _baseline(name, None, known.input_size, {}) for name, known in ARCHITECTURES.items()}
+
+
+def _baseline(model: str, num_classes: int | None, size: Size, options: dict[str, Any]) -> tuple[int, int]:
+    known = architecture(model)
+    classes = num_classes or known.num_classes
+    bill = Bill(lambda widths: known.shapes(widths, classes, size, **options), Dense(), known.widths)
+    return bill.macs(known.widths), bill.parameters(known.widths)

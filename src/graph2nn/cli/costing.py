@@ -1,0 +1,106 @@
+"""``graph2nn models`` and ``graph2nn cost``: what there is, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from graph2nn.cli.common import Data, Graph, Json, WSFlex, numbers, one_graph, print_json, show_table
+
+if TYPE_CHECKING:
+    from graph2nn.budget import Cost
+
+
+def models(as_json: Json = False) -> None:
+    """List the architectures with the cost of their dense baselines.
+
+    MLPs of any depth have names too, and so has every CIFAR ResNet: mlp12, resnet44-cifar.
+    """
+    from graph2nn.budget import baselines
+    from graph2nn.models import ARCHITECTURES
+
+    costs = baselines()
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": name,
+                    "widths": known.widths,
+                    "input_size": known.input_size,
+                    "macs": macs,
+                    "params": params,
+                }
+                for (name, known), (macs, params) in zip(ARCHITECTURES.items(), costs.values(), strict=True)
+            ]
+        )
+        return
+    table = Table("model", "what it is", "widths", "input")
+    table.add_column("MACs", justify="right")
+    table.add_column("parameters", justify="right")
+    for name, known in ARCHITECTURES.items():
+        macs, params = costs[name]
+        size = "×".join(map(str, known.input_size))
+        table.add_row(name, known.about, ", ".join(map(str, known.widths)), size, f"{macs:,}", f"{params:,}")
+    show_table(table)
+
+
+def cost(
+    model: Annotated[str, typer.Argument(help="An architecture; graph2nn models lists them.")],
+    ws_flex: WSFlex = None,
+    graph: Graph = None,
+    widths: Annotated[
+        str | None, typer.Option(metavar="W,W,…", help="One a stage. Default: those that match the baseline.")
+    ] = None,
+    input_size: Annotated[
+        str | None, typer.Option(metavar="C,H,W", help="Of one sample. Default: the architecture's own.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, help="Outputs. Default: the architecture's own.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what every layer of a network costs: multiply-adds and parameters, zeros of the mask left out.
+
+    [bold]Examples[/bold]
+
+    graph2nn cost resnet34-sep                                           [dim]the dense baseline[/dim]
+    graph2nn cost mlp5 --ws-flex 64,0.128,0.128,4                        [dim]at matched widths[/dim]
+    graph2nn cost mlp5 --graph my-graph.graphml --widths 700 --json
+    """
+    from graph2nn.budget import cost as count
+
+    found = count(
+        model,
+        one_graph(ws_flex, graph, data),
+        widths=numbers("--widths", widths),
+        input_size=numbers("--input-size", input_size),
+        num_classes=classes,
+    )
+    if as_json:
+        print_json({**asdict(found), "macs": found.macs, "params": found.params})
+        return
+    _show(found)
+
+
+def _show(found: Cost) -> None:
+    total = found.macs
+    title = f"{found.model}, widths {', '.join(map(str, found.widths))}"
+    table = Table("layer", "kind", title=title, show_footer=True)
+    for heading, footer in (
+        ("MACs", f"{total:,}"),
+        ("share", f"{total / found.target:.2%} of the baseline"),
+        ("in use", ""),
+        ("parameters", f"{found.params:,}"),
+        ("stored", f"{sum(layer.stored for layer in found.layers):,}"),
+    ):
+        table.add_column(heading, footer, justify="right")
+    for layer in found.layers:
+        use = f"{layer.macs / layer.dense_macs:.1%}" if layer.dense_macs else ""
+        share = f"{layer.macs / total:.1%}" if layer.macs else ""
+        macs = f"{layer.macs:,}" if layer.macs else ""
+        table.add_row(layer.name, layer.kind, macs, share, use, f"{layer.parameters:,}", f"{layer.stored:,}")
+    show_table(table)
