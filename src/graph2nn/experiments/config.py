@@ -62,7 +62,7 @@ class GraphSpec(_Value):
         if self.ws_flex is not None:
             spec = self.ws_flex
             graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
-            return RelationalGraph(graph.adjacency, name=self.name, directed=False)
+            return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
         if self.rows is None:
             raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows.")
         matrix = [[int(entry) for entry in row] for row in self.rows]

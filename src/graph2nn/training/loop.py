@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.models.initialise import initialise
+from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.evaluation import evaluate
 from graph2nn.training.recipe import Recipe
@@ -74,6 +75,8 @@ def train(
         UserError: the batch size exceeds the training split.
     """
     initialise(model, stream(seed, "initialise"))
+    if recipe.initialisation == "shared":
+        share_draws(model, seed)
     model.to(device)
     data = data.to(device)
     optimiser = torch.optim.SGD(

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Schedule = Literal["cosine", "step", "exponential"]
+Initialisation = Literal["published", "shared"]
 
 
 class Recipe(BaseModel):
@@ -19,6 +20,7 @@ class Recipe(BaseModel):
     ``warmup_epochs``. ``precise_bn`` is the number of training samples from which batch norm statistics
     are recomputed before each evaluation, 0 for the running averages. ``flip`` and ``pad`` are the
     augmentation: mirror with probability 1/2, pad with the mean colour and crop at random.
+    ``initialisation`` is ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class Recipe(BaseModel):
     precise_bn: int = Field(1024, ge=0)
     flip: bool = False
     pad: int = Field(0, ge=0)
+    initialisation: Initialisation = "published"
 
     def rate_factor(self, epoch: int) -> float:
         """Return what ``lr`` is multiplied by during ``epoch`` (0-based)."""
