@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from graph2nn.budget import Match, macs, match, match_widths, parameters
+    from graph2nn.budget import Cost, LayerCost, Match, cost, layer_costs, macs, match, match_widths, parameters
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.graphs.catalogues import catalogue
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
     from graph2nn.models import MLP, build_model
     from graph2nn.training import Epoch, Recipe, evaluate, train
-    from graph2nn.wiring import Dense, Relational, Wiring
+    from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, Wiring
 
 #: Where each name lives, room by room.
 _ROOMS = {
@@ -57,7 +57,10 @@ _ROOMS = {
     ),
     "wiring": (
         "Dense",
+        "Grouped",
+        "Layerwise",
         "Relational",
+        "Staged",
         "Wiring",
     ),
     "models": (
@@ -65,7 +68,11 @@ _ROOMS = {
         "build_model",
     ),
     "budget": (
+        "Cost",
+        "LayerCost",
         "Match",
+        "cost",
+        "layer_costs",
         "macs",
         "match",
         "match_widths",
@@ -89,23 +96,30 @@ __all__ = [
     "GENERATORS",
     "MEASURES",
     "MLP",
+    "Cost",
     "Dataset",
     "Dense",
     "Epoch",
+    "Grouped",
+    "LayerCost",
+    "Layerwise",
     "Match",
     "Recipe",
     "Relational",
     "RelationalConv2d",
     "RelationalGraph",
     "RelationalLinear",
+    "Staged",
     "UserError",
     "Wiring",
     "__version__",
     "build_model",
     "catalogue",
     "connectome",
+    "cost",
     "ensemble",
     "evaluate",
+    "layer_costs",
     "load_dataset",
     "macs",
     "mask",
