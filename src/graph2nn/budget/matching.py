@@ -83,6 +83,7 @@ def match(
     if side not in get_args(search.Side):
         raise unknown("match: side", side, get_args(search.Side))
     known = architecture(model)
+    known.check_options(options)
     base = list(known.widths if widths is None else widths)
     classes, size = num_classes or known.num_classes, input_size or known.input_size
     wiring = known.prepare(wiring_of(graph))

@@ -74,14 +74,15 @@ class ModelSpec(_Value):
 
     name: str = "mlp5"
     widths: tuple[int, ...] = ()
-    options: dict[str, int] = Field(default_factory=dict)
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
 
 class RunConfig(_Value):
     """One network trained with one seed. Two runs with equal configs give equal numbers on one machine.
 
     ``graph`` is None for the dense baseline. ``data`` is the label of the data set, which tells copies of it
-    apart; where its files lie does not matter. ``match`` names the procedure that finds the widths.
+    apart; where its files lie does not matter. ``match`` names the procedure that finds the widths;
+    ``symmetric`` ties the two directions of each edge.
     """
 
     preset: str
@@ -89,7 +90,8 @@ class RunConfig(_Value):
     graph: GraphSpec | None = None
     data: str
     recipe: Recipe
-    match: Literal["published", "exact"] = "published"
+    match: Literal["auto", "published", "exact"] = "published"
+    symmetric: bool = False
     seed: int = 1
 
     @property
@@ -161,7 +163,7 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
 
 
 #: What ``--set`` may change. Graph, data and seed have options of their own.
-_SETTABLE = ("recipe", "model", "match")
+_SETTABLE = ("recipe", "model", "match", "symmetric")
 
 
 def _assign(tree: dict[str, Any], key: str, text: str) -> None:

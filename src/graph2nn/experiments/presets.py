@@ -26,7 +26,7 @@ class Preset:
     graphs: tuple[str, ...]
     seeds: int
     best: GraphSpec | None = None
-    match: Literal["published", "exact"] = "published"
+    match: Literal["auto", "published", "exact"] = "published"
     notes: tuple[str, ...] = field(default=())
 
 

@@ -47,7 +47,7 @@ def build(config: RunConfig, data: Dataset) -> Network:
         UserError: a graph, an architecture or a budget that cannot be.
     """
     graph = None if config.graph is None else config.graph.build()
-    wiring: Wiring = Dense() if graph is None else Relational(graph)
+    wiring: Wiring = Dense() if graph is None else Relational(graph, symmetric=config.symmetric)
     spec = config.model
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, unknown
 from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Wiring
 
@@ -50,6 +51,18 @@ class Architecture:
     multiple_of: int = 1
     inputs: Callable[[Size], tuple[Tensor, ...]] = one_sample
     prepare: Callable[[Wiring], Wiring] = lambda wiring: wiring
+
+    def check_options(self, options: Mapping[str, object]) -> None:
+        """Refuse an option that the architecture does not know.
+
+        Raises:
+            UserError: with the nearest option, or those there are.
+        """
+        kinds = inspect.signature(self.build).parameters.values()
+        known = [parameter.name for parameter in kinds if parameter.kind is parameter.KEYWORD_ONLY]
+        for name in options:
+            if name not in known:
+                raise unknown("model: option", name, known)
 
 
 def check_widths(name: str, widths: Sequence[int], *lengths: int) -> list[int]:

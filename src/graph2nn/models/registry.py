@@ -54,6 +54,7 @@ def build_model(
         UserError: an unknown name, a wrong number of widths, a width smaller than the number of nodes.
     """
     known = architecture(name)
+    known.check_options(options)
     return known.build(
         known.prepare(begin(wiring)),
         known.widths if widths is None else widths,
