@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graph2nn.data import Augment, Split, batches, eval_batches, normalise
-from graph2nn.data.augment import augment
+from graph2nn.data.augment import augment, gather
 from graph2nn.errors import UserError
 
 MEAN, SD = (125.3, 123.0, 113.9), (63.0, 62.1, 66.7)
@@ -57,6 +57,18 @@ def test_equals_the_per_sample_oracle_to_the_last_bit(shape, flip, pad, seed):
     np.testing.assert_array_equal(got.numpy(), want)
     assert got.dtype == torch.float32
     assert torch.equal(images, stored)
+    # The way of other devices, on the same draws.
+    draws = seeded(seed)
+    flips = torch.randint(0, 2, shape[:1], generator=draws) if flip else None
+    offsets = torch.randint(0, 2 * pad + 1, (2, shape[0]), generator=draws) if pad else None
+    other = gather(normalise(images, MEAN[:channels], SD[:channels]), flips, offsets, pad)
+    np.testing.assert_array_equal(other.numpy(), want)
+
+
+def test_a_batch_chosen_from_more_images_equals_those_images_alone():
+    images, how, chosen = random_images(40, 2, 5, 7), Augment(True, 2), torch.tensor([3, 39, 3, 0])
+    picked = augment(images, MEAN[:2], SD[:2], how, seeded(5), chosen=chosen)
+    assert torch.equal(picked, augment(images[chosen], MEAN[:2], SD[:2], how, seeded(5)))
 
 
 def test_full_cifar_batch_equals_the_oracle():

@@ -1,22 +1,21 @@
-"""How the kernels are compiled: numba, without the interpreter's lock, cached where the disk allows it."""
+"""What the graph kernels are compiled with: single machine instructions, and no stale machine code."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 from numba.extending import intrinsic
 
+from graph2nn.compiling import compiled as compiled
+
 #: numba's integers, which are neither Python's nor quite NumPy's.
 Int = Any
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 # Some versions of numba carry types and some do not, and neither know what becomes of a decorated function.
-_njit: Any = numba.njit
 _intrinsic: Any = intrinsic
 
 
@@ -32,20 +31,6 @@ def _forget_stale() -> None:
 
 
 _forget_stale()
-
-
-def compiled(function: F) -> F:
-    """Compile a kernel on its first call and keep the machine code beside it.
-
-    Kernels release the lock and are run by a plain thread pool rather than by numba's ``prange``: its OpenMP
-    layer kills every child forked afterwards (a DataLoader worker, say), and its own workqueue layer forbids
-    two threads to enter at once. No fast-math: the order of the floating point operations is the result.
-    """
-    try:
-        kernel: F = _njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        kernel = _njit(nogil=True, error_model="numpy")(function)
-    return kernel
 
 
 def _popcount(typingctx: Any, word: Any) -> Any:

@@ -1,0 +1,27 @@
+"""How kernels are compiled: numba, without the interpreter's lock, cached where the disk allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Some versions of numba carry types and some do not, and neither know what becomes of a decorated function.
+_njit: Any = numba.njit
+
+
+def compiled(function: F) -> F:
+    """Compile a kernel on its first call and keep the machine code beside it.
+
+    Kernels release the lock and are run by a plain thread pool rather than by numba's ``prange``: its OpenMP
+    layer kills every child forked afterwards (a DataLoader worker, say), and its own workqueue layer forbids
+    two threads to enter at once. No fast-math: the order of the floating point operations is the result.
+    """
+    try:
+        kernel: F = _njit(cache=True, nogil=True, error_model="numpy")(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
+        kernel = _njit(nogil=True, error_model="numpy")(function)
+    return kernel
