@@ -27,9 +27,8 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
             nn.init.normal_(module.weight, std=0.01, generator=generator)
             _zero(module.bias)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.reset_running_stats()
-            nn.init.ones_(module.weight)
-            _zero(module.bias)
+            # Norms know their start: the last one of a residual block may begin at zero.
+            module.reset_parameters()
 
 
 def _zero(bias: torch.Tensor | None) -> None:

@@ -10,23 +10,43 @@ from torch import nn
 
 from graph2nn.errors import unknown
 from graph2nn.models.architecture import Architecture, Size
+from graph2nn.models.cnn import cnn
 from graph2nn.models.mlp import mlp
+from graph2nn.models.mobilenet import mobilenet_v1
+from graph2nn.models.resnet import resnet, resnet_cifar
+from graph2nn.models.vgg import vgg
 from graph2nn.wiring import Wiring, begin
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
-ARCHITECTURES: dict[str, Architecture] = {f"mlp{layers}": mlp(layers) for layers in range(3, 8)}
+ARCHITECTURES: dict[str, Architecture] = {
+    **{f"mlp{layers}": mlp(layers) for layers in range(3, 8)},
+    "cnn6": cnn(6),
+    "cnn3-cifar": cnn(3, cifar=True),
+    **{f"resnet{layers}": resnet(layers) for layers in (18, 34, 50, 101, 152)},
+    **{f"resnet{layers}-sep": resnet(layers, separable=True) for layers in (18, 34)},
+    **{f"resnet{layers}-cifar": resnet_cifar(layers) for layers in (20, 32, 44, 56, 110)},
+    **{f"vgg{layers}": vgg(layers) for layers in (11, 13, 16, 19)},
+    **{f"vgg{layers}-pool": vgg(layers, head="pool") for layers in (11, 13, 16, 19)},
+    "mobilenet-v1": mobilenet_v1(),
+}
+
+#: Other names that are understood.
+ALIASES = {"cnn3": "cnn3-cifar"}
 
 
 def architecture(name: str) -> Architecture:
-    """Look an architecture up: a name of :data:`ARCHITECTURES`, or any ``mlpN`` of N layers.
+    """Look an architecture up: a name of :data:`ARCHITECTURES`, any ``mlpN``, any ``resnetN-cifar``.
 
     Raises:
         UserError: no such architecture.
     """
+    name = ALIASES.get(name, name)
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
     if found := re.fullmatch(r"mlp(\d+)", name):
         return mlp(int(found.group(1)))
+    if found := re.fullmatch(r"resnet(\d+)-cifar", name):
+        return resnet_cifar(int(found.group(1)))
     raise unknown("model", name, list(ARCHITECTURES))
 
 

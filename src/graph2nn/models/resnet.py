@@ -1,0 +1,183 @@
+"""Residual networks for ImageNet and CIFAR (paper, section 3.2): dense stem and head, blocks on a wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError
+from graph2nn.models.architecture import Architecture, Size, check_widths
+from graph2nn.models.conv import Stem, after, head_shape, image, pooled_head
+from graph2nn.models.resnet_blocks import Basic, Block, Bottleneck, Separable
+from graph2nn.models.shapes import Shape
+from graph2nn.wiring import Wiring, at_stage, begin
+
+#: Layers of the ImageNet networks to blocks a stage.
+_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+class ResNet(nn.Module):
+    """Residual network whose blocks follow a wiring.
+
+    Every stage but the first halves the image in its first block.
+    Shapes: ``[batch, in_channels, H, W]`` to ``[batch, num_classes]``.
+
+    Args:
+        block: the kind of block.
+        blocks: how many, one number a stage.
+        widths: channels behind each stage.
+        num_classes: outputs of the dense head.
+        entry: the stem.
+        stem: channels behind the stem, at least the number of nodes of the wiring.
+        in_channels: channels of the image.
+        zero: whether the last norm of each block starts at zero.
+        wiring: makes the wired layers of the blocks.
+
+    Raises:
+        UserError: a width smaller than the number of nodes.
+    """
+
+    def __init__(
+        self,
+        block: type[Block],
+        blocks: Sequence[int],
+        widths: Sequence[int],
+        num_classes: int,
+        *,
+        entry: Stem,
+        stem: int = 64,
+        in_channels: int = 3,
+        zero: bool = False,
+        wiring: Wiring | None = None,
+    ) -> None:
+        super().__init__()
+        wiring = begin(wiring)
+        self.stem = entry.build(in_channels, stem)
+        self.stages = nn.Sequential()
+        for stage, (i, o) in enumerate(pairwise([stem, *widths])):
+            here = at_stage(wiring, stage)
+            first = block(i, o, stride=_stride(stage), first=True, wiring=here, zero=zero)
+            rest = (block(o, o, wiring=here, zero=zero) for _ in range(blocks[stage] - 1))
+            self.stages.append(nn.Sequential(first, *rest))
+        self.head = pooled_head(widths[-1], num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, in_channels, H, W]`` to class scores ``[batch, num_classes]``."""
+        scores: Tensor = self.head(self.stages(self.stem(x)))
+        return scores
+
+
+def resnet_shapes(
+    block: type[Block],
+    blocks: Sequence[int],
+    widths: Sequence[int],
+    num_classes: int,
+    input_size: Size,
+    *,
+    entry: Stem,
+    stem: int = 64,
+) -> list[Shape]:
+    """Return the layers of :class:`ResNet` as the budget sees them."""
+    channels, sides = image("resnet", input_size)
+    layers: list[Shape] = [entry.shape(channels, stem, sides)]
+    sides = entry.after(sides)
+    for stage, (i, o) in enumerate(pairwise([stem, *widths])):
+        layers += block.shapes(i, o, sides, stride=_stride(stage), first=True, stage=stage)
+        sides = after(sides, 3, _stride(stage))
+        layers += block.shapes(o, o, sides, stage=stage) * (blocks[stage] - 1)
+    return [*layers, head_shape(widths[-1], num_classes)]
+
+
+def _stride(stage: int) -> int:
+    return 2 if stage else 1
+
+
+def resnet(layers: int, *, separable: bool = False) -> Architecture:
+    """Return the ImageNet network of 18, 34, 50, 101 or 152 layers.
+
+    The stem is a 7×7 convolution of stride 2 to 64 channels and a max-pool; 50 layers and more are built of
+    bottlenecks, whose widths are those behind the stages, 256 to 2048.
+
+    Raises:
+        UserError: another number of layers.
+    """
+    if layers not in _BLOCKS:
+        raise UserError(f"model: resnet{layers} is not known; ImageNet's have 18, 34, 50, 101 or 152 layers.")
+    block = Separable if separable else Basic if layers < 50 else Bottleneck
+    name = f"resnet{layers}-sep" if separable else f"resnet{layers}"
+    widths = (256, 512, 1024, 2048) if block is Bottleneck else (64, 128, 256, 512)
+    return _architecture(name, block, _BLOCKS[layers], widths)
+
+
+def resnet_cifar(layers: int) -> Architecture:
+    """Return the CIFAR network of 6n + 2 layers: three stages of n basic blocks, 16, 32 and 64 channels.
+
+    The stem is, as published, a 7×7 convolution of stride 1 to 64 channels.
+
+    Raises:
+        UserError: the number of layers is not 6n + 2.
+    """
+    name, (each, rest) = f"resnet{layers}-cifar", divmod(layers - 2, 6)
+    if each < 1 or rest:
+        raise UserError(
+            f"model: {name} is not known; CIFAR's ResNets have 6n + 2 layers: 20, 32, 44, 56, 110, …"
+        )
+    return _architecture(name, Basic, (each,) * 3, (16, 32, 64), cifar=True)
+
+
+def _architecture(
+    name: str, block: type[Block], own: Sequence[int], baseline: tuple[int, ...], *, cifar: bool = False
+) -> Architecture:
+    entry = Stem(7, 1) if cifar else Stem(7, 2, pool=True)
+
+    def depths(blocks: Sequence[int] | None) -> list[int]:
+        each = list(own if blocks is None else blocks)
+        if len(each) != len(own) or min(each) < 1:
+            raise UserError(f"model: {name} takes {len(own)} numbers of blocks, got {each}; at least one each.")
+        return each
+
+    def build(
+        wiring: Wiring,
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        stem: int = 64,
+        blocks: Sequence[int] | None = None,
+    ) -> nn.Module:
+        channels, _ = image(name, input_size)
+        return ResNet(
+            block,
+            depths(blocks),
+            check_widths(name, widths, len(own)),
+            num_classes,
+            entry=entry,
+            stem=stem,
+            in_channels=channels,
+            zero=not cifar,
+            wiring=wiring,
+        )
+
+    def shapes(
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        stem: int = 64,
+        blocks: Sequence[int] | None = None,
+    ) -> list[Shape]:
+        widths = check_widths(name, widths, len(own))
+        return resnet_shapes(block, depths(blocks), widths, num_classes, input_size, entry=entry, stem=stem)
+
+    kind = block.__name__.lower()
+    return Architecture(
+        about=f"residual network, {sum(own)} {kind} blocks ({'CIFAR-10' if cifar else 'ImageNet'})",
+        build=build,
+        shapes=shapes,
+        widths=baseline,
+        num_classes=10 if cifar else 1000,
+        input_size=(3, 32, 32) if cifar else (3, 224, 224),
+        scalings=15 if cifar else 9,
+    )

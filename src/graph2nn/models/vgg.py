@@ -1,0 +1,180 @@
+"""VGG with batch norm: five stages of wired 3×3 convolutions, each followed by a 2×2 max-pool.
+
+Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError, unknown
+from graph2nn.models.architecture import Architecture, Size, check_widths
+from graph2nn.models.conv import Sides, conv_shape, head_shape, image, norm_relu, pooled_head
+from graph2nn.models.shapes import Shape
+from graph2nn.wiring import Wiring, at_stage, begin
+
+Head = Literal["standard", "pool"]
+
+#: Layers of the network to convolutions a stage; three dense layers follow.
+_CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+
+
+class VGG(nn.Module):
+    """VGG whose 3×3 convolutions, all but the first, follow a wiring; the classifier is dense.
+
+    Convolutions have no bias, as the batch norm behind them takes any constant away: VGG-16 has 138,361,768
+    parameters, and would have 138,365,992 with the 4,224 biases.
+    Shapes: ``[batch, C, H, W]`` to ``[batch, num_classes]``.
+
+    Args:
+        convs: convolutions a stage.
+        widths: channels of each stage.
+        num_classes: outputs of the classifier.
+        input_size: of one image, at least 32 × 32; the standard head of other images sees them averaged to the
+            same size.
+        head: ``"standard"``, three dense layers with dropout, or ``"pool"``, the average and one dense layer.
+        hidden: width of the standard head's layers.
+        dropout: share of the standard head's features that are dropped in training.
+        wiring: makes the wired convolutions.
+
+    Raises:
+        UserError: a width smaller than the number of nodes, an unknown head, an image below 32 × 32.
+    """
+
+    def __init__(
+        self,
+        convs: Sequence[int],
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        head: Head = "standard",
+        hidden: int = 4096,
+        dropout: float = 0.5,
+        wiring: Wiring | None = None,
+    ) -> None:
+        super().__init__()
+        wiring = begin(wiring)
+        before, sides = image("vgg", input_size)
+        self.stages = nn.Sequential()
+        for stage, (depth, width) in enumerate(zip(convs, widths, strict=True)):
+            here, layers = at_stage(wiring, stage), nn.Sequential()
+            for index in range(depth):
+                if stage == index == 0:
+                    conv: nn.Module = nn.Conv2d(before, width, 3, padding=1, bias=False)
+                else:
+                    conv = here.conv2d(before, width, 3, padding=1)
+                layers.append(norm_relu(conv, width))
+                before = width
+            self.stages.append(layers.append(nn.MaxPool2d(2)))
+        if _checked(head) == "pool":
+            self.head = pooled_head(before, num_classes)
+        else:
+            self.head = _classifier(before, _last(sides), hidden, num_classes, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, C, H, W]`` to class scores ``[batch, num_classes]``."""
+        scores: Tensor = self.head(self.stages(x))
+        return scores
+
+
+def vgg_shapes(
+    convs: Sequence[int],
+    widths: Sequence[int],
+    num_classes: int,
+    input_size: Size,
+    *,
+    head: Head = "standard",
+    hidden: int = 4096,
+) -> list[Shape]:
+    """Return the layers of :class:`VGG` as the budget sees them."""
+    before, (height, width) = image("vgg", input_size)
+    last = _last((height, width))
+    layers: list[Shape] = []
+    for stage, (depth, channels) in enumerate(zip(convs, widths, strict=True)):
+        for _ in range(depth):
+            layers.append(conv_shape(before, channels, (height, width), 3, wired=bool(layers), stage=stage))
+            before = channels
+        height, width = height // 2, width // 2
+    if _checked(head) == "pool":
+        return [*layers, head_shape(before, num_classes)]
+    features = [before * last[0] * last[1], hidden, hidden]
+    return [*layers, *(head_shape(i, o) for i, o in zip(features, [hidden, hidden, num_classes], strict=True))]
+
+
+def _classifier(channels: int, sides: Sides, hidden: int, num_classes: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(sides),
+        nn.Flatten(),
+        nn.Linear(channels * sides[0] * sides[1], hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, num_classes),
+    )
+
+
+def _last(sides: Sides) -> Sides:
+    """Sides behind the five poolings."""
+    if min(sides) < 32:
+        raise UserError(f"model: vgg halves the image five times, {sides[0]} × {sides[1]} is below 32 × 32.")
+    return sides[0] // 32, sides[1] // 32
+
+
+def _checked(head: Head) -> Head:
+    if head not in get_args(Head):
+        raise unknown("model: vgg head", head, get_args(Head))
+    return head
+
+
+def vgg(layers: int, *, head: Head = "standard") -> Architecture:
+    """Return VGG of 11, 13, 16 or 19 layers, counting the standard head's three.
+
+    Raises:
+        UserError: another number of layers.
+    """
+    if layers not in _CONVS:
+        raise UserError(f"model: vgg{layers} is not known; VGG has 11, 13, 16 or 19 layers.")
+    convs, own = _CONVS[layers], head
+    name = f"vgg{layers}" if head == "standard" else f"vgg{layers}-{head}"
+
+    def build(
+        wiring: Wiring,
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        head: Head = own,
+        hidden: int = 4096,
+        dropout: float = 0.5,
+    ) -> nn.Module:
+        widths = check_widths(name, widths, 5)
+        return VGG(
+            convs, widths, num_classes, input_size, head=head, hidden=hidden, dropout=dropout, wiring=wiring
+        )
+
+    def shapes(
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        head: Head = own,
+        hidden: int = 4096,
+        dropout: float = 0.5,
+    ) -> list[Shape]:
+        widths = check_widths(name, widths, 5)
+        return vgg_shapes(convs, widths, num_classes, input_size, head=head, hidden=hidden)
+
+    return Architecture(
+        about=f"VGG with batch norm, {sum(convs) - 1} wired 3×3 convolutions, {own} head (ImageNet)",
+        build=build,
+        shapes=shapes,
+        widths=(64, 128, 256, 512, 512),
+        num_classes=1000,
+        input_size=(3, 224, 224),
+    )
