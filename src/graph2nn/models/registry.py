@@ -10,11 +10,15 @@ from torch import nn
 
 from graph2nn.errors import unknown
 from graph2nn.models.architecture import Architecture, Size
+from graph2nn.models.efficientnet import efficientnet_b0
 from graph2nn.models.mlp import mlp
 from graph2nn.wiring import Wiring, begin
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
-ARCHITECTURES: dict[str, Architecture] = {f"mlp{layers}": mlp(layers) for layers in range(3, 8)}
+ARCHITECTURES: dict[str, Architecture] = {
+    **{f"mlp{layers}": mlp(layers) for layers in range(3, 8)},
+    "efficientnet-b0": efficientnet_b0(),
+}
 
 
 def architecture(name: str) -> Architecture:
