@@ -106,7 +106,7 @@ class InvertedBottleneck(nn.Module):
 
 @dataclass(frozen=True)
 class _Either(LayerShape):
-    """A wired layer and the dense ones that share its width: ``wide`` in most networks, ``dense`` in dense ones.
+    """A wired layer and the dense ones that share its width, in two versions.
 
     Which of the two it is is known only with the wiring, when the bill is drawn up. Taken as a
     :class:`LayerShape`, it is the wired layer of ``wide``.

@@ -12,12 +12,22 @@ from graph2nn.errors import unknown
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.efficientnet import efficientnet_b0
 from graph2nn.models.mlp import mlp
+from graph2nn.models.recurrent import recurrent
+from graph2nn.models.transformer import transformer
+from graph2nn.models.vit import vit
 from graph2nn.wiring import Wiring, begin
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
 ARCHITECTURES: dict[str, Architecture] = {
     **{f"mlp{layers}": mlp(layers) for layers in range(3, 8)},
     "efficientnet-b0": efficientnet_b0(),
+    "vit-tiny": vit("tiny", 192, 3),
+    "vit-small": vit("small", 384, 6),
+    "vit-base": vit("base", 768, 12),
+    "transformer": transformer(),
+    "rnn": recurrent("rnn"),
+    "gru": recurrent("gru"),
+    "lstm": recurrent("lstm"),
 }
 
 
