@@ -115,8 +115,8 @@ def efficientnet_shapes(
 ) -> list[Shape]:
     """Return the layers of :class:`EfficientNet` as the budget sees them, under either rule of expansion."""
     widths, fixed = _checked(widths, baseline, stages, se)
-    channels, height, width = input_size
-    size = _halved((height, width), 2)
+    channels, *sides = _image(input_size)
+    size = _halved((sides[0], sides[1]), 2)
     layers: list[Shape] = [LayerShape(channels, stem, positions=size[0] * size[1], kernel=9, conv=True)]
     plans = (blocks(widths, baseline=base, stages=stages, stem=stem, se=se) for base in (tuple(fixed), None))
     for wired, dense in zip(*plans, strict=True):
@@ -136,6 +136,15 @@ def _halved(size: tuple[int, int], stride: int) -> tuple[int, int]:
     return -(-size[0] // stride), -(-size[1] // stride)
 
 
+def _image(input_size: Size) -> Size:
+    if len(input_size) != 3 or min(input_size) < 1:
+        raise UserError(
+            f"model: efficientnet reads images, got input size {tuple(input_size)}; "
+            "give (channels, height, width), for example (3, 224, 224)."
+        )
+    return input_size
+
+
 def _checked(
     widths: Sequence[int], baseline: Sequence[int], stages: Sequence[Stage], se: float
 ) -> tuple[list[int], list[int]]:
@@ -153,7 +162,7 @@ def efficientnet_b0() -> Architecture:
     def build(
         wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, **options: Any
     ) -> nn.Module:
-        return EfficientNet(widths, num_classes, in_channels=input_size[0], wiring=wiring, **options)
+        return EfficientNet(widths, num_classes, in_channels=_image(input_size)[0], wiring=wiring, **options)
 
     return Architecture(
         about="EfficientNet-B0, 1×1 convolutions wired (ImageNet)",
