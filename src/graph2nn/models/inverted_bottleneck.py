@@ -117,17 +117,18 @@ class _Either(LayerShape):
 
     def macs(self, wiring: Wiring) -> int:
         """Multiply-adds per sample of all its layers."""
-        return sum(layer.macs(wiring) for layer in self._layers(wiring))
+        return sum(layer.macs(wiring) for layer in self.parts(wiring))
 
     def published_macs(self, wiring: Wiring) -> int:
         """Multiply-adds of all its layers as the published code counts them."""
-        return sum(layer.published_macs(wiring) for layer in self._layers(wiring))
+        return sum(layer.published_macs(wiring) for layer in self.parts(wiring))
 
     def parameters(self, wiring: Wiring) -> int:
         """Learnt parameters of all its layers."""
-        return sum(layer.parameters(wiring) for layer in self._layers(wiring))
+        return sum(layer.parameters(wiring) for layer in self.parts(wiring))
 
-    def _layers(self, wiring: Wiring) -> tuple[LayerShape, ...]:
+    def parts(self, wiring: Wiring) -> tuple[LayerShape, ...]:
+        """Return the layers there are under a wiring, the wired one among them."""
         return self.dense if is_dense(wiring) else self.wide
 
 
