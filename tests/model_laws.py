@@ -131,10 +131,16 @@ def costs_what_its_shapes_say(case: Case) -> None:
     for wiring in (case.wiring, different_layers(case)):
         network, bill = case.build(wiring), case.bill(wiring)
         found = Counter(what_ran(*ran) for ran in layers_that_ran(network, case.inputs(2)))
-        layers = [(layer, its) for layer, its in bill.layers(case.widths) if real(layer)]
+        layers = [
+            (part, its)
+            for layer, its in bill.layers(case.widths)
+            for part in (layer.parts(its) if hasattr(layer, "parts") else [layer])
+            if real(part)
+        ]
         assert found == Counter(what_should_run(*layer) for layer in layers)
         assert parameters(network) == bill.parameters(case.widths)
-        assert macs(network, case.input_size) == bill.macs(case.widths)
+        inputs = architecture(case.name).inputs(case.input_size)
+        assert macs(network, inputs=inputs) == bill.macs(case.widths)
 
 
 def asks_for_layers_in_the_order_of_its_shapes(case: Case) -> None:

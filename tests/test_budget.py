@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from graph2nn.budget import macs, match, match_widths, parameters, search
 from graph2nn.errors import UserError
 from graph2nn.graphs import RelationalGraph, ws_flex
-from graph2nn.models import LayerShape, architecture, build_model
+from graph2nn.models import architecture, build_model
 from graph2nn.wiring import Dense, Relational
 
 CIFAR = (3, 32, 32)
@@ -160,31 +160,3 @@ def test_wrong_arguments(arguments, message):
         match(*arguments)
     with pytest.raises(UserError, match="method 'publishd' is not known; did you mean 'published'"):
         match("mlp5", method="publishd")
-
-
-def cnn6_shapes(widths):
-    """CNN-6 on ImageNet (paper, section 3.2): its three stages make the path of the published match matter."""
-    layers, before = [LayerShape(3, 64, positions=112**2, kernel=9)], 64
-    for width, side in zip(widths, (28, 14, 7), strict=True):
-        layers += [
-            LayerShape(before, width, positions=side**2, kernel=9, wired=True),
-            LayerShape(width, width, positions=side**2, kernel=9, wired=True),
-        ]
-        before = width
-    return [*layers, LayerShape(before, 1000, bias=True, norm=False)]
-
-
-def test_published_walk_with_several_stages(golden_widths, shared_file):
-    rows = [row for row in golden_widths if row["task"] == "cnn_imagenet"]
-    assert len(rows) == 5
-    for row in rows:
-        graph = published_graph(row, shared_file)
-        wiring = Relational(graph) if graph else Dense()
-
-        def published(widths, wiring=wiring):
-            return sum(layer.published_macs(wiring) for layer in cnn6_shapes(widths))
-
-        found = search.published(published, [64, 128, 256], row["flops_baseline"], scalings=9)
-        assert found == row["DIM_LIST"]
-        assert published(found) == row["flops_count"]
-        assert sum(layer.parameters(wiring) for layer in cnn6_shapes(found)) == row["params_count"]

@@ -155,3 +155,21 @@ def test_streams_of_different_purposes_differ():
         for purpose in ("initialise", "batches", "precise_bn")
     }
     assert len(numbers) == 15
+
+
+def test_dropout_follows_the_seed_and_leaves_the_global_numbers_alone():
+    def weights(seed):
+        network = build_model("vgg11", widths=[4] * 5, input_size=(1, 32, 32), hidden=8)
+        images = torch.randint(
+            0, 256, (64, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+        )
+        split = Split(images, torch.arange(64) % 10)
+        data = Dataset("noise", "noise", split, split, tuple("0123456789"), (125.0,), (60.0,))
+        torch.manual_seed(int(torch.randint(0, 2**31, ())))  # whatever was drawn before must not matter
+        before = torch.get_rng_state()
+        train(network, data, Recipe(epochs=1, batch_size=16, precise_bn=0), seed=seed)
+        assert torch.equal(torch.get_rng_state(), before)
+        return network.head[2].weight
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))

@@ -39,6 +39,7 @@ class Architecture:
         multiple_of: what every width must be a multiple of, for example the number of attention heads.
         inputs: from an input size to example inputs, for tracing.
         prepare: what happens to a wiring before it is used or counted.
+        options: the function whose keyword-only arguments are the options, if ``build`` only hands them on.
     """
 
     about: str
@@ -51,6 +52,7 @@ class Architecture:
     multiple_of: int = 1
     inputs: Callable[[Size], tuple[Tensor, ...]] = one_sample
     prepare: Callable[[Wiring], Wiring] = lambda wiring: wiring
+    options: Callable[..., object] | None = None
 
     def check_options(self, options: Mapping[str, object]) -> None:
         """Refuse an option that the architecture does not know.
@@ -58,7 +60,7 @@ class Architecture:
         Raises:
             UserError: with the nearest option, or those there are.
         """
-        kinds = inspect.signature(self.build).parameters.values()
+        kinds = inspect.signature(self.options or self.build).parameters.values()
         known = [parameter.name for parameter in kinds if parameter.kind is parameter.KEYWORD_ONLY]
         for name in options:
             if name not in known:

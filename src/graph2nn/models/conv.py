@@ -44,9 +44,10 @@ def conv_shape(
     groups: int = 1,
     wired: bool = False,
     stage: int = 0,
+    bias: bool = False,
     norm: bool = True,
 ) -> LayerShape:
-    """Return the shape of a convolution without bias whose output has ``sides``."""
+    """Return the shape of a convolution whose output has ``sides``."""
     return LayerShape(
         in_channels,
         out_channels,
@@ -56,6 +57,7 @@ def conv_shape(
         wired=wired,
         stage=stage,
         conv=True,
+        bias=bias,
         norm=norm,
     )
 

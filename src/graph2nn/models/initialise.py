@@ -14,8 +14,12 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 def initialise(model: nn.Module, generator: torch.Generator) -> None:
     """Draw every weight of ``model`` anew from ``generator``, in the order of ``model.modules()``.
 
-    A relational convolution divides its fan-out by its density; see its ``reset_parameters``.
+    A relational convolution divides its fan-out by its density; see its ``reset_parameters``. A model that has
+    a method ``initialise(generator)`` of its own, as those without batch norm do, is left to it.
     """
+    if own := getattr(model, "initialise", None):
+        own(generator)
+        return
     for module in model.modules():
         if isinstance(module, RelationalLinear | RelationalConv2d):
             module.reset_parameters(generator)

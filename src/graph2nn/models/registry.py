@@ -11,11 +11,15 @@ from torch import nn
 from graph2nn.errors import unknown
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.cnn import cnn
+from graph2nn.models.efficientnet import efficientnet_b0
 from graph2nn.models.mlp import mlp
 from graph2nn.models.mobilenet import mobilenet_v1
+from graph2nn.models.recurrent import recurrent
 from graph2nn.models.resnet import resnet, resnet_cifar
+from graph2nn.models.transformer import transformer
 from graph2nn.models.vgg import vgg
-from graph2nn.wiring import Wiring, begin
+from graph2nn.models.vit import vit
+from graph2nn.wiring import Dense, Wiring
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
 ARCHITECTURES: dict[str, Architecture] = {
@@ -28,6 +32,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     **{f"vgg{layers}": vgg(layers) for layers in (11, 13, 16, 19)},
     **{f"vgg{layers}-pool": vgg(layers, head="pool") for layers in (11, 13, 16, 19)},
     "mobilenet-v1": mobilenet_v1(),
+    "efficientnet-b0": efficientnet_b0(),
+    "vit-tiny": vit("tiny", 192, 3),
+    "vit-small": vit("small", 384, 6),
+    "vit-base": vit("base", 768, 12),
+    "transformer": transformer(),
+    "rnn": recurrent("rnn"),
+    "gru": recurrent("gru"),
+    "lstm": recurrent("lstm"),
 }
 
 #: Other names that are understood.
@@ -68,7 +80,9 @@ def build_model(
             its hidden layers, or one for each.
         num_classes: outputs; the baseline's if left out.
         input_size: of one sample, for example ``(channels, height, width)``; the baseline's if left out.
-        options: of the architecture; an MLP knows ``stem``, the width of its first layer.
+        options: of the architecture: an MLP knows ``stem``, the width of its first layer; CNNs, ResNets and
+            MobileNet know ``stem``, ResNets ``blocks``, VGG ``head``, ``hidden`` and ``dropout``; the others
+            the keyword arguments of their classes.
 
     Raises:
         UserError: an unknown name, a wrong number of widths, a width smaller than the number of nodes.
@@ -76,7 +90,7 @@ def build_model(
     known = architecture(name)
     known.check_options(options)
     return known.build(
-        known.prepare(begin(wiring)),
+        known.prepare(Dense() if wiring is None else wiring),
         known.widths if widths is None else widths,
         num_classes or known.num_classes,
         known.input_size if input_size is None else input_size,

@@ -25,8 +25,8 @@ _CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2,
 class VGG(nn.Module):
     """VGG whose 3×3 convolutions, all but the first, follow a wiring; the classifier is dense.
 
-    Convolutions have no bias, as the batch norm behind them takes any constant away: VGG-16 has 138,361,768
-    parameters, and would have 138,365,992 with the 4,224 biases.
+    Convolutions have a bias, as first published: the batch norm behind them takes it away again, but the
+    well-known counts include it (4,224 of the 138,365,992 parameters of VGG-16).
     Shapes: ``[batch, C, H, W]`` to ``[batch, num_classes]``.
 
     Args:
@@ -64,9 +64,9 @@ class VGG(nn.Module):
             here, layers = at_stage(wiring, stage), nn.Sequential()
             for index in range(depth):
                 if stage == index == 0:
-                    conv: nn.Module = nn.Conv2d(before, width, 3, padding=1, bias=False)
+                    conv: nn.Module = nn.Conv2d(before, width, 3, padding=1)
                 else:
-                    conv = here.conv2d(before, width, 3, padding=1)
+                    conv = here.conv2d(before, width, 3, padding=1, bias=True)
                 layers.append(norm_relu(conv, width))
                 before = width
             self.stages.append(layers.append(nn.MaxPool2d(2)))
@@ -96,7 +96,8 @@ def vgg_shapes(
     layers: list[Shape] = []
     for stage, (depth, channels) in enumerate(zip(convs, widths, strict=True)):
         for _ in range(depth):
-            layers.append(conv_shape(before, channels, (height, width), 3, wired=bool(layers), stage=stage))
+            sides, wired = (height, width), bool(layers)
+            layers.append(conv_shape(before, channels, sides, 3, wired=wired, stage=stage, bias=True))
             before = channels
         height, width = height // 2, width // 2
     if _checked(head) == "pool":

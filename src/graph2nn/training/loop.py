@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -89,21 +90,30 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
     history: list[Epoch] = []
-    for epoch in range(1, recipe.epochs + 1):
-        lr = float(schedule.get_last_lr()[0])
-        begin = time.perf_counter()
-        loss, error = train_epoch(model, training_batches(data, recipe, order), optimiser)
-        seconds = time.perf_counter() - begin
-        schedule.step()
-        if recipe.precise_bn:
-            count = math.ceil(recipe.precise_bn / recipe.batch_size)
-            precise_bn(model, (x for x, _ in islice(training_batches(data, recipe, probe), count)))
-        history.append(Epoch(epoch, lr, loss, error, *evaluate(model, data), seconds))
-        if on_epoch:
-            on_epoch(history[-1])
-        if not math.isfinite(loss):
-            break
+    with _own_random_numbers(seed):
+        for epoch in range(1, recipe.epochs + 1):
+            lr = float(schedule.get_last_lr()[0])
+            begin = time.perf_counter()
+            loss, error = train_epoch(model, training_batches(data, recipe, order), optimiser)
+            seconds = time.perf_counter() - begin
+            schedule.step()
+            if recipe.precise_bn:
+                count = math.ceil(recipe.precise_bn / recipe.batch_size)
+                precise_bn(model, (x for x, _ in islice(training_batches(data, recipe, probe), count)))
+            history.append(Epoch(epoch, lr, loss, error, *evaluate(model, data), seconds))
+            if on_epoch:
+                on_epoch(history[-1])
+            if not math.isfinite(loss):
+                break
     return history
+
+
+@contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Dropout and its like draw from torch's global generator: give it a start, and give it back after."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stream(seed, "dropout").initial_seed())
+        yield
 
 
 def train_epoch(

@@ -21,9 +21,16 @@ class Wiring(Protocol):
         ...
 
     def conv2d(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
     ) -> nn.Module:
-        """Return a layer ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``, no bias."""
+        """Return a layer ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
         ...
 
     def weights_on(self, in_features: int, out_features: int) -> int:
@@ -52,10 +59,17 @@ class Dense:
         return nn.Linear(in_features, out_features, bias=bias)
 
     def conv2d(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
     ) -> nn.Module:
-        """Return ``nn.Conv2d`` without bias."""
-        return nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False)
+        """Return ``nn.Conv2d``."""
+        return nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=bias)
 
     def weights_on(self, in_features: int, out_features: int) -> int:
         """Return in × out."""

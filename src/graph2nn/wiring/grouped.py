@@ -54,7 +54,14 @@ class Grouped:
         return self._shuffled(layer, out_features, dim=-1)
 
     def conv2d(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
     ) -> nn.Module:
         """Return a grouped convolution, followed by the shuffle if asked for."""
         if self._even(in_channels, out_channels):
@@ -65,11 +72,11 @@ class Grouped:
                 stride=stride,
                 padding=padding,
                 groups=self.groups,
-                bias=False,
+                bias=bias,
             )
         else:
             layer = Relational(self.graph).conv2d(
-                in_channels, out_channels, kernel_size, stride=stride, padding=padding
+                in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=bias
             )
         return self._shuffled(layer, out_channels, dim=1)
 

@@ -63,7 +63,14 @@ class Relational:
         )
 
     def conv2d(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
     ) -> nn.Module:
         """Return a convolution that follows the graph; see :class:`RelationalConv2d`."""
         return RelationalConv2d(
@@ -73,6 +80,7 @@ class Relational:
             kernel_size,
             stride=stride,
             padding=padding,
+            bias=bias,
             symmetric=self._tied(in_channels, out_channels),
         )
 

@@ -37,10 +37,19 @@ class _Delegate(ABC):
         return self.take().linear(in_features, out_features, bias=bias)
 
     def conv2d(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        bias: bool = False,
     ) -> nn.Module:
         """Return the next layer."""
-        return self.take().conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=padding)
+        return self.take().conv2d(
+            in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=bias
+        )
 
     def weights_on(self, in_features: int, out_features: int) -> int:
         """Count the next layer."""

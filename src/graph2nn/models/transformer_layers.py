@@ -1,0 +1,128 @@
+"""Layers of transformers, with their cost: attention and a feed-forward network, each beside a shortcut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from graph2nn.models.attention import MultiHeadAttention, attention_shapes
+from graph2nn.models.shapes import FixedShape, LayerShape, Shape
+from graph2nn.wiring import Wiring
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """What the layers of one transformer share.
+
+    Args:
+        width: features of a token, a multiple of ``heads``.
+        heads: attention heads.
+        inner: features inside the feed-forward network.
+        pre_norm: normalise what a branch reads (ViT), instead of the sum behind it (Vaswani et al., 2017).
+        dropout: share zeroed while training of attention weights, inner features and outputs of a branch.
+        eps: added to the variance in layer norms.
+        activation: makes the nonlinearity of the feed-forward network.
+    """
+
+    width: int
+    heads: int
+    inner: int
+    pre_norm: bool = False
+    dropout: float = 0.0
+    eps: float = 1e-5
+    activation: Callable[[], nn.Module] = nn.ReLU
+
+
+class _Beside(nn.Module):
+    """A norm and a dropout for each branch that runs beside a shortcut."""
+
+    def __init__(self, config: LayerConfig, branches: int) -> None:
+        super().__init__()
+        self.pre_norm = config.pre_norm
+        self.norms = nn.ModuleList(nn.LayerNorm(config.width, eps=config.eps) for _ in range(branches))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def beside(self, index: int, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+        """Add to ``x`` what the branch makes of it."""
+        norm: Callable[[Tensor], Tensor] = self.norms[index]
+        y: Tensor = x + self.dropout(branch(norm(x) if self.pre_norm else x))
+        return y if self.pre_norm else norm(y)
+
+
+class EncoderLayer(_Beside):
+    """Self-attention, then a feed-forward network; all six linear layers follow the wiring.
+
+    Shapes: ``[batch, T, width]`` to the same.
+    """
+
+    def __init__(self, config: LayerConfig, wiring: Wiring) -> None:
+        super().__init__(config, branches=2)
+        self.attention = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
+        self.feed_forward = feed_forward(config, wiring)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Let the tokens read each other."""
+        x = self.beside(0, x, self.attention)
+        return self.beside(1, x, self.feed_forward)
+
+
+class DecoderLayer(_Beside):
+    """Causal self-attention, attention to the encoder's output, then a feed-forward network, all wired.
+
+    Shapes: ``[batch, T, width]`` and memory ``[batch, S, width]`` to ``[batch, T, width]``.
+    """
+
+    def __init__(self, config: LayerConfig, wiring: Wiring) -> None:
+        super().__init__(config, branches=3)
+        self.attention = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
+        self.cross = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
+        self.feed_forward = feed_forward(config, wiring)
+
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        """Let each token read those before it, itself, and the memory."""
+        x = self.beside(0, x, lambda x: self.attention(x, causal=True))
+        x = self.beside(1, x, lambda x: self.cross(x, memory))
+        return self.beside(2, x, self.feed_forward)
+
+
+def feed_forward(config: LayerConfig, wiring: Wiring) -> nn.Sequential:
+    """Return two wired layers with a nonlinearity between them, ``[…, width]`` to the same."""
+    return nn.Sequential(
+        wiring.linear(config.width, config.inner, bias=True),
+        config.activation(),
+        nn.Dropout(config.dropout),
+        wiring.linear(config.inner, config.width, bias=True),
+    )
+
+
+def encoder_layer_shapes(config: LayerConfig, tokens: int, *, stage: int = 0) -> list[Shape]:
+    """Return the layers of :class:`EncoderLayer` on so many tokens."""
+    return [
+        *attention_shapes(config.width, tokens, tokens, stage=stage),
+        *_feed_forward_shapes(config, tokens, stage),
+        FixedShape(weights=2 * norm_weights(config.width)),
+    ]
+
+
+def decoder_layer_shapes(config: LayerConfig, tokens: int, memory: int, *, stage: int = 0) -> list[Shape]:
+    """Return the layers of :class:`DecoderLayer` on so many tokens, reading a memory of so many."""
+    return [
+        *attention_shapes(config.width, tokens, tokens, stage=stage),
+        *attention_shapes(config.width, tokens, memory, stage=stage),
+        *_feed_forward_shapes(config, tokens, stage),
+        FixedShape(weights=3 * norm_weights(config.width)),
+    ]
+
+
+def norm_weights(width: int) -> int:
+    """Return the number of parameters of a layer norm."""
+    return 2 * width
+
+
+def _feed_forward_shapes(config: LayerConfig, tokens: int, stage: int) -> list[Shape]:
+    widths = ((config.width, config.inner), (config.inner, config.width))
+    return [
+        LayerShape(i, o, positions=tokens, wired=True, stage=stage, bias=True, norm=False) for i, o in widths
+    ]

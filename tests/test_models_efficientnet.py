@@ -1,0 +1,168 @@
+"""EfficientNet-B0: the published widths and counts, both rules of expansion, narrow layers, options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from model_laws import LAWS, Case, layers_that_ran, name_of, what_ran
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from graph2nn.budget import match, parameters
+from graph2nn.budget.bill import Bill
+from graph2nn.errors import UserError
+from graph2nn.graphs import ws_flex
+from graph2nn.layers import RelationalConv2d
+from graph2nn.models import architecture, build_model
+from graph2nn.models.efficientnet import B0, B0_WIDTHS, EfficientNet
+from graph2nn.models.stochastic_depth import StochasticDepth
+from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged
+
+SHALLOW = tuple(replace(stage, depth=2 if index == 2 else 1) for index, stage in enumerate(B0))
+SMALL = {"stages": SHALLOW, "stem": 16, "head": 24, "baseline": [8, 9, 10, 11, 12, 13, 14]}
+CASE = Case("efficientnet-b0", [9, 10, 11, 8, 12, 13, 14], (3, 40, 24), options=SMALL)
+IMAGE = (3, 224, 224)
+
+
+def spent(network, size):
+    """Multiply-adds of the network as it ran: weights in use at each position, and biases of convolutions."""
+    total = 0
+    for module, positions in layers_that_ran(network, (torch.zeros(1, *size),)):
+        outputs, _, kernel, _, _, pairs, bias = what_ran(module, positions)
+        total += positions * (pairs * kernel + (outputs if bias and module.weight.dim() == 4 else 0))
+    return total
+
+
+@pytest.mark.parametrize("law", LAWS, ids=name_of)
+def test_laws(law):
+    law(CASE)
+
+
+def test_published_widths_multiply_adds_and_parameters(golden_widths):
+    rows = [row for row in golden_widths if row["task"] == "efficient_imagenet"]
+    assert len(rows) == 3
+    known = architecture("efficientnet-b0")
+    for row in rows:
+        n, sparsity = row["GROUP_NUM"], row["SPARSITY"]
+        graph = ws_flex(n, n * sparsity, row["P"], row["SEED_GRAPH"]) if sparsity < 1 else None
+        found = match("efficientnet-b0", graph, method="published")
+        assert found.widths == row["DIM_LIST"]
+        assert found.macs == row["exact_integer_flops"]
+        assert found.params == row["params_count"]
+        assert found.target == row["flops_baseline"]
+        wiring = known.prepare(Relational(graph) if graph else Dense())
+        bill = Bill(lambda widths: known.shapes(widths, 1000, IMAGE), wiring, found.widths)
+        assert bill.published_macs(found.widths) == row["flops_count"]
+        network = build_model("efficientnet-b0", wiring, found.widths)
+        assert parameters(network) == row["params_count"]
+        assert sum(parameter.numel() for parameter in network.parameters()) == row["dense_param_count"]
+
+
+def test_the_dense_network_costs_what_torch_counts_and_the_squeezed_biases():
+    network = build_model("efficientnet-b0").eval()
+    biases = sum(
+        module.bias.numel()
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d) and module.bias is not None
+    )
+    with FlopCounterMode(display=False) as counter:
+        network.to("meta")(torch.zeros(1, *IMAGE, device="meta"))
+    assert counter.get_total_flops() // 2 + biases == match("efficientnet-b0").macs == 385_824_092
+    assert match("efficientnet-b0").params == 5_288_548
+
+
+OPTIONS = [{}, {"se": 0}, {"se": 0.5}, {"head": 0}, {"dropout": 0.2, "drop_connect": 0.2}, {"stem": 20}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize(
+    "wiring",
+    [
+        None,
+        CASE.wiring,
+        Grouped(4),
+        Staged([Dense() if stage % 2 else ws_flex(16, 5, 0.2, stage) for stage in range(7)]),
+        Layerwise(lambda depth: Dense() if depth % 3 else CASE.wiring),
+    ],
+    ids=["dense", "relational", "grouped", "some stages", "some layers"],
+)
+def test_shapes_cost_what_the_module_does(wiring, options):
+    case = replace(CASE, options={**SMALL, **options})
+    network, bill = case.build(wiring or Dense()), case.bill(wiring or Dense())
+    assert spent(network, case.input_size) == bill.macs(case.widths)
+    assert parameters(network) == bill.parameters(case.widths)
+
+
+def expanded(network):
+    return [
+        module.groups for module in network.modules() if isinstance(module, nn.Conv2d) and module.groups > 1
+    ]
+
+
+def test_expanded_widths_follow_the_block_in_dense_networks_and_the_baseline_in_others():
+    widths = [14, 20, 32, 65, 97, 168, 278]
+    dense = EfficientNet(widths)
+    assert expanded(dense)[:4] == [32, 14 * 6, 20 * 6, 20 * 6]
+    relational = EfficientNet(widths, wiring=CASE.wiring)
+    assert expanded(relational)[:4] == [32, 24 * 6, 24 * 6, 40 * 6]
+    # One dense layer more or less does not turn a wired network into the baseline.
+    mixed = EfficientNet(widths, wiring=Staged([Dense()] * 6 + [CASE.wiring]))
+    assert expanded(mixed) == expanded(relational)
+
+
+def test_narrow_layers_use_a_graph_of_as_many_nodes():
+    graph = ws_flex(16, 14, 0.3, 16)
+    for wiring in (Relational(graph), Staged([graph] * 7), Layerwise([graph] * 31)):
+        network = EfficientNet([14, 20, 32, 65, 97, 168, 278], wiring=wiring)
+        layers = [module for module in network.modules() if isinstance(module, RelationalConv2d)]
+        assert [layer.graph.n for layer in layers[:3]] == [14, 14, 16]
+        assert layers[0].graph == ws_flex(14, 14 / 16 * 14, 0.3, 16)
+    prepared = architecture("efficientnet-b0").prepare(Relational(graph))
+    assert prepared == Relational(graph, shrink=True)
+    assert architecture("efficientnet-b0").prepare(Dense()) == Dense()
+
+
+def test_a_block_is_skipped_over_only_where_it_keeps_the_shape():
+    network = CASE.build().eval()
+    kept = [block.residual for block in network.blocks]
+    assert kept == [False, False, False, True, False, False, False, False]
+    block = network.blocks[3]
+    nn.init.zeros_(block.branch[-1].weight)
+    nn.init.zeros_(block.branch[-1].bias)
+    x = torch.randn(2, 11, 5, 4)
+    assert torch.equal(block(x), x)
+
+
+def test_drop_connect_grows_with_depth_and_keeps_the_mean():
+    network = EfficientNet(drop_connect=0.2)
+    rates = [block.drop.rate for block in network.blocks]
+    assert rates == pytest.approx([0.2 * block / 16 for block in range(16)])
+    torch.manual_seed(0)
+    drop, x = StochasticDepth(0.25), torch.ones(4_000, 2, 3)
+    kept = drop(x)
+    assert kept.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert torch.equal(kept, kept[:, :1, :1].expand_as(kept))
+    assert float(kept.mean()) == pytest.approx(1, abs=0.04)
+    assert torch.equal(drop.eval()(x), x)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: EfficientNet(B0_WIDTHS[:3]), "efficientnet takes 7 widths"),
+        (lambda: EfficientNet(baseline=[1]), "baseline of efficientnet takes 7 widths"),
+        (lambda: EfficientNet(drop_connect=1.5), r"rate 1\.\d+ lies outside \[0, 1\)"),
+        (lambda: EfficientNet(se=2), r"se = 2 lies outside \[0, 1\]"),
+        (
+            lambda: EfficientNet(wiring=Relational(replace(ws_flex(64, 8, 0.1, 1), origin=None))),
+            "64 nodes are more than the 16 features",
+        ),
+        (lambda: architecture("efficientnet-b0").shapes(B0_WIDTHS, 10, (224, 224)), "give .channels, height"),
+        (lambda: build_model("efficientnet-b0", input_size=(224, 224)), "give .channels, height"),
+    ],
+)
+def test_wrong_arguments(call, message):
+    with pytest.raises(UserError, match=message):
+        call()
