@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -160,3 +162,34 @@ def test_wrong_arguments(arguments, message):
         match(*arguments)
     with pytest.raises(UserError, match="method 'publishd' is not known; did you mean 'published'"):
         match("mlp5", method="publishd")
+
+
+@given(stages=st.integers(1, 5), reach=st.integers(1, 5))
+def test_candidates_are_all_the_vectors_within_reach(stages, reach):
+    found = list(search._steps(stages, reach))
+    everything = itertools.product(range(-reach, reach + 1), repeat=stages)
+    assert sorted(found) == sorted(steps for steps in everything if sum(map(abs, steps)) <= reach)
+    assert len(found) == search._within(stages, reach)
+
+
+def test_exact_search_goes_past_widths_that_are_too_narrow_inside():
+    """A bottleneck is a quarter as wide inside: 64 nodes need stages of at least 254 channels."""
+    graph = ws_flex(64, 40, 0.2, 1)
+    found = match("resnet50", graph, method="exact")
+    assert round(found.widths[0] / 4) >= 64
+    assert abs(found.macs / found.target - 1) < 1e-4
+    with pytest.raises(UserError, match="width 32 is smaller than the graph's 64 nodes"):
+        match("mobilenet-v1", graph, method="exact")
+    assert match("mobilenet-v1", graph, method="exact", stem=64).widths[0] >= 64
+
+
+def test_parameters_can_be_matched_instead():
+    graph = ws_flex(16, 5, 0.2, 1)
+    found = match("cnn3-cifar", graph, method="exact", quantity="params", side="below")
+    assert found.target == 410_826
+    assert 0.999 < found.params / found.target <= 1
+    assert parameters(build_model("cnn3-cifar", Relational(graph), found.widths)) == found.params
+    with pytest.raises(UserError, match="published procedure matches multiply-adds"):
+        match("cnn3-cifar", graph, method="published", quantity="params")
+    with pytest.raises(UserError, match="no published procedure for vit-tiny"):
+        match("vit-tiny", graph, method="published")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from model_counts import on_meta, weights
 from model_laws import LAWS, Case, layers_that_ran, name_of, what_ran
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -38,6 +39,33 @@ def spent(network, size):
 @pytest.mark.parametrize("law", LAWS, ids=name_of)
 def test_laws(law):
     law(CASE)
+
+
+def test_layers_of_the_dense_network():
+    """Tan and Le (2019), table 1: a block expands what comes in, squeezes to a quarter of it, projects."""
+    expected, before = [(32, 3, 3, 3)], 32
+    table = [
+        (1, 3, 16, 1),
+        (6, 3, 24, 2),
+        (6, 5, 40, 2),
+        (6, 3, 80, 3),
+        (6, 5, 112, 3),
+        (6, 5, 192, 4),
+        (6, 3, 320, 1),
+    ]
+    for ratio, kernel, width, depth in table:
+        for _ in range(depth):
+            wide, squeezed = ratio * before, before // 4
+            if ratio > 1:
+                expected.append((wide, before, 1, 1))
+            expected += [
+                (wide, 1, kernel, kernel),
+                (squeezed, wide, 1, 1),
+                (wide, squeezed, 1, 1),
+                (width, wide, 1, 1),
+            ]
+            before = width
+    assert weights(on_meta("efficientnet-b0")) == [*expected, (1280, 320, 1, 1), (1000, 1280)]
 
 
 def test_published_widths_multiply_adds_and_parameters(golden_widths):

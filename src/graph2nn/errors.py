@@ -10,6 +10,10 @@ class UserError(ValueError):
     """Wrong input. The message is one line, written for the user; the command exits with code 2."""
 
 
+class TooNarrowError(UserError):
+    """A layer has fewer features than its graph has nodes: a search over widths goes on with wider ones."""
+
+
 class Graph2nnWarning(UserWarning):
     """Something the user should know and may act on, but that does not stop the work."""
 

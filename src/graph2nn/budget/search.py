@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
+from math import comb
 from typing import Literal
 
-from graph2nn.errors import UserError
+from graph2nn.errors import TooNarrowError, UserError
 
 Cost = Callable[[Sequence[int]], int]
 Side = Literal["nearest", "below", "above"]
 
-#: The exact search looks at no more than about this many width vectors.
-_CANDIDATES = 5_000
+#: The exact search looks at no more than this many width vectors around each of its two starts.
+_CANDIDATES = 400
+
+#: Nor farther than so many steps, added up over the stages, from the proportional widths.
+_FARTHEST = 8
+
+#: No width is looked for beyond this.
+_WIDEST = 1 << 20
 
 
 def published(cost: Cost, widths: Sequence[int], target: int, scalings: int) -> list[int]:
@@ -78,12 +84,13 @@ def exact(
 ) -> list[int]:
     """Find the widths whose cost is closest to ``target``, in proportion to the baseline's.
 
-    With one stage the answer is the closest there is. With several, every vector within a few units of the
-    proportional one is looked at (8 units each way for three stages, 1 for seven); among equals the most
+    With one stage the answer is the closest there is. With several, every vector is looked at whose steps from
+    the proportional one add up to a few (6 for three stages, 4 for four, 2 for seven); among equals the most
     proportional one wins.
 
     Args:
-        cost: of a list of widths; must grow with each width.
+        cost: of a list of widths; must grow with each width. Widths for which it raises ``TooNarrowError`` are
+            no answer, and wider ones are looked for.
         widths: of the baseline, one a stage.
         target: cost to meet.
         smallest: least width allowed, the number of nodes.
@@ -94,27 +101,34 @@ def exact(
         UserError: nothing on the wanted side, as when even the smallest widths cost more.
     """
 
-    def proportional(first: int) -> list[int]:
-        scaled = (first * width / widths[0] for width in widths)
+    def proportional(widest: int) -> list[int]:
+        scaled = (widest * width / max(widths) for width in widths)
         return [
             max(round(width / multiple_of) * multiple_of, _least(smallest, multiple_of)) for width in scaled
         ]
 
-    centre = _last_below(lambda first: cost(proportional(first)), target, multiple_of)
+    def known(candidate: Sequence[int]) -> int | None:
+        try:
+            return cost(candidate)
+        except TooNarrowError:
+            return None
+
+    centre = _last_below(lambda widest: known(proportional(widest)), target, multiple_of)
     starts = (proportional(centre), proportional(centre + multiple_of))
     best: tuple[int, int] | None = None
     chosen: list[int] = []
-    for start in starts:
-        for candidate, distance in _around(start, smallest, multiple_of):
-            gap = cost(candidate) - target
-            if (side == "below" and gap > 0) or (side == "above" and gap < 0):
-                continue
-            if best is None or (abs(gap), distance) < best:
-                best, chosen = (abs(gap), distance), candidate
+    for candidate, distance in _around(starts, smallest, multiple_of):
+        if (spent := known(candidate)) is None:
+            continue
+        gap = spent - target
+        if (side == "below" and gap > 0) or (side == "above" and gap < 0):
+            continue
+        if best is None or (abs(gap), distance) < best:
+            best, chosen = (abs(gap), distance), candidate
     if best is None:
         raise UserError(
             f"match: no widths of at least {smallest} cost {side} {target:,}: "
-            f"{starts[0]} cost {cost(starts[0]):,}. Use a smaller graph or a wider baseline."
+            f"{starts[1]} cost {cost(starts[1]):,}. Use a smaller graph or a wider baseline."
         )
     return chosen
 
@@ -123,27 +137,48 @@ def _least(smallest: int, multiple_of: int) -> int:
     return -(-smallest // multiple_of) * multiple_of
 
 
-def _last_below(cost: Callable[[int], int], target: int, unit: int) -> int:
-    """Largest multiple of ``unit`` whose cost does not exceed ``target``; one unit if there is none."""
+def _last_below(cost: Callable[[int], int | None], target: int, unit: int) -> int:
+    """Largest multiple of ``unit`` that costs at most ``target`` or is too narrow; one unit if none does."""
+
+    def below(multiple: int) -> bool:
+        spent = cost(multiple * unit)
+        # What stays too narrow however wide the widths are would be looked for forever.
+        return multiple < _WIDEST if spent is None else spent <= target
+
     high = 1
-    while cost(high * unit) <= target:
+    while below(high):
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        if cost(middle * unit) <= target:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if below(middle) else (low, middle)
     return max(low, 1) * unit
 
 
-def _around(start: Sequence[int], smallest: int, unit: int) -> Iterator[tuple[list[int], int]]:
-    """Width vectors near ``start`` with their distance from it, as many as can be looked at."""
-    slack = 1
-    while (2 * slack + 3) ** len(start) <= _CANDIDATES and slack < 8:
-        slack += 1
-    for steps in itertools.product(range(-slack, slack + 1), repeat=len(start)):
-        candidate = [width + step * unit for width, step in zip(start, steps, strict=True)]
-        if min(candidate) >= smallest:
-            yield candidate, sum(abs(step) for step in steps)
+def _around(starts: Sequence[list[int]], smallest: int, unit: int) -> Iterator[tuple[list[int], int]]:
+    """Width vectors near the starts with their distance in units, as many as can be looked at."""
+    stages, reach = len(starts[0]), 1
+    while reach < _FARTHEST and _within(stages, reach + 1) <= _CANDIDATES:
+        reach += 1
+    seen: set[tuple[int, ...]] = set()
+    for start in starts:
+        for steps in _steps(stages, reach):
+            candidate = tuple(width + step * unit for width, step in zip(start, steps, strict=True))
+            if candidate not in seen and min(candidate) >= smallest:
+                seen.add(candidate)
+                yield list(candidate), sum(map(abs, steps))
+
+
+def _steps(stages: int, reach: int) -> Iterator[tuple[int, ...]]:
+    """All vectors of whole numbers whose sizes add up to at most ``reach``."""
+    if stages == 0:
+        yield ()
+        return
+    for step in range(-reach, reach + 1):
+        for rest in _steps(stages - 1, reach - abs(step)):
+            yield (step, *rest)
+
+
+def _within(stages: int, reach: int) -> int:
+    """Number of :func:`_steps`: choose the stages that move, the sum of their moves, and the directions."""
+    return sum(2**moved * comb(stages, moved) * comb(reach, moved) for moved in range(min(stages, reach) + 1))

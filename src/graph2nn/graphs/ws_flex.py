@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from graph2nn.errors import UserError
+from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.graphs.graph import Origin, RelationalGraph
 
 #: Connected graphs are asked for; the published generator gives up after this many attempts.
@@ -51,10 +51,10 @@ def with_nodes(graph: RelationalGraph, n: int) -> RelationalGraph:
     """Draw a WS-flex graph again on ``n`` nodes, with the same sparsity k/n, p and seed.
 
     Raises:
-        UserError: the graph was not drawn by :func:`ws_flex`, or is too sparse for so few nodes.
+        TooNarrowError: the graph was not drawn by :func:`ws_flex`, or is too sparse for so few nodes.
     """
     if graph.origin is None:
-        raise UserError(
+        raise TooNarrowError(
             f"graph {graph.name!r}: {graph.n} nodes are more than the {n} features of a layer, and only a "
             "WS-flex graph can be drawn again with fewer nodes; use a smaller graph or a wider network."
         )
@@ -64,7 +64,12 @@ def with_nodes(graph: RelationalGraph, n: int) -> RelationalGraph:
 @lru_cache(maxsize=64)
 def _with_nodes(origin: Origin, n: int) -> RelationalGraph:
     """A width search asks for the same few graphs hundreds of times."""
-    return ws_flex(n, origin.k / origin.n * n, origin.p, origin.seed)
+    try:
+        return ws_flex(n, origin.k / origin.n * n, origin.p, origin.seed)
+    except UserError as error:
+        raise TooNarrowError(
+            f"a layer of {n} features asks for the graph on as many nodes, which cannot be drawn: {error}"
+        ) from error
 
 
 def _check(n: int, k: float, p: float, seed: int) -> None:

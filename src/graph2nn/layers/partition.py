@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import UserError
+from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.graphs.graph import RelationalGraph
 
 BoolMatrix = npt.NDArray[np.bool_]
@@ -23,10 +23,10 @@ def node_sizes(width: int, n: int) -> Sizes:
     permutation and every mask depends on it.
 
     Raises:
-        UserError: fewer features than nodes.
+        TooNarrowError: fewer features than nodes.
     """
     if width < n:
-        raise UserError(
+        raise TooNarrowError(
             f"partition: width {width} is smaller than the graph's {n} nodes; each node needs a feature. "
             f"Use a width of at least {n}, or a smaller graph."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -49,8 +50,9 @@ class Relational:
 
     @property
     def nodes(self) -> int:
-        """Number of nodes of the graph: each needs a feature. Unless narrow layers shrink the graph."""
-        return 4 if self.shrink and self.graph.origin else self.graph.n
+        """Number of nodes of the graph: each needs a feature. Fewer where narrow layers shrink the graph."""
+        origin = self.graph.origin
+        return math.ceil(2 * origin.n / origin.k) if self.shrink and origin else self.graph.n
 
     def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
         """Return a linear layer that follows the graph; see :class:`RelationalLinear`."""
