@@ -246,3 +246,49 @@ def test_every_public_name_is_there():
     assert set(dir(graph2nn)) == set(graph2nn.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nope'"):
         graph2nn.nope  # noqa: B018
+
+
+def test_models_are_listed_with_their_costs(capsys):
+    assert main(["models", "--json"]) == 0
+    listed = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert listed["resnet34"]["params"] == 21_797_672
+    assert listed["efficientnet-b0"]["macs"] == 385_824_092
+    assert main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in listed)
+    assert "138,365,992" in shown
+
+
+def test_cost_lists_the_layers_and_their_sums(capsys):
+    argv = ["cost", "resnet34-sep", "--ws-flex", "64,0.168515,0.342558,23"]
+    assert main([*argv, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["widths"] == [145, 288, 576, 1152]
+    assert sum(layer["macs"] for layer in found["layers"]) == found["macs"] == 553_719_512
+    assert sum(layer["parameters"] for layer in found["layers"]) == found["params"] == 3_687_493
+    assert sum(layer["stored"] for layer in found["layers"]) == 14_075_793
+    assert main([*argv, "--widths", "64,128,256,512"]) == 0
+    shown = capsys.readouterr().out
+    assert "stages.3.0.path.1.0" in shown
+    assert "of the baseline" in shown
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["cost", "resnet35"], "model 'resnet35' is not known; did you mean 'resnet"),
+        (["cost", "mlp5", "--widths", "4,a"], "--widths: '4,a' is not a list of positive whole numbers"),
+        (["cost", "mlp5", "--widths", "4,4"], "mlp5 takes 1 or 3 widths, one a stage, got [4, 4]"),
+        (
+            ["cost", "resnet18", "--widths", "1,2,3,4", "--input-size", "3"],
+            "resnet18 reads images, got input size (3,)",
+        ),
+        (["cost", "mlp5", "--option", "stem"], "--option: 'stem' is not KEY=VALUE, for example stem=64."),
+        (["match", "mobilenet-v1", "--ws-flex", "64,.2,.2,2"], "width 32 is smaller than the graph's 64 nodes"),
+        (["match", "mlp5", "--quantity", "flops"], "match: quantity 'flops' is not known"),
+        (["match", "mlp5", "--option", "stem=wide"], "option stem = 'wide': input should be a valid integer"),
+        (["match", "lstm", "--method", "published"], "no published procedure for lstm; use method exact"),
+    ],
+)
+def test_costing_refuses_with_one_line(capsys, argv, says):
+    assert says in complaint(capsys, *argv)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,6 +54,33 @@ Graph = Annotated[
     str | None,
     typer.Option("--graph", metavar="GRAPH", help="A file, a connectome, or generator:key=value,…"),
 ]
+
+Options = Annotated[
+    list[str],
+    typer.Option(
+        "--option", metavar="KEY=VALUE", help="Of the architecture, e.g. [cyan]--option stem=64[/cyan]."
+    ),
+]
+
+
+def parse_options(assignments: Iterable[str]) -> dict[str, Any]:
+    """Read options of an architecture; values are YAML.
+
+    Raises:
+        UserError: no ``=``, or something that is not a value.
+    """
+    import yaml
+
+    options = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        try:
+            options[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals:
+            raise UserError(f"--option: {assignment!r} is not KEY=VALUE, for example stem=64.")
+    return options
 
 
 def parse_ws_flex(text: str) -> GraphSpec:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from graph2nn.cli.common import Data, Graph, Json, WSFlex, numbers, one_graph, print_json, show_table
+from graph2nn.cli.common import (
+    Data,
+    Graph,
+    Json,
+    Options,
+    WSFlex,
+    numbers,
+    one_graph,
+    parse_options,
+    print_json,
+    show_table,
+)
 
 if TYPE_CHECKING:
     from graph2nn.budget import Cost
@@ -60,6 +71,7 @@ def cost(
     classes: Annotated[
         int | None, typer.Option(min=1, help="Outputs. Default: the architecture's own.")
     ] = None,
+    option: Options = [],  # noqa: B006
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -79,6 +91,7 @@ def cost(
         widths=numbers("--widths", widths),
         input_size=numbers("--input-size", input_size),
         num_classes=classes,
+        **parse_options(option),
     )
     if as_json:
         print_json({**asdict(found), "macs": found.macs, "params": found.params})

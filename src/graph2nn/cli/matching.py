@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from graph2nn.cli.common import Data, Graph, Json, WSFlex, one_graph, print_json, show_table
+from graph2nn.cli.common import (
+    Data,
+    Graph,
+    Json,
+    Options,
+    WSFlex,
+    one_graph,
+    parse_options,
+    print_json,
+    show_table,
+)
 
 
 def match(
@@ -19,6 +29,7 @@ def match(
     side: Annotated[str, typer.Option(help="Of the target, with exact: nearest, below, above.")] = "nearest",
     multiple_of: Annotated[int, typer.Option(min=1, help="With exact: every width a multiple of this.")] = 1,
     quantity: Annotated[str, typer.Option(help="What to match, with exact: macs or params.")] = "macs",
+    option: Options = [],  # noqa: B006
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -40,6 +51,7 @@ def match(
         side=side,  # type: ignore[arg-type]
         quantity=quantity,  # type: ignore[arg-type]
         multiple_of=multiple_of,
+        **parse_options(option),
     )
     if as_json:
         print_json(asdict(found))

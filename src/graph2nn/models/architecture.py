@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -55,16 +56,29 @@ class Architecture:
     options: Callable[..., object] | None = None
 
     def check_options(self, options: Mapping[str, object]) -> None:
-        """Refuse an option that the architecture does not know.
+        """Refuse an option that the architecture does not know, or a value of another kind than it takes.
 
         Raises:
-            UserError: with the nearest option, or those there are.
+            UserError: with the nearest option, or with what the option takes.
         """
-        kinds = inspect.signature(self.options or self.build).parameters.values()
+        if not options:
+            return
+        from pydantic import TypeAdapter, ValidationError
+
+        taker = self.options or self.build
+        hints = get_type_hints(taker)
+        kinds = inspect.signature(taker).parameters.values()
         known = [parameter.name for parameter in kinds if parameter.kind is parameter.KEYWORD_ONLY]
-        for name in options:
+        for name, value in options.items():
             if name not in known:
                 raise unknown("model: option", name, known)
+            try:
+                TypeAdapter(hints[name]).validate_python(value, strict=not isinstance(value, list))
+            except ValidationError as error:
+                wrong = error.errors()[0]["msg"]
+                raise UserError(f"model: option {name} = {value!r}: {wrong[0].lower()}{wrong[1:]}.") from None
+            if isinstance(value, int | float) and value < 0:
+                raise UserError(f"model: option {name} = {value} is negative.")
 
 
 def check_widths(name: str, widths: Sequence[int], *lengths: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from graph2nn.errors import unknown
+from graph2nn.errors import UserError, unknown
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.cnn import cnn
 from graph2nn.models.efficientnet import efficientnet_b0
@@ -89,10 +89,16 @@ def build_model(
     """
     known = architecture(name)
     known.check_options(options)
-    return known.build(
-        known.prepare(Dense() if wiring is None else wiring),
-        known.widths if widths is None else widths,
-        num_classes or known.num_classes,
-        known.input_size if input_size is None else input_size,
-        **options,
-    )
+    try:
+        return known.build(
+            known.prepare(Dense() if wiring is None else wiring),
+            known.widths if widths is None else widths,
+            num_classes or known.num_classes,
+            known.input_size if input_size is None else input_size,
+            **options,
+        )
+    except ValueError as error:
+        if isinstance(error, UserError) or not options:
+            raise
+        # A layer of torch that does not like a number, such as a rate of dropout above 1.
+        raise UserError(f"model: {name} cannot be built with {options}: {error}.") from error
