@@ -2,10 +2,10 @@
 
     python -m benchmarks.published_epochs --data PATH [--epochs 1] [--graph best] [--seeds 8] [--workers 4]
 
-graph2nn does not reproduce three defects of the published code (DESIGN, "do not reproduce"): crops never reach the
-last offset; the loader's workers replay one augmentation stream, each the same one and again in every epoch; and
-precise batch norm skips the norms of an MLP, which then evaluates with running averages. Here they are put back,
-and nothing else is changed. One result a line; with --out NAME they go to benchmarks/results/NAME.json as well.
+graph2nn does not reproduce three defects of the published code: crops never reach the last offset; the loader's
+workers replay one augmentation stream, each the same one and again in every epoch; and precise batch norm skips
+the norms of an MLP, which then evaluates with running averages. Here they are put back, and nothing else is
+changed. One result a line; with --out NAME they go to benchmarks/results/NAME.json as well.
 """
 
 from __future__ import annotations
