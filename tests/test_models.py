@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from model_laws import LAWS, Case, name_of
 from torch import nn
 
 from graph2nn.errors import UserError
@@ -85,3 +86,8 @@ def test_initialise_undoes_training():
 def test_wrong_arguments(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+@pytest.mark.parametrize("law", LAWS, ids=name_of)
+def test_laws(law):
+    law(Case("mlp5", [20, 30, 40], (1, 4, 4), options={"stem": 18}))

@@ -245,3 +245,16 @@ def test_shrinking_draws_the_same_graph_with_fewer_nodes():
 def test_unknown_engine_is_refused():
     with pytest.raises(UserError, match=r"engine 'maskd' is not known; did you mean 'masked'\?"):
         Relational(ws_flex(8, 4, 0, 1), engine="maskd")
+
+
+def test_stages_may_differ_in_their_number_of_nodes():
+    wiring = Staged(
+        [ws_flex(8, 3, 0.3, 1), Grouped(16), Layerwise([ws_flex(32, 6, 0.3, depth) for depth in (0, 1)])]
+    )
+    found = match("cnn6", wiring, method="exact", multiple_of=16)
+    assert abs(found.macs / found.target - 1) < 0.01
+    with torch.device("meta"):
+        network = build_model("cnn6", wiring, found.widths)
+    assert macs(network, (3, 224, 224)) == found.macs
+    nodes = [layer.graph.n for layer in network.modules() if hasattr(layer, "graph")]
+    assert nodes == [8, 8, 32, 32]
