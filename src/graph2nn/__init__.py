@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graph2nn.budget import Match, macs, match, match_widths, parameters
+    from graph2nn.conversion import densify, recover, recover_table, relationalize
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.graphs.catalogues import catalogue
@@ -71,6 +72,12 @@ _ROOMS = {
         "match_widths",
         "parameters",
     ),
+    "conversion": (
+        "densify",
+        "recover",
+        "recover_table",
+        "relationalize",
+    ),
     "data": (
         "Dataset",
         "load_dataset",
@@ -104,6 +111,7 @@ __all__ = [
     "build_model",
     "catalogue",
     "connectome",
+    "densify",
     "ensemble",
     "evaluate",
     "load_dataset",
@@ -115,6 +123,9 @@ __all__ = [
     "parameters",
     "parse_graph",
     "read_graph",
+    "recover",
+    "recover_table",
+    "relationalize",
     "small_world_omega",
     "small_world_sigma",
     "train",
