@@ -36,7 +36,8 @@ def recover(
     """Read graphs back from trained weights: density, C and L of each layer of each checkpoint.
 
     Each weight is cut into N × N blocks; the strongest are the edges. Without --density and --threshold only
-    masked weights are read, from their masks. "captured" is the share of the squared weights in the graph's blocks.
+    masked weights are read, from their masks. "captured" is the share of the squared weights that lies in the
+    blocks of the graph.
 
     [bold]Examples[/bold]
 
