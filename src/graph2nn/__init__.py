@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graph2nn.budget import Cost, LayerCost, Match, cost, layer_costs, macs, match, match_widths, parameters
+    from graph2nn.conversion import densify, recover, recover_table, relationalize
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.graphs.catalogues import catalogue
@@ -78,6 +79,12 @@ _ROOMS = {
         "match_widths",
         "parameters",
     ),
+    "conversion": (
+        "densify",
+        "recover",
+        "recover_table",
+        "relationalize",
+    ),
     "data": (
         "Dataset",
         "load_dataset",
@@ -117,6 +124,7 @@ __all__ = [
     "catalogue",
     "connectome",
     "cost",
+    "densify",
     "ensemble",
     "evaluate",
     "layer_costs",
@@ -129,6 +137,9 @@ __all__ = [
     "parameters",
     "parse_graph",
     "read_graph",
+    "recover",
+    "recover_table",
+    "relationalize",
     "small_world_omega",
     "small_world_sigma",
     "train",

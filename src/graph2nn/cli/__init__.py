@@ -14,6 +14,7 @@ import typer
 from graph2nn.cli import graphs
 from graph2nn.cli.costing import cost, models
 from graph2nn.cli.matching import match
+from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
 from graph2nn.cli.training import sweep, train
 from graph2nn.errors import Graph2nnWarning, UserError
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, train, sweep, models, match, cost, analyze):
+for command in (quickstart, train, sweep, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 

@@ -1,0 +1,17 @@
+"""Conversion: any PyTorch module made relational and dense again, and graphs read back from weights."""
+
+from graph2nn.conversion.recover import Recovered, recover, recover_table
+from graph2nn.conversion.relationalize import densify, load_dense, relationalize
+from graph2nn.conversion.report import Changed, Relationalized, Skipped
+
+__all__ = [
+    "Changed",
+    "Recovered",
+    "Relationalized",
+    "Skipped",
+    "densify",
+    "load_dense",
+    "recover",
+    "recover_table",
+    "relationalize",
+]

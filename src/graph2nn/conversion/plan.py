@@ -1,0 +1,133 @@
+"""What relationalize is about to do: each weight with its graph, or with the reason why it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from graph2nn.conversion.example import run_order
+from graph2nn.conversion.names import restacked
+from graph2nn.conversion.targets import Selection, check_named, choose
+from graph2nn.conversion.weights import Weight, weights_of
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.layout import Layout
+
+#: One graph for all, one for each module in order, or a function of a module's name and the module.
+Graphs = RelationalGraph | Sequence[RelationalGraph | None] | Callable[[str, nn.Module], RelationalGraph | None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One weight that will follow a graph; those that share a parameter share the graph."""
+
+    weight: Weight
+    layout: Layout
+    graph: RelationalGraph
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps, in order, and the weights that stay, each with its reason."""
+
+    steps: list[Step]
+    stay: list[tuple[Weight, str]]
+
+
+def make_plan(
+    module: nn.Module,
+    graph: Graphs,
+    *,
+    include: Selection | None,
+    exclude: Selection | None,
+    stacked: Mapping[str, int],
+    example: tuple[Any, ...] | None,
+) -> Plan:
+    """Decide what to do with each weight of ``module``, changing nothing.
+
+    Raises:
+        UserError: nothing to do, or something named that cannot be done.
+    """
+    weights = restacked(weights_of(module), stacked)
+    order = None if example is None else run_order(module, weights, example)
+    choice = choose(module, weights, include=include, exclude=exclude, order=order)
+    graphs = _graphs(graph, choice.chosen)
+    reasons = dict(choice.reasons)
+    steps = []
+    for weight in choice.chosen:
+        step = _step(weight, graphs[weight.module_name])
+        if isinstance(step, str):
+            reasons[weight.name] = step
+        else:
+            steps.append(step)
+    steps = _tied(steps, weights, reasons)
+    check_named(weights, include, {step.weight.name for step in steps}, reasons)
+    if not steps:
+        first = next((f"{weight.name}: {reasons[weight.name]}" for weight in weights), "it has no weights")
+        raise UserError(
+            f"relationalize: nothing in this {type(module).__name__} would change ({first}). "
+            "Say what should with include=."
+        )
+    return Plan(steps, [(weight, reasons[weight.name]) for weight in weights if weight.name in reasons])
+
+
+def _step(weight: Weight, graph: RelationalGraph | None) -> Step | str:
+    assert isinstance(weight.layout, Layout)
+    if graph is None:
+        return "no graph for it"
+    narrowest = min(weight.layout.in_features, weight.layout.out_features)
+    if narrowest < graph.n:
+        return f"{narrowest} features are fewer than the graph's {graph.n} nodes"
+    return Step(weight, weight.layout, graph)
+
+
+def _graphs(graph: Any, chosen: Sequence[Weight]) -> dict[str, RelationalGraph | None]:
+    """Return the graph of each module by its name.
+
+    Raises:
+        UserError: not a graph, or not as many as modules.
+    """
+    modules = {weight.module_name: weight.module for weight in chosen}
+    if isinstance(graph, RelationalGraph):
+        return dict.fromkeys(modules, graph)
+    found: dict[str, RelationalGraph | None]
+    if callable(graph):
+        found = {name: graph(name, module) for name, module in modules.items()}
+    elif isinstance(graph, Sequence):
+        if len(graph) != len(modules):
+            some = ", ".join([*modules][:2])
+            raise UserError(
+                f"relationalize: {len(graph)} graphs for {len(modules)} modules ({some}, …). "
+                "Give one graph for all, one for each, or a function of name and module."
+            )
+        found = dict(zip(modules, graph, strict=True))
+    else:
+        found = dict.fromkeys(modules, graph)
+    for name, one in found.items():
+        if not isinstance(one, RelationalGraph | None):
+            raise UserError(
+                f"relationalize: {name} got a {type(one).__name__}, not a RelationalGraph; "
+                "RelationalGraph.from_networkx and read_graph make one."
+            )
+    return found
+
+
+def _tied(steps: Sequence[Step], weights: Sequence[Weight], reasons: dict[str, str]) -> list[Step]:
+    """Keep the steps whose parameter is masked everywhere it is used; the others get a reason."""
+    planned = {step.weight.name: step for step in steps}
+    users: dict[int, list[Weight]] = {}
+    for weight in weights:
+        users.setdefault(id(weight.parameter), []).append(weight)
+    kept = []
+    for step in steps:
+        others = [weight for weight in users[id(step.weight.parameter)] if weight is not step.weight]
+        dense = [other.name for other in others if other.name not in planned or other.layout != step.layout]
+        if dense:
+            reasons[step.weight.name] = f"shares its parameter with {dense[0]}, which stays dense"
+        else:
+            first = users[id(step.weight.parameter)][0]
+            kept.append(replace(step, graph=planned[first.name].graph))
+    return kept

@@ -1,0 +1,188 @@
+"""Trained weights read back as graphs: one weight, one checkpoint, or many over training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, captured
+from graph2nn.conversion.checkpoints import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
+from graph2nn.conversion.names import named, no_match, restacked
+from graph2nn.errors import UserError
+from graph2nn.files import replacing
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.partition import graph_from_mask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Columns of :func:`recover_table`, in order.
+COLUMNS = (
+    "checkpoint", "epoch", "layer", "n", "edges", "density", "captured", "clustering", "path_length",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Recovered:
+    """The graph read from one weight.
+
+    Args:
+        name: of the weight.
+        graph: node i reads node j where block (i, j) was chosen; a node always reads itself.
+        block_norms: ``[n, n]``, row reads column.
+        captured: share of the sum of squared weights in the blocks of the graph; about the density where the
+            weights have no structure.
+    """
+
+    name: str
+    graph: RelationalGraph
+    block_norms: Matrix
+    captured: float
+
+    @property
+    def density(self) -> float:
+        """Share of the n² blocks that are on, those of the diagonal included: (k + 1)/n."""
+        return self.graph.density
+
+    @property
+    def clustering(self) -> float:
+        """Clustering coefficient C of the graph."""
+        return self.graph.clustering
+
+    @property
+    def path_length(self) -> float | None:
+        """Average path length L of the graph; ``None`` if it falls into parts."""
+        return self.graph.path_length if self.graph.connected else None
+
+
+def recover(
+    source: Source,
+    n: int | None = None,
+    *,
+    density: float | None = None,
+    threshold: float | None = None,
+    norm: Norm = "fro",
+    layers: str | Iterable[str] | None = None,
+    symmetric: bool = False,
+    stacked: Mapping[str, int] | None = None,
+) -> dict[str, Recovered]:
+    """Read the graph of each weight: cut into n × n blocks, its strongest blocks are the edges.
+
+    Features belong to nodes as in :func:`graph2nn.mask`, and norms are taken per pair of features, so that
+    uneven blocks compare fairly (:func:`block_norms`). Weights narrower than n are left out. Without
+    ``density`` and ``threshold`` only masked weights are read, from their masks.
+
+    Args:
+        source: a module; its ``state_dict``; the path of one (.safetensors, .pt, .pth, …) or of a run's folder.
+            A module tells how its weights lie; elsewhere each is taken for ``[out, in, *kernel]``, gates and
+            projections of attentions being known by torch's names.
+        n: number of nodes; for the masked weights of a module, that of their graph if left out.
+        density: share of the n² blocks to choose, the diagonal included: from 1/n to 1.
+        threshold: choose the blocks whose norm is more than this; 0 finds the zeros of a pruned weight.
+        norm: ``"fro"`` root mean square, ``"l1"`` mean absolute value, ``"max"`` largest absolute value.
+        layers: names of weights or of modules around them, with wildcards; all if left out.
+        symmetric: choose undirected edges, by the mean norm of the two directions.
+        stacked: as in :func:`graph2nn.relationalize`.
+
+    Returns:
+        The weights by their names, in their order.
+
+    Raises:
+        UserError: nothing to read, values out of range, a file that cannot be read.
+    """
+    how = Strongest(density, threshold, symmetric)
+    if n is not None and n < 2:
+        raise UserError(f"recover: n = {n}, expected at least 2 nodes.")
+    weights = _among(restacked(list(trained_weights(source)), stacked or {}), layers)
+    found = {}
+    for weight in weights:
+        if not how.given and weight.mask is None:
+            continue
+        nodes = n or weight.nodes
+        if nodes is None:
+            raise UserError(f"recover: {weight.name} does not tell how many nodes its graph has; give n.")
+        if min(weight.layout.in_features, weight.layout.out_features) >= nodes:
+            found[weight.name] = _read(weight, nodes, how, norm)
+    if not found:
+        why = f"all are narrower than {n} nodes" if how.given else "none has a mask; give density or threshold"
+        raise UserError(f"recover: no graph in {len(weights)} weights: {why}.")
+    return found
+
+
+def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None, **how: Any) -> pd.DataFrame:
+    """Read the graphs of many checkpoints, for example over training: a row for each checkpoint and weight.
+
+    The columns are those of ``COLUMNS``. ``epoch`` is what the checkpoint says, or else the last number of its
+    file name; a graph in parts has no ``path_length`` (NaN).
+
+    Args:
+        paths: checkpoints, run folders, or folders of either; a folder's files in the order of the numbers in
+            their names.
+        n: number of nodes.
+        how: the options of :func:`recover`.
+
+    Raises:
+        UserError: as :func:`recover`, and a folder without checkpoints.
+    """
+    import pandas as pd
+
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    rows = []
+    for path in (file for each in given for file in checkpoints_in(each)):
+        checkpoint = read_checkpoint(path)
+        found = recover(checkpoint.state, n, **how)
+        rows += [(str(checkpoint.path), checkpoint.epoch, *_row(one)) for one in found.values()]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": "Int64"})
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write the table of :func:`recover_table` as .csv or .parquet; it appears whole or not at all.
+
+    Raises:
+        UserError: another ending, or a folder that is not there.
+    """
+    target = Path(path)
+    if target.suffix not in (".csv", ".parquet"):
+        raise UserError(f"recover: {target} ends in {target.suffix!r}; expected .csv or .parquet.")
+    with replacing(target) as temporary:
+        if target.suffix == ".csv":
+            table.to_csv(temporary, index=False)
+        else:
+            table.to_parquet(temporary, index=False)
+    return target
+
+
+def _row(one: Recovered) -> tuple[str, int, int, float, float, float, float]:
+    length = math.nan if one.path_length is None else one.path_length
+    return one.name, one.graph.n, one.graph.edges, one.density, one.captured, one.clustering, length
+
+
+def _among(weights: list[Trained], layers: str | Iterable[str] | None) -> list[Trained]:
+    patterns = ["*"] if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    for pattern in patterns:
+        if weights and not any(named(weight.name, pattern) for weight in weights):
+            raise no_match("recover: layer", pattern, (weight.name for weight in weights))
+    return [weight for weight in weights if any(named(weight.name, pattern) for pattern in patterns)]
+
+
+def _read(weight: Trained, n: int, how: Strongest, norm: Norm) -> Recovered:
+    norms = block_norms(weight.value, weight.layout, n, norm)
+    if how.given or weight.mask is None:
+        graph = RelationalGraph(how.edges(norms), name=weight.name)
+    else:
+        graph = _of_mask(weight, weight.mask, n)
+        graph = graph.symmetrised() if how.symmetric else graph
+    return Recovered(weight.name, graph, norms, captured(weight.value, weight.layout, graph.adjacency))
+
+
+def _of_mask(weight: Trained, mask: Tensor, n: int) -> RelationalGraph:
+    parts = weight.layout.split(mask.cpu().expand(weight.layout.shape).numpy())
+    try:
+        return graph_from_mask(parts[0, :, :, 0], n, name=weight.name)
+    except UserError as error:
+        raise UserError(f"recover: {weight.name}: {error} Give its own n, or a density.") from None

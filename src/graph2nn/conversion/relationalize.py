@@ -1,0 +1,155 @@
+"""Any PyTorch module made relational in place, and made dense again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from torch import Tensor, nn
+
+from graph2nn.budget import macs
+from graph2nn.conversion.example import example_inputs
+from graph2nn.conversion.plan import Graphs, Step, make_plan
+from graph2nn.conversion.report import Changed, Relationalized, Skipped
+from graph2nn.conversion.targets import Selection
+from graph2nn.errors import UserError, unknown
+from graph2nn.layers.parametrisation import Keep, WeightMask, make_mask, mask_weight, masked_weights, unmask
+
+
+def relationalize(
+    module: nn.Module,
+    graph: Graphs,
+    *,
+    include: Selection | None = None,
+    exclude: Selection | None = None,
+    stacked: Mapping[str, int] | None = None,
+    input_size: Sequence[int] | None = None,
+    inputs: tuple[Any, ...] | Tensor | None = None,
+    rescale: bool = False,
+    remember: bool = True,
+) -> Relationalized:
+    """Let the weights of any module follow a graph, in place, and report what was done.
+
+    Weights of ``Linear``, ``Conv1d/2d/3d`` and their transposed forms, ``MultiheadAttention`` (in and out
+    projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers are multiplied
+    by the mask of the graph (paper, section 2.2) through ``torch.nn.utils.parametrize``. Each gate, and each of
+    the query, key and value projections, follows the graph. Tables of embeddings are left alone; a projection
+    beside one is a linear layer like any other. So are grouped convolutions, layers narrower than the graph,
+    and parameters shared with something that stays dense (a head tied to an embedding).
+
+    By default stem and head stay dense. The stem is the first weight, unless it belongs to an attention or an
+    embedding is as wide as what it reads; the head is the last one, unless a weight other than the stem reads
+    as many features as it gives. First and last go by the order of registration, or by that of a run if
+    ``input_size`` or ``inputs`` is given. With ``include`` there is no stem and no head.
+
+    Initialise, and load checkpoints of the dense module, *before*; :func:`load_dense` loads one afterwards.
+    Build the optimiser afterwards: weights that are off stay exactly zero if it starts without momentum.
+    ``state_dict`` names a changed weight ``parametrizations.weight.original`` and its mask
+    ``parametrizations.weight.0.mask``; torch saves parametrised modules by their ``state_dict`` alone.
+
+    Args:
+        module: any module; it is changed, and returned in the report.
+        graph: one graph; or a graph (``None``: stay dense) for each chosen module, in order; or a function
+            ``(name, module)`` that gives it.
+        include: what to change: names with wildcards (``"encoder.*"``), types of modules, functions
+            ``(name, module) -> bool``, or several of these. A name or a type also means everything inside it;
+            a function is asked about each module that holds a weight.
+        exclude: what to leave, likewise.
+        stacked: how many weights are stacked along the outputs of a fused layer, by the pattern of its name,
+            for example ``{"*.qkv": 3}``, so that each follows the graph.
+        input_size: of one sample without the batch, for modules that take one float tensor: multiply-adds
+            are then counted, and stem and head found by running it.
+        inputs: the same for other modules: a tensor, or a tuple of positional arguments.
+        rescale: multiply the kept weights by 1/√density once, which keeps the variance of what each layer
+            gives where weights were initialised for dense layers.
+        remember: keep the values that are switched off in main memory, for ``densify(keep="original")``.
+
+    Raises:
+        UserError: nothing to change, a selector that matches nothing, a weight that is named in full but
+            cannot change. The module is untouched then.
+    """
+    example = example_inputs(input_size, inputs, module)
+    plan = make_plan(module, graph, include=include, exclude=exclude, stacked=stacked or {}, example=example)
+    before = None if example is None else _macs(module, input_size, example)
+    total = sum(parameter.numel() for parameter in module.parameters())
+    off = _apply(plan.steps, rescale=rescale, remember=remember)
+    return Relationalized(
+        module=module,
+        changed=tuple(
+            Changed(
+                step.weight.name,
+                step.weight.kind,
+                step.weight.shape,
+                step.graph,
+                step.layout.weights_on(step.graph),
+            )
+            for step in plan.steps
+        ),
+        skipped=tuple(Skipped(weight.name, weight.kind, weight.shape, reason) for weight, reason in plan.stay),
+        params_before=total,
+        params_after=total - off,
+        macs_before=before,
+        macs_after=None if example is None else _macs(module, input_size, example),
+    )
+
+
+def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
+    """Undo :func:`relationalize`: every weight is a plain parameter again, the same object as before.
+
+    Args:
+        module: changed in place and returned. Layers that were built relational stay so.
+        keep: ``"masked"``: weights that were off are zero, the module computes what it did before this call;
+            ``"original"``: they get back the values they had before :func:`relationalize` (and a rescaling is
+            undone, to rounding); with nothing trained in between, the module is what it was.
+
+    Raises:
+        UserError: nothing here was relationalized, or the values were not remembered.
+    """
+    if keep not in get_args(Keep):
+        raise unknown("densify: keep", keep, get_args(Keep))
+    if not unmask(module, keep=keep):
+        raise UserError(f"densify: no weight of this {type(module).__name__} was relationalized.")
+    return module
+
+
+def load_dense(module: nn.Module, state: Mapping[str, Tensor], *, strict: bool = True) -> nn.Module:
+    """Load the ``state_dict`` of the dense module into its relationalized self; the masks stay.
+
+    Args:
+        module: relationalized; changed in place and returned.
+        state: of the same module before it was relationalized, or after :func:`densify`.
+        strict: refuse missing and unexpected names, as ``load_state_dict`` does.
+
+    Raises:
+        RuntimeError: as ``load_state_dict``.
+    """
+    translated = dict(state)
+    masks = list(masked_weights(module))
+    # A module that is registered twice has its weights in the state under both names.
+    for name, part in module.named_modules(remove_duplicate=False):
+        prefix = f"{name}.".lstrip(".")
+        for tensor, step in ((tensor, step) for owner, tensor, step in masks if owner is part):
+            if (plain := f"{prefix}{tensor}") in translated:
+                weight = translated.pop(plain)
+                translated[f"{prefix}parametrizations.{tensor}.original"] = weight * step.mask.to(weight.device)
+                translated[f"{prefix}parametrizations.{tensor}.0.mask"] = step.mask
+    module.load_state_dict(translated, strict=strict)
+    return module
+
+
+def _apply(steps: Sequence[Step], *, rescale: bool, remember: bool) -> int:
+    """Mask the weights; return how many parameters are no longer in use."""
+    masks: dict[int, WeightMask] = {}
+    off = 0
+    for step in steps:
+        parameter = step.weight.parameter
+        if id(parameter) not in masks:
+            mask = step.layout.mask(step.graph)
+            masks[id(parameter)] = make_mask(step.graph, mask, parameter, rescale=rescale, remember=remember)
+            off += parameter.numel() - step.layout.weights_on(step.graph)
+        mask_weight(step.weight.module, step.weight.tensor, masks[id(parameter)])
+    return off
+
+
+def _macs(module: nn.Module, input_size: Sequence[int] | None, example: tuple[Any, ...]) -> int:
+    return macs(module, inputs=example) if input_size is None else macs(module, input_size)

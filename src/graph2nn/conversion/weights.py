@@ -1,0 +1,119 @@
+"""The weights of any module: where each one is, how it is laid out, what already masks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from graph2nn.errors import UserError
+from graph2nn.layers.layout import Layout, layout_of
+from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.layers.parametrisation import WeightMask, stored_weight
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """One parameter of two axes or more.
+
+    Args:
+        module_name: of the module that holds it, ``""`` for the outermost one.
+        module: that module.
+        tensor: its attribute, for example ``"weight"`` or ``"in_proj_weight"``.
+        parameter: what is learnt; with a parametrisation, not what the module computes with.
+        layout: or the reason why a graph cannot be laid over it.
+        mask: of a weight that follows a graph already.
+        nodes: how many nodes that graph has.
+        taken: why it cannot be given a mask although it has a layout; empty if it can.
+    """
+
+    module_name: str
+    module: nn.Module
+    tensor: str
+    parameter: Tensor
+    layout: Layout | str
+    mask: Tensor | None = None
+    nodes: int | None = None
+    taken: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the weight: that of its module, a dot, that of the tensor."""
+        return f"{self.module_name}.{self.tensor}".lstrip(".")
+
+    @property
+    def kind(self) -> str:
+        """Type of its module as torch names it, even where a subclass or a parametrisation is used."""
+        kinds = type(self.module).__mro__
+        known = (
+            kind.__name__
+            for kind in kinds
+            if getattr(nn, kind.__name__, None) is kind and kind is not nn.Module
+        )
+        return next(known, parametrize.type_before_parametrizations(self.module).__name__)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the weight."""
+        return tuple(self.parameter.shape)
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be given a mask; empty if it can."""
+        return self.layout if isinstance(self.layout, str) else self.taken
+
+    def value(self) -> Tensor:
+        """What the module computes with."""
+        if isinstance(self.module, RelationalLinear | RelationalConv2d):
+            return self.module.effective_weight()
+        found: Tensor = getattr(self.module, self.tensor)
+        return found
+
+
+def weights_of(module: nn.Module) -> list[Weight]:
+    """List the parameters of two axes or more inside ``module``, in order of registration.
+
+    A module that is registered twice is listed once, under its first name; two modules that share a parameter
+    are both listed.
+
+    Raises:
+        UserError: a lazy module that has not been run yet.
+    """
+    return [
+        weight
+        for name, owner in module.named_modules()
+        if not isinstance(owner, parametrize.ParametrizationList | WeightMask)
+        for weight in _of(name, owner)
+    ]
+
+
+def _of(name: str, owner: nn.Module) -> Iterator[Weight]:
+    if parametrize.is_parametrized(owner):
+        for tensor, chain in owner.parametrizations.items():  # type: ignore[union-attr, operator]
+            if hasattr(chain, "original") and chain.original.ndim >= 2:
+                yield _parametrised(name, owner, tensor, list(chain))
+    for tensor, parameter in owner._parameters.items():
+        if parameter is None:
+            continue
+        if nn.parameter.is_lazy(parameter):
+            raise UserError(f"{name}.{tensor} has no shape yet; run the module once on an example first.")
+        if parameter.ndim >= 2:
+            weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
+            yield (
+                _following(weight, owner) if isinstance(owner, RelationalLinear | RelationalConv2d) else weight
+            )
+
+
+def _parametrised(name: str, owner: nn.Module, tensor: str, steps: list[nn.Module]) -> Weight:
+    parameter = stored_weight(owner, tensor)
+    weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
+    for step in steps:
+        if isinstance(step, WeightMask):
+            return _following(weight, step)
+    return replace(weight, taken=f"parametrised by {type(steps[0]).__name__} already")
+
+
+def _following(weight: Weight, wired: WeightMask | RelationalLinear | RelationalConv2d) -> Weight:
+    return replace(weight, mask=wired.mask, nodes=wired.graph.n, taken="relational already")

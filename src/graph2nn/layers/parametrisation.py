@@ -1,0 +1,183 @@
+"""A mask on the weight of any module, through torch's own parametrisation.
+
+The module keeps its class's forward, its hooks and its parameter object; who reads ``module.weight`` gets the
+product of weight and mask. Only ``state_dict`` tells: there ``weight`` is ``parametrizations.weight.original``
+and ``parametrizations.weight.0.mask``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+
+Keep = Literal["masked", "original"]
+
+
+class WeightMask(nn.Module):
+    """Parametrisation of a weight by a graph: ``weight × mask``.
+
+    Args:
+        graph: what the mask was made from.
+        mask: bool, broadcastable to the weight; a buffer, so part of ``state_dict``.
+        scale: what the kept weights were multiplied by when the mask was laid over them.
+        off: values of the weights that the mask switches off, in order, to be put back by
+            :func:`unmask`; not part of ``state_dict``.
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self, graph: RelationalGraph, mask: Tensor, *, scale: float = 1.0, off: Tensor | None = None
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+        self.graph = graph
+        self.scale = scale
+        # A plain attribute: buffers are broadcast by DDP at every step, and exported.
+        self.off = off
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the weight with zeros where the mask is off."""
+        return weight * self.mask
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Return what is stored for a weight: zeros off the mask, so that weight decay has nothing to move."""
+        return weight * self.mask
+
+    def extra_repr(self) -> str:
+        """Graph and density, for ``print(model)``."""
+        density = "?" if self.mask.is_meta else f"{float(self.mask.sum()) / self.mask.numel():.4f}"
+        return f"graph={self.graph.name} (n={self.graph.n}), density={density}"
+
+
+def masked_weights(module: nn.Module) -> Iterator[tuple[nn.Module, str, WeightMask]]:
+    """Yield every weight inside ``module`` that :func:`mask_weight` was applied to."""
+    for owner in module.modules():
+        if parametrize.is_parametrized(owner):
+            for tensor, chain in owner.parametrizations.items():  # type: ignore[union-attr, operator]
+                for step in chain:
+                    if isinstance(step, WeightMask):
+                        yield owner, tensor, step
+
+
+def stored_weight(module: nn.Module, tensor: str) -> Tensor:
+    """Return the parameter behind ``module.<tensor>``, parametrised or not."""
+    if parametrize.is_parametrized(module, tensor):
+        original: Tensor = module.parametrizations[tensor].original  # type: ignore[union-attr, index]
+        return original
+    found: Tensor = getattr(module, tensor)
+    return found
+
+
+def make_mask(
+    graph: RelationalGraph, mask: Tensor, weight: Tensor, *, rescale: bool, remember: bool
+) -> WeightMask:
+    """Make the parametrisation for ``weight``, multiplying it by 1/√density if ``rescale``, in place.
+
+    Args:
+        graph: that the mask was made from.
+        mask: broadcastable to the weight.
+        weight: the parameter.
+        rescale: keep the variance of what a layer gives although it reads less.
+        remember: keep a copy of the values that are switched off, in main memory.
+    """
+    on = mask.to(weight.device)
+    scale = (mask.numel() / float(mask.sum())) ** 0.5 if rescale else 1.0
+    off = None
+    if remember and not weight.is_meta:
+        off = weight.detach()[~on.expand_as(weight)].cpu()
+    if rescale:
+        with torch.no_grad():
+            weight.mul_(scale)
+    return WeightMask(graph, on, scale=scale, off=off)
+
+
+def mask_weight(module: nn.Module, tensor: str, step: WeightMask) -> None:
+    """Parametrise ``module.<tensor>``; the parameter object stays the same, so optimisers keep it."""
+    if parametrize.is_parametrized(module):
+        _own_class(module)
+    order = tuple(module._parameters)
+    parametrize.register_parametrization(module, tensor, step)
+    module.__dict__.setdefault("_order_before_masks", order)
+    if isinstance(module, nn.RNNBase):
+        _copy_recurrent_by_parameters(module)
+
+
+def unmask(module: nn.Module, *, keep: Keep = "masked") -> int:
+    """Remove every :class:`WeightMask` inside ``module`` and return how many there were.
+
+    Raises:
+        UserError: the values off the mask are wanted back but were not remembered, or something else was
+            parametrised on top of a mask.
+    """
+    found = list(masked_weights(module))
+    for owner, tensor, step in found:
+        if len(owner.parametrizations[tensor]) > 1:  # type: ignore[index]
+            raise UserError(
+                f"densify: {tensor} has another parametrisation on top of its mask; remove that first."
+            )
+        if keep == "original" and step.off is None:
+            raise UserError(
+                "densify: the values off the mask were not kept (remember=False, or weights without memory); "
+                "use keep='masked'."
+            )
+    for owner, tensor, _ in found:
+        _remove(owner, tensor)
+    if keep == "original":
+        # Last, and once a mask: weights that share a parameter share the mask.
+        for owner, tensor, step in {id(step): (owner, tensor, step) for owner, tensor, step in found}.values():
+            _put_back(stored_weight(owner, tensor), step)
+    return len(found)
+
+
+@torch.no_grad()
+def _put_back(weight: Tensor, step: WeightMask) -> None:
+    assert step.off is not None
+    weight.div_(step.scale)
+    weight[~step.mask.expand_as(weight)] = step.off.to(weight)
+
+
+def _remove(module: nn.Module, tensor: str) -> None:
+    _own_class(module)
+    parametrize.remove_parametrizations(module, tensor, leave_parametrized=True)
+    if not parametrize.is_parametrized(module):
+        # Optimisers store their state by position, so the parameters return to theirs.
+        order = module.__dict__.pop("_order_before_masks")
+        for name in (*order, *(name for name in list(module._parameters) if name not in order)):
+            module._parameters[name] = module._parameters.pop(name)
+
+
+def _own_class(module: nn.Module) -> None:
+    """Give a parametrised module a class that no copy of it shares.
+
+    torch makes one class per parametrised module and keeps the properties there, but ``deepcopy`` lets the
+    copy share it: removing the parametrisation of one would break the other.
+    """
+    kind = type(module)
+    body = {key: value for key, value in vars(kind).items() if key not in ("__dict__", "__weakref__")}
+    module.__class__ = type(kind.__name__, kind.__bases__, body)
+
+
+def _copy_recurrent_by_parameters(module: nn.RNNBase) -> None:
+    """Let a parametrised RNN be copied at any time.
+
+    Before each forward torch's RNNs look their weights up anew, so masks and gradients are right; but they
+    keep the products they found, which ``deepcopy`` refuses to copy. The parameters take their place first.
+    """
+    kind: Any = type(module)
+    default = kind.__deepcopy__
+
+    def deepcopy(self: nn.RNNBase, memo: dict[int, Any]) -> nn.RNNBase:
+        self._flat_weights = [stored_weight(self, name) for name in self._flat_weights_names]
+        copied: nn.RNNBase = default(self, memo)
+        return copied
+
+    if default.__qualname__ != deepcopy.__qualname__:
+        kind.__deepcopy__ = deepcopy

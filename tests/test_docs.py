@@ -1,0 +1,56 @@
+"""The pages docs/your-own-*.md: their Python runs, their links lead somewhere, their commands are commands."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+import pytest
+from test_readme import ROOT
+
+from graph2nn.cli import main
+
+PAGES = sorted((ROOT / "docs").glob("your-own-*.md"))
+#: What a page may use that only the test extra installs.
+EXTRAS = ("transformers",)
+
+
+def test_there_are_pages():
+    assert {"your-own-model.md", "your-own-layer.md"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+    """Blocks share their names. A block that imports an extra is left out where that is not installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
+    # Classes of a page look their module up, as dataclasses do.
+    names = {"__name__": "__main__"}
+    left_out = []
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for number, code in enumerate(blocks, start=1):
+        if needed := [name for name in missing if re.search(rf"^(from|import) {name}\b", code, re.MULTILINE)]:
+            left_out.append(f"block {number} needs {needed[0]}")
+        else:
+            exec(compile(code, f"{page.name}, block {number}", "exec"), names)
+    if left_out:
+        pytest.skip(f"{', '.join(left_out)}, of the test extra; the others ran")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_its_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_its_commands_exist_with_their_options(page, capsys):
+    for block in re.findall(r"```\n(graph2nn .*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            words = line.split("   ")[0].split()[1:]
+            command = words[:2] if words[0] == "graphs" else words[:1]
+            assert main([*command, "--help"]) == 0
+            shown = capsys.readouterr().out
+            assert [word for word in words if word.startswith("--") and word not in shown] == [], line
