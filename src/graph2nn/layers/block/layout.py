@@ -1,0 +1,348 @@
+"""Where everything lies: compact weights node by node, and activations in planes a tap can slide over.
+
+Weights: node i has a matrix ``[features of i, features it reads · k²]``, the nodes one after another. Row for row
+these are the entries of ``[out, in, k, k]`` that the mask leaves, so ``weight[mask]`` makes them.
+
+Activations: images are laid side by side in *groups*, each channel one row of numbers, so that a kernel runs
+along pixels of one or many images. A convolution adds its zero padding and keeps every ``stride``-th row and
+column together in a plane of its own (a *phase*); then each tap of the kernel is a shift along the row. Outputs
+use the same pitch; the few columns between two image rows are computed and thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.tiles import VECTOR_BYTES, VECTORS
+from graph2nn.layers.partition import blocks, node_sizes
+
+Integers = npt.NDArray[np.int64]
+Offsets = npt.NDArray[np.int32]
+#: Columns of a group of small images: enough that rounding up to whole tiles costs little.
+GROUP_COLUMNS = 256
+#: Bytes of activations that are worked through before the next weights are fetched; about an L2 cache.
+BLOCK_BYTES = 1 << 20
+
+#: Columns over which the dots of a weight's gradient are taken before they are added to it.
+DOT_COLUMNS = 512
+
+
+class Products(NamedTuple):
+    """One matrix product a node (and phase), as the kernels read it; every array int64 but ``taps`` int32."""
+
+    first: Integers  # first row (feature) of the node
+    rows: Integers
+    weight_at: Integers  # where its weights begin
+    depth: Integers  # numbers added up for one result
+    tap_at: Integers  # where its shifts begin in taps
+    taps: Offsets  # for each of these numbers: its distance from the first of the group
+
+
+class Planes(NamedTuple):
+    """How ``[N, C, H, W]`` lies in groups of planes; all ints."""
+
+    images: int
+    channels: int
+    height: int
+    width: int
+    stride: int  # pixels between neighbours of one phase
+    padding: int
+    used: int  # phases an axis has
+    rows: int  # of a plane
+    pitch: int  # columns of a plane
+    group: int  # images side by side
+    front: int  # zeros before the first image
+    phase_step: int  # numbers between two phases of a channel
+    channel_step: int
+    group_step: int
+
+
+class Turn(NamedTuple):
+    """How weights grouped by reader are turned into weights grouped by what is read."""
+
+    edge_at: Integers  # of node j, where its readers begin, [n + 1]
+    reader: Integers
+    column: Integers  # first feature of j among those the reader reads
+    row: Integers  # first feature of the reader among those that read j
+    readers: Integers  # features that read node j, [n]
+    phase: Integers  # of each tap
+    place: Integers  # of each tap among those of its phase
+    per_phase: Integers  # taps of each phase
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The blocks of a weight ``[out, in]`` over a graph, without its kernel's taps."""
+
+    graph: RelationalGraph
+    in_features: int
+    out_features: int
+
+    @cached_property
+    def inputs(self) -> tuple[Integers, Integers]:
+        """First input feature and number of them, by node."""
+        sizes = node_sizes(self.in_features, self.graph.n)
+        return np.cumsum(sizes) - sizes, sizes.copy()
+
+    @cached_property
+    def outputs(self) -> tuple[Integers, Integers]:
+        """First output feature and number of them, by node."""
+        sizes = node_sizes(self.out_features, self.graph.n)
+        return np.cumsum(sizes) - sizes, sizes.copy()
+
+    @cached_property
+    def on(self) -> npt.NDArray[np.bool_]:
+        """Which blocks there are, ``[n, n]``, row reads column."""
+        return blocks(self.graph)
+
+    @cached_property
+    def read(self) -> Integers:
+        """Number of input features each node reads."""
+        return self.on @ self.inputs[1]
+
+    @cached_property
+    def readers(self) -> Integers:
+        """Number of output features that read each node."""
+        return self.on.T @ self.outputs[1]
+
+    @property
+    def weights(self) -> int:
+        """Number of weights, without the kernel's taps."""
+        return int(self.outputs[1] @ self.read)
+
+
+@lru_cache(maxsize=1024)
+def blocks_of(graph: RelationalGraph, in_features: int, out_features: int) -> Blocks:
+    """Return the blocks of a weight, once for all layers of the same shape on the same graph."""
+    return Blocks(graph, in_features, out_features)
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A layer's call on one shape of input: everything the kernels need to know but the numbers.
+
+    Args:
+        blocks: of the weight.
+        kernel, stride, padding: of the convolution; 1, 1, 0 for a linear layer.
+        images, height, width: of the input; a linear layer has one pixel a sample.
+        itemsize: bytes of a number.
+    """
+
+    blocks: Blocks
+    kernel: int
+    stride: int
+    padding: int
+    images: int
+    height: int
+    width: int
+    itemsize: int
+
+    @property
+    def out_height(self) -> int:
+        """H′."""
+        return (self.height + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def out_width(self) -> int:
+        """W′."""
+        return (self.width + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def pixelwise(self) -> bool:
+        """Whether each output pixel reads one input pixel, the same: no padding, no phases."""
+        return (self.kernel, self.stride, self.padding) == (1, 1, 0)
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether samples have one pixel, so that features are contiguous rather than pixels."""
+        return self.pixelwise and self.height * self.width == 1
+
+    @property
+    def direct(self) -> bool:
+        """Whether the tensors can be used as they lie: channels are rows of enough pixels already."""
+        return self.pixelwise and self.height * self.width >= self.tile
+
+    @property
+    def tile(self) -> int:
+        """Columns of a product tile."""
+        return VECTORS * VECTOR_BYTES // self.itemsize
+
+    @property
+    def used(self) -> int:
+        """Phases an axis has that some tap reads."""
+        return min(self.kernel, self.stride)
+
+    @property
+    def _reach(self) -> int:
+        return (self.kernel - 1) // self.stride
+
+    @cached_property
+    def _plane(self) -> tuple[int, int]:
+        return self.out_height + self._reach, self.out_width + self._reach
+
+    @property
+    def image(self) -> int:
+        """Columns of one image."""
+        return self._plane[0] * self._plane[1]
+
+    @cached_property
+    def group(self) -> int:
+        """Images of a group."""
+        if self.rowwise:
+            return self.tile
+        return 1 if self.direct else max(1, min(self.images, GROUP_COLUMNS // self.image))
+
+    @property
+    def groups(self) -> int:
+        """Number of groups; the last may lack images."""
+        return -(-self.images // self.group)
+
+    @cached_property
+    def out_columns(self) -> int:
+        """Columns of a group that hold outputs, rounded up to whole tiles unless tensors are used as they lie."""
+        last = self.out_height * self._plane[1] - self._reach
+        columns = (self.group - 1) * self.image + last
+        return columns if self.direct else self._rounded(columns)
+
+    @cached_property
+    def in_columns(self) -> int:
+        """Columns of a group that hold one phase of the input, rounded up likewise."""
+        return self.out_columns if self.pixelwise else self._rounded(self.group * self.image)
+
+    def _rounded(self, columns: int) -> int:
+        return -(-columns // self.tile) * self.tile
+
+    @property
+    def _shift(self) -> int:
+        return self._reach * (self._plane[1] + 1)
+
+    @cached_property
+    def source(self) -> Planes:
+        """Where the input lies."""
+        length = max(self.group * self.image, self.out_columns + self._shift)
+        return self._planes(self.blocks.in_features, self.height, self.width, length, of_output=False)
+
+    @cached_property
+    def result(self) -> Planes:
+        """Where the gradient of the output lies: one phase, zeros around each image."""
+        return self._planes(
+            self.blocks.out_features, self.out_height, self.out_width, self.in_columns, of_output=True
+        )
+
+    def _planes(self, channels: int, height: int, width: int, length: int, *, of_output: bool) -> Planes:
+        front = self._shift if of_output else 0
+        used, stride, padding = (1, 1, 0) if of_output else (self.used, self.stride, self.padding)
+        if not self.pixelwise:
+            # An odd number of cache lines: rows a power of two apart would share a few lines of the L1 cache.
+            line = 64 // self.itemsize
+            length = (-(-(front + length) // line) | 1) * line
+        channel_step = used**2 * length
+        group_step = channels * channel_step
+        if self.rowwise and channels % 64 == 0:
+            group_step += self.tile
+        rows, pitch = self._plane
+        return Planes(
+            self.images, channels, height, width, stride, padding, used, rows, pitch, self.group, front,
+            length, channel_step, group_step,
+        )  # fmt: skip
+
+    @property
+    def block(self) -> int:
+        """Groups worked through with one node's weights before the next node."""
+        step = max(self.source.group_step, self.result.group_step) * self.itemsize
+        return max(1, BLOCK_BYTES // step)
+
+    @property
+    def gradient_block(self) -> int:
+        """Groups whose dots are taken at once: long enough that adding up lanes does not count."""
+        return max(1, DOT_COLUMNS // self.out_columns)
+
+    @property
+    def covered(self) -> bool:
+        """Whether every input pixel is in some phase, so that its gradient is written, if only with zero."""
+        rows, pitch = (side * self.stride - self.padding for side in self._plane)
+        return self.used == self.stride and rows >= self.height and pitch >= self.width
+
+    @cached_property
+    def forward(self) -> Products:
+        """The products that make the output: a node's rows from the channels it reads."""
+        taps = [phase * self.source.phase_step + shift for phase, shift in self._taps]
+        tap_at, lists = _joined(self.blocks.on, self.blocks.inputs, self.source.channel_step, taps)
+        depth = self.blocks.read * self.kernel**2
+        first, rows = self.blocks.outputs
+        return Products(first, rows, _starts(rows * depth), depth, tap_at, lists)
+
+    @cached_property
+    def backward(self) -> Products:
+        """The products that make the gradient of the input: a node's channels, phase by phase, from its readers."""
+        step, front = self.result.channel_step, self.result.front
+        first, rows = self.blocks.inputs
+        phases = self.used**2
+        count = np.array([sum(p == phase for p, _ in self._taps) for phase in range(phases)])
+        ats, lists, base = [], [], 0
+        for phase in range(phases):
+            shifts = [front - shift for p, shift in self._taps if p == phase]
+            at, taps = _joined(self.blocks.on.T, self.blocks.outputs, step, shifts)
+            ats.append(at + base)
+            lists.append(taps)
+            base += len(taps)
+        depth = (self.blocks.readers[:, None] * count).reshape(-1)
+        first, rows = np.repeat(first, phases), np.repeat(rows, phases)
+        tap_at = np.stack(ats, axis=1).reshape(-1)
+        return Products(first, rows, _starts(rows * depth), depth, tap_at, np.concatenate(lists))
+
+    @cached_property
+    def turn(self) -> Turn:
+        """How the weights of :attr:`forward` become those of :attr:`backward`."""
+        on, sizes_in, sizes_out = self.blocks.on, self.blocks.inputs[1], self.blocks.outputs[1]
+        column = np.cumsum(on * sizes_in, axis=1) - on * sizes_in
+        row = np.cumsum(on * sizes_out[:, None], axis=0) - on * sizes_out[:, None]
+        read, reader = np.nonzero(on.T)
+        edge_at = np.concatenate([[0], np.cumsum(on.sum(axis=0))])
+        phases = np.array([phase for phase, _ in self._taps])
+        place = np.array([int((phases[:t] == phases[t]).sum()) for t in range(len(phases))])
+        return Turn(
+            edge_at, reader, column[reader, read], row[reader, read], self.blocks.readers,
+            phases, place, np.bincount(phases, minlength=self.used**2),
+        )  # fmt: skip
+
+    @cached_property
+    def _taps(self) -> list[tuple[int, int]]:
+        """Phase and shift of each tap of the kernel."""
+        pitch, side = self._plane[1], range(self.kernel)
+        return [
+            (y % self.stride * self.used + x % self.stride, y // self.stride * pitch + x // self.stride)
+            for y in side
+            for x in side
+        ]
+
+
+@lru_cache(maxsize=512)
+def geometry(
+    blocks: Blocks, kernel: int, stride: int, padding: int, images: int, height: int, width: int, itemsize: int
+) -> Geometry:
+    """Return the geometry of a call, once for all calls of its kind."""
+    return Geometry(blocks, kernel, stride, padding, images, height, width, itemsize)
+
+
+def _starts(sizes: Integers) -> Integers:
+    return np.cumsum(sizes) - sizes
+
+
+def _joined(
+    on: npt.NDArray[np.bool_], features: tuple[Integers, Integers], step: int, taps: list[int]
+) -> tuple[Integers, Offsets]:
+    """For each node, the places of what it reads: every tap of every feature; and where each list begins."""
+    first, sizes = features
+    lists = []
+    for reads in on:
+        read = np.concatenate([np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)])
+        lists.append((read[:, None] * step + np.array(taps)).reshape(-1))
+    lengths = np.array([len(entries) for entries in lists])
+    return _starts(lengths), np.concatenate(lists).astype(np.int32)

@@ -1,0 +1,68 @@
+"""Threads for compiled loops: as many as torch would use, and safe in processes that were forked."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_size = 0
+
+
+def _forget() -> None:
+    """In a forked child: the parent's threads are not there, nor anyone to release its lock."""
+    global _pool, _size, _lock
+    _pool, _size, _lock = None, 0, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def _workers(count: int) -> ThreadPoolExecutor:
+    global _pool, _size
+    with _lock:
+        if _pool is None or _size < count:
+            # The smaller pool, if there is one, ends by itself once nobody refers to it.
+            _pool, _size = ThreadPoolExecutor(count, thread_name_prefix="graph2nn-block"), count
+        return _pool
+
+
+def share(kernel: Callable[..., None], costs: npt.NDArray[np.int64], *arguments: object) -> None:
+    """Call ``kernel(low, high, *arguments)`` over all units, cut into as many ranges as torch has threads.
+
+    A plain pool rather than numba's ``prange``, whose OpenMP layer kills every child forked afterwards. The
+    caller takes the first range itself; one thread never leaves it.
+
+    Args:
+        kernel: compiled, and without the interpreter's lock while it runs.
+        costs: of each unit, in any measure.
+        arguments: passed on.
+    """
+    ranges = cut(costs, torch.get_num_threads())
+    if len(ranges) < 2:
+        for low, high in ranges:
+            kernel(low, high, *arguments)
+        return
+    pool = _workers(len(ranges) - 1)
+    waiting = [pool.submit(kernel, low, high, *arguments) for low, high in ranges[1:]]
+    kernel(*ranges[0], *arguments)
+    for future in waiting:
+        future.result()
+
+
+def cut(costs: npt.NDArray[np.int64], parts: int) -> Sequence[tuple[int, int]]:
+    """Cut ``range(len(costs))`` into at most ``parts`` ranges of about equal cost, none empty."""
+    if parts == 1 or len(costs) < 2:
+        return [(0, len(costs))] if len(costs) else []
+    total = np.cumsum(costs)
+    ends = np.searchsorted(total, total[-1] * np.arange(1, parts) / parts, side="left") + 1
+    edges = [0, *ends.tolist(), len(costs)]
+    return [(low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high]
