@@ -11,23 +11,31 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import Planes, Products, Turn
-from graph2nn.layers.block.tiles import ROWS, dot_tile, dots_across, product_tile
+from graph2nn.layers.block.layout import Planes, Products, Turn, Windows
+from graph2nn.layers.block.tiles import ROWS, VECTORS, VECTOR_BYTES, dot_tile, product_tile, transpose, vectors_across
 
-_across = compiled(dots_across)
+#: Features that are laid out as one unit of work: a few cache lines of each sample.
+BUNDLE = 64
+_across = compiled(vectors_across)
 
 
 @compiled
 def lay_out_rows(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
-    """Lay samples ``[N, C]`` out in groups ``[C, group]``, for the groups in range; missing samples are zero."""
-    for g in range(low, high):
-        start = g * p.group_step
+    """Lay samples ``[N, C]`` out as rows of channels, for a range of (group, bundle of channels).
+
+    Missing samples of the last group are zero.
+    """
+    bundles = -(-p.channels // BUNDLE)
+    for unit in range(low, high):
+        g, first = unit // bundles, unit % bundles * BUNDLE
         here = min(p.group, p.images - g * p.group)
-        for c in range(p.channels):
-            for i in range(here):
-                out[start + c * p.group + i] = source[(g * p.group + i) * p.channels + c]
-            for i in range(here, p.group):
-                out[start + c * p.group + i] = 0
+        wide = min(BUNDLE, p.channels - first)
+        start = g * p.group_step + first * p.channel_step
+        begin = g * p.group * p.channels + first
+        transpose(here, wide, source, begin, p.channels, out, start, p.channel_step)
+        for c in range(wide):
+            for i in range(here, p.channel_step):
+                out[start + c * p.channel_step + i] = 0
 
 
 @compiled
@@ -106,7 +114,7 @@ def _node_product(
         for part in range(parts):
             height = (rows - r) // (parts - part)
             product_tile(
-                height, w, products.weight_at[t] + r * depth, depth, source, start + c, products.taps,
+                height, VECTORS, w, products.weight_at[t] + r * depth, depth, source, start + c, products.taps,
                 products.tap_at[t], depth, out, out_at + r * out_step + c, out_step,
             )  # fmt: skip
             r += height
@@ -147,16 +155,17 @@ def multiply(
                 _node_product(t, columns, tile, w, source, start, products, out, at, pixels)
                 continue
             _node_product(t, columns, tile, w, source, start, products, scratch, 0, columns)
-            for i in range(min(p.group, p.images - g * p.group)):
+            here = min(p.group, p.images - g * p.group)
+            if rowwise:
+                at = g * p.group * p.channels + first
+                transpose(rows, here, scratch, 0, columns, out, at, p.channels)
+                continue
+            a, b = t % phases // p.used, t % p.used
+            for i in range(here):
                 image = (g * p.group + i) * p.channels + first
-                if rowwise:
-                    for c in range(rows):
-                        out[image + c] = scratch[c * columns + i]
-                else:
-                    a, b = t % phases // p.used, t % p.used
-                    for c in range(rows):
-                        at = c * columns + i * p.rows * p.pitch
-                        _scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
+                for c in range(rows):
+                    at = c * columns + i * p.rows * p.pitch
+                    _scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
 
 
 @compiled
@@ -198,6 +207,69 @@ def differentiate(
 
 
 @compiled
+def differentiate_rows(
+    low: Int,
+    high: Int,
+    gradient: Any,
+    y: Planes,
+    x: Any,
+    step: Int,
+    products: Products,
+    windows: Windows,
+    out: Any,
+) -> None:
+    """The same for samples ``[N, step]`` as they lie: sums over samples, along the features a node reads."""
+    lanes = VECTOR_BYTES // x.itemsize
+    scratch = np.empty(ROWS * VECTORS * lanes, dtype=x.dtype)
+    for base in range(0, y.images, y.group):
+        here = min(y.group, y.images - base)
+        start = base // y.group * y.group_step
+        for t in range(low, high):
+            rows, depth = products.rows[t], products.depth[t]
+            for k in range(windows.at[t], windows.at[t + 1]):
+                across, valid, skip = windows.across[k], windows.valid[k], windows.skip[k]
+                tallest = ROWS if across == VECTORS else 4
+                parts = -(-rows // tallest)
+                whole = base == 0 and valid == across * lanes
+                r = 0
+                for part in range(parts):
+                    height = (rows - r) // (parts - part)
+                    to = products.weight_at[t] + r * depth + windows.to[k]
+                    left = start + (products.first[t] + r) * y.channel_step
+                    right = base * step + windows.column[k]
+                    if whole:
+                        product_tile(
+                            height, across, gradient, left, y.channel_step, x, right, windows.taps, 0, here,
+                            out, to, depth,
+                        )  # fmt: skip
+                    else:
+                        product_tile(
+                            height, across, gradient, left, y.channel_step, x, right, windows.taps, 0, here,
+                            scratch, 0, across * lanes,
+                        )  # fmt: skip
+                        _add_rows(height, valid, scratch, skip, across * lanes, out, to, depth, base == 0)
+                    r += height
+
+
+@compiled
+def _add_rows(
+    rows: Int,
+    columns: Int,
+    scratch: Any,
+    at: Int,
+    step: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+    replace: bool,
+) -> None:
+    for r in range(rows):
+        for c in range(columns):
+            value = scratch[at + r * step + c]
+            out[out_at + r * out_step + c] = value if replace else out[out_at + r * out_step + c] + value
+
+
+@compiled
 def turn_over(low: Int, high: Int, w: Any, forward: Products, backward: Products, turn: Turn, out: Any) -> None:
     """Write the weights that read a range of nodes as rows of these nodes, phase by phase."""
     taps, phases = len(turn.phase), len(turn.per_phase)
@@ -205,11 +277,16 @@ def turn_over(low: Int, high: Int, w: Any, forward: Products, backward: Products
         width = backward.rows[j * phases]
         for e in range(turn.edge_at[j], turn.edge_at[j + 1]):
             i = turn.reader[e]
-            for o in range(forward.rows[i]):
-                at = forward.weight_at[i] + o * forward.depth[i] + turn.column[e] * taps
-                for tap in range(taps):
-                    k = j * phases + turn.phase[tap]
-                    per = turn.per_phase[turn.phase[tap]]
-                    to = backward.weight_at[k] + (turn.row[e] + o) * per + turn.place[tap]
-                    for c in range(width):
-                        out[to + c * backward.depth[k]] = w[at + c * taps + tap]
+            rows, step = forward.rows[i], forward.depth[i]
+            at = forward.weight_at[i] + turn.column[e] * taps
+            if taps == 1:
+                to = backward.weight_at[j] + turn.row[e]
+                transpose(rows, width, w, at, step, out, to, backward.depth[j])
+                continue
+            for tap in range(taps):
+                k = j * phases + turn.phase[tap]
+                per, deep = turn.per_phase[turn.phase[tap]], backward.depth[k]
+                to = backward.weight_at[k] + turn.row[e] * per + turn.place[tap]
+                for c in range(width):
+                    for o in range(rows):
+                        out[to + c * deep + o * per] = w[at + o * step + c * taps + tap]

@@ -76,6 +76,18 @@ class Turn(NamedTuple):
     per_phase: Integers  # taps of each phase
 
 
+class Windows(NamedTuple):
+    """Whole vectors of neighbouring features that cover what each node reads."""
+
+    at: Integers  # first window of each node, [n + 1]
+    column: Integers  # first feature
+    across: Integers  # vectors
+    skip: Integers  # features before the first that is wanted
+    valid: Integers  # features wanted
+    to: Integers  # place of the first wanted one among those the node reads
+    taps: Offsets  # distance of each sample of a group from the first
+
+
 @dataclass(frozen=True, eq=False)
 class Blocks:
     """The blocks of a weight ``[out, in]`` over a graph, without its kernel's taps."""
@@ -194,8 +206,6 @@ class Geometry:
     @cached_property
     def group(self) -> int:
         """Images of a group."""
-        if self.rowwise:
-            return self.tile
         return 1 if self.direct else max(1, min(self.images, GROUP_COLUMNS // self.image))
 
     @property
@@ -238,18 +248,15 @@ class Geometry:
     def _planes(self, channels: int, height: int, width: int, length: int, *, of_output: bool) -> Planes:
         front = self._shift if of_output else 0
         used, stride, padding = (1, 1, 0) if of_output else (self.used, self.stride, self.padding)
-        if not self.pixelwise:
+        if not self.direct:
             # An odd number of cache lines: rows a power of two apart would share a few lines of the L1 cache.
             line = 64 // self.itemsize
             length = (-(-(front + length) // line) | 1) * line
         channel_step = used**2 * length
-        group_step = channels * channel_step
-        if self.rowwise and channels % 64 == 0:
-            group_step += self.tile
         rows, pitch = self._plane
         return Planes(
             self.images, channels, height, width, stride, padding, used, rows, pitch, self.group, front,
-            length, channel_step, group_step,
+            length, channel_step, channels * channel_step,
         )  # fmt: skip
 
     @property
@@ -313,6 +320,30 @@ class Geometry:
         )  # fmt: skip
 
     @cached_property
+    def windows(self) -> Windows:
+        """Windows of :attr:`forward`'s inputs, for samples of one pixel."""
+        lanes, width = self.tile // VECTORS, max(self.blocks.in_features, self.tile)
+        found: list[tuple[int, int, int, int, int]] = []
+        at = [0]
+        for reads in self.blocks.on:
+            to = 0
+            for first, length in _runs(reads, *self.blocks.inputs):
+                # Two vectors or three: whichever covers the run with fewer columns to spare.
+                two, three = (-(-length // (v * lanes)) * v for v in (2, 3))
+                across = 3 if three <= two and length >= 3 * lanes else 2
+                for c in range(0, length, across * lanes):
+                    # The last window reaches back, over features whose results are written again.
+                    c = max(0, min(c, length - across * lanes))
+                    column = min(first + c, width - across * lanes)
+                    valid = min(across * lanes, length - c)
+                    found.append((column, across, first + c - column, valid, to + c))
+                to += length
+            at.append(len(found))
+        taps = np.arange(self.group) * width
+        columns = np.array(found, dtype=np.int64).T
+        return Windows(np.array(at), *(np.ascontiguousarray(row) for row in columns), taps.astype(np.int32))
+
+    @cached_property
     def _taps(self) -> list[tuple[int, int]]:
         """Phase and shift of each tap of the kernel."""
         pitch, side = self._plane[1], range(self.kernel)
@@ -333,6 +364,13 @@ def geometry(
 
 def _starts(sizes: Integers) -> Integers:
     return np.cumsum(sizes) - sizes
+
+
+def _runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
+    """First feature and length of each stretch of neighbouring features that are read."""
+    nodes = np.flatnonzero(reads)
+    stretches = np.split(nodes, np.flatnonzero(np.diff(nodes) > 1) + 1)
+    return [(int(first[nodes[0]]), int(sizes[nodes].sum())) for nodes in stretches]
 
 
 def _joined(

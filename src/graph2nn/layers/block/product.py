@@ -44,7 +44,7 @@ class _Multiply(Function):
         source = _lay_out(x, g.source, g)
         out = x.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
         _run(weight, source, g.source.group_step, g, g.out_columns, g.forward, g.result, out)
-        ctx.save_for_backward(source, weight)
+        ctx.save_for_backward(x.contiguous() if g.rowwise else source, weight)
         ctx.geometry = g
         return out
 
@@ -73,8 +73,15 @@ class _Differentiate(Function):
             dx = gradient.new_empty(shape) if g.covered else gradient.new_zeros(shape)
             _run(turned, laid_out, g.result.group_step, g, g.in_columns, g.backward, g.source, dx)
         if wanted[1]:
-            dw = torch.zeros_like(weight)
             costs = g.forward.rows * g.forward.depth
+            dw = torch.zeros_like(weight)
+            if g.rowwise:
+                x = _wide(source, g)
+                share(
+                    kernels.differentiate_rows, costs, _flat(laid_out), g.result, _flat(x), x.shape[1],
+                    g.forward, g.windows, _flat(dw),
+                )  # fmt: skip
+                return dx, dw
             share(
                 kernels.differentiate, costs, _flat(laid_out), g.result, _flat(source), g.source,
                 g.groups, g.out_columns, g.gradient_block, g.forward, _flat(dw),
@@ -99,11 +106,19 @@ def _lay_out(x: Tensor, planes: Planes, g: Geometry) -> Tensor:
         return x
     out = x.new_empty(g.groups * planes.group_step)
     if g.rowwise:
-        share(kernels.lay_out_rows, np.ones(g.groups, dtype=np.int64), _flat(x), planes, _flat(out))
+        units = np.ones(g.groups * -(-planes.channels // kernels.BUNDLE), dtype=np.int64)
+        share(kernels.lay_out_rows, units, _flat(x), planes, _flat(out))
     else:
         units = np.ones(g.groups * planes.channels, dtype=np.int64)
         share(kernels.lay_out_planes, units, _flat(x), planes, _flat(out))
     return out
+
+
+def _wide(x: Tensor, g: Geometry) -> Tensor:
+    """Return samples ``[N, in]`` with at least as many features as a tile has columns."""
+    x = x.reshape(g.images, -1)
+    missing = g.tile - x.shape[1]
+    return x if missing <= 0 else nn.functional.pad(x, (0, missing))
 
 
 def _run(

@@ -141,23 +141,23 @@ class _Product(NamedTuple):
     out_step: _Value
 
 
-def _write_product(pen: _Pen, a: _Product, rows: int, _: _Value) -> None:
+def _write_product(pen: _Pen, a: _Product, rows: int, vectors: int) -> None:
     builder = pen.builder
     weights = [pen.pointer(a.w, pen.row(a.w_at, a.w_step, r)) for r in range(rows)]
     source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
-    slots = pen.accumulators(rows * VECTORS)
+    slots = pen.accumulators(rows * vectors)
     with cgutils.for_range(builder, a.depth) as loop:
         offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), _INDEX)
         row = builder.gep(source, [offset])
-        read = [pen.load(builder.gep(row, [_INDEX(v * pen.lanes)])) for v in range(VECTORS)]
+        read = [pen.load(builder.gep(row, [_INDEX(v * pen.lanes)])) for v in range(vectors)]
         for r in range(rows):
             weight = pen.broadcast(builder.load(builder.gep(weights[r], [loop.index])))
-            for v in range(VECTORS):
-                pen.add_product(weight, read[v], slots[r * VECTORS + v])
+            for v in range(vectors):
+                pen.add_product(weight, read[v], slots[r * vectors + v])
     for r in range(rows):
         place = pen.pointer(a.out, pen.row(a.out_at, a.out_step, r))
-        for v in range(VECTORS):
-            pen.store(builder.load(slots[r * VECTORS + v]), builder.gep(place, [_INDEX(v * pen.lanes)]))
+        for v in range(vectors):
+            pen.store(builder.load(slots[r * vectors + v]), builder.gep(place, [_INDEX(v * pen.lanes)]))
 
 
 class _Dots(NamedTuple):
@@ -213,16 +213,54 @@ def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
             builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
 
 
-def _tile(arguments: type[Any], write: Callable[[_Pen, Any, int, Any], None]) -> Callable[..., None]:
-    """Make a compiled function of ``(rows, …, (the arguments))`` that picks the tile of so many rows."""
+class _Square(NamedTuple):
+    """Arguments of :func:`transpose_tile`, as LLVM values."""
 
-    def typed(typingctx: Any, rows: Any, many: Any, values: Any) -> Any:
+    source: _Value
+    at: _Value
+    step: _Value
+    out: _Value
+    out_at: _Value
+    out_step: _Value
+
+
+def _transpose(typingctx: Any, values: Any) -> Any:
+    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
+
+    def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
+        a = _Square(*cgutils.unpack_tuple(builder, given[0]))
+        pen = _Pen(context, builder, signature.args[0])
+        rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
+        distance = 1
+        while distance < pen.lanes:
+            kept = [lane for lane in range(pen.lanes) if not lane & distance]
+            low = [lane if not lane & distance else pen.lanes + lane - distance for lane in range(pen.lanes)]
+            high = [lane + distance if not lane & distance else pen.lanes + lane for lane in range(pen.lanes)]
+            for r in kept:
+                one, two = rows[r], rows[r + distance]
+                rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
+            distance *= 2
+        for r, row in enumerate(rows):
+            pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+def _tile(
+    arguments: type[Any], write: Callable[[_Pen, Any, int, int], None], widths: Callable[[int], set[int]]
+) -> Callable[..., None]:
+    """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
+
+    def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
         def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
-            unpacked = cgutils.unpack_tuple(builder, given[2])
+            unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
             pen = _Pen(context, builder, signature.args[2])
-            for count in range(1, ROWS + 1):
-                with builder.if_then(builder.icmp_signed("==", given[0], _INDEX(count))):
-                    write(pen, arguments(*unpacked), count, given[1])
+            for height in range(1, ROWS + 1):
+                with builder.if_then(builder.icmp_signed("==", given[0], _INDEX(height))):
+                    for width in sorted(widths(height)):
+                        with builder.if_then(builder.icmp_signed("==", given[1], _INDEX(width))):
+                            write(pen, unpacked, height, width)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, values), build
@@ -230,25 +268,29 @@ def _tile(arguments: type[Any], write: Callable[[_Pen, Any, int, Any], None]) ->
     return intrinsic(typed)  # type: ignore[no-any-return]
 
 
-def dots_across(rows: Int) -> int:
-    """How many d a dot tile of some rows takes at once, so that it has 9 to 12 sums."""
+def vectors_across(rows: Int) -> int:
+    """How many vectors a tile of some rows has beside each other, so that it keeps 9 to 12 sums."""
     return 2 if rows > 4 else 3
 
 
-def _write_any_width(pen: _Pen, a: _Dots, rows: int, across: _Value) -> None:
+def _product_widths(rows: int) -> set[int]:
+    return {VECTORS, vectors_across(rows)}
+
+
+def _dot_widths(rows: int) -> set[int]:
     # Four rows also come as the shorter part beside five, which take two at once.
-    for width in {1, dots_across(rows), min(dots_across(rows), dots_across(rows + 1))}:
-        with pen.builder.if_then(pen.builder.icmp_signed("==", across, _INDEX(width))):
-            _write_dots(pen, a, rows, width)
+    return {1, vectors_across(rows), min(vectors_across(rows), vectors_across(rows + 1))}
 
 
-_product = _tile(_Product, _write_product)
-_dots = _tile(_Dots, _write_any_width)
+_product = _tile(_Product, _write_product, _product_widths)
+_dots = _tile(_Dots, _write_dots, _dot_widths)
+_square: Any = intrinsic(_transpose)
 
 
 @compiled
 def product_tile(
     rows: Int,
+    across: Int,
     w: Any,
     w_at: Int,
     w_step: Int,
@@ -261,12 +303,13 @@ def product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]`` for up to ``ROWS`` rows and ``VECTORS`` vectors of columns.
+    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]`` for up to ``ROWS`` rows and ``across`` vectors of columns.
 
+    ``across`` is ``VECTORS`` or :func:`vectors_across` the rows.
     Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the distance
     between rows.
     """
-    _product(rows, 0, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+    _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
 @compiled
@@ -288,7 +331,9 @@ def dot_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, with ``across`` (1, or :func:`dots_across`) d.
+    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``across`` values of d.
+
+    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
     """
@@ -297,3 +342,22 @@ def dot_tile(
         across,
         (y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns, out, out_at, out_step),
     )
+
+
+@compiled
+def transpose(
+    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+) -> None:
+    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns."""
+    side = VECTOR_BYTES // source.itemsize
+    if rows < side or columns < side:
+        for r in range(rows):
+            for c in range(columns):
+                out[out_at + c * out_step + r] = source[at + r * step + c]
+        return
+    for r0 in range(0, rows, side):
+        # The last squares overlap those before them and write the same numbers again.
+        r = min(r0, rows - side)
+        for c0 in range(0, columns, side):
+            c = min(c0, columns - side)
+            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step))
