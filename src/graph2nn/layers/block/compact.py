@@ -101,9 +101,7 @@ class Compact(nn.Module):
         """:meth:`multiply` as the kernels do it."""
         images, _, height, width = x.shape
         side = self.kernel_size[0] if self.kernel_size else 1
-        shape = geometry(
-            self.blocks, side, self.stride, self.padding, images, height, width, x.element_size()
-        )
+        shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, x.element_size())
         return multiply(x, self.weight, shape)
 
     def wiring_repr(self) -> str:

@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import Planes, Products, Turn, Windows
-from graph2nn.layers.block.tiles import ROWS, VECTORS, VECTOR_BYTES, dot_tile, product_tile, transpose, vectors_across
+from graph2nn.layers.block.layout import BUNDLE, Planes, Products, Turn, Windows
+from graph2nn.layers.block.tiles import (
+    ROWS,
+    VECTORS,
+    VECTOR_BYTES,
+    dot_tiles,
+    product_tile,
+    transpose,
+    vectors_across,
+)
 
-#: Features that are laid out as one unit of work: a few cache lines of each sample.
-BUNDLE = 64
+#: Weights of a row whose gradients are taken before those of the rows beside it: their inputs stay in the cache.
+STRIP = 12
 _across = compiled(vectors_across)
 
 
@@ -129,6 +137,7 @@ def multiply(
     group_step: Int,
     groups: Int,
     block: Int,
+    begin: Int,
     columns: Int,
     tile: Int,
     products: Products,
@@ -139,7 +148,7 @@ def multiply(
 ) -> None:
     """Do a range of (block of groups, product), block-major: ``out`` ``[N, C, H, W]`` from laid out activations.
 
-    ``p`` says where the results belong: product t makes phase ``t mod used²`` of the rows of its node.
+    ``p`` says where the results belong, of which the first ``begin`` columns are not wanted: product t makes phase ``t mod used²`` of the rows of its node.
     """
     count = len(products.rows)
     phases = p.used * p.used
@@ -149,7 +158,7 @@ def multiply(
         t = item % count
         first, rows = products.first[t], products.rows[t]
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
-            start = g * group_step
+            start = g * group_step + begin
             if direct:
                 at = (g * p.channels + first) * pixels
                 _node_product(t, columns, tile, w, source, start, products, out, at, pixels)
@@ -164,7 +173,7 @@ def multiply(
             for i in range(here):
                 image = (g * p.group + i) * p.channels + first
                 for c in range(rows):
-                    at = c * columns + i * p.rows * p.pitch
+                    at = c * columns + i * p.rows * p.pitch - begin
                     _scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
 
 
@@ -190,20 +199,20 @@ def differentiate(
             parts = -(-rows // ROWS)
             start = base * y.group_step + products.first[t] * y.channel_step + y.front
             across = _across(-(-rows // parts))
-            d = 0
-            while d < depth:
-                width = across if d + across <= depth else 1
+            for d in range(0, depth, STRIP):
+                wide = min(STRIP, depth - d)
+                whole = wide // across
                 r = 0
                 for part in range(parts):
                     height = (rows - r) // (parts - part)
-                    dot_tile(
-                        height, width, gradient, start + r * y.channel_step, y.channel_step, y.group_step,
-                        source, base * x.group_step, x.group_step, products.taps,
-                        products.tap_at[t] + d, here, columns, out,
-                        products.weight_at[t] + r * depth + d, depth,
-                    )  # fmt: skip
+                    for count, width, e in ((whole, across, d), (wide % across, 1, d + whole * across)):
+                        dot_tiles(
+                            height, width, count, gradient, start + r * y.channel_step, y.channel_step,
+                            y.group_step, source, base * x.group_step, x.group_step, products.taps,
+                            products.tap_at[t] + e, here, columns, out,
+                            products.weight_at[t] + r * depth + e, depth,
+                        )  # fmt: skip
                     r += height
-                d += width
 
 
 @compiled
@@ -247,7 +256,11 @@ def differentiate_rows(
                             height, across, gradient, left, y.channel_step, x, right, windows.taps, 0, here,
                             scratch, 0, across * lanes,
                         )  # fmt: skip
-                        _add_rows(height, valid, scratch, skip, across * lanes, out, to, depth, base == 0)
+                        again = 0 if base == 0 else windows.again[k]
+                        _add_rows(
+                            height, valid - again, scratch, skip + again, across * lanes, out, to + again,
+                            depth, base == 0,
+                        )  # fmt: skip
                     r += height
 
 

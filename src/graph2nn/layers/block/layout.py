@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.pool import cut
 from graph2nn.layers.block.tiles import VECTOR_BYTES, VECTORS
 from graph2nn.layers.partition import blocks, node_sizes
 
@@ -31,6 +32,9 @@ BLOCK_BYTES = 1 << 20
 
 #: Columns over which the dots of a weight's gradient are taken before they are added to it.
 DOT_COLUMNS = 512
+
+#: Features of a sample that are laid out as one unit of work: a few cache lines.
+BUNDLE = 64
 
 
 class Products(NamedTuple):
@@ -85,6 +89,7 @@ class Windows(NamedTuple):
     skip: Integers  # features before the first that is wanted
     valid: Integers  # features wanted
     to: Integers  # place of the first wanted one among those the node reads
+    again: Integers  # wanted features that the window before has too
     taps: Offsets  # distance of each sample of a group from the first
 
 
@@ -221,9 +226,17 @@ class Geometry:
         return columns if self.direct else self._rounded(columns)
 
     @cached_property
+    def in_begin(self) -> int:
+        """Columns of a group before the first that some phase of the input needs: rows of padding alone."""
+        return max(0, -(-(self.padding - self.used + 1) // self.stride)) * self._plane[1]
+
+    @cached_property
     def in_columns(self) -> int:
-        """Columns of a group that hold one phase of the input, rounded up likewise."""
-        return self.out_columns if self.pixelwise else self._rounded(self.group * self.image)
+        """Columns from there to the last that some phase needs, rounded up likewise."""
+        if self.pixelwise:
+            return self.out_columns
+        rows = min(self._plane[0], (self.height - 1 + self.padding) // self.stride + 1)
+        return self._rounded((self.group - 1) * self.image + rows * self._plane[1] - self.in_begin)
 
     def _rounded(self, columns: int) -> int:
         return -(-columns // self.tile) * self.tile
@@ -242,8 +255,12 @@ class Geometry:
     def result(self) -> Planes:
         """Where the gradient of the output lies: one phase, zeros around each image."""
         return self._planes(
-            self.blocks.out_features, self.out_height, self.out_width, self.in_columns, of_output=True
+            self.blocks.out_features, self.out_height, self.out_width, self._in_length, of_output=True
         )
+
+    @property
+    def _in_length(self) -> int:
+        return max(self.group * self.image, self.in_begin + self.in_columns)
 
     def _planes(self, channels: int, height: int, width: int, length: int, *, of_output: bool) -> Planes:
         front = self._shift if of_output else 0
@@ -275,6 +292,30 @@ class Geometry:
         """Whether every input pixel is in some phase, so that its gradient is written, if only with zero."""
         rows, pitch = (side * self.stride - self.padding for side in self._plane)
         return self.used == self.stride and rows >= self.height and pitch >= self.width
+
+    def shares(self, kind: str, threads: int) -> tuple[tuple[int, int], ...]:
+        """Cut one kind of work into ranges of its units, one a thread, by cost."""
+        if (kind, threads) not in self._shares:
+            self._shares[kind, threads] = cut(self._costs(kind), threads)
+        return self._shares[kind, threads]
+
+    @cached_property
+    def _shares(self) -> dict[tuple[str, int], tuple[tuple[int, int], ...]]:
+        return {}
+
+    def _costs(self, kind: str) -> Integers:
+        blocks = -(-self.groups // self.block)
+        if kind in ("source", "result"):
+            return np.ones(self.groups * self._bundles(getattr(self, kind)), dtype=np.int64)
+        if kind == "turn":
+            return self.blocks.readers * self.blocks.inputs[1]
+        products = self.backward if kind == "backward" else self.forward
+        costs: Integers = np.tile(products.rows * products.depth, 1 if kind == "weights" else blocks)
+        return costs
+
+    def _bundles(self, planes: Planes) -> int:
+        """Units of work of laying out one group."""
+        return -(-planes.channels // BUNDLE) if self.rowwise else planes.channels
 
     @cached_property
     def forward(self) -> Products:
@@ -323,7 +364,7 @@ class Geometry:
     def windows(self) -> Windows:
         """Windows of :attr:`forward`'s inputs, for samples of one pixel."""
         lanes, width = self.tile // VECTORS, max(self.blocks.in_features, self.tile)
-        found: list[tuple[int, int, int, int, int]] = []
+        found: list[tuple[int, ...]] = []
         at = [0]
         for reads in self.blocks.on:
             to = 0
@@ -331,12 +372,12 @@ class Geometry:
                 # Two vectors or three: whichever covers the run with fewer columns to spare.
                 two, three = (-(-length // (v * lanes)) * v for v in (2, 3))
                 across = 3 if three <= two and length >= 3 * lanes else 2
-                for c in range(0, length, across * lanes):
-                    # The last window reaches back, over features whose results are written again.
-                    c = max(0, min(c, length - across * lanes))
+                for begin in range(0, length, across * lanes):
+                    # The last window reaches back, over features that the one before has too.
+                    c = max(0, min(begin, length - across * lanes))
                     column = min(first + c, width - across * lanes)
                     valid = min(across * lanes, length - c)
-                    found.append((column, across, first + c - column, valid, to + c))
+                    found.append((column, across, first + c - column, valid, to + c, begin - c))
                 to += length
             at.append(len(found))
         taps = np.arange(self.group) * width

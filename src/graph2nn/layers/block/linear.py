@@ -49,6 +49,5 @@ class BlockLinear(Compact, RelationalLinear):
         if x.ndim == 0 or x.shape[-1] != self.in_features or not self.computes(x):
             return super().forward(x)
         *leading, features = x.shape
-        pixels = x.reshape(-1, features, 1, 1) if x.numel() else x.new_empty(0, features, 1, 1)
-        y = self.multiply(pixels).reshape(*leading, self.out_features)
+        y = self.multiply(x.reshape(x.numel() // features, features, 1, 1)).reshape(*leading, self.out_features)
         return y if self.bias is None else y + self.bias

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -35,34 +34,33 @@ def _workers(count: int) -> ThreadPoolExecutor:
         return _pool
 
 
-def share(kernel: Callable[..., None], costs: npt.NDArray[np.int64], *arguments: object) -> None:
-    """Call ``kernel(low, high, *arguments)`` over all units, cut into as many ranges as torch has threads.
+def share(kernel: Callable[..., None], ranges: Sequence[tuple[int, int]], *arguments: object) -> None:
+    """Call ``kernel(low, high, *arguments)`` for each range of units, one a thread.
 
     A plain pool rather than numba's ``prange``, whose OpenMP layer kills every child forked afterwards. The
     caller takes the first range itself; one thread never leaves it.
 
     Args:
         kernel: compiled, and without the interpreter's lock while it runs.
-        costs: of each unit, in any measure.
+        ranges: as :func:`cut` makes them for ``torch.get_num_threads()``.
         arguments: passed on.
     """
-    ranges = cut(costs, torch.get_num_threads())
-    if len(ranges) < 2:
-        for low, high in ranges:
-            kernel(low, high, *arguments)
-        return
-    pool = _workers(len(ranges) - 1)
-    waiting = [pool.submit(kernel, low, high, *arguments) for low, high in ranges[1:]]
-    kernel(*ranges[0], *arguments)
+    if len(ranges) > 1:
+        pool = _workers(len(ranges) - 1)
+        waiting = [pool.submit(kernel, low, high, *arguments) for low, high in ranges[1:]]
+    else:
+        waiting = []
+    for low, high in ranges[:1]:
+        kernel(low, high, *arguments)
     for future in waiting:
         future.result()
 
 
-def cut(costs: npt.NDArray[np.int64], parts: int) -> Sequence[tuple[int, int]]:
+def cut(costs: npt.NDArray[np.int64], parts: int) -> tuple[tuple[int, int], ...]:
     """Cut ``range(len(costs))`` into at most ``parts`` ranges of about equal cost, none empty."""
-    if parts == 1 or len(costs) < 2:
-        return [(0, len(costs))] if len(costs) else []
+    if len(costs) == 0:
+        return ()
     total = np.cumsum(costs)
     ends = np.searchsorted(total, total[-1] * np.arange(1, parts) / parts, side="left") + 1
     edges = [0, *ends.tolist(), len(costs)]
-    return [(low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high]
+    return tuple((low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high)

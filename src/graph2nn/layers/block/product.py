@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.errors import UserError
 from graph2nn.layers.block import kernels
-from graph2nn.layers.block.layout import Geometry, Planes, Products
+from graph2nn.layers.block.layout import Geometry
 from graph2nn.layers.block.pool import share
 
 
@@ -39,12 +39,13 @@ def multiply(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
 class _Multiply(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-        g = geometry
-        source = _lay_out(x, g.source, g)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
+        x = x.contiguous()
+        source = _lay_out(x, "source", g)
         out = x.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
-        _run(weight, source, g.source.group_step, g, g.out_columns, g.forward, g.result, out)
-        ctx.save_for_backward(x.contiguous() if g.rowwise else source, weight)
+        _run("forward", weight, source, g, out)
+        # Linear layers take the weights' gradient from the samples as they are.
+        ctx.save_for_backward(x if g.rowwise else source, weight)
         ctx.geometry = g
         return out
 
@@ -63,29 +64,25 @@ class _Differentiate(Function):
     def forward(
         ctx: Any, gradient: Tensor, source: Tensor, weight: Tensor, g: Geometry, wanted: tuple[bool, ...]
     ) -> tuple[Tensor | None, Tensor | None]:
-        laid_out = _lay_out(gradient, g.result, g)
+        laid_out = _lay_out(gradient.contiguous(), "result", g)
         dx = dw = None
         if wanted[0]:
             turned = torch.empty_like(weight)
-            readers = g.blocks.readers * g.blocks.inputs[1]
-            share(kernels.turn_over, readers, _flat(weight), g.forward, g.backward, g.turn, _flat(turned))
+            _share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
             shape = (g.images, g.blocks.in_features, g.height, g.width)
             dx = gradient.new_empty(shape) if g.covered else gradient.new_zeros(shape)
-            _run(turned, laid_out, g.result.group_step, g, g.in_columns, g.backward, g.source, dx)
+            _run("backward", turned, laid_out, g, dx)
         if wanted[1]:
-            costs = g.forward.rows * g.forward.depth
             dw = torch.zeros_like(weight)
             if g.rowwise:
                 x = _wide(source, g)
-                share(
-                    kernels.differentiate_rows, costs, _flat(laid_out), g.result, _flat(x), x.shape[1],
-                    g.forward, g.windows, _flat(dw),
+                kernel = kernels.differentiate_rows
+                _share(kernel, "weights", g, laid_out, g.result, x, x.shape[1], g.forward, g.windows, dw)
+            else:
+                _share(
+                    kernels.differentiate, "weights", g, laid_out, g.result, source, g.source,
+                    g.groups, g.out_columns, g.gradient_block, g.forward, dw,
                 )  # fmt: skip
-                return dx, dw
-            share(
-                kernels.differentiate, costs, _flat(laid_out), g.result, _flat(source), g.source,
-                g.groups, g.out_columns, g.gradient_block, g.forward, _flat(dw),
-            )  # fmt: skip
         return dx, dw
 
     @staticmethod
@@ -95,37 +92,37 @@ class _Differentiate(Function):
         )
 
 
-def _flat(tensor: Tensor) -> Any:
-    return tensor.detach().view(-1).numpy()
+def _share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: object) -> None:
+    """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays."""
+    flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
+    share(kernel, g.shares(kind, torch.get_num_threads()), *flat)
 
 
-def _lay_out(x: Tensor, planes: Planes, g: Geometry) -> Tensor:
-    """Return the activations as the kernels want them; the tensor itself where it lies so already."""
-    x = x.detach().contiguous()
+def _lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor:
+    """Return contiguous activations as the kernels want them; the tensor itself where it lies so already."""
     if g.direct:
         return x
+    planes = g.source if kind == "source" else g.result
     out = x.new_empty(g.groups * planes.group_step)
-    if g.rowwise:
-        units = np.ones(g.groups * -(-planes.channels // kernels.BUNDLE), dtype=np.int64)
-        share(kernels.lay_out_rows, units, _flat(x), planes, _flat(out))
-    else:
-        units = np.ones(g.groups * planes.channels, dtype=np.int64)
-        share(kernels.lay_out_planes, units, _flat(x), planes, _flat(out))
+    _share(kernels.lay_out_rows if g.rowwise else kernels.lay_out_planes, kind, g, x, planes, out)
     return out
 
 
 def _wide(x: Tensor, g: Geometry) -> Tensor:
     """Return samples ``[N, in]`` with at least as many features as a tile has columns."""
-    x = x.reshape(g.images, -1)
+    x = x.reshape(g.images, g.blocks.in_features)
     missing = g.tile - x.shape[1]
     return x if missing <= 0 else nn.functional.pad(x, (0, missing))
 
 
-def _run(
-    w: Tensor, source: Tensor, group_step: int, g: Geometry, columns: int, products: Products, p: Planes, out: Tensor
-) -> None:
-    costs = np.tile(products.rows * products.depth, -(-g.groups // g.block))
-    share(
-        kernels.multiply, costs, _flat(w), _flat(source), group_step, g.groups, g.block, columns, g.tile,
-        products, p, g.rowwise, g.direct, _flat(out),
+def _run(kind: Literal["forward", "backward"], w: Tensor, source: Tensor, g: Geometry, out: Tensor) -> None:
+    if kind == "forward":
+        read, written, products = g.source, g.result, g.forward
+        begin, columns = 0, g.out_columns
+    else:
+        read, written, products = g.result, g.source, g.backward
+        begin, columns = g.in_begin, g.in_columns
+    _share(
+        kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns, g.tile,
+        products, written, g.rowwise, g.direct, out,
     )  # fmt: skip

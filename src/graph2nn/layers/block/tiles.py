@@ -40,9 +40,9 @@ _INDEX = ir.IntType(64)
 class _Pen:
     """Writes vector instructions on arrays, which are given as numba passes them."""
 
-    def __init__(self, context: Any, builder: _Builder, given: Any) -> None:
+    def __init__(self, context: Any, builder: _Builder, array: Any) -> None:
         self.context, self.builder = context, builder
-        self.element = context.get_data_type(given[0].dtype)
+        self.element = context.get_data_type(array.dtype)
         self.size = context.get_abi_sizeof(self.element)
         self.lanes = VECTOR_BYTES // self.size
         self.vector = ir.VectorType(self.element, self.lanes)
@@ -90,9 +90,12 @@ class _Pen:
     def accumulators(self, count: int) -> list[_Value]:
         """Sums that start at zero; LLVM turns these stack slots into registers."""
         slots = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
+        self.clear(slots)
+        return slots
+
+    def clear(self, slots: list[_Value]) -> None:
         for slot in slots:
             self.builder.store(self.zero, slot)
-        return slots
 
     def sums(self, vectors: list[_Value]) -> list[_Value]:
         """Return the sum over the lanes of each vector, as scalars.
@@ -161,8 +164,9 @@ def _write_product(pen: _Pen, a: _Product, rows: int, vectors: int) -> None:
 
 
 class _Dots(NamedTuple):
-    """Arguments of :func:`dot_tile`, as LLVM values."""
+    """Arguments of :func:`dot_tiles`, as LLVM values."""
 
+    count: _Value
     y: _Value
     y_at: _Value
     y_step: _Value
@@ -181,8 +185,6 @@ class _Dots(NamedTuple):
 
 def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
     builder = pen.builder
-    tap = pen.pointer(a.taps, a.tap_at)
-    offsets = [builder.sext(builder.load(builder.gep(tap, [_INDEX(d)])), _INDEX) for d in range(across)]
     lanes = _INDEX(pen.lanes)
     whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
     slots = pen.accumulators(rows * across)
@@ -196,21 +198,26 @@ def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
             for d in range(across):
                 pen.add_product(value, seen[d], slots[r * across + d])
 
-    with cgutils.for_range(builder, a.groups) as outer:
-        y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
-        left = [pen.pointer(a.y, pen.row(y_start, a.y_step, r)) for r in range(rows)]
-        right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
-        with cgutils.for_range(builder, whole) as inner:
-            step(left, right, builder.mul(inner.index, lanes), None)
-        with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0)), likely=False):
-            # The last vector overlaps the one before it; lanes already counted are left out.
-            step(left, right, builder.sub(a.columns, lanes), pen.lanes_from(builder.sub(lanes, rest)))
-    totals = pen.sums([builder.load(slot) for slot in slots])
-    for r in range(rows):
-        place = pen.pointer(a.out, pen.row(a.out_at, a.out_step, r))
-        for d in range(across):
-            cell = builder.gep(place, [_INDEX(d)])
-            builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
+    with cgutils.for_range(builder, a.count) as tile:
+        done = builder.mul(tile.index, _INDEX(across))
+        tap = pen.pointer(a.taps, builder.add(a.tap_at, done))
+        offsets = [builder.sext(builder.load(builder.gep(tap, [_INDEX(d)])), _INDEX) for d in range(across)]
+        pen.clear(slots)
+        with cgutils.for_range(builder, a.groups) as outer:
+            y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
+            left = [pen.pointer(a.y, pen.row(y_start, a.y_step, r)) for r in range(rows)]
+            right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
+            with cgutils.for_range(builder, whole) as inner:
+                step(left, right, builder.mul(inner.index, lanes), None)
+            with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0)), likely=False):
+                # The last vector overlaps the one before it; lanes already counted are left out.
+                step(left, right, builder.sub(a.columns, lanes), pen.lanes_from(builder.sub(lanes, rest)))
+        totals = pen.sums([builder.load(slot) for slot in slots])
+        for r in range(rows):
+            place = pen.pointer(a.out, builder.add(pen.row(a.out_at, a.out_step, r), done))
+            for d in range(across):
+                cell = builder.gep(place, [_INDEX(d)])
+                builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
 
 
 class _Square(NamedTuple):
@@ -229,7 +236,7 @@ def _transpose(typingctx: Any, values: Any) -> Any:
 
     def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
         a = _Square(*cgutils.unpack_tuple(builder, given[0]))
-        pen = _Pen(context, builder, signature.args[0])
+        pen = _Pen(context, builder, signature.args[0][0])
         rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
         distance = 1
         while distance < pen.lanes:
@@ -255,7 +262,7 @@ def _tile(
     def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
         def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
             unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
-            pen = _Pen(context, builder, signature.args[2])
+            pen = _Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)))
             for height in range(1, ROWS + 1):
                 with builder.if_then(builder.icmp_signed("==", given[0], _INDEX(height))):
                     for width in sorted(widths(height)):
@@ -313,9 +320,10 @@ def product_tile(
 
 
 @compiled
-def dot_tile(
+def dot_tiles(
     rows: Int,
     across: Int,
+    count: Int,
     y: Any,
     y_at: Int,
     y_step: Int,
@@ -331,17 +339,16 @@ def dot_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``across`` values of d.
+    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``count`` times ``across`` values of d.
 
     ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
     """
     _dots(
-        rows,
-        across,
-        (y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns, out, out_at, out_step),
-    )
+        rows, across,
+        (count, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns, out, out_at, out_step),
+    )  # fmt: skip
 
 
 @compiled
