@@ -19,7 +19,7 @@ from graph2nn.layers.block import BlockConv2d, BlockLinear
 from graph2nn.models import initialise
 
 GRAPH = ws_flex(8, 3.5, 0.3, 1)
-#: Every way the kernels lay activations out: pixelwise or padded, with and without phases, small images grouped.
+#: Every way activations are laid out: pixelwise or padded, with and without phases, small images grouped.
 CONVOLUTIONS = [
     (1, 1, 0),
     (3, 1, 1),

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.block.layout import Blocks, blocks_of, geometry
+from graph2nn.layers.block.geometry import geometry
+from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.product import multiply, supported
 
 
@@ -25,9 +26,14 @@ class Compact(nn.Module):
     graph: RelationalGraph
     mask: Tensor
     weight: nn.Parameter
+    bias: nn.Parameter | None
     stride: int = 1
     padding: int = 0
-    kernel_size: tuple[int, ...] = ()
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Shape of the kernel; none in a linear layer."""
+        return ()
 
     def refuse(self, symmetric: bool) -> None:
         """Raise a UserError for symmetric weights."""
@@ -47,7 +53,7 @@ class Compact(nn.Module):
     @property
     def shape(self) -> torch.Size:
         """Shape of the masked weight, ``[out, in, *k]``."""
-        return torch.Size((*self.mask.shape[:2], *self.kernel_size))
+        return torch.Size((*self.mask.shape[:2], *self.kernel))
 
     def compact(self, weight: Tensor) -> Tensor:
         """Return the entries on the mask of a tensor shaped like the masked weight, in its order, flat.
@@ -59,7 +65,7 @@ class Compact(nn.Module):
         return weight[self.mask.expand(self.shape)]
 
     def expand(self, values: Tensor) -> Tensor:
-        """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it: the reverse of :meth:`compact`."""
+        """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it; undoes :meth:`compact`."""
         return values.new_zeros(self.shape).masked_scatter(self.mask, values)
 
     def effective_weight(self) -> Tensor:
@@ -72,7 +78,7 @@ class Compact(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew, the same as the masked layer from the same generator; the bias starts at zero."""
+        """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
         drawn = self.weight.new_empty(self.shape)
@@ -100,7 +106,7 @@ class Compact(nn.Module):
     def multiply_now(self, x: Tensor) -> Tensor:
         """:meth:`multiply` as the kernels do it."""
         images, _, height, width = x.shape
-        side = self.kernel_size[0] if self.kernel_size else 1
+        side = self.kernel[0] if self.kernel else 1
         shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, x.element_size())
         return multiply(x, self.weight, shape)
 
@@ -126,8 +132,8 @@ class Compact(nn.Module):
         weight, mask = state.get(f"{prefix}weight"), state.get(f"{prefix}mask")
         if mask is not None and not _same(mask, self.mask):
             error_msgs.append(
-                f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} features; "
-                "a block layer computes with the graph it was made for."
+                f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
+                "features; a block layer computes with the graph it was made for."
             )
             return
         if weight is not None and weight.shape == self.shape:
@@ -137,7 +143,8 @@ class Compact(nn.Module):
         )
 
 
-@torch._disable_dynamo
+# Not torch.compiler.disable, which would load all of torch.compile when this module is imported.
+@torch._disable_dynamo  # type: ignore[attr-defined]
 def _outside_the_graph(layer: Compact, x: Tensor) -> Tensor:
     return layer.multiply_now(x)
 

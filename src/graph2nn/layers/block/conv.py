@@ -55,6 +55,11 @@ class BlockConv2d(Compact, RelationalConv2d):
         )  # fmt: skip
         self.make_compact()
 
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """``[k, k]``."""
+        return self.kernel_size
+
     def standard_deviation(self) -> float:
         """√(2 / (k²·out·density)), as published."""
         out, _, *kernel = self.shape

@@ -1,7 +1,7 @@
 """Compiled loops of the block engine: laying out, the products node by node, and their gradients.
 
-Every array is flat; every kernel does a range of units, so that threads can share the work. See ``layout.py`` for
-where things lie and ``tiles.py`` for the inner loops.
+Every array is flat; every kernel does a range of units, so that threads can share the work. ``layout.py`` says
+where things lie, ``tiles.py`` has the inner loops.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from graph2nn.layers.block.layout import BUNDLE, Planes, Products, Turn, Windows
 from graph2nn.layers.block.tiles import (
     ROWS,
     VECTORS,
-    VECTOR_BYTES,
     dot_tiles,
     product_tile,
     transpose,
     vectors_across,
 )
+from graph2nn.layers.block.vectors import VECTOR_BYTES
 
-#: Weights of a row whose gradients are taken before those of the rows beside it: their inputs stay in the cache.
+#: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
 STRIP = 12
 _across = compiled(vectors_across)
 
@@ -118,7 +118,7 @@ def _node_product(
     for column in range(0, columns, tile):
         # The last tile overlaps the one before it and writes the same numbers again.
         c = min(column, columns - tile)
-        r = 0
+        r: Int = 0
         for part in range(parts):
             height = (rows - r) // (parts - part)
             product_tile(
@@ -146,14 +146,15 @@ def multiply(
     direct: bool,
     out: Any,
 ) -> None:
-    """Do a range of (block of groups, product), block-major: ``out`` ``[N, C, H, W]`` from laid out activations.
+    """Do a range of (block of groups, product), block-major: ``out`` ``[N, C, H, W]`` from what was laid out.
 
-    ``p`` says where the results belong, of which the first ``begin`` columns are not wanted: product t makes phase ``t mod used²`` of the rows of its node.
+    ``p`` says where the results belong, of which the first ``begin`` columns are not wanted: product t makes
+    phase ``t mod used²`` of the rows of its node.
     """
     count = len(products.rows)
     phases = p.used * p.used
     pixels = p.height * p.width
-    scratch = np.empty(1 if direct else products.rows.max() * columns, dtype=w.dtype)
+    scratch: Any = np.empty(1 if direct else products.rows.max() * columns, dtype=w.dtype)
     for item in range(low, high):
         t = item % count
         first, rows = products.first[t], products.rows[t]
@@ -202,7 +203,7 @@ def differentiate(
             for d in range(0, depth, STRIP):
                 wide = min(STRIP, depth - d)
                 whole = wide // across
-                r = 0
+                r: Int = 0
                 for part in range(parts):
                     height = (rows - r) // (parts - part)
                     for count, width, e in ((whole, across, d), (wide % across, 1, d + whole * across)):
@@ -240,7 +241,7 @@ def differentiate_rows(
                 tallest = ROWS if across == VECTORS else 4
                 parts = -(-rows // tallest)
                 whole = base == 0 and valid == across * lanes
-                r = 0
+                r: Int = 0
                 for part in range(parts):
                     height = (rows - r) // (parts - part)
                     to = products.weight_at[t] + r * depth + windows.to[k]

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -63,4 +64,4 @@ def cut(costs: npt.NDArray[np.int64], parts: int) -> tuple[tuple[int, int], ...]
     total = np.cumsum(costs)
     ends = np.searchsorted(total, total[-1] * np.arange(1, parts) / parts, side="left") + 1
     edges = [0, *ends.tolist(), len(costs)]
-    return tuple((low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high)
+    return tuple((low, high) for low, high in pairwise(edges) if low < high)

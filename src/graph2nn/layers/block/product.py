@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 from graph2nn.errors import UserError
 from graph2nn.layers.block import kernels
-from graph2nn.layers.block.layout import Geometry
+from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.pool import share
 
 

@@ -1,4 +1,4 @@
-"""Register tiles: the two inner loops of the block engine, written as vector instructions.
+"""Register tiles: the inner loops of the block engine, written as vector instructions.
 
 A tile keeps up to twelve vectors of sums in registers, so that each value loaded is used several times: that is
 what makes a matrix product fast. A compiler finds such tiles in plain loops only by luck and by version; here
@@ -11,148 +11,44 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numba import types
-from llvmlite import binding, ir
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
-
-def _vector_bytes() -> int:
-    features = binding.get_host_cpu_features()
-    if features.get("avx512f"):
-        return 64
-    return 32 if features.get("avx") else 16
-
-
-#: Bytes of the widest vector register of this machine.
-VECTOR_BYTES = _vector_bytes()
 #: Rows a tile has at most.
 ROWS = 6
 #: Vectors of columns of a product tile: 6 × 2 sums, 2 vectors read and 1 broadcast fill AVX2's 16 registers.
 VECTORS = 2
 
-_Builder = Any
-_Value = Any
-_INDEX = ir.IntType(64)
-
-
-class _Pen:
-    """Writes vector instructions on arrays, which are given as numba passes them."""
-
-    def __init__(self, context: Any, builder: _Builder, array: Any) -> None:
-        self.context, self.builder = context, builder
-        self.element = context.get_data_type(array.dtype)
-        self.size = context.get_abi_sizeof(self.element)
-        self.lanes = VECTOR_BYTES // self.size
-        self.vector = ir.VectorType(self.element, self.lanes)
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
-
-    def row(self, start: _Value, step: _Value, number: Any) -> _Value:
-        """``start + step · number``."""
-        count = _INDEX(number) if isinstance(number, int) else number
-        return self.builder.add(start, self.builder.mul(step, count))
-
-    def pointer(self, array: _Value, at: _Value) -> _Value:
-        # The first member of numba's array that is a pointer to elements: the same place for every element type.
-        return self.builder.gep(self.builder.extract_value(array, 4), [at])
-
-    def load(self, pointer: _Value) -> _Value:
-        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
-        return self.builder.load(wide, align=self.size)
-
-    def store(self, value: _Value, pointer: _Value) -> None:
-        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
-        self.builder.store(value, wide, align=self.size)
-
-    def broadcast(self, scalar: _Value) -> _Value:
-        nothing = ir.Constant(self.vector, ir.Undefined)
-        one = self.builder.insert_element(nothing, scalar, ir.IntType(32)(0))
-        return self.shuffle(one, nothing, [0] * self.lanes)
-
-    def shuffle(self, a: _Value, b: _Value, order: list[int]) -> _Value:
-        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
-
-    def lanes_from(self, first: _Value) -> _Value:
-        """Which lanes have a number of at least ``first``."""
-        number = ir.Constant(ir.VectorType(_INDEX, self.lanes), list(range(self.lanes)))
-        nothing = ir.Constant(number.type, ir.Undefined)
-        one = self.builder.insert_element(nothing, first, ir.IntType(32)(0))
-        return self.builder.icmp_signed(">=", number, self.shuffle(one, nothing, [0] * self.lanes))
-
-    def add_product(self, a: _Value, b: _Value, slot: _Value) -> None:
-        """Add ``a · b`` to an accumulator, in one instruction where the machine has it."""
-        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.size}"
-        kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
-        self.builder.store(self.builder.call(function, [a, b, self.builder.load(slot)]), slot)
-
-    def accumulators(self, count: int) -> list[_Value]:
-        """Sums that start at zero; LLVM turns these stack slots into registers."""
-        slots = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
-        self.clear(slots)
-        return slots
-
-    def clear(self, slots: list[_Value]) -> None:
-        for slot in slots:
-            self.builder.store(self.zero, slot)
-
-    def sums(self, vectors: list[_Value]) -> list[_Value]:
-        """Return the sum over the lanes of each vector, as scalars.
-
-        Neighbours are added pairwise inside 16-byte parts, where shuffles are cheap, four (two) vectors at once;
-        then the parts are added.
-        """
-        part = 16 // self.size
-        found: list[_Value] = []
-        for start in range(0, len(vectors), part):
-            group = vectors[start : start + part]
-            wanted = len(group)
-            group += [self.zero] * (part - wanted)
-            while len(group) > 1:
-                group = [self._pairwise(a, b, part) for a, b in zip(group[::2], group[1::2], strict=True)]
-            total, length = group[0], self.lanes
-            while length > part:
-                length //= 2
-                low, high = list(range(length)), list(range(length, 2 * length))
-                total = self.builder.fadd(self.shuffle(total, total, low), self.shuffle(total, total, high))
-            found += [self.builder.extract_element(total, ir.IntType(32)(i)) for i in range(wanted)]
-        return found
-
-    def _pairwise(self, a: _Value, b: _Value, part: int) -> _Value:
-        even: list[int] = []
-        for start in range(0, self.lanes, part):
-            even += range(start, start + part, 2)
-            even += range(self.lanes + start, self.lanes + start + part, 2)
-        odd = [i + 1 for i in even]
-        return self.builder.fadd(self.shuffle(a, b, even), self.shuffle(a, b, odd))
+intrinsic: Any = _intrinsic
 
 
 class _Product(NamedTuple):
     """Arguments of :func:`product_tile`, as LLVM values."""
 
-    w: _Value
-    w_at: _Value
-    w_step: _Value
-    x: _Value
-    x_at: _Value
-    taps: _Value
-    tap_at: _Value
-    depth: _Value
-    out: _Value
-    out_at: _Value
-    out_step: _Value
+    w: Value
+    w_at: Value
+    w_step: Value
+    x: Value
+    x_at: Value
+    taps: Value
+    tap_at: Value
+    depth: Value
+    out: Value
+    out_at: Value
+    out_step: Value
 
 
-def _write_product(pen: _Pen, a: _Product, rows: int, vectors: int) -> None:
+def _write_product(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
     builder = pen.builder
     weights = [pen.pointer(a.w, pen.row(a.w_at, a.w_step, r)) for r in range(rows)]
     source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
     slots = pen.accumulators(rows * vectors)
     with cgutils.for_range(builder, a.depth) as loop:
-        offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), _INDEX)
+        offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), INDEX)
         row = builder.gep(source, [offset])
-        read = [pen.load(builder.gep(row, [_INDEX(v * pen.lanes)])) for v in range(vectors)]
+        read = [pen.load(builder.gep(row, [INDEX(v * pen.lanes)])) for v in range(vectors)]
         for r in range(rows):
             weight = pen.broadcast(builder.load(builder.gep(weights[r], [loop.index])))
             for v in range(vectors):
@@ -160,36 +56,36 @@ def _write_product(pen: _Pen, a: _Product, rows: int, vectors: int) -> None:
     for r in range(rows):
         place = pen.pointer(a.out, pen.row(a.out_at, a.out_step, r))
         for v in range(vectors):
-            pen.store(builder.load(slots[r * vectors + v]), builder.gep(place, [_INDEX(v * pen.lanes)]))
+            pen.store(builder.load(slots[r * vectors + v]), builder.gep(place, [INDEX(v * pen.lanes)]))
 
 
 class _Dots(NamedTuple):
     """Arguments of :func:`dot_tiles`, as LLVM values."""
 
-    count: _Value
-    y: _Value
-    y_at: _Value
-    y_step: _Value
-    y_group: _Value
-    x: _Value
-    x_at: _Value
-    x_group: _Value
-    taps: _Value
-    tap_at: _Value
-    groups: _Value
-    columns: _Value
-    out: _Value
-    out_at: _Value
-    out_step: _Value
+    count: Value
+    y: Value
+    y_at: Value
+    y_step: Value
+    y_group: Value
+    x: Value
+    x_at: Value
+    x_group: Value
+    taps: Value
+    tap_at: Value
+    groups: Value
+    columns: Value
+    out: Value
+    out_at: Value
+    out_step: Value
 
 
-def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
+def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
     builder = pen.builder
-    lanes = _INDEX(pen.lanes)
+    lanes = INDEX(pen.lanes)
     whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
     slots = pen.accumulators(rows * across)
 
-    def step(left: list[_Value], right: list[_Value], at: _Value, keep: _Value | None) -> None:
+    def step(left: list[Value], right: list[Value], at: Value, keep: Value | None) -> None:
         seen = [pen.load(builder.gep(row, [at])) for row in right]
         for r, row in enumerate(left):
             value = pen.load(builder.gep(row, [at]))
@@ -199,9 +95,9 @@ def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
                 pen.add_product(value, seen[d], slots[r * across + d])
 
     with cgutils.for_range(builder, a.count) as tile:
-        done = builder.mul(tile.index, _INDEX(across))
+        done = builder.mul(tile.index, INDEX(across))
         tap = pen.pointer(a.taps, builder.add(a.tap_at, done))
-        offsets = [builder.sext(builder.load(builder.gep(tap, [_INDEX(d)])), _INDEX) for d in range(across)]
+        offsets = [builder.sext(builder.load(builder.gep(tap, [INDEX(d)])), INDEX) for d in range(across)]
         pen.clear(slots)
         with cgutils.for_range(builder, a.groups) as outer:
             y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
@@ -209,34 +105,34 @@ def _write_dots(pen: _Pen, a: _Dots, rows: int, across: int) -> None:
             right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
             with cgutils.for_range(builder, whole) as inner:
                 step(left, right, builder.mul(inner.index, lanes), None)
-            with builder.if_then(builder.icmp_signed(">", rest, _INDEX(0)), likely=False):
+            with builder.if_then(builder.icmp_signed(">", rest, INDEX(0)), likely=False):
                 # The last vector overlaps the one before it; lanes already counted are left out.
                 step(left, right, builder.sub(a.columns, lanes), pen.lanes_from(builder.sub(lanes, rest)))
         totals = pen.sums([builder.load(slot) for slot in slots])
         for r in range(rows):
             place = pen.pointer(a.out, builder.add(pen.row(a.out_at, a.out_step, r), done))
             for d in range(across):
-                cell = builder.gep(place, [_INDEX(d)])
+                cell = builder.gep(place, [INDEX(d)])
                 builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
 
 
 class _Square(NamedTuple):
     """Arguments of :func:`transpose_tile`, as LLVM values."""
 
-    source: _Value
-    at: _Value
-    step: _Value
-    out: _Value
-    out_at: _Value
-    out_step: _Value
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
 
 
 def _transpose(typingctx: Any, values: Any) -> Any:
     """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
 
-    def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         a = _Square(*cgutils.unpack_tuple(builder, given[0]))
-        pen = _Pen(context, builder, signature.args[0][0])
+        pen = Pen(context, builder, signature.args[0][0])
         rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
         distance = 1
         while distance < pen.lanes:
@@ -255,18 +151,18 @@ def _transpose(typingctx: Any, values: Any) -> Any:
 
 
 def _tile(
-    arguments: type[Any], write: Callable[[_Pen, Any, int, int], None], widths: Callable[[int], set[int]]
+    arguments: type[Any], write: Callable[[Pen, Any, int, int], None], widths: Callable[[int], set[int]]
 ) -> Callable[..., None]:
     """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
 
     def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
-        def build(context: Any, builder: _Builder, signature: Any, given: Any) -> _Value:
+        def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
             unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
-            pen = _Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)))
+            pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)))
             for height in range(1, ROWS + 1):
-                with builder.if_then(builder.icmp_signed("==", given[0], _INDEX(height))):
+                with builder.if_then(builder.icmp_signed("==", given[0], INDEX(height))):
                     for width in sorted(widths(height)):
-                        with builder.if_then(builder.icmp_signed("==", given[1], _INDEX(width))):
+                        with builder.if_then(builder.icmp_signed("==", given[1], INDEX(width))):
                             write(pen, unpacked, height, width)
             return context.get_dummy_value()
 
@@ -313,8 +209,8 @@ def product_tile(
     """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]`` for up to ``ROWS`` rows and ``across`` vectors of columns.
 
     ``across`` is ``VECTORS`` or :func:`vectors_across` the rows.
-    Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the distance
-    between rows.
+    Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
+    distance between rows.
     """
     _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
@@ -347,7 +243,10 @@ def dot_tiles(
     """
     _dots(
         rows, across,
-        (count, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns, out, out_at, out_step),
+        (
+            count, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns,
+            out, out_at, out_step,
+        ),
     )  # fmt: skip
 
 
