@@ -1,0 +1,166 @@
+"""Relational layers against dense layers of as many multiply-adds, by engine.
+
+    python -m benchmarks.bench_layers
+
+Per case one graph: WS-flex, 64 nodes, p = 0.2, at the density named. The dense layer is square with as many
+weights; a convolution is timed in both of torch's memory layouts, and the faster one is what the others are
+divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians over
+the rounds, ratios medians of the ratios within a round, with their quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.record import birth_certificate, write
+from graph2nn.graphs import RelationalGraph, ws_flex
+from graph2nn.layers import RelationalConv2d, RelationalLinear
+from graph2nn.layers.block import BlockConv2d, BlockLinear
+from graph2nn.models import build_model
+from graph2nn.wiring import Dense, Relational
+
+#: Degrees whose densities with self-reads are .144, .30 and .52, and the widths that match MLP-5 there.
+DENSITIES = {".144": (8.2, 1522), ".30": (18.2, 993), ".52": (32.3, 753)}
+#: Name: channels, kernel, stride, padding, side of the image, batch.
+CONVOLUTIONS = {
+    "3×3, 338 channels at 28²": (338, 3, 1, 1, 28, 8),
+    "3×3 stride 2, 338 channels at 28²": (338, 3, 2, 1, 28, 8),
+    "1×1, 576 channels at 14²": (576, 1, 1, 0, 14, 16),
+}
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Blocked(Relational):
+    """A relational wiring whose linear layers are those of the block engine."""
+
+    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
+        return BlockLinear(self.graph, in_features, out_features, bias=bias)
+
+
+def graph_of(density: str) -> RelationalGraph:
+    return ws_flex(64, DENSITIES[density][0], 0.2, 1)
+
+
+def gradients(layer: nn.Module, x: Tensor) -> Work:
+    """Forward and backward, both gradients."""
+    x = x.detach().requires_grad_()
+    gradient = torch.randn_like(layer(x))
+    return lambda: torch.autograd.grad(layer(x), [x, *layer.parameters()], gradient)
+
+
+def forward(layer: nn.Module, x: Tensor) -> Work:
+    def run() -> None:
+        with torch.no_grad():
+            layer(x)
+
+    return run
+
+
+def step(model: nn.Module, batch: int = 128) -> Work:
+    """A training step: forward, backward, Nesterov SGD."""
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    x, y = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
+
+    def run() -> None:
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimiser.step()
+
+    return run
+
+
+def compare(contenders: dict[str, Work], rounds: int, repeats: int) -> dict[str, Any]:
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, work in contenders.items():
+            begin = time.perf_counter()
+            for _ in range(repeats):
+                work()
+            if turn:  # the first round warms up
+                times[name].append((time.perf_counter() - begin) / repeats)
+    dense = min((name for name in times if name.startswith("dense")), key=lambda n: statistics.median(times[n]))
+    found = {}
+    for name, values in times.items():
+        ratios = sorted(v / d for v, d in zip(values, times[dense], strict=True))
+        low, _, high = statistics.quantiles(ratios, n=4)
+        found[name] = {
+            "ms": round(1e3 * statistics.median(values), 3),
+            "times_dense": round(statistics.median(ratios), 2),
+            "quartiles": [round(low, 2), round(high, 2)],
+        }
+    return found
+
+
+def linear_case(density: str) -> dict[str, tuple[nn.Module, Tensor]]:
+    graph, width = graph_of(density), DENSITIES[density][1]
+    block = BlockLinear(graph, width, width)
+    side = round(block.weight.numel() ** 0.5)
+    return {
+        "dense": (nn.Linear(side, side, bias=False), torch.randn(128, side)),
+        "masked": (RelationalLinear(graph, width, width), torch.randn(128, width)),
+        "block": (block, torch.randn(128, width)),
+    }
+
+
+def convolution_case(name: str) -> dict[str, tuple[nn.Module, Tensor]]:
+    channels, kernel, stride, padding, size, batch = CONVOLUTIONS[name]
+    graph, options = graph_of(".144"), {"stride": stride, "padding": padding, "bias": False}
+    block = BlockConv2d(graph, channels, channels, kernel, **options)
+    side = round((block.weight.numel() / kernel**2) ** 0.5)
+    x, dense_x = (torch.randn(batch, c, size, size) for c in (channels, side))
+    last = {"memory_format": torch.channels_last}
+    return {
+        "dense": (nn.Conv2d(side, side, kernel, **options), dense_x),
+        "dense, channels last": (nn.Conv2d(side, side, kernel, **options).to(**last), dense_x.to(**last)),
+        "masked": (RelationalConv2d(graph, channels, channels, kernel, **options), x),
+        "block": (block, x),
+    }
+
+
+def steps(density: str) -> dict[str, Work]:
+    graph, width = graph_of(density), DENSITIES[density][1]
+    return {
+        "dense": step(build_model("mlp5", Dense())),
+        "masked": step(build_model("mlp5", Relational(graph, engine="masked"), [width])),
+        "block": step(build_model("mlp5", Blocked(graph), [width])),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    result = birth_certificate("bench_layers", ("torch", "numba", "numpy"))
+    result |= {"rounds": options.rounds}
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        tables: dict[str, Any] = {}
+        for density in DENSITIES:
+            case = linear_case(density)
+            name = f"linear, density {density}, width {DENSITIES[density][1]}, batch 128"
+            for kind, make in (("forward", forward), ("forward + backward", gradients)):
+                works = {contender: make(*given) for contender, given in case.items()}
+                tables[f"{name}, {kind}"] = compare(works, options.rounds, 10)
+            tables[f"MLP-5 training step, density {density}"] = compare(steps(density), options.rounds, 5)
+        for name in CONVOLUTIONS:
+            case = convolution_case(name)
+            for kind, make in (("forward", forward), ("forward + backward", gradients)):
+                works = {contender: make(*given) for contender, given in case.items()}
+                tables[f"{name}, density .144, {kind}"] = compare(works, options.rounds, 1)
+        result[f"{threads} thread{'s' * (threads > 1)}"] = tables
+    write("layers", result)
+
+
+if __name__ == "__main__":
+    main()

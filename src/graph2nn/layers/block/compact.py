@@ -1,0 +1,155 @@
+"""Compact weights: what the layers of the block engine share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.geometry import geometry
+from graph2nn.layers.block.layout import Blocks, blocks_of
+from graph2nn.layers.block.product import multiply, supported
+
+
+class Compact(nn.Module):
+    """Mixed into a masked layer, keeps its weight flat: only the entries on the mask, in their order.
+
+    Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
+    so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
+    cannot compute (another device, another type, autocast, ``torch.func`` transforms) the layer computes as the
+    masked one. ``torch.compile`` breaks its graph around the kernels. There are no second derivatives.
+    """
+
+    graph: RelationalGraph
+    mask: Tensor
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Shape of the kernel; none in a linear layer."""
+        return ()
+
+    def refuse(self, symmetric: bool) -> None:
+        """Raise a UserError for symmetric weights."""
+        if symmetric:
+            raise UserError("layer: the block engine has no symmetric weights; use engine='masked' for them.")
+
+    def make_compact(self) -> None:
+        """Replace the masked weight by its entries on the mask."""
+        self.weight = nn.Parameter(self.compact(self.weight.detach()))
+
+    @property
+    def blocks(self) -> Blocks:
+        """Sizes and places of the blocks."""
+        out, into = self.mask.shape[:2]
+        return blocks_of(self.graph, into, out)
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the masked weight, ``[out, in, *k]``."""
+        return torch.Size((*self.mask.shape[:2], *self.kernel))
+
+    def compact(self, weight: Tensor) -> Tensor:
+        """Return the entries on the mask of a tensor shaped like the masked weight, in its order, flat.
+
+        Also for what an optimiser keeps beside the weight, such as momentum.
+        """
+        if weight.is_meta:
+            return weight.new_empty(self.blocks.weights * self.shape[2:].numel())
+        return weight[self.mask.expand(self.shape)]
+
+    def expand(self, values: Tensor) -> Tensor:
+        """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it; undoes :meth:`compact`."""
+        return values.new_zeros(self.shape).masked_scatter(self.mask, values)
+
+    def effective_weight(self) -> Tensor:
+        """The weight as the masked engine has it, ``[out, in, *k]``, differentiable."""
+        return self.expand(self.weight)
+
+    def density(self) -> float:
+        """Share of the weights in use."""
+        return self.blocks.weights / self.mask.numel()
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
+        if self.weight.is_meta:
+            return
+        drawn = self.weight.new_empty(self.shape)
+        nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
+        # The constructor of the masked layer calls this before the weight is made compact.
+        self.weight.copy_(drawn if self.weight.shape == self.shape else self.compact(drawn))
+        if self.bias is not None:
+            self.bias.zero_()
+
+    def standard_deviation(self) -> float:
+        """Standard deviation of the initial weights."""
+        deviation: float = super().standard_deviation()  # type: ignore[misc]
+        return deviation
+
+    def computes(self, x: Tensor) -> bool:
+        """Whether the kernels can compute on ``x``."""
+        return supported(x, self.weight)
+
+    def multiply(self, x: Tensor) -> Tensor:
+        """Return the output ``[N, out, H′, W′]`` without bias for an input ``[N, in, H, W]``."""
+        if torch.compiler.is_compiling():
+            return _outside_the_graph(self, x)
+        return self.multiply_now(x)
+
+    def multiply_now(self, x: Tensor) -> Tensor:
+        """:meth:`multiply` as the kernels do it."""
+        images, _, height, width = x.shape
+        side = self.kernel[0] if self.kernel else 1
+        shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, x.element_size())
+        return multiply(x, self.weight, shape)
+
+    def wiring_repr(self) -> str:
+        """The part of ``repr`` that tells the wiring: graph, density, engine."""
+        return f"graph={self.graph.name} (n={self.graph.n}), density={self.density():.4f}, engine=block"
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}weight"] = self.expand(destination[f"{prefix}weight"])
+
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        state = dict(state_dict)
+        weight, mask = state.get(f"{prefix}weight"), state.get(f"{prefix}mask")
+        if mask is not None and not _same(mask, self.mask):
+            error_msgs.append(
+                f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
+                "features; a block layer computes with the graph it was made for."
+            )
+            return
+        if weight is not None and weight.shape == self.shape:
+            state[f"{prefix}weight"] = self.compact(weight.detach())
+        super()._load_from_state_dict(
+            state, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+
+# Not torch.compiler.disable, which would load all of torch.compile when this module is imported.
+@torch._disable_dynamo  # type: ignore[attr-defined]
+def _outside_the_graph(layer: Compact, x: Tensor) -> Tensor:
+    return layer.multiply_now(x)
+
+
+def _same(mask: Tensor, own: Tensor) -> bool:
+    if mask.shape != own.shape:
+        return False
+    return mask.is_meta or own.is_meta or torch.equal(mask.to(own.device), own)

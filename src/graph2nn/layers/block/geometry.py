@@ -1,0 +1,308 @@
+"""A layer's call on one shape of input: groups, planes and the lists of what each node reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.layers.block.layout import BUNDLE, Blocks, Integers, Offsets, Planes, Products, Turn, Windows
+from graph2nn.layers.block.pool import cut
+from graph2nn.layers.block.tiles import VECTORS
+from graph2nn.layers.block.vectors import VECTOR_BYTES
+
+#: Columns of a group of small images: enough that rounding up to whole tiles costs little.
+GROUP_COLUMNS = 256
+#: Bytes of activations that are worked through before the next weights are fetched; about an L2 cache.
+BLOCK_BYTES = 1 << 20
+#: Columns over which the dots of a weight's gradient are taken before they are added to it.
+DOT_COLUMNS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A layer's call on one shape of input: everything the kernels need to know but the numbers.
+
+    Args:
+        blocks: of the weight.
+        kernel, stride, padding: of the convolution; 1, 1, 0 for a linear layer.
+        images, height, width: of the input; a linear layer has one pixel a sample.
+        itemsize: bytes of a number.
+    """
+
+    blocks: Blocks
+    kernel: int
+    stride: int
+    padding: int
+    images: int
+    height: int
+    width: int
+    itemsize: int
+
+    @property
+    def out_height(self) -> int:
+        """H′."""
+        return (self.height + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def out_width(self) -> int:
+        """W′."""
+        return (self.width + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def pixelwise(self) -> bool:
+        """Whether each output pixel reads one input pixel, the same: no padding, no phases."""
+        return (self.kernel, self.stride, self.padding) == (1, 1, 0)
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether samples have one pixel, so that features are contiguous rather than pixels."""
+        return self.pixelwise and self.height * self.width == 1
+
+    @property
+    def direct(self) -> bool:
+        """Whether the tensors can be used as they lie: channels are rows of enough pixels already."""
+        return self.pixelwise and self.height * self.width >= self.tile
+
+    @property
+    def tile(self) -> int:
+        """Columns of a product tile."""
+        return VECTORS * VECTOR_BYTES // self.itemsize
+
+    @property
+    def used(self) -> int:
+        """Phases an axis has that some tap reads."""
+        return min(self.kernel, self.stride)
+
+    @property
+    def _reach(self) -> int:
+        return (self.kernel - 1) // self.stride
+
+    @cached_property
+    def _plane(self) -> tuple[int, int]:
+        return self.out_height + self._reach, self.out_width + self._reach
+
+    @property
+    def image(self) -> int:
+        """Columns of one image."""
+        return self._plane[0] * self._plane[1]
+
+    @cached_property
+    def group(self) -> int:
+        """Images of a group."""
+        return 1 if self.direct else max(1, min(self.images, GROUP_COLUMNS // self.image))
+
+    @property
+    def groups(self) -> int:
+        """Number of groups; the last may lack images."""
+        return -(-self.images // self.group)
+
+    @cached_property
+    def out_columns(self) -> int:
+        """Columns of a group that hold outputs, rounded up to whole tiles unless tensors serve as they lie."""
+        last = self.out_height * self._plane[1] - self._reach
+        columns = (self.group - 1) * self.image + last
+        return columns if self.direct else self._rounded(columns)
+
+    @cached_property
+    def in_begin(self) -> int:
+        """Columns of a group before the first that some phase of the input needs: rows of padding alone."""
+        return max(0, -(-(self.padding - self.used + 1) // self.stride)) * self._plane[1]
+
+    @cached_property
+    def in_columns(self) -> int:
+        """Columns from there to the last that some phase needs, rounded up likewise."""
+        if self.pixelwise:
+            return self.out_columns
+        rows = min(self._plane[0], (self.height - 1 + self.padding) // self.stride + 1)
+        return self._rounded((self.group - 1) * self.image + rows * self._plane[1] - self.in_begin)
+
+    def _rounded(self, columns: int) -> int:
+        return -(-columns // self.tile) * self.tile
+
+    @property
+    def _shift(self) -> int:
+        return self._reach * (self._plane[1] + 1)
+
+    @cached_property
+    def source(self) -> Planes:
+        """Where the input lies."""
+        length = max(self.group * self.image, self.out_columns + self._shift)
+        return self._planes(self.blocks.in_features, self.height, self.width, length, of_output=False)
+
+    @cached_property
+    def result(self) -> Planes:
+        """Where the gradient of the output lies: one phase, zeros around each image."""
+        return self._planes(
+            self.blocks.out_features, self.out_height, self.out_width, self._in_length, of_output=True
+        )
+
+    @property
+    def _in_length(self) -> int:
+        return max(self.group * self.image, self.in_begin + self.in_columns)
+
+    def _planes(self, channels: int, height: int, width: int, length: int, *, of_output: bool) -> Planes:
+        front = self._shift if of_output else 0
+        used, stride, padding = (1, 1, 0) if of_output else (self.used, self.stride, self.padding)
+        if not self.direct:
+            # An odd number of cache lines: rows a power of two apart would share a few lines of the L1 cache.
+            line = 64 // self.itemsize
+            length = (-(-(front + length) // line) | 1) * line
+        channel_step = used**2 * length
+        rows, pitch = self._plane
+        return Planes(
+            self.images, channels, height, width, stride, padding, used, rows, pitch, self.group, front,
+            length, channel_step, channels * channel_step,
+        )  # fmt: skip
+
+    @property
+    def block(self) -> int:
+        """Groups worked through with one node's weights before the next node."""
+        step = max(self.source.group_step, self.result.group_step) * self.itemsize
+        return max(1, BLOCK_BYTES // step)
+
+    @property
+    def gradient_block(self) -> int:
+        """Groups whose dots are taken at once: long enough that adding up lanes does not count."""
+        return max(1, DOT_COLUMNS // self.out_columns)
+
+    @property
+    def covered(self) -> bool:
+        """Whether every input pixel is in some phase, so that its gradient is written, if only with zero."""
+        rows, pitch = (side * self.stride - self.padding for side in self._plane)
+        return self.used == self.stride and rows >= self.height and pitch >= self.width
+
+    def shares(self, kind: str, threads: int) -> tuple[tuple[int, int], ...]:
+        """Cut one kind of work into ranges of its units, one a thread, by cost."""
+        if (kind, threads) not in self._shares:
+            self._shares[kind, threads] = cut(self._costs(kind), threads)
+        return self._shares[kind, threads]
+
+    @cached_property
+    def _shares(self) -> dict[tuple[str, int], tuple[tuple[int, int], ...]]:
+        return {}
+
+    def _costs(self, kind: str) -> Integers:
+        blocks = -(-self.groups // self.block)
+        if kind in ("source", "result"):
+            return np.ones(self.groups * self._bundles(getattr(self, kind)), dtype=np.int64)
+        if kind == "turn":
+            return self.blocks.readers * self.blocks.inputs[1]
+        products = self.backward if kind == "backward" else self.forward
+        costs: Integers = np.tile(products.rows * products.depth, 1 if kind == "weights" else blocks)
+        return costs
+
+    def _bundles(self, planes: Planes) -> int:
+        """Units of work of laying out one group."""
+        return -(-planes.channels // BUNDLE) if self.rowwise else planes.channels
+
+    @cached_property
+    def forward(self) -> Products:
+        """The products that make the output: a node's rows from the channels it reads."""
+        taps = [phase * self.source.phase_step + shift for phase, shift in self._taps]
+        tap_at, lists = _joined(self.blocks.on, self.blocks.inputs, self.source.channel_step, taps)
+        depth = self.blocks.read * self.kernel**2
+        first, rows = self.blocks.outputs
+        return Products(first, rows, _starts(rows * depth), depth, tap_at, lists)
+
+    @cached_property
+    def backward(self) -> Products:
+        """The products that make the input's gradient: a node's channels, phase by phase, from its readers."""
+        step, front = self.result.channel_step, self.result.front
+        first, rows = self.blocks.inputs
+        phases = self.used**2
+        count = np.array([sum(p == phase for p, _ in self._taps) for phase in range(phases)])
+        ats, lists, base = [], [], 0
+        for phase in range(phases):
+            shifts = [front - shift for p, shift in self._taps if p == phase]
+            at, taps = _joined(self.blocks.on.T, self.blocks.outputs, step, shifts)
+            ats.append(at + base)
+            lists.append(taps)
+            base += len(taps)
+        depth = (self.blocks.readers[:, None] * count).reshape(-1)
+        first, rows = np.repeat(first, phases), np.repeat(rows, phases)
+        tap_at = np.stack(ats, axis=1).reshape(-1)
+        return Products(first, rows, _starts(rows * depth), depth, tap_at, np.concatenate(lists))
+
+    @cached_property
+    def turn(self) -> Turn:
+        """How the weights of :attr:`forward` become those of :attr:`backward`."""
+        on, sizes_in, sizes_out = self.blocks.on, self.blocks.inputs[1], self.blocks.outputs[1]
+        column = np.cumsum(on * sizes_in, axis=1) - on * sizes_in
+        row = np.cumsum(on * sizes_out[:, None], axis=0) - on * sizes_out[:, None]
+        read, reader = np.nonzero(on.T)
+        edge_at = np.concatenate([[0], np.cumsum(on.sum(axis=0))])
+        phases = np.array([phase for phase, _ in self._taps])
+        place = np.array([int((phases[:t] == phases[t]).sum()) for t in range(len(phases))])
+        return Turn(
+            edge_at, reader, column[reader, read], row[reader, read], self.blocks.readers,
+            phases, place, np.bincount(phases, minlength=self.used**2),
+        )  # fmt: skip
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Windows of :attr:`forward`'s inputs, for samples of one pixel."""
+        lanes, width = self.tile // VECTORS, max(self.blocks.in_features, self.tile)
+        found: list[tuple[int, ...]] = []
+        at = [0]
+        for reads in self.blocks.on:
+            to = 0
+            for first, length in _runs(reads, *self.blocks.inputs):
+                # Two vectors or three: whichever covers the run with fewer columns to spare.
+                two, three = (-(-length // (v * lanes)) * v for v in (2, 3))
+                across = 3 if three <= two and length >= 3 * lanes else 2
+                for begin in range(0, length, across * lanes):
+                    # The last window reaches back, over features that the one before has too.
+                    c = max(0, min(begin, length - across * lanes))
+                    column = min(first + c, width - across * lanes)
+                    valid = min(across * lanes, length - c)
+                    found.append((column, across, first + c - column, valid, to + c, begin - c))
+                to += length
+            at.append(len(found))
+        taps = np.arange(self.group) * width
+        column, many, skip, valid, place, again = np.array(found, dtype=np.int64).T.copy()
+        return Windows(np.array(at), column, many, skip, valid, place, again, taps.astype(np.int32))
+
+    @cached_property
+    def _taps(self) -> list[tuple[int, int]]:
+        """Phase and shift of each tap of the kernel."""
+        pitch, side = self._plane[1], range(self.kernel)
+        return [
+            (y % self.stride * self.used + x % self.stride, y // self.stride * pitch + x // self.stride)
+            for y in side
+            for x in side
+        ]
+
+
+@lru_cache(maxsize=512)
+def geometry(
+    blocks: Blocks, kernel: int, stride: int, padding: int, images: int, height: int, width: int, itemsize: int
+) -> Geometry:
+    """Return the geometry of a call, once for all calls of its kind."""
+    return Geometry(blocks, kernel, stride, padding, images, height, width, itemsize)
+
+
+def _starts(sizes: Integers) -> Integers:
+    return np.cumsum(sizes) - sizes
+
+
+def _runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
+    """First feature and length of each stretch of neighbouring features that are read."""
+    nodes = np.flatnonzero(reads)
+    stretches = np.split(nodes, np.flatnonzero(np.diff(nodes) > 1) + 1)
+    return [(int(first[nodes[0]]), int(sizes[nodes].sum())) for nodes in stretches]
+
+
+def _joined(
+    on: npt.NDArray[np.bool_], features: tuple[Integers, Integers], step: int, taps: list[int]
+) -> tuple[Integers, Offsets]:
+    """For each node, the places of what it reads: every tap of every feature; and where each list begins."""
+    first, sizes = features
+    lists = []
+    for reads in on:
+        read = np.concatenate([np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)])
+        lists.append((read[:, None] * step + np.array(taps)).reshape(-1))
+    lengths = np.array([len(entries) for entries in lists])
+    return _starts(lengths), np.concatenate(lists).astype(np.int32)

@@ -1,0 +1,132 @@
+"""Where everything lies: compact weights node by node, and activations in planes a tap can slide over.
+
+Weights: node i has a matrix ``[features of i, features it reads · k²]``, the nodes one after another. Row for
+row these are the entries of ``[out, in, k, k]`` that the mask leaves, so ``weight[mask]`` makes them.
+
+Activations: images are laid side by side in *groups*, each channel one row of numbers, so that a kernel runs
+along pixels of one or many images. A convolution adds its zero padding and keeps every ``stride``-th row and
+column together in a plane of its own (a *phase*); then each tap of the kernel is a shift along the row. Outputs
+use the same pitch; the few columns between two image rows are computed and thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.partition import blocks, node_sizes
+
+Integers = npt.NDArray[np.int64]
+Offsets = npt.NDArray[np.int32]
+
+
+#: Features of a sample that are laid out as one unit of work: a few cache lines.
+BUNDLE = 64
+
+
+class Products(NamedTuple):
+    """One matrix product a node (and phase), as the kernels read it; every array int64 but ``taps`` int32."""
+
+    first: Integers  # first row (feature) of the node
+    rows: Integers
+    weight_at: Integers  # where its weights begin
+    depth: Integers  # numbers added up for one result
+    tap_at: Integers  # where its shifts begin in taps
+    taps: Offsets  # for each of these numbers: its distance from the first of the group
+
+
+class Planes(NamedTuple):
+    """How ``[N, C, H, W]`` lies in groups of planes; all ints."""
+
+    images: int
+    channels: int
+    height: int
+    width: int
+    stride: int  # pixels between neighbours of one phase
+    padding: int
+    used: int  # phases an axis has
+    rows: int  # of a plane
+    pitch: int  # columns of a plane
+    group: int  # images side by side
+    front: int  # zeros before the first image
+    phase_step: int  # numbers between two phases of a channel
+    channel_step: int
+    group_step: int
+
+
+class Turn(NamedTuple):
+    """How weights grouped by reader are turned into weights grouped by what is read."""
+
+    edge_at: Integers  # of node j, where its readers begin, [n + 1]
+    reader: Integers
+    column: Integers  # first feature of j among those the reader reads
+    row: Integers  # first feature of the reader among those that read j
+    readers: Integers  # features that read node j, [n]
+    phase: Integers  # of each tap
+    place: Integers  # of each tap among those of its phase
+    per_phase: Integers  # taps of each phase
+
+
+class Windows(NamedTuple):
+    """Whole vectors of neighbouring features that cover what each node reads."""
+
+    at: Integers  # first window of each node, [n + 1]
+    column: Integers  # first feature
+    across: Integers  # vectors
+    skip: Integers  # features before the first that is wanted
+    valid: Integers  # features wanted
+    to: Integers  # place of the first wanted one among those the node reads
+    again: Integers  # wanted features that the window before has too
+    taps: Offsets  # distance of each sample of a group from the first
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The blocks of a weight ``[out, in]`` over a graph, without its kernel's taps."""
+
+    graph: RelationalGraph
+    in_features: int
+    out_features: int
+
+    @cached_property
+    def inputs(self) -> tuple[Integers, Integers]:
+        """First input feature and number of them, by node."""
+        sizes = node_sizes(self.in_features, self.graph.n)
+        return np.cumsum(sizes) - sizes, sizes.copy()
+
+    @cached_property
+    def outputs(self) -> tuple[Integers, Integers]:
+        """First output feature and number of them, by node."""
+        sizes = node_sizes(self.out_features, self.graph.n)
+        return np.cumsum(sizes) - sizes, sizes.copy()
+
+    @cached_property
+    def on(self) -> npt.NDArray[np.bool_]:
+        """Which blocks there are, ``[n, n]``, row reads column."""
+        return blocks(self.graph)
+
+    @cached_property
+    def read(self) -> Integers:
+        """Number of input features each node reads."""
+        return self.on @ self.inputs[1]
+
+    @cached_property
+    def readers(self) -> Integers:
+        """Number of output features that read each node."""
+        return self.on.T @ self.outputs[1]
+
+    @property
+    def weights(self) -> int:
+        """Number of weights, without the kernel's taps."""
+        return int(self.outputs[1] @ self.read)
+
+
+@lru_cache(maxsize=1024)
+def blocks_of(graph: RelationalGraph, in_features: int, out_features: int) -> Blocks:
+    """Return the blocks of a weight, once for all layers of the same shape on the same graph."""
+    return Blocks(graph, in_features, out_features)

@@ -1,0 +1,269 @@
+"""Register tiles: the inner loops of the block engine, written as vector instructions.
+
+A tile keeps up to twelve vectors of sums in registers, so that each value loaded is used several times: that is
+what makes a matrix product fast. A compiler finds such tiles in plain loops only by luck and by version; here
+they are LLVM vector code, which numba compiles for the machine at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from numba import types
+from numba.extending import intrinsic as _intrinsic
+
+from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
+
+#: Rows a tile has at most.
+ROWS = 6
+#: Vectors of columns of a product tile: 6 × 2 sums, 2 vectors read and 1 broadcast fill AVX2's 16 registers.
+VECTORS = 2
+
+intrinsic: Any = _intrinsic
+
+
+class _Product(NamedTuple):
+    """Arguments of :func:`product_tile`, as LLVM values."""
+
+    w: Value
+    w_at: Value
+    w_step: Value
+    x: Value
+    x_at: Value
+    taps: Value
+    tap_at: Value
+    depth: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+
+
+def _write_product(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
+    builder = pen.builder
+    weights = [pen.pointer(a.w, pen.row(a.w_at, a.w_step, r)) for r in range(rows)]
+    source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
+    slots = pen.accumulators(rows * vectors)
+    with cgutils.for_range(builder, a.depth) as loop:
+        offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), INDEX)
+        row = builder.gep(source, [offset])
+        read = [pen.load(builder.gep(row, [INDEX(v * pen.lanes)])) for v in range(vectors)]
+        for r in range(rows):
+            weight = pen.broadcast(builder.load(builder.gep(weights[r], [loop.index])))
+            for v in range(vectors):
+                pen.add_product(weight, read[v], slots[r * vectors + v])
+    for r in range(rows):
+        place = pen.pointer(a.out, pen.row(a.out_at, a.out_step, r))
+        for v in range(vectors):
+            pen.store(builder.load(slots[r * vectors + v]), builder.gep(place, [INDEX(v * pen.lanes)]))
+
+
+class _Dots(NamedTuple):
+    """Arguments of :func:`dot_tiles`, as LLVM values."""
+
+    count: Value
+    y: Value
+    y_at: Value
+    y_step: Value
+    y_group: Value
+    x: Value
+    x_at: Value
+    x_group: Value
+    taps: Value
+    tap_at: Value
+    groups: Value
+    columns: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+
+
+def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
+    builder = pen.builder
+    lanes = INDEX(pen.lanes)
+    whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
+    slots = pen.accumulators(rows * across)
+
+    def step(left: list[Value], right: list[Value], at: Value, keep: Value | None) -> None:
+        seen = [pen.load(builder.gep(row, [at])) for row in right]
+        for r, row in enumerate(left):
+            value = pen.load(builder.gep(row, [at]))
+            if keep is not None:
+                value = builder.select(keep, value, pen.zero)
+            for d in range(across):
+                pen.add_product(value, seen[d], slots[r * across + d])
+
+    with cgutils.for_range(builder, a.count) as tile:
+        done = builder.mul(tile.index, INDEX(across))
+        tap = pen.pointer(a.taps, builder.add(a.tap_at, done))
+        offsets = [builder.sext(builder.load(builder.gep(tap, [INDEX(d)])), INDEX) for d in range(across)]
+        pen.clear(slots)
+        with cgutils.for_range(builder, a.groups) as outer:
+            y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
+            left = [pen.pointer(a.y, pen.row(y_start, a.y_step, r)) for r in range(rows)]
+            right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
+            with cgutils.for_range(builder, whole) as inner:
+                step(left, right, builder.mul(inner.index, lanes), None)
+            with builder.if_then(builder.icmp_signed(">", rest, INDEX(0)), likely=False):
+                # The last vector overlaps the one before it; lanes already counted are left out.
+                step(left, right, builder.sub(a.columns, lanes), pen.lanes_from(builder.sub(lanes, rest)))
+        totals = pen.sums([builder.load(slot) for slot in slots])
+        for r in range(rows):
+            place = pen.pointer(a.out, builder.add(pen.row(a.out_at, a.out_step, r), done))
+            for d in range(across):
+                cell = builder.gep(place, [INDEX(d)])
+                builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
+
+
+class _Square(NamedTuple):
+    """Arguments of :func:`transpose_tile`, as LLVM values."""
+
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+
+
+def _transpose(typingctx: Any, values: Any) -> Any:
+    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
+
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Square(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, signature.args[0][0])
+        rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
+        distance = 1
+        while distance < pen.lanes:
+            kept = [lane for lane in range(pen.lanes) if not lane & distance]
+            low = [lane if not lane & distance else pen.lanes + lane - distance for lane in range(pen.lanes)]
+            high = [lane + distance if not lane & distance else pen.lanes + lane for lane in range(pen.lanes)]
+            for r in kept:
+                one, two = rows[r], rows[r + distance]
+                rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
+            distance *= 2
+        for r, row in enumerate(rows):
+            pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+def _tile(
+    arguments: type[Any], write: Callable[[Pen, Any, int, int], None], widths: Callable[[int], set[int]]
+) -> Callable[..., None]:
+    """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
+
+    def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
+        def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+            unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
+            pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)))
+            for height in range(1, ROWS + 1):
+                with builder.if_then(builder.icmp_signed("==", given[0], INDEX(height))):
+                    for width in sorted(widths(height)):
+                        with builder.if_then(builder.icmp_signed("==", given[1], INDEX(width))):
+                            write(pen, unpacked, height, width)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, values), build
+
+    return intrinsic(typed)  # type: ignore[no-any-return]
+
+
+def vectors_across(rows: Int) -> int:
+    """How many vectors a tile of some rows has beside each other, so that it keeps 9 to 12 sums."""
+    return 2 if rows > 4 else 3
+
+
+def _product_widths(rows: int) -> set[int]:
+    return {VECTORS, vectors_across(rows)}
+
+
+def _dot_widths(rows: int) -> set[int]:
+    # Four rows also come as the shorter part beside five, which take two at once.
+    return {1, vectors_across(rows), min(vectors_across(rows), vectors_across(rows + 1))}
+
+
+_product = _tile(_Product, _write_product, _product_widths)
+_dots = _tile(_Dots, _write_dots, _dot_widths)
+_square: Any = intrinsic(_transpose)
+
+
+@compiled
+def product_tile(
+    rows: Int,
+    across: Int,
+    w: Any,
+    w_at: Int,
+    w_step: Int,
+    x: Any,
+    x_at: Int,
+    taps: Any,
+    tap_at: Int,
+    depth: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]`` for up to ``ROWS`` rows and ``across`` vectors of columns.
+
+    ``across`` is ``VECTORS`` or :func:`vectors_across` the rows.
+    Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
+    distance between rows.
+    """
+    _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+
+
+@compiled
+def dot_tiles(
+    rows: Int,
+    across: Int,
+    count: Int,
+    y: Any,
+    y_at: Int,
+    y_step: Int,
+    y_group: Int,
+    x: Any,
+    x_at: Int,
+    x_group: Int,
+    taps: Any,
+    tap_at: Int,
+    groups: Int,
+    columns: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``count`` times ``across`` values of d.
+
+    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more.
+
+    Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
+    """
+    _dots(
+        rows, across,
+        (
+            count, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns,
+            out, out_at, out_step,
+        ),
+    )  # fmt: skip
+
+
+@compiled
+def transpose(
+    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+) -> None:
+    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns."""
+    side = VECTOR_BYTES // source.itemsize
+    if rows < side or columns < side:
+        for r in range(rows):
+            for c in range(columns):
+                out[out_at + c * out_step + r] = source[at + r * step + c]
+        return
+    for r0 in range(0, rows, side):
+        # The last squares overlap those before them and write the same numbers again.
+        r = min(r0, rows - side)
+        for c0 in range(0, columns, side):
+            c = min(c0, columns - side)
+            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step))

@@ -1,0 +1,139 @@
+"""Writing vector instructions for numba, on arrays as numba passes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from llvmlite import binding, ir  # type: ignore[import-untyped]
+from numba.core import cgutils as _cgutils
+
+# numba and llvmlite carry no types.
+cgutils: Any = _cgutils
+Builder = Any
+Value = Any
+
+INDEX = ir.IntType(64)
+
+
+def _forget_stale() -> None:
+    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
+    folder = Path(__file__).parent
+    cache = folder / "__pycache__"
+    if os.access(cache, os.W_OK):
+        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        for index in cache.glob("*.nbi"):
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)
+
+
+_forget_stale()
+
+
+def _vector_bytes() -> int:
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx") else 16
+
+
+#: Bytes of the widest vector register of this machine.
+VECTOR_BYTES = _vector_bytes()
+
+
+class Pen:
+    """Writes vector instructions for one type of element."""
+
+    def __init__(self, context: Any, builder: Builder, array: Any) -> None:
+        self.context, self.builder = context, builder
+        self.element = context.get_data_type(array.dtype)
+        self.size = context.get_abi_sizeof(self.element)
+        self.lanes = VECTOR_BYTES // self.size
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+
+    def row(self, start: Value, step: Value, number: Any) -> Value:
+        """``start + step · number``."""
+        count = INDEX(number) if isinstance(number, int) else number
+        return self.builder.add(start, self.builder.mul(step, count))
+
+    def pointer(self, array: Value, at: Value) -> Value:
+        """An element of an array."""
+        # Member 4 of numba's arrays is the pointer to their elements.
+        return self.builder.gep(self.builder.extract_value(array, 4), [at])
+
+    def load(self, pointer: Value) -> Value:
+        """A vector from anywhere, aligned as an element."""
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        return self.builder.load(wide, align=self.size)
+
+    def store(self, value: Value, pointer: Value) -> None:
+        """Write a vector anywhere, aligned as an element."""
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        self.builder.store(value, wide, align=self.size)
+
+    def broadcast(self, scalar: Value) -> Value:
+        """A vector of one number."""
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        one = self.builder.insert_element(nothing, scalar, ir.IntType(32)(0))
+        return self.shuffle(one, nothing, [0] * self.lanes)
+
+    def shuffle(self, a: Value, b: Value, order: list[int]) -> Value:
+        """The lanes of ``a`` and ``b``, counted through, in some order."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
+
+    def lanes_from(self, first: Value) -> Value:
+        """Which lanes have a number of at least ``first``."""
+        number = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        nothing = ir.Constant(number.type, ir.Undefined)
+        one = self.builder.insert_element(nothing, first, ir.IntType(32)(0))
+        return self.builder.icmp_signed(">=", number, self.shuffle(one, nothing, [0] * self.lanes))
+
+    def add_product(self, a: Value, b: Value, slot: Value) -> None:
+        """Add ``a · b`` to an accumulator, in one instruction where the machine has it."""
+        name = f"llvm.fmuladd.v{self.lanes}f{8 * self.size}"
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        self.builder.store(self.builder.call(function, [a, b, self.builder.load(slot)]), slot)
+
+    def accumulators(self, count: int) -> list[Value]:
+        """Sums that start at zero; LLVM turns these stack slots into registers."""
+        slots = [cgutils.alloca_once(self.builder, self.vector) for _ in range(count)]
+        self.clear(slots)
+        return slots
+
+    def clear(self, slots: list[Value]) -> None:
+        """Set sums to zero."""
+        for slot in slots:
+            self.builder.store(self.zero, slot)
+
+    def sums(self, vectors: list[Value]) -> list[Value]:
+        """Return the sum over the lanes of each vector, as scalars.
+
+        Neighbours are added pairwise inside 16-byte parts, where shuffles are cheap, four (two) vectors at
+        once; then the parts are added.
+        """
+        part = 16 // self.size
+        found: list[Value] = []
+        for start in range(0, len(vectors), part):
+            group = vectors[start : start + part]
+            wanted = len(group)
+            group += [self.zero] * (part - wanted)
+            while len(group) > 1:
+                group = [self._pairwise(a, b, part) for a, b in zip(group[::2], group[1::2], strict=True)]
+            total, length = group[0], self.lanes
+            while length > part:
+                length //= 2
+                low, high = list(range(length)), list(range(length, 2 * length))
+                total = self.builder.fadd(self.shuffle(total, total, low), self.shuffle(total, total, high))
+            found += [self.builder.extract_element(total, ir.IntType(32)(i)) for i in range(wanted)]
+        return found
+
+    def _pairwise(self, a: Value, b: Value, part: int) -> Value:
+        even: list[int] = []
+        for start in range(0, self.lanes, part):
+            even += range(start, start + part, 2)
+            even += range(self.lanes + start, self.lanes + start + part, 2)
+        odd = [i + 1 for i in even]
+        return self.builder.fadd(self.shuffle(a, b, even), self.shuffle(a, b, odd))
