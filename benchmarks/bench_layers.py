@@ -4,8 +4,8 @@
 
 Per case one graph: WS-flex, 64 nodes, p = 0.2, at the density named. The dense layer is square with as many
 weights; a convolution is timed in both of torch's memory layouts, and the faster one is what the others are
-divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians over
-the rounds, ratios medians of the ratios within a round, with their quartiles.
+divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians
+over the rounds, ratios medians of the ratios within a round, with their quartiles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,14 +36,6 @@ CONVOLUTIONS = {
 }
 
 Work = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Blocked(Relational):
-    """A relational wiring whose linear layers are those of the block engine."""
-
-    def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
-        return BlockLinear(self.graph, in_features, out_features, bias=bias)
 
 
 def graph_of(density: str) -> RelationalGraph:
@@ -132,7 +123,7 @@ def steps(density: str) -> dict[str, Work]:
     return {
         "dense": step(build_model("mlp5", Dense())),
         "masked": step(build_model("mlp5", Relational(graph, engine="masked"), [width])),
-        "block": step(build_model("mlp5", Blocked(graph), [width])),
+        "block": step(build_model("mlp5", Relational(graph, engine="block"), [width])),
     }
 
 

@@ -86,8 +86,8 @@ def test_match(name):
     [
         (lambda: vgg(12), "vgg12 is not known; VGG has 11, 13, 16 or 19"),
         (lambda: architecture("vgg12"), "'vgg12' is not known; did you mean"),
-        (lambda: build_model("vgg11", head="avg"), "vgg head 'avg' is not known"),
-        (lambda: match("vgg11", head="avg"), "vgg head 'avg' is not known"),
+        (lambda: build_model("vgg11", head="avg"), "option head = 'avg': input should be 'standard' or 'pool'"),
+        (lambda: match("vgg11", head="avg"), "option head = 'avg': input should be 'standard' or 'pool'"),
         (lambda: build_model("vgg11", input_size=(3, 32, 28)), "32 × 28 is below 32 × 32"),
         (lambda: build_model("vgg11", widths=[64]), "vgg11 takes 5 widths"),
         (lambda: match("vgg11", GRAPH, method="published"), "no published procedure for vgg11"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from graph2nn.cli import graphs
+from graph2nn.cli import benching, graphs
 from graph2nn.cli.costing import cost, models
 from graph2nn.cli.matching import match
 from graph2nn.cli.recovering import recover
@@ -29,6 +29,7 @@ app = typer.Typer(
 for command in (quickstart, train, sweep, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
+app.add_typer(benching.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

@@ -57,7 +57,7 @@ class Weight:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the weight."""
-        return tuple(self.parameter.shape)
+        return self.layout.shape if isinstance(self.layout, Layout) else tuple(self.parameter.shape)
 
     @property
     def reason(self) -> str:
@@ -94,16 +94,19 @@ def _of(name: str, owner: nn.Module) -> Iterator[Weight]:
         for tensor, chain in owner.parametrizations.items():  # type: ignore[union-attr, operator]
             if hasattr(chain, "original") and chain.original.ndim >= 2:
                 yield _parametrised(name, owner, tensor, list(chain))
+    if isinstance(owner, RelationalLinear | RelationalConv2d):
+        # Whatever the engine stores, the weight is that of the masked one.
+        out, inputs, *kernel = owner.shape
+        layout = Layout(out, inputs, kernel=tuple(kernel))
+        yield _following(Weight(name, owner, "weight", owner.weight, layout), owner)
+        return
     for tensor, parameter in owner._parameters.items():
         if parameter is None:
             continue
         if nn.parameter.is_lazy(parameter):
             raise UserError(f"{name}.{tensor} has no shape yet; run the module once on an example first.")
         if parameter.ndim >= 2:
-            weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
-            yield (
-                _following(weight, owner) if isinstance(owner, RelationalLinear | RelationalConv2d) else weight
-            )
+            yield Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
 
 
 def _parametrised(name: str, owner: nn.Module, tensor: str, steps: list[nn.Module]) -> Weight:

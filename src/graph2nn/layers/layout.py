@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.grouped import GroupedLinear
-from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.layers.partition import BoolMatrix, mask, weights_on
 
 
@@ -119,10 +118,6 @@ def _recurrent(module: Any, tensor: str, shape: Shape) -> Found:
     return None
 
 
-def _relational(module: Any, tensor: str, shape: Shape) -> Found:
-    return Layout(shape[0], shape[1], kernel=shape[2:]) if tensor == "weight" else None
-
-
 def _table(module: Any, tensor: str, shape: Shape) -> Found:
     return "a table of embeddings, not a projection"
 
@@ -149,6 +144,5 @@ _RULES: tuple[tuple[tuple[type[nn.Module], ...], Callable[[Any, str, Shape], Fou
     ((nn.MultiheadAttention,), _attention),
     ((nn.RNNBase, nn.RNNCellBase), _recurrent),
     ((nn.Embedding, nn.EmbeddingBag), _table),
-    ((RelationalLinear, RelationalConv2d), _relational),
     ((GroupedLinear,), _grouped),
 )

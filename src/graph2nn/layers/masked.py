@@ -48,6 +48,11 @@ class _Masked(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
+    @property
+    def shape(self) -> torch.Size:
+        """Shape of the masked weight, ``[out, in, *kernel]``, however the engine stores it."""
+        return self.weight.shape
+
     @abstractmethod
     def standard_deviation(self) -> float:
         """Standard deviation of the initial weights."""
@@ -72,8 +77,13 @@ class _Masked(nn.Module):
     def weights_in_use(self) -> int:
         """Number of weights that are learnt: on the mask, tied ones once."""
         on = int(self.mask.sum())
-        pairs = (on + int(self.weight.shape[0])) // 2 if self.symmetric else on
-        return pairs * math.prod(self.weight.shape[2:])
+        pairs = (on + int(self.shape[0])) // 2 if self.symmetric else on
+        return pairs * math.prod(self.shape[2:])
+
+    @torch.no_grad()
+    def set_weight(self, weight: Tensor) -> None:
+        """Take the weights on the mask from a tensor ``[out, in, *kernel]``; off it they stay zero."""
+        self.weight.copy_(weight * self.mask)
 
     def density(self) -> float:
         """Share of the weights in use."""

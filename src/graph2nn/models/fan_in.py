@@ -34,8 +34,9 @@ def draw_by_fan_in(model: nn.Module, generator: torch.Generator | None = None) -
 def _draw_wired(layer: nn.Module, generator: torch.Generator | None) -> None:
     """Let a wired layer draw what it uses and nothing else, then give that its scale."""
     layer.reset_parameters(generator)  # type: ignore[operator]
-    for weight in layer.parameters(recurse=False):
-        if weight.dim() > 1 and not weight.is_meta:
-            used = int(weight.count_nonzero())
-            fan_in = used / layer.out_features  # type: ignore[operator]
-            weight.mul_((used / fan_in) ** 0.5 / weight.norm())
+    weight = layer.weight
+    assert isinstance(weight, torch.Tensor)
+    if not weight.is_meta:
+        used = int(weight.count_nonzero())
+        fan_in = used / layer.out_features  # type: ignore[operator]
+        weight.mul_((used / fan_in) ** 0.5 / weight.norm())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -34,14 +35,14 @@ def share_draws(model: nn.Module, seed: int) -> None:
             groups, out, inputs = module.weight.shape
             dense = dense_draw(name, (groups * out, groups * inputs), seed).view(groups, out, groups, inputs)
             _fill(module.weight, torch.stack([dense[g, :, g] for g in range(groups)]), 0.01)
-        elif isinstance(module, nn.Linear | RelationalLinear):
+        elif isinstance(module, RelationalLinear):
+            module.set_weight(0.01 * dense_draw(name, tuple(module.shape), seed))
+        elif isinstance(module, RelationalConv2d):
+            module.set_weight(_fan_out(module.shape) * dense_draw(name, tuple(module.shape), seed))
+        elif isinstance(module, nn.Linear):
             _fill(module.weight, dense_draw(name, tuple(module.weight.shape), seed), 0.01)
-        elif isinstance(module, nn.Conv2d | RelationalConv2d):
-            shape = tuple(module.weight.shape)
-            fan_out = math.prod(shape[2:]) * shape[0]
-            _fill(module.weight, _conv_draw(name, module, seed), math.sqrt(2.0 / fan_out))
-        if isinstance(module, RelationalLinear | RelationalConv2d):
-            module.weight.mul_(module.mask)
+        elif isinstance(module, nn.Conv2d):
+            _fill(module.weight, _conv_draw(name, module, seed), _fan_out(module.weight.shape))
 
 
 def dense_draw(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
@@ -52,8 +53,12 @@ def dense_draw(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
     return torch.from_numpy(np.stack(rows).reshape(shape))
 
 
-def _conv_draw(name: str, module: nn.Conv2d | RelationalConv2d, seed: int) -> Tensor:
-    groups = module.groups if isinstance(module, nn.Conv2d) else 1
+def _fan_out(shape: Sequence[int]) -> float:
+    return math.sqrt(2.0 / (math.prod(shape[2:]) * shape[0]))
+
+
+def _conv_draw(name: str, module: nn.Conv2d, seed: int) -> Tensor:
+    groups = module.groups
     out, inputs, *kernel = module.weight.shape
     if groups in (1, out):  # dense, or depthwise: one kernel a channel, whatever else there is
         return dense_draw(name, (out, inputs, *kernel), seed)

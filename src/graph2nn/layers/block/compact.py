@@ -70,7 +70,13 @@ class Compact(nn.Module):
 
     def effective_weight(self) -> Tensor:
         """The weight as the masked engine has it, ``[out, in, *k]``, differentiable."""
-        return self.expand(self.weight)
+        # The product changes nothing, but shows the mask to whoever counts multiply-adds.
+        return self.expand(self.weight) * self.mask
+
+    @torch.no_grad()
+    def set_weight(self, weight: Tensor) -> None:
+        """Take the weights on the mask from a tensor ``[out, in, *k]``."""
+        self.weight.copy_(self.compact(weight))
 
     def density(self) -> float:
         """Share of the weights in use."""

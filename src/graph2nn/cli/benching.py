@@ -1,0 +1,61 @@
+"""``graph2nn bench …``: measure this machine, so that choices are made for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table as Shown
+
+from graph2nn.cli.common import Json, Threads, console, print_json, progress, show_table, use_threads
+from graph2nn.errors import UserError
+
+app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def _several() -> None:
+    """Measure this machine, so that choices are made for it."""
+
+
+@app.command()
+def engines(
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where the table goes. Default: where auto looks for it."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Repetitions; medians are kept.")] = 5,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> None:
+    """Time masked and block layers by width and density; then engine="auto" goes by what is faster here.
+
+    Takes one to three minutes, in which nothing else should run. The table that is shipped decides until then.
+    """
+    from graph2nn.files import replacing
+    from graph2nn.layers.engines import dump, own_file, table
+    from graph2nn.layers.measure import cases, measure
+
+    use_threads(threads)
+    target = own_file() if out is None else out
+    try:
+        if out is None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"bench: {target.parent} cannot be made ({error.strerror}); name a file with --out."
+        ) from None
+    with progress("engines", len(cases())) as bar, replacing(target) as temporary:
+        measured = measure(rounds, on_case=lambda: bar.advance(bar.task_ids[0]))
+        temporary.write_text(dump(measured), encoding="utf-8")
+    table.cache_clear()
+    if as_json:
+        print_json([point._asdict() for point in measured.points])
+        return
+    shown = Shown("layer", "width", "density", title="masked time ÷ block time")
+    shown.add_column("speed-up", justify="right")
+    for point in measured.points:
+        shown.add_row(point.kind, str(point.width), f"{point.density:.2f}", f"{point.speedup:.2f}")
+    show_table(shown)
+    console.print(f"Kept in {target}", soft_wrap=True)

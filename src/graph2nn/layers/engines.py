@@ -1,0 +1,116 @@
+"""Which engine computes a relational layer: chosen from ratios that ``graph2nn bench engines`` measures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from graph2nn.errors import UserError
+from graph2nn.files import cache_root
+
+Engine = Literal["auto", "masked", "block"]
+Chosen = Literal["masked", "block"]
+Kind = Literal["linear", "conv1x1", "conv3x3"]
+
+#: The block engine must be this much faster to be chosen: below that, copies in and out decide.
+MARGIN = 1.1
+FILE = "engines.json"
+
+
+class Point(NamedTuple):
+    """One measurement: forward and backward of a square layer, masked time divided by block time."""
+
+    kind: Kind
+    width: int
+    density: float
+    speedup: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """Measured ratios, and where and when they were measured."""
+
+    points: tuple[Point, ...]
+    about: dict[str, Any]
+
+    def speedup(self, kind: Kind, width: float, density: float) -> float:
+        """Return how many times faster the block engine was at the nearest measured width and density.
+
+        Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density.
+        """
+        near = min(
+            (point for point in self.points if point.kind == kind),
+            key=lambda p: abs(math.log(p.width / width)) + abs(math.log(p.density / density)),
+        )
+        return near.speedup
+
+
+def choose(engine: Engine, kind: Kind, in_features: int, out_features: int, density: float) -> Chosen:
+    """Return the engine of a layer: the one asked for, or for ``"auto"`` the one that was measured faster.
+
+    Args:
+        engine: ``"auto"`` takes the block engine where the table says that it pays, on the CPU; layers made on
+            another device (``with torch.device("cuda")``) are masked.
+        kind: of layer; larger kernels count as 3×3.
+        in_features: before the layer.
+        out_features: after it.
+        density: share of the weights in use.
+    """
+    if engine != "auto":
+        return engine
+    import torch
+
+    if torch.get_default_device().type not in ("cpu", "meta"):
+        return "masked"
+    width = math.sqrt(in_features * out_features)
+    return "block" if table().speedup(kind, width, density) >= MARGIN else "masked"
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """Return the table of this machine if ``graph2nn bench engines`` has made one, else the one shipped.
+
+    Raises:
+        UserError: the machine's own table is damaged.
+    """
+    own = own_file()
+    if own.is_file():
+        return parse(own.read_text(encoding="utf-8"), str(own))
+    return parse((files("graph2nn.layers") / FILE).read_text(encoding="utf-8"), FILE)
+
+
+def own_file() -> Path:
+    """Where the table of this machine is kept."""
+    return cache_root(None) / FILE
+
+
+def parse(text: str, where: str) -> Table:
+    """Read a table written by :func:`dump`.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        found = json.loads(text)
+        points = tuple(
+            Point(p["kind"], int(p["width"]), float(p["density"]), float(p["speedup"])) for p in found["points"]
+        )
+        kinds = {point.kind for point in points}
+        if not kinds >= {"linear", "conv1x1", "conv3x3"}:
+            raise ValueError("a kind of layer is missing")
+        return Table(points, found["about"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"engines: {where} is damaged ({error}); delete it, or make it anew with graph2nn bench engines."
+        ) from None
+
+
+def dump(measured: Table) -> str:
+    """Return a table as JSON."""
+    points = [point._asdict() for point in measured.points]
+    return json.dumps({"about": measured.about, "points": points}, indent=1) + "\n"

@@ -1,0 +1,89 @@
+"""Measuring the engines on this machine: the table that ``engine="auto"`` goes by."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.layers.block import BlockConv2d, BlockLinear
+from graph2nn.layers.engines import Kind, Point, Table
+from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+
+#: Square layers, by kind: widths, and the batch and the side of the image they are measured on.
+WIDTHS: dict[Kind, tuple[int, ...]] = {
+    "linear": (32, 64, 128, 256, 512, 1024, 1536),
+    "conv1x1": (32, 64, 128, 256, 512),
+    "conv3x3": (32, 64, 128, 256, 384),
+}
+DENSITIES = (0.07, 0.14, 0.25, 0.4, 0.6, 0.8, 1.0)
+BATCH, IMAGES, SIDE = 128, 8, 14
+
+
+def cases() -> list[tuple[Kind, int, float]]:
+    """List what is measured: kind, width, density."""
+    return [(kind, width, density) for kind in WIDTHS for width in WIDTHS[kind] for density in DENSITIES]
+
+
+def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> Table:
+    """Time forward and backward of both engines in turn, on the CPU, with torch's present number of threads.
+
+    Args:
+        rounds: repetitions; the speed-up of a case is the median over them.
+        on_case: called after each case.
+    """
+    points = []
+    for kind, width, density in cases():
+        points.append(_measure(kind, width, density, rounds))
+        if on_case:
+            on_case()
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "batch": {"linear": BATCH, "convolutions": [IMAGES, SIDE, SIDE]},
+        "rounds": rounds,
+    }
+    return Table(tuple(points), about)
+
+
+def _measure(kind: Kind, width: int, density: float, rounds: int) -> Point:
+    n = min(64, width)
+    graph = ws_flex(n, min(float(n), max(2.0, density * n - 1)), 0.2, 1)
+    if kind == "linear":
+        pair: list[nn.Module] = [RelationalLinear(graph, width, width), BlockLinear(graph, width, width)]
+        x = torch.randn(BATCH, width)
+    else:
+        side = 1 if kind == "conv1x1" else 3
+        pair = [
+            layer(graph, width, width, side, padding=side // 2) for layer in (RelationalConv2d, BlockConv2d)
+        ]
+        x = torch.randn(IMAGES, width, SIDE, SIDE)
+    ratios = [masked / block for masked, block in _times(pair, x, rounds)]
+    layer = pair[0]
+    assert isinstance(layer, RelationalLinear | RelationalConv2d)
+    return Point(kind, width, round(layer.density(), 4), round(statistics.median(ratios), 3))
+
+
+def _times(pair: list[nn.Module], x: Tensor, rounds: int) -> Iterator[list[float]]:
+    x = x.requires_grad_()
+    gradient = torch.randn_like(pair[0](x))
+
+    def seconds(layer: nn.Module) -> float:
+        begin = time.perf_counter()
+        torch.autograd.grad(layer(x), [x, *layer.parameters()], gradient)
+        return time.perf_counter() - begin
+
+    for layer in pair:
+        seconds(layer)  # compiles and warms up
+    for _ in range(rounds):
+        # Short layers are timed several times, or the clock's own noise would decide.
+        times = [min(seconds(layer) for _ in range(3)) for layer in pair]
+        yield times
