@@ -15,6 +15,7 @@ from graph2nn.layers.block.layout import BUNDLE, Planes, Products, Turn, Windows
 from graph2nn.layers.block.tiles import (
     ROWS,
     VECTORS,
+    copy,
     dot_tiles,
     product_tile,
     transpose,
@@ -72,12 +73,7 @@ def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, 
             continue
         x = image + y * p.width + b - p.padding
         row = plane + r * p.pitch
-        if p.stride == 1:
-            for q in range(skip, stop):
-                out[row + q] = source[x + q]
-        else:
-            for q in range(skip, stop):
-                out[row + q] = source[x + q * p.stride]
+        copy(source, x + skip * p.stride, p.stride, out, row + skip, 1, stop - skip)
 
 
 @compiled
@@ -91,12 +87,7 @@ def _scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, i
             continue
         x = image + y * p.width + b - p.padding
         row = at + r * p.pitch
-        if p.stride == 1:
-            for q in range(skip, stop):
-                out[x + q] = scratch[row + q]
-        else:
-            for q in range(skip, stop):
-                out[x + q * p.stride] = scratch[row + q]
+        copy(scratch, row + skip, 1, out, x + skip * p.stride, p.stride, stop - skip)
 
 
 @compiled

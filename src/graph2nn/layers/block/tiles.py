@@ -190,6 +190,38 @@ _dots = _tile(_Dots, _write_dots, _dot_widths)
 _square: Any = intrinsic(_transpose)
 
 
+class _Run(NamedTuple):
+    """Arguments of :func:`copy`, as LLVM values."""
+
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+    count: Value
+
+
+def _copy(typingctx: Any, values: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Run(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, signature.args[0][0])
+        source, out = pen.pointer(a.source, a.at), pen.pointer(a.out, a.out_at)
+        both = builder.add(a.step, a.out_step)
+        with builder.if_else(builder.icmp_signed("==", both, INDEX(2))) as (plain, apart):
+            with plain:
+                cgutils.raw_memcpy(builder, out, source, a.count, pen.size)
+            with apart, cgutils.for_range(builder, a.count) as loop:
+                value = builder.load(builder.gep(source, [builder.mul(loop.index, a.step)]))
+                builder.store(value, builder.gep(out, [builder.mul(loop.index, a.out_step)]))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+_run: Any = intrinsic(_copy)
+
+
 @compiled
 def product_tile(
     rows: Int,
@@ -267,3 +299,9 @@ def transpose(
         for c0 in range(0, columns, side):
             c = min(c0, columns - side)
             _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step))
+
+
+@compiled
+def copy(source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int, count: Int) -> None:
+    """Copy ``count`` elements, at least none, that lie ``step`` apart, at least 1, to places ``out_step`` apart."""
+    _run((source, at, step, out, out_at, out_step, max(count, 0)))
