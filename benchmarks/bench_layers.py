@@ -4,8 +4,8 @@
 
 Per case one graph: WS-flex, 64 nodes, p = 0.2, at the density named. The dense layer is square with as many
 weights; a convolution is timed in both of torch's memory layouts, and the faster one is what the others are
-divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians over
-the rounds, ratios medians of the ratios within a round, with their quartiles.
+divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians
+over the rounds, ratios medians of the ratios within a round, with their quartiles.
 """
 
 from __future__ import annotations
