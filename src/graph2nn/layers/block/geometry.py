@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from graph2nn.layers.block.layout import BUNDLE, Blocks, Integers, Offsets, Planes, Products, Turn, Windows
+from graph2nn.layers.block.layout import (
+    BUNDLE,
+    Blocks,
+    Integers,
+    Planes,
+    Products,
+    Turn,
+    Windows,
+    joined,
+    runs,
+    starts,
+)
 from graph2nn.layers.block.pool import cut
 from graph2nn.layers.block.tiles import VECTORS
 from graph2nn.layers.block.vectors import VECTOR_BYTES
@@ -18,7 +28,7 @@ GROUP_COLUMNS = 256
 #: Bytes of activations that are worked through before the next weights are fetched; about an L2 cache.
 BLOCK_BYTES = 1 << 20
 #: Columns over which the dots of a weight's gradient are taken before they are added to it.
-DOT_COLUMNS = 512
+DOT_COLUMNS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,10 +212,10 @@ class Geometry:
     def forward(self) -> Products:
         """The products that make the output: a node's rows from the channels it reads."""
         taps = [phase * self.source.phase_step + shift for phase, shift in self._taps]
-        tap_at, lists = _joined(self.blocks.on, self.blocks.inputs, self.source.channel_step, taps)
+        tap_at, lists = joined(self.blocks.on, self.blocks.inputs, self.source.channel_step, taps)
         depth = self.blocks.read * self.kernel**2
         first, rows = self.blocks.outputs
-        return Products(first, rows, _starts(rows * depth), depth, tap_at, lists)
+        return Products(first, rows, starts(rows * depth), depth, tap_at, lists)
 
     @cached_property
     def backward(self) -> Products:
@@ -217,14 +227,14 @@ class Geometry:
         ats, lists, base = [], [], 0
         for phase in range(phases):
             shifts = [front - shift for p, shift in self._taps if p == phase]
-            at, taps = _joined(self.blocks.on.T, self.blocks.outputs, step, shifts)
+            at, taps = joined(self.blocks.on.T, self.blocks.outputs, step, shifts)
             ats.append(at + base)
             lists.append(taps)
             base += len(taps)
         depth = (self.blocks.readers[:, None] * count).reshape(-1)
         first, rows = np.repeat(first, phases), np.repeat(rows, phases)
         tap_at = np.stack(ats, axis=1).reshape(-1)
-        return Products(first, rows, _starts(rows * depth), depth, tap_at, np.concatenate(lists))
+        return Products(first, rows, starts(rows * depth), depth, tap_at, np.concatenate(lists))
 
     @cached_property
     def turn(self) -> Turn:
@@ -249,7 +259,7 @@ class Geometry:
         at = [0]
         for reads in self.blocks.on:
             to = 0
-            for first, length in _runs(reads, *self.blocks.inputs):
+            for first, length in runs(reads, *self.blocks.inputs):
                 # Two vectors or three: whichever covers the run with fewer columns to spare.
                 two, three = (-(-length // (v * lanes)) * v for v in (2, 3))
                 across = 3 if three <= two and length >= 3 * lanes else 2
@@ -282,27 +292,3 @@ def geometry(
 ) -> Geometry:
     """Return the geometry of a call, once for all calls of its kind."""
     return Geometry(blocks, kernel, stride, padding, images, height, width, itemsize)
-
-
-def _starts(sizes: Integers) -> Integers:
-    return np.cumsum(sizes) - sizes
-
-
-def _runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
-    """First feature and length of each stretch of neighbouring features that are read."""
-    nodes = np.flatnonzero(reads)
-    stretches = np.split(nodes, np.flatnonzero(np.diff(nodes) > 1) + 1)
-    return [(int(first[nodes[0]]), int(sizes[nodes].sum())) for nodes in stretches]
-
-
-def _joined(
-    on: npt.NDArray[np.bool_], features: tuple[Integers, Integers], step: int, taps: list[int]
-) -> tuple[Integers, Offsets]:
-    """For each node, the places of what it reads: every tap of every feature; and where each list begins."""
-    first, sizes = features
-    lists = []
-    for reads in on:
-        read = np.concatenate([np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)])
-        lists.append((read[:, None] * step + np.array(taps)).reshape(-1))
-    lengths = np.array([len(entries) for entries in lists])
-    return _starts(lengths), np.concatenate(lists).astype(np.int32)

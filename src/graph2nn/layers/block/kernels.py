@@ -1,7 +1,7 @@
-"""Compiled loops of the block engine: laying out, the products node by node, and their gradients.
+"""Compiled loops of the block engine: the products node by node, and their gradients.
 
 Every array is flat; every kernel does a range of units, so that threads can share the work. ``layout.py`` says
-where things lie, ``tiles.py`` has the inner loops.
+where things lie, ``tiles.py`` has the inner loops, ``moves.py`` lays things out.
 """
 
 from __future__ import annotations
@@ -11,92 +11,14 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import BUNDLE, Planes, Products, Turn, Windows
-from graph2nn.layers.block.tiles import (
-    ROWS,
-    VECTORS,
-    dot_tiles,
-    product_tile,
-    transpose,
-    vectors_across,
-)
+from graph2nn.layers.block.layout import Planes, Products, Turn, Windows
+from graph2nn.layers.block.moves import prefetch, scatter_plane, transpose
+from graph2nn.layers.block.tiles import ROWS, VECTORS, dot_tiles, product_tile, vectors_across
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
-STRIP = 12
+STRIP = 24
 _across = compiled(vectors_across)
-
-
-@compiled
-def lay_out_rows(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
-    """Lay samples ``[N, C]`` out as rows of channels, for a range of (group, bundle of channels).
-
-    Missing samples of the last group are zero.
-    """
-    bundles = -(-p.channels // BUNDLE)
-    for unit in range(low, high):
-        g, first = unit // bundles, unit % bundles * BUNDLE
-        here = min(p.group, p.images - g * p.group)
-        wide = min(BUNDLE, p.channels - first)
-        start = g * p.group_step + first * p.channel_step
-        begin = g * p.group * p.channels + first
-        transpose(here, wide, source, begin, p.channels, out, start, p.channel_step)
-        for c in range(wide):
-            for i in range(here, p.channel_step):
-                out[start + c * p.channel_step + i] = 0
-
-
-@compiled
-def lay_out_planes(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
-    """Lay images ``[N, C, H, W]`` out in padded planes, for a range of (group, channel)."""
-    for unit in range(low, high):
-        g, c = unit // p.channels, unit % p.channels
-        start = g * p.group_step + c * p.channel_step
-        out[start : start + p.channel_step] = 0
-        for i in range(min(p.group, p.images - g * p.group)):
-            image = ((g * p.group + i) * p.channels + c) * p.height * p.width
-            for a in range(p.used):
-                for b in range(p.used):
-                    plane = start + (a * p.used + b) * p.phase_step + p.front + i * p.rows * p.pitch
-                    _gather_plane(source, image, p, a, b, out, plane)
-
-
-@compiled
-def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, plane: Int) -> None:
-    """Copy the pixels of one phase of one image."""
-    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
-    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
-    for r in range(p.rows):
-        y = r * p.stride + a - p.padding
-        if y < 0 or y >= p.height:
-            continue
-        x = image + y * p.width + b - p.padding
-        row = plane + r * p.pitch
-        if p.stride == 1:
-            for q in range(skip, stop):
-                out[row + q] = source[x + q]
-        else:
-            for q in range(skip, stop):
-                out[row + q] = source[x + q * p.stride]
-
-
-@compiled
-def _scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, image: Int) -> None:
-    """Copy the computed pixels of one phase of one image to where they belong: the reverse."""
-    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
-    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
-    for r in range(p.rows):
-        y = r * p.stride + a - p.padding
-        if y < 0 or y >= p.height:
-            continue
-        x = image + y * p.width + b - p.padding
-        row = at + r * p.pitch
-        if p.stride == 1:
-            for q in range(skip, stop):
-                out[x + q] = scratch[row + q]
-        else:
-            for q in range(skip, stop):
-                out[x + q * p.stride] = scratch[row + q]
 
 
 @compiled
@@ -111,13 +33,21 @@ def _node_product(
     out: Any,
     out_at: Int,
     out_step: Int,
+    ahead: Int,
+    share: Int,
 ) -> None:
-    """All columns of one node's product; there are at least ``tile`` of them."""
+    """All columns of one node's product; there are at least ``tile`` of them.
+
+    On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
+    """
     rows, depth = products.rows[t], products.depth[t]
-    parts = -(-rows // ROWS)
+    parts, tiles = -(-rows // ROWS), -(-columns // tile)
     for column in range(0, columns, tile):
         # The last tile overlaps the one before it and writes the same numbers again.
         c = min(column, columns - tile)
+        if share:
+            prefetch(source, ahead, share, column // tile, tiles)
+            prefetch(out, out_at + rows * out_step, rows * out_step, column // tile, tiles)
         r: Int = 0
         for part in range(parts):
             height = (rows - r) // (parts - part)
@@ -161,10 +91,11 @@ def multiply(
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
             start = g * group_step + begin
             if direct:
-                at = (g * p.channels + first) * pixels
-                _node_product(t, columns, tile, w, source, start, products, out, at, pixels)
+                at, share = (g * p.channels + first) * pixels, group_step // count
+                ahead = (g + block) * group_step + t * share
+                _node_product(t, columns, tile, w, source, start, products, out, at, pixels, ahead, share)
                 continue
-            _node_product(t, columns, tile, w, source, start, products, scratch, 0, columns)
+            _node_product(t, columns, tile, w, source, start, products, scratch, 0, columns, 0, 0)
             here = min(p.group, p.images - g * p.group)
             if rowwise:
                 at = g * p.group * p.channels + first
@@ -175,7 +106,7 @@ def multiply(
                 image = (g * p.group + i) * p.channels + first
                 for c in range(rows):
                     at = c * columns + i * p.rows * p.pitch - begin
-                    _scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
+                    scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
 
 
 @compiled

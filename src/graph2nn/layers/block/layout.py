@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import blocks, node_sizes
 
@@ -130,3 +131,34 @@ class Blocks:
 def blocks_of(graph: RelationalGraph, in_features: int, out_features: int) -> Blocks:
     """Return the blocks of a weight, once for all layers of the same shape on the same graph."""
     return Blocks(graph, in_features, out_features)
+
+
+def starts(sizes: Integers) -> Integers:
+    """Where each of some lists begins when they lie one after another."""
+    return np.cumsum(sizes) - sizes
+
+
+def runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
+    """First feature and length of each stretch of neighbouring features that are read."""
+    nodes = np.flatnonzero(reads)
+    stretches = np.split(nodes, np.flatnonzero(np.diff(nodes) > 1) + 1)
+    return [(int(first[nodes[0]]), int(sizes[nodes].sum())) for nodes in stretches]
+
+
+def joined(
+    on: npt.NDArray[np.bool_], features: tuple[Integers, Integers], step: int, taps: list[int]
+) -> tuple[Integers, Offsets]:
+    """For each node, the places of what it reads: every tap of every feature; and where each list begins.
+
+    Raises:
+        UserError: images so large that the places do not fit 32 bits.
+    """
+    first, sizes = features
+    lists = []
+    for reads in on:
+        read = np.concatenate([np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)])
+        lists.append((read[:, None] * step + np.array(taps)).reshape(-1))
+    if max(int(entries.max()) for entries in lists) > np.iinfo(np.int32).max:
+        raise UserError("block engine: images of more than 2³¹ numbers are too large; use engine='masked'.")
+    lengths = np.array([len(entries) for entries in lists])
+    return starts(lengths), np.concatenate(lists).astype(np.int32)

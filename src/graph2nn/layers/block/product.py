@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.errors import UserError
-from graph2nn.layers.block import kernels
+from graph2nn.layers.block import kernels, moves
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.pool import share
 
@@ -104,7 +104,7 @@ def _lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tenso
         return x
     planes = g.source if kind == "source" else g.result
     out = x.new_empty(g.groups * planes.group_step)
-    _share(kernels.lay_out_rows if g.rowwise else kernels.lay_out_planes, kind, g, x, planes, out)
+    _share(moves.lay_out_rows if g.rowwise else moves.lay_out_planes, kind, g, x, planes, out)
     return out
 
 

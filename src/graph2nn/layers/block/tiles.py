@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
+from graph2nn.layers.block.vectors import INDEX, Builder, Pen, Value, cgutils
 
 #: Rows a tile has at most.
 ROWS = 6
@@ -116,40 +116,6 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
                 builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
 
 
-class _Square(NamedTuple):
-    """Arguments of :func:`transpose_tile`, as LLVM values."""
-
-    source: Value
-    at: Value
-    step: Value
-    out: Value
-    out_at: Value
-    out_step: Value
-
-
-def _transpose(typingctx: Any, values: Any) -> Any:
-    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
-
-    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        a = _Square(*cgutils.unpack_tuple(builder, given[0]))
-        pen = Pen(context, builder, signature.args[0][0])
-        rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
-        distance = 1
-        while distance < pen.lanes:
-            kept = [lane for lane in range(pen.lanes) if not lane & distance]
-            low = [lane if not lane & distance else pen.lanes + lane - distance for lane in range(pen.lanes)]
-            high = [lane + distance if not lane & distance else pen.lanes + lane for lane in range(pen.lanes)]
-            for r in kept:
-                one, two = rows[r], rows[r + distance]
-                rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
-            distance *= 2
-        for r, row in enumerate(rows):
-            pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
-        return context.get_dummy_value()
-
-    return types.void(values), build
-
-
 def _tile(
     arguments: type[Any], write: Callable[[Pen, Any, int, int], None], widths: Callable[[int], set[int]]
 ) -> Callable[..., None]:
@@ -187,7 +153,6 @@ def _dot_widths(rows: int) -> set[int]:
 
 _product = _tile(_Product, _write_product, _product_widths)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
-_square: Any = intrinsic(_transpose)
 
 
 @compiled
@@ -248,22 +213,3 @@ def dot_tiles(
             out, out_at, out_step,
         ),
     )  # fmt: skip
-
-
-@compiled
-def transpose(
-    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
-) -> None:
-    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns."""
-    side = VECTOR_BYTES // source.itemsize
-    if rows < side or columns < side:
-        for r in range(rows):
-            for c in range(columns):
-                out[out_at + c * out_step + r] = source[at + r * step + c]
-        return
-    for r0 in range(0, rows, side):
-        # The last squares overlap those before them and write the same numbers again.
-        r = min(r0, rows - side)
-        for c0 in range(0, columns, side):
-            c = min(c0, columns - side)
-            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step))
