@@ -15,6 +15,7 @@ from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.training import Recipe, evaluate, precise_bn, train
 from graph2nn.training.loop import stream
+from graph2nn.training.optimiser import sgd
 from graph2nn.wiring import Relational
 
 
@@ -173,3 +174,34 @@ def test_dropout_follows_the_seed_and_leaves_the_global_numbers_alone():
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))
+
+
+@pytest.mark.parametrize("engine", ["masked", "block"])
+def test_the_fused_step_is_torchs_sgd_to_rounding(engine):
+    recipe = Recipe(lr=0.1, momentum=0.9, weight_decay=0.01)
+    plain, fused = (
+        build_model("mlp4", Relational(ws_flex(8, 3, 0, 1), engine), [24], stem=16) for _ in range(2)
+    )
+    fused.load_state_dict(plain.state_dict())
+    optimisers = (
+        torch.optim.SGD(plain.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        sgd(fused.parameters(), recipe),
+    )
+    assert optimisers[1].defaults["fused"]
+    for step in range(3):
+        generator = torch.Generator().manual_seed(step)
+        for model, optimiser in zip((plain, fused), optimisers, strict=True):
+            for parameter in model.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+            generator.manual_seed(step)
+            optimiser.step()
+    for a, b in zip(plain.parameters(), fused.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-8)
+
+
+def test_what_cannot_be_fused_is_stepped_all_the_same():
+    weight = torch.nn.Parameter(torch.ones(3, dtype=torch.complex64))
+    optimiser = sgd([weight], Recipe(lr=0.5, momentum=0, weight_decay=0))
+    weight.grad = torch.ones(3, dtype=torch.complex64)
+    optimiser.step()
+    assert torch.equal(weight.detach(), torch.full((3,), 0.5, dtype=torch.complex64))

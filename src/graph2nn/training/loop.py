@@ -20,6 +20,7 @@ from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.evaluation import evaluate
+from graph2nn.training.optimiser import sgd
 from graph2nn.training.recipe import Recipe
 
 
@@ -80,13 +81,7 @@ def train(
         share_draws(model, seed)
     model.to(device)
     data = data.to(device)
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
-    )
+    optimiser = sgd(model.parameters(), recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
     history: list[Epoch] = []
