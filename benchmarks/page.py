@@ -23,8 +23,8 @@ COLOURS = {"dense": "#999999", "masked": "#D55E00", "block": "#0072B2"}
 
 HEAD = """# Measurements
 
-Made by `make bench` from what lies in `benchmarks/results/`; do not edit by hand. Machines differ and are noisy: what
-counts is a ratio within one run, where the contenders took turns. Each table says what it was measured on.
+Made by `make bench` from what lies in `benchmarks/results/`; do not edit by hand. Machines differ and are noisy:
+what counts is a ratio within one run, where the contenders took turns. Each table says what it was measured on.
 """
 
 
@@ -98,15 +98,18 @@ def layers() -> str:
         if not threads.endswith(("thread", "threads")):
             continue
         rows = [
-            [case, *(f"{entries[who]['times_dense']:.2f} ({'–'.join(map(str, entries[who]['quartiles']))})" for who in ("masked", "block"))]
+            [case, *(times_dense(entries[who]) for who in ("masked", "block"))]
             for case, entries in cases.items()
-        ]  # fmt: skip
-        parts.append(
-            f"\nTimes of the dense layer or network of as many multiply-adds, {threads} (quartiles):\n\n"
-        )
+        ]
+        parts.append(f"\nTime ÷ that of the dense layer of as many multiply-adds, {threads} (quartiles):\n\n")
         parts.append(table(["what", "masked (published technique)", "block"], rows))
     draw_layers(found)
     return "".join(parts)
+
+
+def times_dense(entry: Mapping[str, Any]) -> str:
+    low, high = entry["quartiles"]
+    return f"{entry['times_dense']:.2f} ({low:.2f}–{high:.2f})"
 
 
 def draw_layers(found: Mapping[str, Any]) -> None:
@@ -131,21 +134,14 @@ def draw_layers(found: Mapping[str, Any]) -> None:
 def epochs() -> str:
     if (found := results("epoch")) is None:
         return ""
-    cases = {
-        case: entries for case, entries in found.items() if isinstance(entries, dict) and case != "versions"
-    }
+    cases = {case: entries for case, entries in found.items() if case.endswith(("thread", "threads"))}
     parts = ["\n## Epochs with data\n\n", birth(found)]
+    columns = ("ms_per_step", "times_compute", "times_graph2nn")
     feeds = [
-        [
-            case,
-            who,
-            f"{entry['ms_per_step']:.1f}",
-            f"{entry['times_compute']:.2f}",
-            f"{entry['times_graph2nn']:.2f}",
-        ]
+        [case, who, *(f"{entry[column]:.2f}" for column in columns)]
         for case, entries in cases.items()
         for who, entry in entries.items()
-        if "ms_per_step" in entry and "times_graph2nn" in entry
+        if "times_graph2nn" in entry
     ]
     parts += ["\n", table(["MLP-5", "fed by", "ms a step", "× compute alone", "× graph2nn"], feeds)]
     batches = [
