@@ -23,8 +23,8 @@ COLOURS = {"dense": "#999999", "masked": "#D55E00", "block": "#0072B2"}
 
 HEAD = """# Measurements
 
-Made by `make bench` from what lies in `benchmarks/results/`; do not edit by hand. Machines differ and are noisy:
-what counts is a ratio within one run, where the contenders took turns. Each table says what it was measured on.
+Made by `make bench` from what lies in `benchmarks/results/`; do not edit by hand. Machines differ and are
+noisy: what counts is a ratio within one run, in which contenders took turns. Each table says where it was made.
 """
 
 

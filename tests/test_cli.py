@@ -266,7 +266,7 @@ def test_cost_lists_the_layers_and_their_sums(capsys):
     assert found["widths"] == [145, 288, 576, 1152]
     assert sum(layer["macs"] for layer in found["layers"]) == found["macs"] == 553_719_512
     assert sum(layer["parameters"] for layer in found["layers"]) == found["params"] == 3_687_493
-    assert sum(layer["stored"] for layer in found["layers"]) == 14_075_793
+    assert sum(layer["dense_parameters"] for layer in found["layers"]) == 14_075_793
     assert main([*argv, "--widths", "64,128,256,512"]) == 0
     shown = capsys.readouterr().out
     assert "stages.3.0.path.1.0" in shown
