@@ -50,7 +50,8 @@ def train_population(
         device: where to train.
         method: how.
         processes: how many for ``"processes"``; by default one a core.
-        on_epoch: called with a member and its numbers after each epoch of each member.
+        on_epoch: called with a member and its numbers after each epoch of each member; after those of a
+            second try too, should a process have died.
 
     Returns:
         One outcome a member, in the order of ``members``.
