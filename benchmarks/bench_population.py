@@ -5,7 +5,8 @@
 The members are graphs far apart in n64-52, matched to the budget of mlp-cifar10, on random images. Each method
 trains them twice, for one epoch and for several; what the further steps take is its time a step, and what is
 left of the first, start-up: starting processes, importing torch, building networks, warming up. One by one
-with one thread tells how much a second thread, or a second process, adds. Methods take turns; times are medians over the rounds, ratios medians of the ratios within a round.
+with one thread tells how much a second thread, or a second process, adds. Methods take turns; times are medians
+over the rounds, ratios medians of the ratios within a round.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -125,6 +126,28 @@ def test_a_script_that_forgets_the_main_guard_is_told(tmp_path):
     )
     said = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120).stderr
     assert "if __name__ == '__main__':" in said.splitlines()[-1]
+
+
+def test_processes_end_with_their_parent_whatever_they_are_doing(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, time\n"
+        "from graph2nn.training.processes import work_off\n"
+        "def job(task, note):\n"
+        "    note(os.getpid())\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    work_off(job, [1], processes=1, on_note=lambda _, pid: print(pid, flush=True))\n"
+    )
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    # The process has this pipe open too: it ends when the last of the two does.
+    ended = select.select([parent.stdout], [], [], 10)[0]
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
+    parent.communicate()
+    assert ended, "the process outlives its parent"
 
 
 class Trains(torch.utils.data.Dataset):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from graph2nn.errors import UserError
 from graph2nn.training.loop import Epoch
 from graph2nn.training.recipe import Recipe
 
@@ -81,7 +82,5 @@ class Outcome:
 
 def complaint(error: BaseException) -> str:
     """Return an error as one line: its message, and its kind where it is not meant for the user."""
-    from graph2nn.errors import UserError
-
     text = " ".join(str(error).split())
     return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}".removesuffix(": ")
