@@ -111,6 +111,8 @@ def test_match_for_people(capsys):
         (["train", "mlp-cifar10", "--data", "no/such/place"], "no/such/place"),
         (["sweep", "mlp-digits", "--launcher", "slrum"], "launcher 'slrum' is not known"),
         (["sweep", "mlp-digits", "--seeds", "0"], "--seeds '0'"),
+        (["sweep", "mlp-digits", "--workers", "many"], "--workers: 'many' is not a number of processes"),
+        (["sweep", "mlp-digits", "--workers", "0"], "--workers: '0' is not a number of processes"),
         (["analyze", "no/such/place"], "no finished run in no/such/place/runs"),
         (["quickstart", "--graphs", "99"], "--graphs '99'"),
         (["graphs", "show", "nonsense"], "'nonsense' is not known"),

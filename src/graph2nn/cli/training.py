@@ -87,7 +87,10 @@ def sweep(
     data: Data = None,
     cache: Cache = None,
     out: Out = Path("runs"),
-    launcher: Annotated[str, typer.Option(help="local: one after the other, in this process.")] = "local",
+    launcher: Annotated[str, typer.Option(help="local: on this machine.")] = "local",
+    workers: Annotated[
+        str, typer.Option(metavar="N", help="Runs at once, each a process with one thread; auto: one per core.")
+    ] = "1",
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -97,20 +100,39 @@ def sweep(
     [bold]Examples[/bold]
 
     graph2nn sweep mlp-digits --select n64-52 --select baseline --seeds 3
+    graph2nn sweep mlp-cifar10 --select n64-52 --workers auto
     graph2nn sweep mlp-cifar10 --select all --data cifar10-jpeg.tar.xz     [dim]3,943 × 5 runs[/dim]
     """
     from graph2nn.experiments.presets import preset as look_up
 
     if launcher != "local":
         raise unknown("sweep: launcher", launcher, ["local"])
+    count = _workers(workers)
     known = look_up(preset)
     graphs = _select(known, select or ["all"], data)
     numbers = range(1, (seeds or known.seeds) + 1)
-    rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, verbose=False)
+    rows = _launch(
+        known, graphs, numbers, settings, data, cache, out, device, threads, workers=count, verbose=False
+    )
     if as_json:
         print_json(rows)
     console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
     console.print(f"Look at them: graph2nn analyze {out} --out report", soft_wrap=True)
+
+
+def _workers(text: str) -> int:
+    """Read the number of runs at once.
+
+    Raises:
+        UserError: neither a positive whole number nor ``auto``.
+    """
+    if text == "auto":
+        from graph2nn.training.processes import usable_cores
+
+        return usable_cores()
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"--workers: {text!r} is not a number of processes; give 1, 2, … or auto.")
+    return int(text)
 
 
 def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
@@ -131,6 +153,7 @@ def _launch(
     device: str,
     threads: int | None,
     *,
+    workers: int = 1,
     verbose: bool,
 ) -> list[dict[str, Any]]:
     """Plan and carry out runs with a bar; return the rows of all of them, new and old."""
@@ -157,7 +180,16 @@ def _launch(
             if not verbose:
                 bar.advance(bar.task_ids[0])
 
-        outcome = launch(configs, loaded, out, device=where, on_epoch=on_epoch, on_run=on_run)
+        outcome = launch(
+            configs,
+            loaded,
+            out,
+            device=where,
+            workers=workers,
+            threads=threads or 1,
+            on_epoch=on_epoch,
+            on_run=on_run,
+        )
     if outcome.skipped:
         console.print(f"{outcome.skipped} of {len(configs)} runs were finished already in {out}.")
     names = {config.folder for config in configs}
