@@ -32,6 +32,7 @@ bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.
 	$(BIN)/python -m benchmarks.bench_match
 	$(BIN)/python -m benchmarks.bench_layers
 	$(BIN)/python -m benchmarks.bench_epoch
+	$(BIN)/python -m benchmarks.bench_population
 	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made

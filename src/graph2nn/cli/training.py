@@ -16,8 +16,10 @@ from graph2nn.cli.common import (
     Json,
     Settings,
     Threads,
+    Workers,
     WSFlex,
     console,
+    number_of_workers,
     parse_ws_flex,
     pick_device,
     print_json,
@@ -88,9 +90,7 @@ def sweep(
     cache: Cache = None,
     out: Out = Path("runs"),
     launcher: Annotated[str, typer.Option(help="local: on this machine.")] = "local",
-    workers: Annotated[
-        str, typer.Option(metavar="N", help="Runs at once, each a process with one thread; auto: one per core.")
-    ] = "1",
+    workers: Workers = "1",
     device: Device = "auto",
     threads: Threads = None,
     as_json: Json = False,
@@ -107,7 +107,7 @@ def sweep(
 
     if launcher != "local":
         raise unknown("sweep: launcher", launcher, ["local"])
-    count = _workers(workers)
+    count = number_of_workers(workers)
     known = look_up(preset)
     graphs = _select(known, select or ["all"], data)
     numbers = range(1, (seeds or known.seeds) + 1)
@@ -118,21 +118,6 @@ def sweep(
         print_json(rows)
     console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
     console.print(f"Look at them: graph2nn analyze {out} --out report", soft_wrap=True)
-
-
-def _workers(text: str) -> int:
-    """Read the number of runs at once.
-
-    Raises:
-        UserError: neither a positive whole number nor ``auto``.
-    """
-    if text == "auto":
-        from graph2nn.training.processes import usable_cores
-
-        return usable_cores()
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"--workers: {text!r} is not a number of processes; give 1, 2, … or auto.")
-    return int(text)
 
 
 def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[GraphSpec | None]:
