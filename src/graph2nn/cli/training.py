@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph2nn.cli.common import (
+    Amp,
     Cache,
+    ChannelsLast,
+    Compile,
+    CudaGraphs,
     Data,
     Device,
+    EngineName,
     Graph,
     Json,
     Settings,
@@ -29,6 +34,7 @@ from graph2nn.errors import UserError, unknown
 if TYPE_CHECKING:
     from graph2nn.experiments.config import GraphSpec, RunConfig
     from graph2nn.experiments.presets import Preset
+    from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.loop import Epoch
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
@@ -51,6 +57,11 @@ def train(
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
+    engine: EngineName = "auto",
+    amp: Amp = None,
+    channels_last: ChannelsLast = False,
+    compiled: Compile = False,
+    cuda_graphs: CudaGraphs = False,
     as_json: Json = False,
 ) -> None:
     """Train one network, and keep its config, metrics and weights in a folder of its own.
@@ -65,13 +76,14 @@ def train(
     from graph2nn.experiments.presets import preset as look_up
 
     known = look_up(preset)
+    how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     words = [word for word in (select, graph) if word]
     if len(words) + bool(ws_flex) > 1:
         raise UserError("train: give one of --select, --graph and --ws-flex.")
     graphs = [parse_ws_flex(ws_flex)] if ws_flex else _select(known, words or ["baseline"], data)
     if len(graphs) > 1:
         raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
-    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, verbose=True)
+    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, how, verbose=True)
     if as_json:
         print_json(rows[0])
     console.print(f"Config, metrics and weights: {out / 'runs' / rows[0]['run']}", soft_wrap=True)
@@ -90,6 +102,11 @@ def sweep(
     launcher: Annotated[str, typer.Option(help="local: one after the other, in this process.")] = "local",
     device: Device = "auto",
     threads: Threads = None,
+    engine: EngineName = "auto",
+    amp: Amp = None,
+    channels_last: ChannelsLast = False,
+    compiled: Compile = False,
+    cuda_graphs: CudaGraphs = False,
     as_json: Json = False,
 ) -> None:
     """Train many networks: graphs × seeds. Stopped and called again, it goes on with the runs that are missing.
@@ -104,9 +121,10 @@ def sweep(
     if launcher != "local":
         raise unknown("sweep: launcher", launcher, ["local"])
     known = look_up(preset)
+    how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     graphs = _select(known, select or ["all"], data)
     numbers = range(1, (seeds or known.seeds) + 1)
-    rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, verbose=False)
+    rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, how, verbose=False)
     if as_json:
         print_json(rows)
     console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
@@ -120,6 +138,14 @@ def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[Gra
     return select(preset, words, data=data)
 
 
+def _acceleration(
+    engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
+) -> Acceleration:
+    from graph2nn.training.acceleration import Acceleration
+
+    return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
+
+
 def _launch(
     preset: Preset,
     graphs: Sequence[GraphSpec | None],
@@ -130,6 +156,7 @@ def _launch(
     out: Path,
     device: str,
     threads: int | None,
+    acceleration: Acceleration,
     *,
     verbose: bool,
 ) -> list[dict[str, Any]]:
@@ -142,6 +169,7 @@ def _launch(
     plan(preset, graphs, seeds, data="", settings=settings)  # complain before the data are read
     use_threads(threads)
     where = pick_device(device)
+    acceleration.check(where)
     loaded = load_dataset(preset.data, path=data, cache=cache)
     configs = plan(preset, graphs, seeds, data=loaded.label, settings=settings)
     with progress(
@@ -157,7 +185,8 @@ def _launch(
             if not verbose:
                 bar.advance(bar.task_ids[0])
 
-        outcome = launch(configs, loaded, out, device=where, on_epoch=on_epoch, on_run=on_run)
+        how: dict[str, Any] = {"device": where, "acceleration": acceleration}
+        outcome = launch(configs, loaded, out, on_epoch=on_epoch, on_run=on_run, **how)
     if outcome.skipped:
         console.print(f"{outcome.skipped} of {len(configs)} runs were finished already in {out}.")
     names = {config.folder for config in configs}

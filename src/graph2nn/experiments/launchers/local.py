@@ -13,6 +13,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.results import is_finished, sweep_up, write_table
 from graph2nn.experiments.run import execute
+from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch
 
 
@@ -30,6 +31,7 @@ def launch(
     out: Path,
     *,
     device: torch.device | str = "cpu",
+    acceleration: Acceleration = PLAIN,
     on_epoch: Callable[[RunConfig, Epoch], None] | None = None,
     on_run: Callable[[dict[str, Any]], None] | None = None,
 ) -> Outcome:
@@ -42,6 +44,7 @@ def launch(
         data: the data set of all of them, loaded once.
         out: folder of results.
         device: where to train.
+        acceleration: how to compute.
         on_epoch: called after each epoch of each run.
         on_run: called after each run with its row of the table.
 
@@ -58,7 +61,7 @@ def launch(
                 if on_epoch:
                     on_epoch(config, epoch)
 
-            rows.append(execute(config, data, out, device=device, on_epoch=note))
+            rows.append(execute(config, data, out, device=device, acceleration=acceleration, on_epoch=note))
             if on_run:
                 on_run(rows[-1])
     finally:
