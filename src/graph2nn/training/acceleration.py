@@ -112,15 +112,17 @@ class _Accelerated(nn.Module):
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # A method and not the compiled module, which would list the network's own modules once more.
         compiled: Any = torch.compile(model, backend=how.backend) if how.compile else model
-        self._run: Callable[[Tensor], Tensor] = compiled.__call__
+        self._run: Callable[..., Tensor] = compiled.__call__
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map a batch to scores ``[batch, classes]``."""
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Map a batch, as the network takes it, to its scores."""
         how = self.how
-        if how.channels_last and x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)
+        if how.channels_last:
+            inputs = tuple(
+                x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
+            )
         if how.amp is None:
-            return self._run(x)
+            return self._run(*inputs)
         # A graph must not read casts of weights that an earlier forward left in the cache.
-        with torch.autocast(x.device.type, _DTYPES[how.amp], cache_enabled=not how.cuda_graphs):
-            return self._run(x).float()
+        with torch.autocast(inputs[0].device.type, _DTYPES[how.amp], cache_enabled=not how.cuda_graphs):
+            return self._run(*inputs).float()
