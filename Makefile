@@ -27,9 +27,13 @@ format: $(VENV)/.lint ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.bench ## measure; writes benchmarks/results (about 10 minutes)
+bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_graphs --full
+	$(BIN)/python -m benchmarks.bench_match
+	$(BIN)/python -m benchmarks.bench_layers
 	$(BIN)/python -m benchmarks.bench_epoch
+	$(BIN)/python -m benchmarks.bench_population
+	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made
 	rm -rf $(VENV) quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,10 +2,12 @@
 
     python -m benchmarks.bench_layers
 
-Per case one graph: WS-flex, 64 nodes, p = 0.2, at the density named. The dense layer is square with as many
-weights; a convolution is timed in both of torch's memory layouts, and the faster one is what the others are
-divided by. Contenders take turns, so that what else the machine does falls on all of them; times are medians
-over the rounds, ratios medians of the ratios within a round, with their quartiles.
+Per case one graph of 64 nodes: the published best one (density .144), WS-flex with p = 0.2 otherwise. The
+dense layer is square with as many weights, a dense network the baseline whose budget is matched. All networks
+take the fused optimiser's step, but for the masked one, which stands for the published technique. What has
+images is also timed dense in torch's other memory layout, and the faster one is what the others are divided by.
+Contenders take turns, so that what else the machine does falls on all of them; times are medians over the
+rounds, ratios medians of the ratios within a round, with their quartiles.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.record import birth_certificate, write
+from graph2nn.budget import match_widths
+from graph2nn.experiments import preset
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear
 from graph2nn.layers.block import BlockConv2d, BlockLinear
-from graph2nn.models import build_model
-from graph2nn.wiring import Dense, Relational
+from graph2nn.models import architecture, build_model
+from graph2nn.training.optimiser import sgd
+from graph2nn.wiring import Relational
 
 #: Degrees whose densities with self-reads are .144, .30 and .52, and the widths that match MLP-5 there.
 DENSITIES = {".144": (8.2, 1522), ".30": (18.2, 993), ".52": (32.3, 753)}
@@ -35,11 +40,18 @@ CONVOLUTIONS = {
     "1×1, 576 channels at 14²": (576, 1, 1, 0, 14, 16),
 }
 
+#: Images of a step of an ImageNet network.
+IMAGES = 4
+RECIPE = preset("mlp-cifar10").recipe
+
 Work = Callable[[], object]
 
 
 def graph_of(density: str) -> RelationalGraph:
-    return ws_flex(64, DENSITIES[density][0], 0.2, 1)
+    """The published best graph, or a WS-flex one of another density."""
+    best = preset("mlp-cifar10").best
+    assert best is not None
+    return best.build() if density == ".144" else ws_flex(64, DENSITIES[density][0], 0.2, 1)
 
 
 def gradients(layer: nn.Module, x: Tensor) -> Work:
@@ -57,10 +69,15 @@ def forward(layer: nn.Module, x: Tensor) -> Work:
     return run
 
 
-def step(model: nn.Module, batch: int = 128) -> Work:
-    """A training step: forward, backward, Nesterov SGD."""
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    x, y = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
+def step(
+    model: nn.Module, size: tuple[int, ...], batch: int, *, plain: bool = False, last: bool = False
+) -> Work:
+    """A training step: forward, backward, Nesterov SGD; fused, or ``plain`` as the published code has it."""
+    optimiser = sgd(model.parameters(), RECIPE)
+    if plain:
+        optimiser.param_groups[0]["fused"] = False
+    x, y = torch.randn(batch, *size), torch.randint(0, 10, (batch,))
+    x = x.to(memory_format=torch.channels_last) if last else x
 
     def run() -> None:
         optimiser.zero_grad()
@@ -118,13 +135,18 @@ def convolution_case(name: str) -> dict[str, tuple[nn.Module, Tensor]]:
     }
 
 
-def steps(density: str) -> dict[str, Work]:
-    graph, width = graph_of(density), DENSITIES[density][1]
-    return {
-        "dense": step(build_model("mlp5", Dense())),
-        "masked": step(build_model("mlp5", Relational(graph, engine="masked"), [width])),
-        "block": step(build_model("mlp5", Relational(graph, engine="block"), [width])),
+def steps(name: str, graph: RelationalGraph, batch: int) -> dict[str, Work]:
+    """Training steps of a network at matched widths."""
+    size, widths = architecture(name).input_size, match_widths(name, graph)
+    works = {
+        "dense": step(build_model(name), size, batch),
+        "masked": step(build_model(name, Relational(graph, engine="masked"), widths), size, batch, plain=True),
+        "block": step(build_model(name, Relational(graph, engine="block"), widths), size, batch),
     }
+    if len(size) == 3 and size[1] > 32:
+        model = build_model(name).to(memory_format=torch.channels_last)
+        works["dense, channels last"] = step(model, size, batch, last=True)
+    return works
 
 
 def main() -> None:
@@ -143,12 +165,17 @@ def main() -> None:
             for kind, make in (("forward", forward), ("forward + backward", gradients)):
                 works = {contender: make(*given) for contender, given in case.items()}
                 tables[f"{name}, {kind}"] = compare(works, options.rounds, 10)
-            tables[f"MLP-5 training step, density {density}"] = compare(steps(density), options.rounds, 5)
+            tables[f"MLP-5 training step, density {density}"] = compare(
+                steps("mlp5", graph_of(density), 128), options.rounds, 5
+            )
         for name in CONVOLUTIONS:
             case = convolution_case(name)
             for kind, make in (("forward", forward), ("forward + backward", gradients)):
                 works = {contender: make(*given) for contender, given in case.items()}
                 tables[f"{name}, density .144, {kind}"] = compare(works, options.rounds, 1)
+        for name in ("resnet34-sep", "resnet34"):
+            works = steps(name, graph_of(".144"), IMAGES)
+            tables[f"{name} training step, density .144, batch {IMAGES}"] = compare(works, 5, 1)
         result[f"{threads} thread{'s' * (threads > 1)}"] = tables
     write("layers", result)
 

@@ -111,6 +111,8 @@ def test_match_for_people(capsys):
         (["train", "mlp-cifar10", "--data", "no/such/place"], "no/such/place"),
         (["sweep", "mlp-digits", "--launcher", "slrum"], "launcher 'slrum' is not known"),
         (["sweep", "mlp-digits", "--seeds", "0"], "--seeds '0'"),
+        (["sweep", "mlp-digits", "--workers", "many"], "--workers: 'many' is not a number of processes"),
+        (["sweep", "mlp-digits", "--workers", "0"], "--workers: '0' is not a number of processes"),
         (["analyze", "no/such/place"], "no finished run in no/such/place/runs"),
         (["quickstart", "--graphs", "99"], "--graphs '99'"),
         (["graphs", "show", "nonsense"], "'nonsense' is not known"),
@@ -266,7 +268,7 @@ def test_cost_lists_the_layers_and_their_sums(capsys):
     assert found["widths"] == [145, 288, 576, 1152]
     assert sum(layer["macs"] for layer in found["layers"]) == found["macs"] == 553_719_512
     assert sum(layer["parameters"] for layer in found["layers"]) == found["params"] == 3_687_493
-    assert sum(layer["stored"] for layer in found["layers"]) == 14_075_793
+    assert sum(layer["dense_parameters"] for layer in found["layers"]) == 14_075_793
     assert main([*argv, "--widths", "64,128,256,512"]) == 0
     shown = capsys.readouterr().out
     assert "stages.3.0.path.1.0" in shown

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -260,6 +261,87 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in said
     assert not list((tmp_path / ".unfinished").iterdir())
     assert not list((tmp_path / "runs").iterdir())
+
+
+# --- several workers ---------------------------------------------------------------------------------------
+
+TIMING = ["seconds", "finished"]
+
+
+def test_several_workers_give_the_table_of_one_and_outlive_a_run_that_fails(digits, tmp_path):
+    runs = configs(digits, seeds=(1, 2))
+    launch(runs, digits, tmp_path / "one")
+    impossible = runs[1].model_copy(update={"model": runs[1].model.model_copy(update={"name": "mlp2"})})
+    epochs, ended = [], []
+    with pytest.raises(UserError, match=r"sweep: 1 of 5 runs failed; ws\(64,12.8,0.3,1\) seed 1: .*mlp2"):
+        launch(
+            [impossible, *runs],
+            digits,
+            tmp_path / "two",
+            workers=2,
+            on_epoch=lambda config, epoch: epochs.append((config.folder, epoch.epoch)),
+            on_run=lambda row: ended.append(row["run"]),
+        )
+    one, two = (pd.read_parquet(tmp_path / name / "runs.parquet") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one.drop(columns=TIMING), two.drop(columns=TIMING))
+    curves = [read_curves(tmp_path / name).drop(columns="seconds") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(*curves)
+    assert sorted(ended) == sorted(run.folder for run in runs)
+    assert sorted(epochs) == sorted((run.folder, 1) for run in runs)
+    for run in runs:
+        folders = [tmp_path / name / "runs" / run.folder for name in ("one", "two")]
+        weights = [load_file(folder / "weights.safetensors") for folder in folders]
+        assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    assert launch(runs, digits, tmp_path / "two", workers=2).skipped == 4
+
+
+SWEEP = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4", "--set", "recipe.epochs=20"]
+
+
+def running(pid):
+    """Whether a process is there, and not just waiting to be buried."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
+    """Stopped once a run has finished: its folder is whole, the workers end, and a rerun does the rest."""
+    command = [sys.executable, "-m", "graph2nn", *SWEEP, "--workers", "2", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 90
+        while not (list(tmp_path.glob("runs/*")) and list(tmp_path.glob(".unfinished/*/metrics.csv"))):
+            assert time.monotonic() < deadline, "no run finished"
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        writers = {int(path.name.split("@")[2]) for path in tmp_path.glob(".unfinished/*@*")} - {process.pid}
+        process.send_signal(how)
+        said = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in said
+    deadline = time.monotonic() + 10
+    while any(map(running, writers)):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.05)
+    done = len(read_runs(tmp_path))
+    assert 1 <= done < 4
+    if how is signal.SIGINT:
+        assert process.returncode == 130
+        assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
+        assert not list((tmp_path / ".unfinished").iterdir())
+        assert len(pd.read_parquet(tmp_path / "runs.parquet")) == done
+        return
+    from graph2nn.cli import main
+
+    assert main([*SWEEP, "--out", str(tmp_path)]) == 0
+    table = pd.read_parquet(tmp_path / "runs.parquet")
+    assert sorted(table["seed"]) == [1, 2, 3, 4]
 
 
 def test_sweeping_up_spares_the_living(tmp_path):

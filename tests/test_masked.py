@@ -153,7 +153,8 @@ def test_repr_says_graph_density_and_widths(graph, width):
 
 def test_published_initialisation_scales():
     graph = ws_flex(16, 4.4, 0.2, 3)
-    model = nn.Sequential(Relational(graph).conv2d(128, 256, 3), Relational(graph).linear(512, 512))
+    wiring = Relational(graph, engine="masked")
+    model = nn.Sequential(wiring.conv2d(128, 256, 3), wiring.linear(512, 512))
     initialise(model, torch.Generator().manual_seed(0))
     conv, linear = model
     density = conv.mask.double().mean().item()

@@ -80,7 +80,7 @@ def test_published_widths_multiply_adds_and_parameters(golden_widths):
         assert found.macs == row["exact_integer_flops"]
         assert found.params == row["params_count"]
         assert found.target == row["flops_baseline"]
-        wiring = known.prepare(Relational(graph) if graph else Dense())
+        wiring = known.prepare(Relational(graph, engine="masked") if graph else Dense())
         bill = Bill(lambda widths: known.shapes(widths, 1000, IMAGE), wiring, found.widths)
         assert bill.published_macs(found.widths) == row["flops_count"]
         network = build_model("efficientnet-b0", wiring, found.widths)

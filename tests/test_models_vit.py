@@ -110,7 +110,8 @@ def test_its_own_initialisation_depends_on_the_generator_alone(wiring):
 
 def test_a_sparse_layer_keeps_the_scale_of_its_outputs():
     graph = ws_flex(16, 3, 0.2, 1)
-    network = VisionTransformer(96, 10, input_size=CIFAR, patch=8, depth=1, wiring=Relational(graph))
+    wiring = Relational(graph, engine="masked")
+    network = VisionTransformer(96, 10, input_size=CIFAR, patch=8, depth=1, wiring=wiring)
     torch.manual_seed(0)
     x = torch.randn(500, 96)
     for layer in network.layers.modules():

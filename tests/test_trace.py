@@ -105,14 +105,14 @@ def test_costs_by_layer_add_up_and_name_the_layers():
     rows = layer_costs(network, (3, 32, 32))
     assert sum(row.macs for row in rows) == macs(network, (3, 32, 32))
     assert sum(row.parameters for row in rows) == parameters(network)
-    assert sum(row.stored for row in rows) == sum(p.numel() for p in network.parameters())
+    assert sum(row.dense_parameters for row in rows) == sum(p.numel() for p in network.parameters())
     assert [row.name for row in rows if row.kind == "RelationalLinear"] == [
         "hidden.0.0",
         "hidden.1.0",
         "hidden.2.0",
     ]
     by_name = {row.name: row for row in rows}
-    assert by_name["hidden.1.0"].dense_macs == by_name["hidden.1.0"].stored == 1600
+    assert by_name["hidden.1.0"].dense_macs == by_name["hidden.1.0"].dense_parameters == 1600
     assert by_name["hidden.1.0"].macs == by_name["hidden.1.0"].parameters == int(on(40, 40).sum())
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.ws_flex import ws_flex
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
     from graph2nn.models import MLP, build_model
-    from graph2nn.training import Epoch, Recipe, evaluate, train
+    from graph2nn.training import Epoch, Member, Recipe, evaluate, train, train_population
     from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, Wiring
 
 #: Where each name lives, room by room.
@@ -91,9 +91,11 @@ _ROOMS = {
     ),
     "training": (
         "Epoch",
+        "Member",
         "Recipe",
         "evaluate",
         "train",
+        "train_population",
     ),
     "errors": ("UserError",),
 }
@@ -111,6 +113,7 @@ __all__ = [
     "LayerCost",
     "Layerwise",
     "Match",
+    "Member",
     "Recipe",
     "Relational",
     "RelationalConv2d",
@@ -143,6 +146,7 @@ __all__ = [
     "small_world_omega",
     "small_world_sigma",
     "train",
+    "train_population",
     "write_graph",
     "ws_flex",
 ]

@@ -21,7 +21,8 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 class LayerCost:
     """What one module of a network costs by itself, without its children.
 
-    ``macs`` and ``parameters`` leave out what a mask switches off; ``dense_macs`` and ``stored`` do not.
+    ``macs`` and ``parameters`` leave out what a mask switches off; ``dense_macs`` and ``dense_parameters`` do
+    not, whatever the engine stores.
     """
 
     name: str
@@ -29,7 +30,7 @@ class LayerCost:
     macs: int
     dense_macs: int
     parameters: int
-    stored: int
+    dense_parameters: int
 
 
 def macs(
@@ -75,7 +76,7 @@ def layer_costs(
         inputs: as for :func:`macs`.
     """
     counter = _trace(model, input_size, inputs)
-    in_use, stored = _in_use(model), _stored(model)
+    in_use, dense = _in_use(model), _dense(model)
     return [
         LayerCost(
             name or "(itself)",
@@ -83,10 +84,10 @@ def layer_costs(
             counter.macs[name],
             counter.dense_macs[name],
             in_use[name],
-            stored[name],
+            dense[name],
         )
         for name, module in model.named_modules()
-        if counter.dense_macs[name] or stored[name]
+        if counter.dense_macs[name] or dense[name]
     ]
 
 
@@ -157,20 +158,23 @@ def _without_fused_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(was)
 
 
-def _stored(model: nn.Module) -> Counter[str]:
-    """Number of stored parameters by module; a shared one counts for the first."""
+def _dense(model: nn.Module) -> Counter[str]:
+    """Number of parameters by module, masked or not; a shared one counts for the first."""
     count: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
         count[_owner(name)] += parameter.numel()
+    for name, module in model.named_modules():
+        if isinstance(module, RelationalLinear | RelationalConv2d):
+            count[name] += module.shape.numel() - module.weight.numel()
     return count
 
 
 def _in_use(model: nn.Module) -> Counter[str]:
     """The same without what is masked off."""
-    count = _stored(model)
+    count = _dense(model)
     for name, module in model.named_modules():
         if isinstance(module, RelationalLinear | RelationalConv2d):
-            count[name] -= module.weight.numel() - module.weights_in_use()
+            count[name] -= module.shape.numel() - module.weights_in_use()
         elif isinstance(module, ParametrizationList):
             for part in module:
                 mask = getattr(part, "mask", None)

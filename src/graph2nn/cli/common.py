@@ -60,6 +60,12 @@ EngineName = Annotated[
     str,
     typer.Option("--engine", metavar="NAME", help="auto, masked, masked-in-place, block; triton (untested)."),
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers", metavar="N", help="Runs at once, each a process with one thread; auto: one per core."
+    ),
+]
 WSFlex = Annotated[
     str | None,
     typer.Option("--ws-flex", metavar="N,SPARSITY,P,SEED", help="A WS-flex graph by its four arguments."),
@@ -142,6 +148,21 @@ def use_threads(count: int | None) -> None:
         import torch
 
         torch.set_num_threads(count)
+
+
+def number_of_workers(text: str) -> int:
+    """Read the number of runs at once.
+
+    Raises:
+        UserError: neither a positive whole number nor ``auto``.
+    """
+    if text == "auto":
+        from graph2nn.training.processes import usable_cores
+
+        return usable_cores()
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"--workers: {text!r} is not a number of processes; give 1, 2, … or auto.")
+    return int(text)
 
 
 def print_json(value: Any) -> None:

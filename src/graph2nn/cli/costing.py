@@ -108,12 +108,13 @@ def _show(found: Cost) -> None:
         ("share", f"{total / found.target:.2%} of the baseline"),
         ("in use", ""),
         ("parameters", f"{found.params:,}"),
-        ("stored", f"{sum(layer.stored for layer in found.layers):,}"),
+        ("dense", f"{sum(layer.dense_parameters for layer in found.layers):,}"),
     ):
         table.add_column(heading, footer, justify="right")
     for layer in found.layers:
         use = f"{layer.macs / layer.dense_macs:.1%}" if layer.dense_macs else ""
         share = f"{layer.macs / total:.1%}" if layer.macs else ""
         macs = f"{layer.macs:,}" if layer.macs else ""
-        table.add_row(layer.name, layer.kind, macs, share, use, f"{layer.parameters:,}", f"{layer.stored:,}")
+        learnt = f"{layer.parameters:,}", f"{layer.dense_parameters:,}"
+        table.add_row(layer.name, layer.kind, macs, share, use, *learnt)
     show_table(table)

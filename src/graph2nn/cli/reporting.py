@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from graph2nn.cli.common import Json, Threads, console, print_json, progress, use_threads
+from graph2nn.cli.common import (
+    Json,
+    Threads,
+    Workers,
+    console,
+    number_of_workers,
+    print_json,
+    progress,
+    use_threads,
+)
 
 
 def analyze(
@@ -45,6 +54,7 @@ def quickstart(
     ),
     graphs: Annotated[int, typer.Option(min=1, max=52, help="How many graphs of the plane.")] = 26,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds 1…N of each.")] = 3,
+    workers: Workers = "auto",
     threads: Threads = 1,
 ) -> None:
     """See the whole way in minutes: graphs over the (C, L) plane and the baseline, trained on digits, a report.
@@ -56,12 +66,14 @@ def quickstart(
     # Networks this small gain nothing from a second thread, and lose much on a busy machine.
     use_threads(threads)
     configs, data = demo.prepare(graphs=graphs, seeds=seeds)
+    # Each process needs seconds to begin, more than a handful of these runs takes.
+    count = 1 if workers == "auto" and len(configs) < 16 else number_of_workers(workers)
     console.print(demo.introduction(configs, data))
     with progress("training", len(configs)) as bar:
 
         def step(_row: dict[str, Any]) -> None:
             bar.advance(bar.task_ids[0])
 
-        page = demo.carry_out(configs, data, out, on_run=step)
+        page = demo.carry_out(configs, data, out, workers=count, on_run=step)
     console.print(demo.conclusion(out))
     typer.echo(page)

@@ -21,8 +21,10 @@ from graph2nn.cli.common import (
     Json,
     Settings,
     Threads,
+    Workers,
     WSFlex,
     console,
+    number_of_workers,
     parse_ws_flex,
     pick_device,
     print_json,
@@ -99,7 +101,8 @@ def sweep(
     data: Data = None,
     cache: Cache = None,
     out: Out = Path("runs"),
-    launcher: Annotated[str, typer.Option(help="local: one after the other, in this process.")] = "local",
+    launcher: Annotated[str, typer.Option(help="local: on this machine.")] = "local",
+    workers: Workers = "1",
     device: Device = "auto",
     threads: Threads = None,
     engine: EngineName = "auto",
@@ -114,17 +117,21 @@ def sweep(
     [bold]Examples[/bold]
 
     graph2nn sweep mlp-digits --select n64-52 --select baseline --seeds 3
+    graph2nn sweep mlp-cifar10 --select n64-52 --workers auto
     graph2nn sweep mlp-cifar10 --select all --data cifar10-jpeg.tar.xz     [dim]3,943 × 5 runs[/dim]
     """
     from graph2nn.experiments.presets import preset as look_up
 
     if launcher != "local":
         raise unknown("sweep: launcher", launcher, ["local"])
+    count = number_of_workers(workers)
     known = look_up(preset)
     how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     graphs = _select(known, select or ["all"], data)
     numbers = range(1, (seeds or known.seeds) + 1)
-    rows = _launch(known, graphs, numbers, settings, data, cache, out, device, threads, how, verbose=False)
+    rows = _launch(
+        known, graphs, numbers, settings, data, cache, out, device, threads, how, workers=count, verbose=False
+    )
     if as_json:
         print_json(rows)
     console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
@@ -158,6 +165,7 @@ def _launch(
     threads: int | None,
     acceleration: Acceleration,
     *,
+    workers: int = 1,
     verbose: bool,
 ) -> list[dict[str, Any]]:
     """Plan and carry out runs with a bar; return the rows of all of them, new and old."""
@@ -185,8 +193,17 @@ def _launch(
             if not verbose:
                 bar.advance(bar.task_ids[0])
 
-        how: dict[str, Any] = {"device": where, "acceleration": acceleration}
-        outcome = launch(configs, loaded, out, on_epoch=on_epoch, on_run=on_run, **how)
+        outcome = launch(
+            configs,
+            loaded,
+            out,
+            device=where,
+            acceleration=acceleration,
+            workers=workers,
+            threads=threads or 1,
+            on_epoch=on_epoch,
+            on_run=on_run,
+        )
     if outcome.skipped:
         console.print(f"{outcome.skipped} of {len(configs)} runs were finished already in {out}.")
     names = {config.folder for config in configs}

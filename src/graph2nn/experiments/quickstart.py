@@ -29,10 +29,11 @@ def carry_out(
     data: Dataset,
     out: Path,
     *,
+    workers: int = 1,
     on_run: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Train what is missing in ``out`` and return the page of the report on all of it."""
-    launch(configs, data, out, on_run=on_run)
+    """Train what is missing in ``out``, so many at once, and return the page of the report on all of it."""
+    launch(configs, data, out, workers=workers, on_run=on_run)
     return report(out, out / "report", command="graph2nn quickstart")
 
 
@@ -52,6 +53,6 @@ def conclusion(out: Path) -> str:
     table = read_runs(out)
     share = table["macs"] / table["target_macs"]
     return (
-        f"{len(table)} networks trained in {table['seconds'].sum():.0f} s, "
+        f"{len(table)} networks, {table['seconds'].sum():.0f} s of training, "
         f"multiply-adds {share.min():.2%} to {share.max():.2%} of the baseline's. The report:"
     )

@@ -1,9 +1,22 @@
-"""Recipe and loop: one network, one seed."""
+"""Recipe and loop: one network with one seed, and populations of networks in one go."""
 
 from graph2nn.training.acceleration import Acceleration
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.evaluation import Evaluation, evaluate
 from graph2nn.training.loop import Epoch, train
+from graph2nn.training.member import Member, Outcome
+from graph2nn.training.population import train_population
 from graph2nn.training.recipe import Recipe
 
-__all__ = ["Acceleration", "Epoch", "Evaluation", "Recipe", "evaluate", "precise_bn", "train"]
+__all__ = [
+    "Acceleration",
+    "Epoch",
+    "Evaluation",
+    "Member",
+    "Outcome",
+    "Recipe",
+    "evaluate",
+    "precise_bn",
+    "train",
+    "train_population",
+]

@@ -89,12 +89,12 @@ class Acceleration:
             return model
         return _Accelerated(model, self)
 
-    def step(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Step:
-        """Return the training step of a network that :meth:`apply` gave."""
+    def step(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str) -> Step:
+        """Return the training step of a network that :meth:`apply` gave for ``device``."""
         if self.cuda_graphs:
             from graph2nn.training.graphed import GraphedStep
 
-            return GraphedStep(model, optimiser)
+            return GraphedStep(model, optimiser, device)
         return eager_step(model, optimiser, scaled=self.amp == "fp16")
 
 

@@ -1,72 +1,50 @@
-"""A whole training step as one CUDA graph: recorded once, replayed with a single launch. Untested on GPU."""
+"""A whole training step as one CUDA graph: recorded once a rate, then replayed. Untested on GPU."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from graph2nn.training.captured import Captured
 from graph2nn.training.steps import eager_step
-
-#: Steps taken one operation at a time first, on a stream of their own, as torch asks: they make the optimiser's
-#: momentum and compile what is compiled.
-WARM_UP = 3
 
 
 class GraphedStep:
     """A :data:`~graph2nn.training.steps.Step` that records itself: forward, backward and fused SGD.
 
-    Nothing is computed twice or left out: the first steps are ordinary ones, recording computes nothing, and
-    the batch is then trained on by replaying. The rate is a number inside the recorded kernels, so another rate
-    (once an epoch) means recording anew. Batches are copied into fixed buffers; one of another shape is stepped
-    ordinarily. Loss and scores are overwritten by the next step.
+    Nothing is computed twice or left out: the first steps of each rate are ordinary ones, and recording
+    computes nothing. The rate is a number inside the recorded kernels, so another one (once an epoch) means
+    recording anew. All batches have one shape, and loss and scores are overwritten by the next step. Elsewhere than on
+    CUDA every step is an ordinary one.
 
     Args:
-        model: on a CUDA device, without control flow that depends on data.
+        model: without control flow that depends on data.
         optimiser: of its parameters, one whose step does not wait for the device, such as fused SGD.
+        device: of both.
     """
 
-    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str) -> None:
         self._optimiser = optimiser
+        self._device = torch.device(device)
         self._step = eager_step(model, optimiser)
-        self._taken = 0
         self._rates: tuple[float, ...] = ()
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._inputs: tuple[Tensor, Tensor] | None = None
+        self._captured: Captured | None = None
         self._outputs: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step; ``x`` and ``y`` are on the device of the model."""
-        self._taken += 1
-        if self._taken <= WARM_UP or (self._inputs and self._inputs[0].shape != x.shape):
-            return self._ordinarily(x, y)
         rates = tuple(float(group["lr"]) for group in self._optimiser.param_groups)
-        if self._inputs is None:
-            self._inputs = x.clone(), y.clone()
-        for buffer, value in zip(self._inputs, (x, y), strict=True):
-            buffer.copy_(value)
-        if self._graph is None or rates != self._rates:
-            self._record(*self._inputs)
-            self._rates = rates
-        assert self._graph is not None
+        if self._captured is None or rates != self._rates:
+            # Gradients lie in the memory of the graph that wrote them: they go with it.
+            self._optimiser.zero_grad(set_to_none=True)
+            self._captured, self._rates = Captured(self._advance, self._device), rates
+        self._captured(x, y)
         assert self._outputs is not None
-        self._graph.replay()
         return self._outputs
 
-    def _record(self, x: Tensor, y: Tensor) -> None:
-        # What the old graph wrote to goes first: gradients and outputs live in its memory.
-        self._graph = self._outputs = None
-        self._optimiser.zero_grad(set_to_none=True)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._outputs = self._step(x, y)
-        self._graph = graph
-
-    def _ordinarily(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        here, aside = torch.cuda.current_stream(x.device), torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
-            outputs = self._step(x, y)
-        here.wait_stream(aside)
-        for output in outputs:
-            output.record_stream(here)
-        return outputs
+    def _advance(self, *batch: Tensor) -> None:
+        found = self._step(*batch)
+        if self._outputs is None:  # in the first step, which is an ordinary one
+            self._outputs = found[0].clone(), found[1].clone()
+        for own, value in zip(self._outputs, found, strict=True):
+            own.copy_(value)

@@ -87,7 +87,7 @@ def train(
     data = data.to(device)
     optimiser = sgd(model.parameters(), recipe)
     fast = acceleration.apply(model, device)
-    step = acceleration.step(fast, optimiser)
+    step = acceleration.step(fast, optimiser, device)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
     history: list[Epoch] = []

@@ -73,7 +73,8 @@ class _Differentiate(Function):
             dx = gradient.new_empty(shape) if g.covered else gradient.new_zeros(shape)
             _run("backward", turned, laid_out, g, dx)
         if wanted[1]:
-            dw = torch.zeros_like(weight)
+            # The rows of the first group of samples replace what is there; dots are added to it.
+            dw = torch.empty_like(weight) if g.rowwise and g.images else torch.zeros_like(weight)
             if g.rowwise:
                 x = _wide(source, g)
                 kernel = kernels.differentiate_rows

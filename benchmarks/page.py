@@ -1,0 +1,171 @@
+"""The page of measurements: docs/benchmarks.md and its pictures, made from benchmarks/results/*.json.
+
+python -m benchmarks.page
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from benchmarks.record import RESULTS
+
+DOCS = Path(__file__).parents[1] / "docs"
+#: Colour-blind-safe (Okabe and Ito), one for each contender wherever it appears.
+COLOURS = {"dense": "#999999", "masked": "#D55E00", "block": "#0072B2"}
+
+HEAD = """# Measurements
+
+Made by `make bench` from what lies in `benchmarks/results/`; do not edit by hand. Machines differ and are
+noisy: what counts is a ratio within one run, in which contenders took turns. Each table says where it was made.
+"""
+
+
+def results(name: str) -> dict[str, Any] | None:
+    file = RESULTS / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return found
+
+
+def birth(found: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    return (
+        f"*{found['date']}, {found['cpu']}, {found['cores']} cores, Python {found['python']}, {versions}; load "
+        f"{found['load_average_at_start']} at the start, {found['load_average_at_end']} at the end. "
+        f"`{found['command']}`*\n"
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]]
+    return "\n".join(lines) + "\n"
+
+
+def graphs() -> str:
+    if (found := results("graphs")) is None:
+        return ""
+    rows = [
+        [case, who, f"{entry['us_per_graph']:,.1f}", f"{entry['times_ours']:,.1f}"]
+        for case, entries in found.items()
+        if "C + L" in case
+        for who, entry in entries.items()
+        if isinstance(entry, dict)
+    ]
+    sweeps = [
+        f"Full sweep, {case.split(', ')[1]}: {entry['graphs']:,} graphs in {entry['best_seconds']} s.\n"
+        for case, entry in found.items()
+        if case.startswith("full sweep")
+    ]
+    return "\n## Graphs\n\n" + birth(found) + "\n" + table(
+        ["what", "by", "µs a graph", "× graph2nn"], rows
+    ) + "\n" + "".join(sweeps)  # fmt: skip
+
+
+def matching() -> str:
+    if (found := results("match")) is None:
+        return ""
+    rows = [
+        [
+            name,
+            f"{1e3 * row['published_s']:,.0f}" if "published_s" in row else "",
+            f"{1e3 * row['exact_s']:,.0f}" if "exact_s" in row else "",
+            f"{row['ratio']:,.0f}" if "ratio" in row else "",
+        ]
+        for name, row in found["models"].items()
+    ]
+    every = found["all_mlp5_of_n64-3942"]
+    return "\n## Width matching\n\n" + birth(found) + "\n" + table(
+        ["model", "published walk, ms", "exact search, ms", "building at every step ÷ published walk"], rows
+    ) + f"\nAll {every['graphs']:,} MLP-5 networks of the catalogue: {every['matching_s']} s.\n"  # fmt: skip
+
+
+def layers() -> str:
+    if (found := results("layers")) is None:
+        return ""
+    parts = [
+        "\n## Layers and training steps by engine\n\n",
+        birth(found),
+        "\n![Time by engine](images/layers.png)\n",
+    ]
+    for threads, cases in found.items():
+        if not threads.endswith(("thread", "threads")):
+            continue
+        rows = [
+            [case, *(times_dense(entries[who]) for who in ("masked", "block"))]
+            for case, entries in cases.items()
+        ]
+        parts.append(f"\nTime ÷ that of the dense layer of as many multiply-adds, {threads} (quartiles):\n\n")
+        parts.append(table(["what", "masked (published technique)", "block"], rows))
+    draw_layers(found)
+    return "".join(parts)
+
+
+def times_dense(entry: Mapping[str, Any]) -> str:
+    low, high = entry["quartiles"]
+    return f"{entry['times_dense']:.2f} ({low:.2f}–{high:.2f})"
+
+
+def draw_layers(found: Mapping[str, Any]) -> None:
+    cases = found["1 thread"]
+    shown = [case for case in cases if not case.endswith(", forward")]
+    figure, axis = plt.subplots(figsize=(7.2, 0.55 * len(shown) + 1.2), layout="constrained")
+    for i, case in enumerate(shown):
+        for k, who in enumerate(("masked", "block")):
+            value = cases[case][who]["times_dense"]
+            axis.barh(i + 0.38 * k - 0.19, value, 0.36, color=COLOURS[who], label=who if i == 0 else None)
+            axis.text(value + 0.08, i + 0.38 * k - 0.19, f"{value:.2f}", va="center", fontsize=8)
+    axis.axvline(1, color=COLOURS["dense"], linewidth=1)
+    axis.set_yticks(range(len(shown)), [case.replace(", batch 128", "") for case in shown], fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlabel("time ÷ dense of as many multiply-adds (grey line), 1 thread")
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, loc="lower right")
+    figure.savefig(DOCS / "images" / "layers.png", dpi=150)
+    plt.close(figure)
+
+
+def epochs() -> str:
+    if (found := results("epoch")) is None:
+        return ""
+    cases = {case: entries for case, entries in found.items() if case.endswith(("thread", "threads"))}
+    parts = ["\n## Epochs with data\n\n", birth(found)]
+    columns = ("ms_per_step", "times_compute", "times_graph2nn")
+    feeds = [
+        [case, who, *(f"{entry[column]:.2f}" for column in columns)]
+        for case, entries in cases.items()
+        for who, entry in entries.items()
+        if "times_graph2nn" in entry
+    ]
+    parts += ["\n", table(["MLP-5", "fed by", "ms a step", "× compute alone", "× graph2nn"], feeds)]
+    batches = [
+        [case, who, f"{entry['ms_per_batch']:.2f}", f"{entry['times_compiled']:.1f}"]
+        for case, entries in cases.items()
+        for who, entry in entries.items()
+        if "ms_per_batch" in entry
+    ]
+    return "".join([*parts, "\n", table(["a batch of 128", "by", "ms", "× compiled"], batches)])
+
+
+def population() -> str:
+    if (found := results("population")) is None:
+        return ""
+    ways = {name: entry for name, entry in found.items() if isinstance(entry, dict) and "times" in str(entry)}
+    rows = [[name, *(str(value) for value in entry.values())] for name, entry in ways.items()]
+    head = ["way", *next(iter(ways.values()))] if ways else ["way"]
+    return "\n## Population\n\n" + birth(found) + "\n" + table(head, rows)
+
+
+def main() -> None:
+    page = HEAD + "".join(part() for part in (graphs, matching, layers, epochs, population))
+    (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""One copy of a data set for all processes of a machine."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from graph2nn.data.dataset import Dataset, Split
+
+#: Where Linux keeps shared memory. Containers often have 64 MiB there, less than CIFAR-10 takes, and writing
+#: past the end kills the process instead of raising an error.
+SHARED_MEMORY = Path("/dev/shm")
+
+#: So many times the size of the data must be free there.
+MARGIN = 1.1
+
+
+class SharedDataset:
+    """A data set that other processes are handed as shared memory; where there is no room, they get copies.
+
+    Args:
+        data: left as it is; what is shared is ``value``, a copy on the CPU.
+    """
+
+    def __init__(self, data: Dataset) -> None:
+        data = data.to("cpu")
+        tensors = [data.train.images, data.train.labels, data.test.images, data.test.labels]
+        size = sum(int(tensor.nbytes) for tensor in tensors)
+        self.shared = not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free > MARGIN * size
+        self.value = replace(data, train=_shared(data.train), test=_shared(data.test)) if self.shared else data
+
+    def __getstate__(self) -> Dataset | bytes:
+        # Pickled here and now, the tensors are out of reach of torch, which would share them all the same.
+        return self.value if self.shared else pickle.dumps(self.value)
+
+    def __setstate__(self, state: Dataset | bytes) -> None:
+        self.shared = isinstance(state, Dataset)
+        self.value = state if isinstance(state, Dataset) else pickle.loads(state)
+
+
+def _shared(split: Split) -> Split:
+    images, labels = split.images.clone(), split.labels.clone()
+    return Split(images.share_memory_(), labels.share_memory_())  # type: ignore[no-untyped-call]
