@@ -32,10 +32,13 @@ from graph2nn.layers.triton import TritonLinear
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 GRAPH = ws_flex(8, 3.5, 0.3, 1)
-pytestmark = pytest.mark.skipif(
-    DEVICE == "cpu" and not interpreted(),
-    reason="TRITON_INTERPRET is set to something else, without a CUDA device",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        DEVICE == "cpu" and not interpreted(), reason="no CUDA device, and TRITON_INTERPRET is not 1"
+    )
+]
+if DEVICE == "cuda":
+    pytestmark.append(pytest.mark.gpu)
 
 
 def error(found, expected):

@@ -38,7 +38,8 @@ class Plan(NamedTuple):
     gradient: Tensor  # int64 [tiles, 3]
 
 
-@lru_cache(maxsize=256)
+# A CUDA graph keeps the addresses of these tables: the cache holds more than one network has.
+@lru_cache(maxsize=512)
 def plan(blocks: Blocks, device: torch.device) -> Plan:
     """Return the tables of a weight on a device, once for all layers of the same shape on the same graph."""
 
