@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from graph2nn.graphs import ws_flex
-from graph2nn.layers.block import BlockConv2d, BlockLinear
+from graph2nn.layers.block import BlockConv2d, BlockLinear, team
 from graph2nn.layers.block.pool import cut
 
 GRAPH = ws_flex(16, 5, 0.3, 1)
@@ -76,3 +76,32 @@ def test_a_forked_worker_computes_with_threads_of_its_own(threads):
     loader = DataLoader(samples, batch_size=4, num_workers=1, multiprocessing_context="fork", timeout=60)
     assert torch.equal(next(iter(loader)), expected)
     assert isinstance(layer, nn.Module)
+
+
+@pytest.mark.parametrize("lent", [True, False])
+def test_threads_of_torch_and_our_own_give_the_same(threads, monkeypatch, lent):
+    threads(2)
+    if lent and not team.available():
+        pytest.skip("this torch does not run on GNU's OpenMP")
+    layer, x = BlockConv2d(GRAPH, 20, 35, 3, padding=1), torch.randn(3, 20, 12, 12)
+    expected = results(layer, x)
+    monkeypatch.setattr(team, "available", lambda: lent)
+    for _ in range(3):
+        assert all(torch.equal(a, b) for a, b in zip(results(layer, x), expected, strict=True))
+
+
+@pytest.mark.skipif(not team.available(), reason="this torch does not run on GNU's OpenMP")
+def test_a_team_does_all_the_work_once_and_hands_on_errors():
+    done = []
+    team.run(done.append, 5)
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+    def fail(i):
+        if i == 1:
+            raise ValueError("one of them")
+
+    with pytest.raises(ValueError, match="one of them"):
+        team.run(fail, 3)
+    inside = []
+    team.run(lambda i: team.run(lambda k: inside.append((i, k)), 2), 2)  # a region within a region
+    assert sorted(inside) == [(0, 0), (0, 1), (1, 0), (1, 1)]

@@ -11,9 +11,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.layers.block import team
+
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
 _size = 0
+_compiled: set[tuple[object, ...]] = set()
 
 
 def _forget() -> None:
@@ -38,23 +41,28 @@ def _workers(count: int) -> ThreadPoolExecutor:
 def share(kernel: Callable[..., None], ranges: Sequence[tuple[int, int]], *arguments: object) -> None:
     """Call ``kernel(low, high, *arguments)`` for each range of units, one a thread.
 
-    A plain pool rather than numba's ``prange``, whose OpenMP layer kills every child forked afterwards. The
-    caller takes the first range itself; one thread never leaves it.
+    The threads are torch's own where they can be had (:mod:`team`), else those of a plain pool. Not numba's
+    ``prange``, whose OpenMP layer kills every child forked afterwards. One thread never leaves the caller.
 
     Args:
         kernel: compiled, and without the interpreter's lock while it runs.
         ranges: as :func:`cut` makes them for ``torch.get_num_threads()``.
         arguments: passed on.
     """
-    if len(ranges) > 1:
+    kind = kernel, tuple(a.dtype if isinstance(a, np.ndarray) else type(a) for a in arguments)
+    if len(ranges) < 2 or kind not in _compiled:
+        # The first call compiles, which is not for threads that have little stack.
+        for low, high in ranges:
+            kernel(low, high, *arguments)
+        _compiled.add(kind)
+    elif team.available():
+        team.run(lambda i: kernel(*ranges[i], *arguments), len(ranges))
+    else:
         pool = _workers(len(ranges) - 1)
         waiting = [pool.submit(kernel, low, high, *arguments) for low, high in ranges[1:]]
-    else:
-        waiting = []
-    for low, high in ranges[:1]:
-        kernel(low, high, *arguments)
-    for future in waiting:
-        future.result()
+        kernel(*ranges[0], *arguments)
+        for future in waiting:
+            future.result()
 
 
 def cut(costs: npt.NDArray[np.int64], parts: int) -> tuple[tuple[int, int], ...]:
