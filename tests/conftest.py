@@ -10,7 +10,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+import torch
 from hypothesis import settings
+
+# Triton decides when its kernels are defined, so before any test module is imported.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # A first call that compiles or imports would look like a slow example: no test here is a timed one.
 settings.register_profile("graph2nn", deadline=None, print_blob=True)

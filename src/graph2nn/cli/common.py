@@ -46,6 +46,20 @@ Device = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. Default: torch's choice.")
 ]
+Amp = Annotated[
+    str | None, typer.Option("--amp", metavar="TYPE", help="Compute in 16 bits: bf16, or on CUDA fp16.")
+]
+ChannelsLast = Annotated[
+    bool, typer.Option("--channels-last", help="Keep the channels of a pixel side by side.")
+]
+Compile = Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")]
+CudaGraphs = Annotated[
+    bool, typer.Option("--cuda-graphs", help="Record a training step and replay it. CUDA, untested.")
+]
+EngineName = Annotated[
+    str,
+    typer.Option("--engine", metavar="NAME", help="auto, masked, masked-in-place, block; triton (untested)."),
+]
 Workers = Annotated[
     str,
     typer.Option(

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph2nn.cli.common import (
+    Amp,
     Cache,
+    ChannelsLast,
+    Compile,
+    CudaGraphs,
     Data,
     Device,
+    EngineName,
     Graph,
     Json,
     Settings,
@@ -31,6 +36,7 @@ from graph2nn.errors import UserError, unknown
 if TYPE_CHECKING:
     from graph2nn.experiments.config import GraphSpec, RunConfig
     from graph2nn.experiments.presets import Preset
+    from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.loop import Epoch
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
@@ -53,6 +59,11 @@ def train(
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
+    engine: EngineName = "auto",
+    amp: Amp = None,
+    channels_last: ChannelsLast = False,
+    compiled: Compile = False,
+    cuda_graphs: CudaGraphs = False,
     as_json: Json = False,
 ) -> None:
     """Train one network, and keep its config, metrics and weights in a folder of its own.
@@ -67,13 +78,14 @@ def train(
     from graph2nn.experiments.presets import preset as look_up
 
     known = look_up(preset)
+    how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     words = [word for word in (select, graph) if word]
     if len(words) + bool(ws_flex) > 1:
         raise UserError("train: give one of --select, --graph and --ws-flex.")
     graphs = [parse_ws_flex(ws_flex)] if ws_flex else _select(known, words or ["baseline"], data)
     if len(graphs) > 1:
         raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
-    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, verbose=True)
+    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, how, verbose=True)
     if as_json:
         print_json(rows[0])
     console.print(f"Config, metrics and weights: {out / 'runs' / rows[0]['run']}", soft_wrap=True)
@@ -93,6 +105,11 @@ def sweep(
     workers: Workers = "1",
     device: Device = "auto",
     threads: Threads = None,
+    engine: EngineName = "auto",
+    amp: Amp = None,
+    channels_last: ChannelsLast = False,
+    compiled: Compile = False,
+    cuda_graphs: CudaGraphs = False,
     as_json: Json = False,
 ) -> None:
     """Train many networks: graphs × seeds. Stopped and called again, it goes on with the runs that are missing.
@@ -109,10 +126,11 @@ def sweep(
         raise unknown("sweep: launcher", launcher, ["local"])
     count = number_of_workers(workers)
     known = look_up(preset)
+    how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     graphs = _select(known, select or ["all"], data)
     numbers = range(1, (seeds or known.seeds) + 1)
     rows = _launch(
-        known, graphs, numbers, settings, data, cache, out, device, threads, workers=count, verbose=False
+        known, graphs, numbers, settings, data, cache, out, device, threads, how, workers=count, verbose=False
     )
     if as_json:
         print_json(rows)
@@ -127,6 +145,14 @@ def _select(preset: Preset, words: Sequence[str], data: Path | None) -> list[Gra
     return select(preset, words, data=data)
 
 
+def _acceleration(
+    engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
+) -> Acceleration:
+    from graph2nn.training.acceleration import Acceleration
+
+    return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
+
+
 def _launch(
     preset: Preset,
     graphs: Sequence[GraphSpec | None],
@@ -137,6 +163,7 @@ def _launch(
     out: Path,
     device: str,
     threads: int | None,
+    acceleration: Acceleration,
     *,
     workers: int = 1,
     verbose: bool,
@@ -150,6 +177,7 @@ def _launch(
     plan(preset, graphs, seeds, data="", settings=settings)  # complain before the data are read
     use_threads(threads)
     where = pick_device(device)
+    acceleration.check(where)
     loaded = load_dataset(preset.data, path=data, cache=cache)
     configs = plan(preset, graphs, seeds, data=loaded.label, settings=settings)
     with progress(
@@ -170,6 +198,7 @@ def _launch(
             loaded,
             out,
             device=where,
+            acceleration=acceleration,
             workers=workers,
             threads=threads or 1,
             on_epoch=on_epoch,

@@ -32,7 +32,7 @@ COLUMNS = (
     "kind", "graph", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
     "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
-    "threads", "device", "torch", "finished",
+    "threads", "device", "acceleration", "torch", "finished",
 )  # fmt: skip
 _NUMBERS = (
     "n", "sparsity", "p", "graph_seed", "clustering", "path_length",

@@ -20,8 +20,9 @@ from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.results import writing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
+from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch, train
-from graph2nn.wiring import Dense, Relational, Wiring
+from graph2nn.wiring import Dense, Engine, Relational, Wiring
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -40,14 +41,14 @@ class Network(NamedTuple):
     path_length: float
 
 
-def build(config: RunConfig, data: Dataset) -> Network:
-    """Build the network of a run, at the budget of its dense baseline on the same data.
+def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
+    """Build the network of a run, at the budget of its dense baseline on the same data, layers by ``engine``.
 
     Raises:
         UserError: a graph, an architecture or a budget that cannot be.
     """
     graph = None if config.graph is None else config.graph.build()
-    wiring: Wiring = Dense() if graph is None else Relational(graph, symmetric=config.symmetric)
+    wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
     spec = config.model
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
@@ -64,16 +65,18 @@ def execute(
     out: Path,
     *,
     device: torch.device | str = "cpu",
+    acceleration: Acceleration = PLAIN,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
     """Train one network and leave its folder in ``out/runs``; return its row of the table.
 
     Raises:
-        UserError: the config does not fit the data, or cannot be built.
+        UserError: the config does not fit the data, or cannot be built; an acceleration the device cannot give.
     """
     if config.data != data.label:
         raise UserError(f"run: the config asks for {config.data!r}, the data loaded is {data.label!r}.")
-    network = build(config, data)
+    acceleration.check(device)
+    network = build(config, data, engine=acceleration.engine_on(device))
     begin = time.perf_counter()
     with writing(out, config.folder) as folder:
         folder.write_config(config)
@@ -83,17 +86,17 @@ def execute(
             if on_epoch:
                 on_epoch(epoch)
 
-        history = train(network.model, data, config.recipe, seed=config.seed, device=device, on_epoch=note)
+        how: dict[str, Any] = {"device": device, "acceleration": acceleration}
+        history = train(network.model, data, config.recipe, seed=config.seed, on_epoch=note, **how)
         state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
         save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
-        row = _row(config, network, history, time.perf_counter() - begin, str(device))
+        row = _row(config, network, history, time.perf_counter() - begin)
+        row |= {key: str(value) for key, value in how.items()}
         folder.write_result(row)
     return {"run": config.folder, **row}
 
 
-def _row(
-    config: RunConfig, network: Network, history: list[Epoch], seconds: float, device: str
-) -> dict[str, Any]:
+def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: float) -> dict[str, Any]:
     last, graph, found = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
     finite = math.isfinite(last.train_loss)
@@ -125,7 +128,6 @@ def _row(
         "train_loss": last.train_loss,
         "seconds": seconds,
         "threads": torch.get_num_threads(),
-        "device": device,
         "torch": torch.__version__,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from graph2nn.errors import UserError
 from graph2nn.files import cache_root
 
-Engine = Literal["auto", "masked", "block"]
-Chosen = Literal["masked", "block"]
+if TYPE_CHECKING:
+    from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+
+Engine = Literal["auto", "masked", "masked-in-place", "block", "triton"]
+Chosen = Literal["masked", "masked-in-place", "block", "triton"]
 Kind = Literal["linear", "conv1x1", "conv3x3"]
 
 #: The block engine must be this much faster to be chosen: below that, copies in and out decide.
@@ -55,12 +58,15 @@ def choose(engine: Engine, kind: Kind, in_features: int, out_features: int, dens
 
     Args:
         engine: ``"auto"`` takes the block engine where the table says that it pays, on the CPU; layers made on
-            another device (``with torch.device("cuda")``) are masked.
+            another device (``with torch.device("cuda")``) are masked. ``"triton"`` has linear layers only, so
+            its convolutions are masked; it was never measured, and ``"auto"`` never takes it.
         kind: of layer; larger kernels count as 3×3.
         in_features: before the layer.
         out_features: after it.
         density: share of the weights in use.
     """
+    if engine == "triton" and kind != "linear":
+        return "masked"
     if engine != "auto":
         return engine
     import torch
@@ -69,6 +75,40 @@ def choose(engine: Engine, kind: Kind, in_features: int, out_features: int, dens
         return "masked"
     width = math.sqrt(in_features * out_features)
     return "block" if table().speedup(kind, width, density) >= MARGIN else "masked"
+
+
+def linear_class(engine: Chosen) -> type[RelationalLinear]:
+    """Return the class of linear layers of an engine; what it needs is imported now."""
+    if engine == "block":
+        from graph2nn.layers.block import BlockLinear
+
+        return BlockLinear
+    if engine == "triton":
+        from graph2nn.layers.triton import TritonLinear
+
+        return TritonLinear
+    if engine == "masked-in-place":
+        from graph2nn.layers.in_place import InPlaceLinear
+
+        return InPlaceLinear
+    from graph2nn.layers.masked import RelationalLinear
+
+    return RelationalLinear
+
+
+def conv2d_class(engine: Chosen) -> type[RelationalConv2d]:
+    """Return the class of convolutions of an engine that has them, see :func:`choose`."""
+    if engine == "block":
+        from graph2nn.layers.block import BlockConv2d
+
+        return BlockConv2d
+    if engine == "masked-in-place":
+        from graph2nn.layers.in_place import InPlaceConv2d
+
+        return InPlaceConv2d
+    from graph2nn.layers.masked import RelationalConv2d
+
+    return RelationalConv2d
 
 
 @lru_cache(maxsize=1)

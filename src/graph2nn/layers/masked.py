@@ -22,6 +22,8 @@ class _Masked(nn.Module):
     """A weight ``[out, in, *kernel]``, a buffer ``mask`` that broadcasts over it, perhaps a bias ``[out]``."""
 
     mask: Tensor
+    #: Name of the engine, as :class:`graph2nn.Relational` takes it.
+    engine = "masked"
 
     def __init__(
         self,
@@ -72,6 +74,10 @@ class _Masked(nn.Module):
         if self.symmetric:
             # √2 keeps the published deviation of the weights between different features.
             weight = (weight + weight.transpose(0, 1)) / 2**0.5
+        return self.masked(weight)
+
+    def masked(self, weight: Tensor) -> Tensor:
+        """Return ``weight`` with zeros off the mask, and no gradient there."""
         return weight * self.mask
 
     def weights_in_use(self) -> int:
@@ -93,7 +99,7 @@ class _Masked(nn.Module):
         """The part of ``repr`` that tells the wiring: graph, density, engine."""
         density = "?" if self.mask.is_meta else f"{self.density():.4f}"
         tied = ", symmetric" if self.symmetric else ""
-        return f"graph={self.graph.name} (n={self.graph.n}), density={density}{tied}, engine=masked"
+        return f"graph={self.graph.name} (n={self.graph.n}), density={density}{tied}, engine={self.engine}"
 
 
 class RelationalLinear(_Masked):

@@ -12,16 +12,17 @@ from itertools import islice
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
+from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.evaluation import evaluate
 from graph2nn.training.optimiser import sgd
 from graph2nn.training.recipe import Recipe
+from graph2nn.training.steps import Step, eager_step
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def train(
     *,
     seed: int,
     device: torch.device | str = "cpu",
+    acceleration: Acceleration = PLAIN,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> list[Epoch]:
     """Initialise ``model`` from ``seed`` and train it by ``recipe``.
@@ -68,20 +70,24 @@ def train(
         seed: of initialisation, order and augmentation. On one machine with the same number of threads the
             same seed gives the same numbers.
         device: where to train. Untested on GPU.
+        acceleration: how to compute; same recipe, other speed and rounding.
         on_epoch: called after each epoch with its numbers.
 
     Returns:
         One entry per epoch.
 
     Raises:
-        UserError: the batch size exceeds the training split.
+        UserError: the batch size exceeds the training split; an acceleration that the device cannot give.
     """
+    acceleration.check(device)
     initialise(model, stream(seed, "initialise"))
     if recipe.initialisation == "shared":
         share_draws(model, seed)
     model.to(device)
     data = data.to(device)
     optimiser = sgd(model.parameters(), recipe)
+    fast = acceleration.apply(model, device)
+    step = acceleration.step(fast, optimiser, device)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
     history: list[Epoch] = []
@@ -89,13 +95,13 @@ def train(
         for epoch in range(1, recipe.epochs + 1):
             lr = float(schedule.get_last_lr()[0])
             begin = time.perf_counter()
-            loss, error = train_epoch(model, training_batches(data, recipe, order), optimiser)
+            loss, error = train_epoch(fast, training_batches(data, recipe, order), optimiser, step)
             seconds = time.perf_counter() - begin
             schedule.step()
             if recipe.precise_bn:
                 count = math.ceil(recipe.precise_bn / recipe.batch_size)
-                precise_bn(model, (x for x, _ in islice(training_batches(data, recipe, probe), count)))
-            history.append(Epoch(epoch, lr, loss, error, *evaluate(model, data), seconds))
+                precise_bn(fast, (x for x, _ in islice(training_batches(data, recipe, probe), count)))
+            history.append(Epoch(epoch, lr, loss, error, *evaluate(fast, data), seconds))
             if on_epoch:
                 on_epoch(history[-1])
             if not math.isfinite(loss):
@@ -112,21 +118,21 @@ def _own_random_numbers(seed: int) -> Iterator[None]:
 
 
 def train_epoch(
-    model: nn.Module, samples: Iterator[tuple[Tensor, Tensor]], optimiser: torch.optim.Optimizer
+    model: nn.Module,
+    samples: Iterator[tuple[Tensor, Tensor]],
+    optimiser: torch.optim.Optimizer,
+    step: Step | None = None,
 ) -> tuple[float, float]:
-    """Take one optimiser step per batch; return the mean loss and the top-1 error in percent."""
+    """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent."""
+    step = step or eager_step(model, optimiser)
     model.train()
     # Summed where they are computed: reading a number back at each step would stall a GPU.
     total_loss, wrong = torch.zeros(()), torch.zeros((), dtype=torch.int64)
     count = 0
     for x, y in samples:
-        scores = model(x)
-        loss = F.cross_entropy(scores, y)
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        optimiser.step()
-        total_loss = total_loss + loss.detach() * len(y)
-        wrong = wrong + (scores.detach().argmax(dim=1) != y).sum()
+        loss, scores = step(x, y)
+        total_loss = total_loss + loss * len(y)
+        wrong = wrong + (scores.argmax(dim=1) != y).sum()
         count += len(y)
     return float(total_loss) / count, 100 * int(wrong) / count
 

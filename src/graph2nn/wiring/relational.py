@@ -11,8 +11,7 @@ from torch import nn
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
-from graph2nn.layers.engines import Engine, Kind, choose
-from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
 from graph2nn.layers.partition import tied_weights_on, weights_on
 
 
@@ -23,15 +22,18 @@ class Relational:
     Args:
         graph: the relational graph.
         engine: how the layers compute. ``"masked"`` multiplies by the mask and is exact by construction, on any
-            device; ``"block"`` computes on the blocks alone, on the CPU; ``"auto"`` takes for each layer what
-            was measured to be faster for its widths and density (see :func:`graph2nn.layers.engines.choose`).
+            device; ``"masked-in-place"`` stores masked weights and multiplies the gradient instead;
+            ``"block"`` computes on the blocks alone, on the CPU; ``"triton"`` does so in linear layers, on CUDA
+            (untested on GPU); ``"auto"`` takes for each layer what was measured to be faster for its widths and
+            density (see :func:`graph2nn.layers.engines.choose`).
         symmetric: tie the two directions of each edge: layers that are as wide before as after use
             (A + Aᵀ)/√2 in place of a weight A; other layers cannot and are plain relational ones.
         shrink: a layer narrower than the graph uses the WS-flex graph of the same sparsity, p and seed on as
             few nodes as the layer is wide, as the published EfficientNets do. Otherwise that is an error.
 
     Raises:
-        UserError: an engine that does not exist; symmetric weights on a directed graph, or in the block engine.
+        UserError: an engine that does not exist; symmetric weights on a directed graph, or with an engine that
+            has none.
     """
 
     graph: RelationalGraph
@@ -47,8 +49,10 @@ class Relational:
                 f"wiring: symmetric weights need an undirected graph, {self.graph.name!r} is directed; "
                 "use graph.symmetrised()."
             )
-        if self.symmetric and self.engine == "block":
-            raise UserError("wiring: the block engine has no symmetric weights; use engine masked or auto.")
+        if self.symmetric and self.engine in ("block", "triton"):
+            raise UserError(
+                f"wiring: the {self.engine} engine has no symmetric weights; use engine masked or auto."
+            )
 
     @property
     def nodes(self) -> int:
@@ -58,17 +62,9 @@ class Relational:
 
     def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
         """Return a linear layer that follows the graph; see :class:`RelationalLinear`."""
-        if self._in_blocks("linear", in_features, out_features):
-            from graph2nn.layers.block import BlockLinear
-
-            return BlockLinear(self._graph(in_features, out_features), in_features, out_features, bias=bias)
-        return RelationalLinear(
-            self._graph(in_features, out_features),
-            in_features,
-            out_features,
-            bias=bias,
-            symmetric=self._tied(in_features, out_features),
-        )
+        layer = linear_class(self._engine("linear", in_features, out_features))
+        graph, tied = self._graph(in_features, out_features), self._tied(in_features, out_features)
+        return layer(graph, in_features, out_features, bias=bias, symmetric=tied)
 
     def conv2d(
         self,
@@ -81,15 +77,10 @@ class Relational:
         bias: bool = False,
     ) -> nn.Module:
         """Return a convolution that follows the graph; see :class:`RelationalConv2d`."""
-        graph = self._graph(in_channels, out_channels)
-        if self._in_blocks("conv1x1" if kernel_size == 1 else "conv3x3", in_channels, out_channels):
-            from graph2nn.layers.block import BlockConv2d
-
-            return BlockConv2d(
-                graph, in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=bias
-            )
-        return RelationalConv2d(
-            graph,
+        kind: Kind = "conv1x1" if kernel_size == 1 else "conv3x3"
+        layer = conv2d_class(self._engine(kind, in_channels, out_channels))
+        return layer(
+            self._graph(in_channels, out_channels),
             in_channels,
             out_channels,
             kernel_size,
@@ -117,11 +108,11 @@ class Relational:
         narrowest = min(in_features, out_features)
         return with_nodes(self.graph, narrowest) if self.shrink and narrowest < self.graph.n else self.graph
 
-    def _in_blocks(self, kind: Kind, in_features: int, out_features: int) -> bool:
-        if self._tied(in_features, out_features):
-            return False
+    def _engine(self, kind: Kind, in_features: int, out_features: int) -> Chosen:
+        if self.engine == "auto" and self._tied(in_features, out_features):
+            return "masked"
         density = self.weights_on(in_features, out_features) / (in_features * out_features)
-        return choose(self.engine, kind, in_features, out_features, density) == "block"
+        return choose(self.engine, kind, in_features, out_features, density)
 
     def _tied(self, in_features: int, out_features: int) -> bool:
         return self.symmetric and in_features == out_features

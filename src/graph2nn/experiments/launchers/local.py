@@ -15,6 +15,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.results import is_finished, sweep_up, write_table
 from graph2nn.experiments.run import execute
+from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch
 from graph2nn.training.processes import Ending, work_off
 from graph2nn.training.sharing import SharedDataset
@@ -37,6 +38,7 @@ def launch(
     out: Path,
     *,
     device: torch.device | str = "cpu",
+    acceleration: Acceleration = PLAIN,
     workers: int = 1,
     threads: int = 1,
     on_epoch: OnEpoch | None = None,
@@ -51,6 +53,7 @@ def launch(
         data: the data set of all of them, loaded once.
         out: folder of results.
         device: where to train.
+        acceleration: how to compute.
         workers: how many runs at once. One run at a time has this process; more have a process each, which
             a run that fails or is killed does not take from the others.
         threads: of torch in each of several workers; a single one has those of this process.
@@ -75,11 +78,12 @@ def launch(
 
     try:
         if workers > 1 and missing:
-            job = _Run(SharedDataset(data), out, device)
+            job = _Run(SharedDataset(data), out, device, acceleration)
             _side_by_side(job, missing, workers, threads, note, add)
         else:
             for config in missing:
-                add(execute(config, data, out, device=device, on_epoch=partial(note, config)))
+                noted = partial(note, config)
+                add(execute(config, data, out, device=device, acceleration=acceleration, on_epoch=noted))
     finally:
         sweep_up(out)
         if (out / "runs").is_dir() and any((out / "runs").iterdir()):
@@ -94,9 +98,11 @@ class _Run:
     data: SharedDataset
     out: Path
     device: torch.device | str
+    acceleration: Acceleration
 
     def __call__(self, config: RunConfig, note: Callable[[Any], None]) -> dict[str, Any]:
-        return execute(config, self.data.value, self.out, device=self.device, on_epoch=note)
+        how = self.acceleration
+        return execute(config, self.data.value, self.out, device=self.device, acceleration=how, on_epoch=note)
 
 
 def _side_by_side(

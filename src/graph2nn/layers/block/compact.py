@@ -29,6 +29,7 @@ class Compact(nn.Module):
     bias: nn.Parameter | None
     stride: int = 1
     padding: int = 0
+    engine = "block"
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -38,7 +39,9 @@ class Compact(nn.Module):
     def refuse(self, symmetric: bool) -> None:
         """Raise a UserError for symmetric weights."""
         if symmetric:
-            raise UserError("layer: the block engine has no symmetric weights; use engine='masked' for them.")
+            raise UserError(
+                f"layer: the {self.engine} engine has no symmetric weights; use engine='masked' for them."
+            )
 
     def make_compact(self) -> None:
         """Replace the masked weight by its entries on the mask."""
@@ -118,7 +121,7 @@ class Compact(nn.Module):
 
     def wiring_repr(self) -> str:
         """The part of ``repr`` that tells the wiring: graph, density, engine."""
-        return f"graph={self.graph.name} (n={self.graph.n}), density={self.density():.4f}, engine=block"
+        return f"graph={self.graph.name} (n={self.graph.n}), density={self.density():.4f}, engine={self.engine}"
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -139,7 +142,7 @@ class Compact(nn.Module):
         if mask is not None and not _same(mask, self.mask):
             error_msgs.append(
                 f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
-                "features; a block layer computes with the graph it was made for."
+                f"features; a {self.engine} layer computes with the graph it was made for."
             )
             return
         if weight is not None and weight.shape == self.shape:

@@ -50,4 +50,4 @@ class BlockLinear(Compact, RelationalLinear):
             return super().forward(x)
         *leading, features = x.shape
         y = self.multiply(x.reshape(x.numel() // features, features, 1, 1)).reshape(*leading, self.out_features)
-        return y if self.bias is None else y + self.bias
+        return y if self.bias is None else y + self.bias.to(y.dtype)

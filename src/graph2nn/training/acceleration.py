@@ -1,0 +1,128 @@
+"""How a network is computed, as plain values: they change speed and rounding, and are no part of the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from graph2nn.errors import UserError, unknown
+from graph2nn.layers.engines import Engine
+from graph2nn.training.steps import Step, eager_step
+
+Amp = Literal["bf16", "fp16"]
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """What may make training faster on the device at hand. Untested on GPU.
+
+    Args:
+        amp: compute the forward and backward in 16 bits where torch holds that to be safe (autocast), weights,
+            their gradients and the loss in float32. ``"bf16"`` on any device; ``"fp16"`` on CUDA, with its loss
+            scaled against underflow.
+        channels_last: images and the weights of convolutions with the channels of a pixel side by side.
+        compile: by ``torch.compile``, which takes a while for the first batches.
+        cuda_graphs: record a whole training step once a rate and replay it: one launch instead of hundreds.
+        engine: of the relational layers, for who builds the network; see :class:`graph2nn.Relational`.
+        backend: of ``torch.compile``.
+
+    Raises:
+        UserError: a type of 16 bits, or an engine, that does not exist.
+    """
+
+    amp: Amp | None = None
+    channels_last: bool = False
+    compile: bool = False
+    cuda_graphs: bool = False
+    engine: Engine = "auto"
+    backend: str = "inductor"
+
+    def __post_init__(self) -> None:
+        if self.amp is not None and self.amp not in get_args(Amp):
+            raise unknown("acceleration: amp", self.amp, get_args(Amp))
+        if self.engine not in get_args(Engine):
+            raise unknown("acceleration: engine", self.engine, get_args(Engine))
+
+    def __str__(self) -> str:
+        """Return what is switched on, for tables: ``bf16+channels_last``, or ``none``."""
+        parts: list[str] = [self.amp] if self.amp else []
+        parts += [name for name in ("channels_last", "compile", "cuda_graphs") if getattr(self, name)]
+        parts += [f"engine={self.engine}"] if self.engine != "auto" else []
+        return "+".join(parts) or "none"
+
+    def check(self, device: torch.device | str) -> None:
+        """Complain about what the device cannot do.
+
+        Raises:
+            UserError: fp16 or CUDA graphs elsewhere than on CUDA, or both at once.
+        """
+        kind = torch.device(device).type
+        if kind != "cuda" and self.amp == "fp16":
+            raise UserError(f"acceleration: amp = fp16 needs a CUDA device, this is {kind}; use bf16.")
+        if kind != "cuda" and self.cuda_graphs:
+            raise UserError(f"acceleration: cuda_graphs needs a CUDA device, this is {kind}; leave it out.")
+        if self.cuda_graphs and self.amp == "fp16":
+            raise UserError("acceleration: cuda_graphs cannot record fp16's scaling of the loss; use bf16.")
+
+    def engine_on(self, device: torch.device | str) -> Engine:
+        """Return the engine to build with: ``"auto"`` was measured on the CPU and is masked elsewhere."""
+        automatic = self.engine == "auto" and torch.device(device).type != "cpu"
+        return "masked" if automatic else self.engine
+
+    def apply(self, model: nn.Module, device: torch.device | str) -> nn.Module:
+        """Return a network that computes as said and shares everything with ``model``: parameters, modes.
+
+        Args:
+            model: already on ``device``; ``channels_last`` changes how its parameters lie, no more.
+            device: where it computes.
+
+        Raises:
+            UserError: see :meth:`check`.
+        """
+        self.check(device)
+        if not (self.amp or self.channels_last or self.compile):
+            return model
+        return _Accelerated(model, self)
+
+    def step(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str) -> Step:
+        """Return the training step of a network that :meth:`apply` gave for ``device``."""
+        if self.cuda_graphs:
+            from graph2nn.training.graphed import GraphedStep
+
+            return GraphedStep(model, optimiser, device)
+        return eager_step(model, optimiser, scaled=self.amp == "fp16")
+
+
+#: Computing as torch does by itself.
+PLAIN = Acceleration()
+
+
+class _Accelerated(nn.Module):
+    """A network in other clothes: 16 bits, channels last, compiled; float32 scores come out."""
+
+    def __init__(self, model: nn.Module, how: Acceleration) -> None:
+        super().__init__()
+        self.model, self.how = model, how
+        if how.channels_last:
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # A method and not the compiled module, which would list the network's own modules once more.
+        compiled: Any = torch.compile(model, backend=how.backend) if how.compile else model
+        self._run: Callable[..., Tensor] = compiled.__call__
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Map a batch, as the network takes it, to its scores."""
+        how = self.how
+        if how.channels_last:
+            inputs = tuple(
+                x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
+            )
+        if how.amp is None:
+            return self._run(*inputs)
+        # A graph must not read casts of weights that an earlier forward left in the cache.
+        with torch.autocast(inputs[0].device.type, _DTYPES[how.amp], cache_enabled=not how.cuda_graphs):
+            return self._run(*inputs).float()
