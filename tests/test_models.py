@@ -36,6 +36,10 @@ def test_same_class_with_either_wiring():
     assert len(relational_layers(relational)) == 3
 
 
+def test_the_number_of_classes_is_the_fourth_argument():
+    assert build_model("mlp5", Relational(GRAPH), [32], 7).head.out_features == 7
+
+
 def test_backward_reaches_every_parameter():
     model = build_model("mlp4", Relational(GRAPH), [32], input_size=(1, 4, 4), stem=16)
     model(torch.randn(6, 1, 4, 4)).logsumexp(1).sum().backward()

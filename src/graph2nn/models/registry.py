@@ -66,8 +66,8 @@ def build_model(
     name: str,
     wiring: Wiring | None = None,
     widths: Sequence[int] | None = None,
-    *,
     num_classes: int | None = None,
+    *,
     input_size: Size | None = None,
     **options: Any,
 ) -> nn.Module:
