@@ -72,6 +72,7 @@ def compare(
     """Time ``model`` fed in three ways, and the ``published`` technique fed one sample at a time."""
     fixed = next(training_batches(data, RECIPE, stream(0, "fixed")))
     ours, theirs = (sgd(network.parameters(), RECIPE) for network in (model, published))
+    theirs.param_groups[0]["fused"] = False  # as the published code has it
     samples: Feed = lambda _: itertools.islice(one_by_one(data, RECIPE.batch_size), steps)  # noqa: E731
     contenders: dict[str, tuple[nn.Module, torch.optim.Optimizer, Feed]] = {
         "compute alone": (model, ours, lambda _: itertools.repeat(fixed, steps)),

@@ -161,9 +161,22 @@ def epochs() -> str:
 def population() -> str:
     if (found := results("population")) is None:
         return ""
-    ways = {name: entry for name, entry in found.items() if isinstance(entry, dict) and "times" in str(entry)}
-    rows = [[name, *(str(value) for value in entry.values())] for name, entry in ways.items()]
-    head = ["way", *next(iter(ways.values()))] if ways else ["way"]
+    rows = [
+        [
+            way,
+            f"{entry['steps_per_second']:.1f}",
+            f"{entry['times_one_by_one']:.2f}",
+            f"{entry['start_up_seconds']:.1f}",
+        ]
+        for way, entry in found.items()
+        if isinstance(entry, dict) and "steps_per_second" in entry
+    ]
+    head = [
+        f"{found['members']} MLP-5",
+        "steps a second, all together",
+        "× one by one, 2 threads",
+        "start-up, s",
+    ]
     return "\n## Population\n\n" + birth(found) + "\n" + table(head, rows)
 
 
