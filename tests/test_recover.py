@@ -18,7 +18,7 @@ from torch import nn
 from graph2nn import MLP, Relational, RelationalGraph, densify, recover, recover_table, relationalize, ws_flex
 from graph2nn.cli import main
 from graph2nn.conversion.blocks import block_norms
-from graph2nn.errors import UserError
+from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.layers import node_sizes
 from graph2nn.layers.layout import Layout
 
@@ -327,3 +327,14 @@ def test_a_module_that_does_not_tell_its_nodes():
     with pytest.raises(UserError, match="no graph in 0 weights"):
         recover(nn.ReLU(), 8, density=0.5)
     assert isinstance(recover(nn.Linear(8, 8), 4, density=1)["weight"].graph, RelationalGraph)
+
+
+def test_a_dense_baseline_among_the_runs_is_left_out_with_a_warning(tmp_path):
+    write_run(tmp_path / "runs" / "relational", MLP(12, 10, [9, 8], 3, wiring=Relational(GRAPH)))
+    write_run(tmp_path / "runs" / "baseline", MLP(12, 10, [9, 8], 3))
+    with pytest.warns(Graph2nnWarning, match=r"1 checkpoints without a graph are left out, first .*baseline"):
+        table = recover_table(tmp_path, 8)
+    assert len(table) == 2
+    assert table["checkpoint"].str.contains("relational").all()
+    with pytest.raises(UserError, match="none has a mask; give density or threshold"):
+        recover_table(tmp_path / "runs" / "baseline", 8)

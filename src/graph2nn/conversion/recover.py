@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, captured
 from graph2nn.conversion.checkpoints import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
 from graph2nn.conversion.names import named, no_match, restacked
-from graph2nn.errors import UserError
+from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import graph_from_mask
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 COLUMNS = (
     "checkpoint", "epoch", "layer", "n", "edges", "density", "captured", "clustering", "path_length",
 )  # fmt: skip
+
+
+class NoGraphError(UserError):
+    """A checkpoint none of whose weights gives a graph: a dense baseline among masked networks, say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +115,7 @@ def recover(
             found[weight.name] = _read(weight, nodes, how, norm)
     if not found:
         why = f"all are narrower than {n} nodes" if how.given else "none has a mask; give density or threshold"
-        raise UserError(f"recover: no graph in {len(weights)} weights: {why}.")
+        raise NoGraphError(f"recover: no graph in {len(weights)} weights: {why}.")
     return found
 
 
@@ -126,17 +131,33 @@ def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None
         n: number of nodes.
         how: the options of :func:`recover`.
 
+    A checkpoint without a graph, such as that of a dense baseline, whose weights have no mask, is left out with
+    a warning.
+
     Raises:
-        UserError: as :func:`recover`, and a folder without checkpoints.
+        UserError: as :func:`recover`, and a folder without checkpoints; no graph in any of them.
     """
     import pandas as pd
 
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    without: list[tuple[Path, NoGraphError]] = []
     for path in (file for each in given for file in checkpoints_in(each)):
         checkpoint = read_checkpoint(path)
-        found = recover(checkpoint.state, n, **how)
+        try:
+            found = recover(checkpoint.state, n, **how)
+        except NoGraphError as error:
+            without.append((checkpoint.path, error))
+            continue
         rows += [(str(checkpoint.path), checkpoint.epoch, *_row(one)) for one in found.values()]
+    if without and not rows:
+        raise without[0][1]
+    if without:
+        warnings.warn(
+            f"recover: {len(without)} checkpoints without a graph are left out, first {without[0][0]}.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": "Int64"})
 
 
