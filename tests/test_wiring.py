@@ -24,7 +24,7 @@ GRAPH = ws_flex(8, 3, 0.3, 1)
 
 
 def without_edges(n):
-    return Relational(RelationalGraph(np.zeros((n, n), dtype=bool)))
+    return Relational(RelationalGraph(np.zeros((n, n), dtype=bool)), engine="masked")
 
 
 def hidden_masks(network):

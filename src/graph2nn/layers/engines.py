@@ -44,10 +44,14 @@ class Table:
     def speedup(self, kind: Kind, width: float, density: float) -> float:
         """Return how many times faster the block engine was at the nearest measured width and density.
 
-        Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density.
+        Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density. Layers
+        narrower than any that was measured count as 0: what a call costs decides there.
         """
+        points = [point for point in self.points if point.kind == kind]
+        if width < min(point.width for point in points):
+            return 0.0
         near = min(
-            (point for point in self.points if point.kind == kind),
+            points,
             key=lambda p: abs(math.log(p.width / width)) + abs(math.log(p.density / density)),
         )
         return near.speedup
