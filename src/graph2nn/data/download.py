@@ -8,12 +8,12 @@ from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
 
 
-def download(url: str, known_hash: str, folder: Path, *, progress: bool) -> Path:
+def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) -> Path:
     """The file behind a URL, in a folder; not fetched again when it is there and whole.
 
     Args:
         url: its last part is the name of the file.
-        known_hash: "sha256:..." or "md5:...".
+        known_hash: "sha256:..." or "md5:..."; None where the caller checks what came by other means.
         folder: made when it is not there.
         progress: show a bar on a terminal.
 

@@ -1,0 +1,121 @@
+"""One tidy table of every evaluation: a row a task, graph, training seed and epoch, whoever trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from graph2nn.errors import UserError, unknown
+from graph2nn.experiments.config import GraphSpec
+from graph2nn.experiments.results import read_config, read_curves, read_runs
+
+#: Columns of the table, in order. Errors are top-1 and top-5 in percent; ``width`` is the first matched one.
+#: ``index`` is the graph's row in ``catalogue`` (both empty for the baseline and for graphs of no catalogue).
+COLUMNS = (
+    "task", "model", "data", "kind", "graph", "catalogue", "index",
+    "n", "sparsity", "p", "graph_seed", "clustering", "path_length", "widths", "width", "macs", "params",
+    "seed", "epoch", "test_error", "test_error_top5", "remark",
+)  # fmt: skip
+#: What ``remark`` may say; empty for a plain evaluation.
+FILLED, RESUMED = "filled from seed 1", "after a resume"
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Every evaluation of one or more tasks.
+
+    Attributes:
+        table: one row an evaluation; see :data:`COLUMNS`.
+        graphs: how to build each graph, by its label.
+        notes: what a reader of each task must know: gaps, repairs, ties.
+    """
+
+    table: pd.DataFrame
+    graphs: Mapping[str, GraphSpec]
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks, in order of first appearance."""
+        return list(dict.fromkeys(self.table["task"]))
+
+    def of(self, task: str) -> pd.DataFrame:
+        """All evaluations of one task.
+
+        Raises:
+            UserError: no such task.
+        """
+        if task not in self.tasks:
+            raise unknown("analyze: task", task, self.tasks)
+        return self.table[self.table["task"] == task].reset_index(drop=True)
+
+    def last(self, task: str) -> pd.DataFrame:
+        """The results table of one task (one row a run, its last epoch), as :mod:`graph2nn.analysis` reads it."""
+        rows = self.of(task)
+        rows = rows[rows["epoch"] == rows["epoch"].max()]
+        run = rows["graph"] + " seed " + rows["seed"].astype(str)
+        return rows.rename(columns={"epoch": "epochs"}).assign(run=run).reset_index(drop=True)
+
+
+def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
+    """Collect the evaluations of our own finished runs; the task of a run is its preset.
+
+    Args:
+        out: folder of runs, as ``train`` and ``sweep`` write it.
+        table: these of its runs only, rows of :func:`read_runs`.
+
+    Raises:
+        UserError: no finished run.
+    """
+    runs = read_runs(out) if table is None else table
+    first = runs.drop_duplicates("graph")
+    configs = [read_config(out, run) for run in first["run"]]
+    specs = {config.graph.name: config.graph for config in configs if config.graph}
+    curves = read_curves(out)
+    if not curves.empty:
+        curves = curves[curves["run"].isin(runs["run"])]
+    evaluated = _evaluated(runs, curves)
+    own = runs.rename(columns={"preset": "task"}).drop(columns=["test_error", "test_error_top5"])
+    tidy = evaluated.merge(own, on="run", validate="many_to_one")
+    tidy["width"] = tidy["widths"].map(_first_width)
+    tidy = tidy.assign(catalogue=None, index=pd.NA, remark="")
+    return Evaluations(tidy.reindex(columns=[*COLUMNS, "run", "train_error", "train_loss"]), specs)
+
+
+def _evaluated(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Every evaluation of these runs: those of the curves, and the last one, which the table holds."""
+    columns = ["run", "epoch", "test_error", "test_error_top5"]
+    last = runs.rename(columns={"epochs": "epoch"})[columns]
+    if curves.empty:
+        return last
+    earlier = curves.merge(runs[["run", "epochs"]], on="run")
+    earlier = earlier[(earlier["epoch"] < earlier["epochs"]) & earlier["test_error"].notna()]
+    # Seed by seed as the table has them, epochs ascending.
+    joined = pd.concat([earlier[columns], last], ignore_index=True)
+    order = {run: place for place, run in enumerate(runs["run"])}
+    return joined.sort_values(
+        ["run", "epoch"], key=lambda column: column.map(order) if column.name == "run" else column
+    ).reset_index(drop=True)
+
+
+def _first_width(widths: object) -> float:
+    text = str(widths).strip("[]() ").replace(",", " ").split()
+    try:
+        return float(text[0])
+    except (IndexError, ValueError):
+        return float("nan")
+
+
+def require(table: pd.DataFrame) -> pd.DataFrame:
+    """Check that a table has the columns of the tidy table.
+
+    Raises:
+        UserError: a column is missing.
+    """
+    absent = [name for name in COLUMNS if name not in table]
+    if absent:
+        raise UserError(f"evaluations: the table has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
+    return table
