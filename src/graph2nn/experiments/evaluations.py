@@ -53,11 +53,12 @@ class Evaluations:
         return self.table[self.table["task"] == task].reset_index(drop=True)
 
     def last(self, task: str) -> pd.DataFrame:
-        """The results table of one task (one row a run, its last epoch), as :mod:`graph2nn.analysis` reads it."""
+        """The results table of one task: one row a run, its last epoch; see :mod:`graph2nn.analysis.table`."""
         rows = self.of(task)
         rows = rows[rows["epoch"] == rows["epoch"].max()]
         run = rows["graph"] + " seed " + rows["seed"].astype(str)
-        return rows.rename(columns={"epoch": "epochs"}).assign(run=run).reset_index(drop=True)
+        last: pd.DataFrame = rows.rename(columns={"epoch": "epochs"}).assign(run=run).reset_index(drop=True)
+        return last
 
 
 def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
@@ -81,7 +82,7 @@ def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
     own = runs.rename(columns={"preset": "task"}).drop(columns=["test_error", "test_error_top5"])
     tidy = evaluated.merge(own, on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
-    tidy = tidy.assign(catalogue=None, index=pd.NA, remark="")
+    tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")
     return Evaluations(tidy.reindex(columns=[*COLUMNS, "run", "train_error", "train_loss"]), specs)
 
 
