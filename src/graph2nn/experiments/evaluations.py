@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from graph2nn.analysis.tasks import last_epoch
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.config import GraphSpec
 from graph2nn.experiments.results import read_config, read_curves, read_runs
@@ -30,12 +31,14 @@ class Evaluations:
     Attributes:
         table: one row an evaluation; see :data:`COLUMNS`.
         graphs: how to build each graph, by its label.
-        notes: what a reader of each task must know: gaps, repairs, ties.
+        notes: what a reader of each task must know: gaps and repairs.
+        ranks: tasks whose best graph is not the first of a stable sort by mean error, and which place it has.
     """
 
     table: pd.DataFrame
     graphs: Mapping[str, GraphSpec]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -54,11 +57,7 @@ class Evaluations:
 
     def last(self, task: str) -> pd.DataFrame:
         """The results table of one task: one row a run, its last epoch; see :mod:`graph2nn.analysis.table`."""
-        rows = self.of(task)
-        rows = rows[rows["epoch"] == rows["epoch"].max()]
-        run = rows["graph"] + " seed " + rows["seed"].astype(str)
-        last: pd.DataFrame = rows.rename(columns={"epoch": "epochs"}).assign(run=run).reset_index(drop=True)
-        return last
+        return last_epoch(self.of(task))
 
 
 def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
