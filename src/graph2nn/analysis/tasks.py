@@ -82,7 +82,8 @@ def study(
     """Work out what the evaluations of one or more tasks say.
 
     Args:
-        evaluations: of each task, all epochs; columns as of ``graph2nn.experiments.evaluations.COLUMNS``.
+        evaluations: of each task, all epochs, columns as of ``graph2nn.experiments.evaluations.COLUMNS``; or a
+            results table (one row a run) as of :data:`graph2nn.analysis.table.COLUMNS`.
         notes: of each task, to stand before those found here.
         ranks: see :func:`graph2nn.analysis.findings.find`.
         draws: bootstrap resamples.
@@ -91,7 +92,8 @@ def study(
     Raises:
         UserError: nothing can be said about any task; with one task, whatever is wrong with it.
     """
-    found, left_out = {}, {}
+    found: dict[str, TaskFindings] = {}
+    left_out: dict[str, str] = {}
     for name, table in evaluations.items():
         try:
             rank = (ranks or {}).get(name, 0)
@@ -124,7 +126,11 @@ def task_findings(
     Raises:
         UserError: a malformed table, or no relational graph that finished.
     """
-    found = find(last_epoch(evaluations), draws=draws, seed=seed, rank=rank)
+    if "epoch" in evaluations:
+        table = last_epoch(evaluations)
+    else:  # a results table: it must be whole as it stands, and its epochs are the only ones there are
+        table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
+    found = find(table, draws=draws, seed=seed, rank=rank)
     binning = binning_of(found.results.runs)
     return TaskFindings(
         name=name,
