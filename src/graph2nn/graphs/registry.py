@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,13 @@ from graph2nn.graphs import degrees as deg
 from graph2nn.graphs import distances as dist
 from graph2nn.graphs import nulls, structure
 from graph2nn.graphs.graph import RelationalGraph
+
+#: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
+#: anew, and the shipped ones have to be (see :mod:`graph2nn.graphs.measured`).
+VERSION = 1
+
+#: Mean and spread of one graph ask for the same numbers, one after the other.
+_betweenness = lru_cache(maxsize=2)(dist.betweenness)
 
 _ALONG = "along directed edges"
 _FORGOTTEN = "of the symmetrised graph"
@@ -82,8 +90,8 @@ MEASURES: dict[str, Measure] = {
     "algebraic_connectivity": Measure(
         structure.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN
     ),
-    "betweenness_mean": Measure(_mean(dist.betweenness), "b", "betweenness, mean", _ALONG, "slow"),
-    "betweenness_spread": Measure(_spread(dist.betweenness), "sd b", "betweenness, spread", _ALONG, "slow"),
+    "betweenness_mean": Measure(_mean(_betweenness), "b", "betweenness, mean", _ALONG, "slow"),
+    "betweenness_spread": Measure(_spread(_betweenness), "sd b", "betweenness, spread", _ALONG, "slow"),
     "closeness_mean": Measure(_mean(dist.closeness), "c", "closeness, mean", f"{_ALONG}, to the nodes read"),
     "closeness_spread": Measure(
         _spread(dist.closeness), "sd c", "closeness, spread", f"{_ALONG}, to the nodes read"
