@@ -24,7 +24,7 @@ def joined(rows: pd.DataFrame, *, task: str) -> tuple[str, pd.DataFrame, dict[st
     Raises:
         UserError: a graph that is in no published catalogue, or several sizes of graphs in one task.
     """
-    graphs = rows[rows["kind"] == "relational"].drop_duplicates("key")
+    graphs = rows[rows["kind"] == "relational"].drop_duplicates(["key", "n"])
     sizes = sorted(set(graphs["n"].tolist()))
     if len(sizes) != 1:
         raise UserError(f"analyze: {task} has graphs of {len(sizes)} sizes ({sizes}), expected one.")

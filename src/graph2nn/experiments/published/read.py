@@ -24,6 +24,8 @@ MODELS = {
     "resnet50_imagenet": ("resnet50", "ImageNet"),
     "efficientnet_imagenet": ("efficientnet-b0", "ImageNet"),
 }
+#: The published notebook takes the third of a stable sort by mean error for this task's best graph.
+RANKS = {"mlp_cifar10": 2}
 #: Of all arrays of the published results; what was downloaded must have it.
 SHA256 = "c2743f844d37aa452fb41dfcdce501fa2a0611d541fdedb614019d7d63c0f4b0"
 
@@ -76,7 +78,7 @@ def collect(arrays: archive.Arrays, tasks: Sequence[str] = ()) -> Evaluations:
         frame, said = _task(task, parts, specs)
         frames.append(frame)
         notes[task] = said
-    return Evaluations(pd.concat(frames, ignore_index=True), specs, notes)
+    return Evaluations(pd.concat(frames, ignore_index=True), specs, notes, RANKS)
 
 
 def task_of(group: str) -> str:
