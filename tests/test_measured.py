@@ -154,6 +154,13 @@ def test_what_was_measured_before_a_stop_is_kept(monkeypatch):
         assert database.execute("SELECT count(DISTINCT graph) FROM measures").fetchone() == (3,)
 
 
+def test_many_graphs_are_measured_part_by_part(monkeypatch):
+    graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(7)}
+    whole = measured(graphs, slow=False, afresh=True)
+    monkeypatch.setattr("graph2nn.graphs.measured._AT_ONCE", 3)
+    pd.testing.assert_frame_equal(measured(graphs, slow=False, afresh=True), whole, check_exact=True)
+
+
 def test_processes_give_the_same_table():
     graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(2 * measuring._WORTH_A_PROCESS)}
     alone = measured(graphs, slow=False, afresh=True)

@@ -33,6 +33,7 @@ def measure_many(
     progress: bool = True,
     cache: str | Path | None = None,
     keep: bool = True,
+    label: str = "measuring",
 ) -> list[Values]:
     """Measure graphs, those left out that were measured before; see :func:`graph2nn.graphs.measured.measured`.
 
@@ -43,6 +44,7 @@ def measure_many(
         progress: show a bar on a terminal.
         cache: root of the cache.
         keep: look numbers up on disk, and leave new ones there.
+        label: of the bar.
 
     Returns:
         Values by name, one mapping a graph.
@@ -54,7 +56,7 @@ def measure_many(
         distinct = list(dict.fromkeys(graphs))
         found = {} if kept is None else {g: row for g in distinct if (row := kept.of(g, names)) is not None}
         missing = [graph for graph in distinct if graph not in found]
-        for graph, row in _bar(_measure(missing, names, workers), len(missing), show=progress):
+        for graph, row in _bar(_measure(missing, names, workers), len(missing), label if progress else None):
             found[graph] = row
             if kept is not None:
                 kept.add(graph, row)
@@ -144,12 +146,12 @@ def _ignore_interrupts() -> None:
 
 
 def _bar(
-    done: Iterable[tuple[RelationalGraph, Values]], total: int, *, show: bool
+    done: Iterable[tuple[RelationalGraph, Values]], total: int, label: str | None
 ) -> Iterator[tuple[RelationalGraph, Values]]:
     """Pass things on and count them on a terminal; silent elsewhere."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    silent = not (show and console.is_terminal and total)
-    yield from track(done, "measuring", total, console=console, transient=True, disable=silent)
+    silent = not (label and console.is_terminal and total)
+    yield from track(done, label or "", total, console=console, transient=True, disable=silent)
