@@ -10,6 +10,7 @@ import pandas as pd
 
 from graph2nn.analysis import published, words
 from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.plain import plain
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.analysis.tasks import Study, TaskFindings
@@ -89,6 +90,10 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
     }
+    if task.beyond is not None:
+        from graph2nn.analysis.beyond.study import record as further
+
+        record["beyond"] = further(task.beyond)
     return _joined(record, published.task_record(task))
 
 
@@ -106,19 +111,6 @@ def csv(found: Findings) -> str:
     """Return one line a graph, best first, the baseline on top: the columns of ``per_graph``."""
     rows = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
     return rows[["kind", *_ROW]].to_csv(index=False)
-
-
-def plain(value: Any) -> Any:
-    """Turn numpy scalars into Python ones, and NaN and infinities, which JSON lacks, into None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _row(row: pd.Series) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,6 +14,10 @@ from graph2nn.analysis.findings import Findings, find
 from graph2nn.analysis.slices import SliceFit, fit_slices
 from graph2nn.errors import UserError
 from graph2nn.graphs.cover import Binning
+from graph2nn.graphs.graph import RelationalGraph
+
+if TYPE_CHECKING:
+    from graph2nn.analysis.beyond.study import Beyond
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class TaskFindings:
         epochs: correlation of each epoch with the last; see :func:`epoch_correlations`.
         counts: correlation of few graphs with all; see :func:`graph_count_correlations`.
         notes: gaps, repairs, ties: what a reader must know first.
+        beyond: what the published analysis leaves open, where it was asked for.
     """
 
     name: str
@@ -40,6 +46,7 @@ class TaskFindings:
     epochs: pd.DataFrame
     counts: pd.DataFrame
     notes: tuple[str, ...]
+    beyond: Beyond | None = None
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -71,9 +78,23 @@ class Study:
     left_out: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known about graphs beside their errors, for what lies beyond the published analysis.
+
+    Attributes:
+        measures: one row a graph, by label, one column a measure.
+        connectomes: to place on the plane; may be empty.
+    """
+
+    measures: pd.DataFrame
+    connectomes: Mapping[str, RelationalGraph] = field(default_factory=dict)
+
+
 def study(
     evaluations: Mapping[str, pd.DataFrame],
     *,
+    known: Known | None = None,
     notes: Mapping[str, tuple[str, ...]] | None = None,
     ranks: Mapping[str, int] | None = None,
     draws: int = 10_000,
@@ -84,6 +105,7 @@ def study(
     Args:
         evaluations: of each task, all epochs, columns as of ``graph2nn.experiments.evaluations.COLUMNS``; or a
             results table (one row a run) as of :data:`graph2nn.analysis.table.COLUMNS`.
+        known: to go beyond the published analysis; left out where None.
         notes: of each task, to stand before those found here.
         ranks: see :func:`graph2nn.analysis.findings.find`.
         draws: bootstrap resamples.
@@ -109,7 +131,29 @@ def study(
             "analyze: no task can be analysed: " + " ".join(f"{k}: {v}" for k, v in left_out.items())
         )
     tables = {name: task.runs for name, task in found.items()}
+    if known is not None:
+        found = _beyond(found, known, seed)
     return Study(found, task_correlations(tables), left_out)
+
+
+def _beyond(found: Mapping[str, TaskFindings], known: Known, seed: int) -> dict[str, TaskFindings]:
+    # Waits for scikit-learn, which the plain analysis does not need.
+    from graph2nn.analysis.beyond import connectomes as brains
+    from graph2nn.analysis.beyond.study import study as further
+
+    scores = brains.compare(known.connectomes) if known.connectomes else None
+    deeper = {}
+    for name, task in found.items():
+        own = known.measures[known.measures.index.isin(task.found.graphs["graph"])]
+        done = further(
+            task.found,
+            measures=own if len(own) else None,
+            connectomes=known.connectomes,
+            scores=scores,
+            seed=seed,
+        )
+        deeper[name] = replace(task, beyond=done)
+    return deeper
 
 
 def task_findings(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from graph2nn.cli.common import (
+    Data,
     Json,
     Threads,
     Workers,
@@ -20,7 +23,13 @@ from graph2nn.cli.common import (
 
 
 def analyze(
-    path: Annotated[Path, typer.Argument(help="Folder of results, as train and sweep write it.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of results, as train and sweep write it; or the published raw results: archive, "
+            "folder, or the word [cyan]published[/cyan]."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path(
         "report"
     ),
@@ -28,7 +37,11 @@ def analyze(
         list[str],
         typer.Option(metavar="COLUMN=VALUE", help="Only these runs, e.g. [cyan]--where epochs=200[/cyan]."),
     ] = [],  # noqa: B006
+    task: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Only this task, e.g. mlp_cifar10; may be repeated.")
+    ] = [],  # noqa: B006
     title: Annotated[str | None, typer.Option(help="Headline of the report.")] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Turn a folder of runs into a report: figures, a summary, a page that opens offline.
@@ -37,12 +50,14 @@ def analyze(
 
     graph2nn analyze runs --out report
     graph2nn analyze runs --where epochs=200 --out report-200
+    graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
     """
     import json
 
     from graph2nn.experiments.report import report
 
-    page = report(path, out, where=where, title=title, command=f"graph2nn analyze {path} --out {out}")
+    command = shlex.join(["graph2nn", *sys.argv[1:]]) if sys.argv[1:2] == ["analyze"] else None
+    page = report(path, out, tasks=task, where=where, title=title, data=data, command=command)
     if as_json:
         print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
     typer.echo(page, err=as_json)

@@ -1,4 +1,4 @@
-"""A report of a folder of runs or of the published results: collects what the analysis needs from the files."""
+"""A report of a folder of runs or of the published results: collects what the analysis needs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graph2nn.analysis.report import write_report
-from graph2nn.analysis.tasks import study
+from graph2nn.analysis.tasks import Known, study
 from graph2nn.errors import unknown
 from graph2nn.experiments.choosing import choose
 from graph2nn.experiments.evaluations import Evaluations, of_runs
 from graph2nn.experiments.published import is_published, read_published
 from graph2nn.experiments.results import read_runs
+from graph2nn.graphs.connectomes import connectome, on_this_machine
+from graph2nn.graphs.measured import measured
 
 
 def report(
@@ -22,6 +24,7 @@ def report(
     where: Sequence[str] = (),
     title: str | None = None,
     notes: Sequence[str] = (),
+    data: Path | None = None,
     command: str | None = None,
 ) -> Path:
     """Write the report of ``results`` into ``out`` and return its page.
@@ -34,14 +37,20 @@ def report(
         where: ``column=value`` conditions on the table of runs, or of published evaluations; all must hold.
         title: headline; models and data if left out.
         notes: remarks to put first.
+        data: folder that may hold the connectomes, to place them on the plane.
         command: what to name as the page's origin.
 
     Raises:
         UserError: nothing to analyse, damaged files, or runs that were made in different ways.
     """
     found = read_evaluations(results, tasks=tasks, where=where)
-    said = study({task: found.of(task) for task in found.tasks}, notes=found.notes, ranks=found.ranks)
     graphs = {label: spec.build() for label, spec in found.graphs.items()}
+    # Connectomes that are not here are left out: a report does not wait for downloads.
+    brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
+    known = Known(measured(graphs).set_index("graph"), brains)
+    said = study(
+        {task: found.of(task) for task in found.tasks}, known=known, notes=found.notes, ranks=found.ranks
+    )
     return write_report(said, out, graphs=graphs, title=title, notes=notes, command=command)
 
 

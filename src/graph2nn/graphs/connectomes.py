@@ -46,15 +46,22 @@ def connectome(
     Raises:
         UserError: an unknown name, a file with other content than published, or no file and no network.
     """
-    if name not in SHA256:
-        raise unknown("connectome", name, SHA256)
-    path = next((path for path in _places(name, data, cache) if path.is_file()), None)
-    if path is None:
-        path = _download(name, _cached(name, cache))
+    path = _here(name, data, cache) or _download(name, _cached(name, cache))
     text = _verified(path, SHA256[name])
     rows = [[character == "1" for character in line] for line in text.split()]
     graph = RelationalGraph.from_adjacency(rows, name=name, directed=True)
     return graph.symmetrised() if symmetrised else graph
+
+
+def on_this_machine(data: str | Path | None = None, cache: str | Path | None = None) -> list[str]:
+    """Names of the connectomes that :func:`connectome` would not have to download."""
+    return [name for name in SHA256 if _here(name, data, cache)]
+
+
+def _here(name: str, data: str | Path | None, cache: str | Path | None) -> Path | None:
+    if name not in SHA256:
+        raise unknown("connectome", name, SHA256)
+    return next((path for path in _places(name, data, cache) if path.is_file()), None)
 
 
 def _places(name: str, data: str | Path | None, cache: str | Path | None) -> Iterator[Path]:

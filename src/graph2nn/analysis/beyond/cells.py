@@ -6,17 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.graphs.cover import SIDE, Binning, default_binning
+from graph2nn.graphs.cover import SIDE, Binning
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 #: Fine bins along a medium cell and a coarse one.
 MEDIUM, COARSE = 3, SIDE
-
-
-def binning_of(rows: pd.DataFrame) -> Binning:
-    """Binning of the plane for graphs with columns ``n`` and ``path_length``: the published one where it is."""
-    return default_binning(nodes_of(rows), float(rows["path_length"].max()))
 
 
 def nodes_of(rows: pd.DataFrame) -> int:

@@ -16,6 +16,7 @@ from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.learners import curve, ridge, smooth, trees
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import MOST_POINTS, Surface
+from graph2nn.analysis.cells import binning_of
 
 Floats = npt.NDArray[np.float64]
 #: Fewer graphs than this tell no measure from another.
@@ -101,7 +102,7 @@ def predict(
         return Gap(f"{len(graphs)} graphs tell no measure from another; it takes {FEWEST_GRAPHS}")
     graphs = graphs.reset_index(drop=True)
     points = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)
-    groups = cells.cell_of(points, cells.binning_of(graphs), cells.COARSE)
+    groups = cells.cell_of(points, binning_of(graphs), cells.COARSE)
     if len(np.unique(groups)) < 5:
         return Gap(f"the graphs lie in {len(np.unique(groups))} coarse cells; it takes 5 to hold some out")
     y = graphs["mean"].to_numpy(dtype=np.float64)

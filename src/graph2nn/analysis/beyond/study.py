@@ -18,7 +18,7 @@ from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.findings import Findings
-from graph2nn.analysis.record import plain
+from graph2nn.analysis.plain import plain
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.registry import MEASURES, measure_all
@@ -28,7 +28,7 @@ MEASURED_HERE = 500
 
 
 @dataclass(frozen=True)
-class Study:
+class Beyond:
     """What a task says beyond the paper. A gap stands for what its runs cannot say."""
 
     selection: Selection | Gap
@@ -50,7 +50,7 @@ def study(
     connectomes: Mapping[str, RelationalGraph] | None = None,
     scores: pd.DataFrame | None = None,
     seed: int = 0,
-) -> Study:
+) -> Beyond:
     """Study one task. Some ten seconds for 3,942 graphs with five seeds, about four for 52 with three.
 
     Args:
@@ -81,10 +81,10 @@ def study(
         placed = Gap("no connectome was given")
     else:
         placed = brains.place(connectomes, rows, found.spot, plane, scores)
-    return Study(selection.select(found.results, seed=seed), plane, predicted, placed)
+    return Beyond(selection.select(found.results, seed=seed), plane, predicted, placed)
 
 
-def record(done: Study) -> dict[str, Any]:
+def record(done: Beyond) -> dict[str, Any]:
     """What summary.json holds of a study: plain JSON values, None and a reason for what is missing."""
     answer = {
         "selection": selection.record(done.selection),

@@ -15,6 +15,7 @@ from graph2nn.analysis.beyond.folds import HeldOut, held_out
 from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import Process, fit_process
+from graph2nn.analysis.cells import binning_of
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.graphs.cover import Binning
 
@@ -106,7 +107,7 @@ def fit_surface(
     """
     if len(graphs) < FEWEST_POINTS:
         return Gap(f"{len(graphs)} graphs carry no surface over C and L; it takes {FEWEST_POINTS}")
-    binning = cells.binning_of(graphs)
+    binning = binning_of(graphs)
     pooled = len(graphs) > most_points
     points = _points(graphs, 0.0 if noise is None else noise.variance, binning, pooled)
     at, error, variance = _arrays(points)
