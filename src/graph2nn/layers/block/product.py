@@ -44,8 +44,7 @@ class _Multiply(Function):
         source = _lay_out(x, "source", g)
         out = x.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
         _run("forward", weight, source, g, out)
-        # Linear layers take the weights' gradient from the samples as they are.
-        ctx.save_for_backward(x if g.rowwise else source, weight)
+        ctx.save_for_backward(source, weight)
         ctx.geometry = g
         return out
 
@@ -67,22 +66,26 @@ class _Differentiate(Function):
         laid_out = _lay_out(gradient.contiguous(), "result", g)
         dx = dw = None
         if wanted[0]:
-            turned = torch.empty_like(weight)
-            _share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
+            turned = weight
+            if g.kernel > 1:
+                turned = torch.empty_like(weight)
+                _share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
             shape = (g.images, g.blocks.in_features, g.height, g.width)
             dx = gradient.new_empty(shape) if g.covered else gradient.new_zeros(shape)
             _run("backward", turned, laid_out, g, dx)
         if wanted[1]:
-            # The rows of the first group of samples replace what is there; dots are added to it.
-            dw = torch.empty_like(weight) if g.rowwise and g.images else torch.zeros_like(weight)
-            if g.rowwise:
-                x = _wide(source, g)
+            # One kernel writes, the other adds.
+            written = g.rowwise and g.images
+            dw = torch.empty_like(weight) if written else torch.zeros_like(weight)
+            if written:
                 kernel = kernels.differentiate_rows
-                _share(kernel, "weights", g, laid_out, g.result, x, x.shape[1], g.forward, g.windows, dw)
+                _share(kernel, "weights", g, laid_out, g.result, source, g.source, g.forward, g.stretches, dw)
             else:
+                # Taps of one channel overlap and are near already; of single ones the next is fetched.
+                ahead = 0 if g.kernel > 1 else -(-g.out_columns // g.lanes)
                 _share(
                     kernels.differentiate, "weights", g, laid_out, g.result, source, g.source,
-                    g.groups, g.out_columns, g.gradient_block, g.forward, dw,
+                    g.groups, g.out_columns, g.gradient_block, ahead, g.forward, dw,
                 )  # fmt: skip
         return dx, dw
 
@@ -109,13 +112,6 @@ def _lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tenso
     return out
 
 
-def _wide(x: Tensor, g: Geometry) -> Tensor:
-    """Return samples ``[N, in]`` with at least as many features as a tile has columns."""
-    x = x.reshape(g.images, g.blocks.in_features)
-    missing = g.tile - x.shape[1]
-    return x if missing <= 0 else nn.functional.pad(x, (0, missing))
-
-
 def _run(kind: Literal["forward", "backward"], w: Tensor, source: Tensor, g: Geometry, out: Tensor) -> None:
     if kind == "forward":
         read, written, products = g.source, g.result, g.forward
@@ -123,7 +119,9 @@ def _run(kind: Literal["forward", "backward"], w: Tensor, source: Tensor, g: Geo
     else:
         read, written, products = g.result, g.source, g.backward
         begin, columns = g.in_begin, g.in_columns
+    pitch = written.height * written.width if g.direct else 0
+    turned = kind == "backward" and g.kernel == 1
     _share(
-        kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns, g.tile,
-        products, written, g.rowwise, g.direct, out,
+        kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns,
+        products, g.forward, g.turn, turned, written, g.rowwise, pitch, out,
     )  # fmt: skip
