@@ -13,7 +13,7 @@ import numpy as np
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.layout import Planes, Products, Stretches, Turn
 from graph2nn.layers.block.moves import copy_panel, prefetch, scatter_plane, transpose, transpose_wide
-from graph2nn.layers.block.tiles import ROWS, VECTORS, dot_tiles, half_product_tile, product_tile, vectors_across
+from graph2nn.layers.block.tiles import ROWS, VECTORS, dot_tiles, half_product_tile, product_tile, turned_product_tile, vectors_across
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
@@ -35,8 +35,7 @@ def _node_product(
     columns: Int,
     w: Any,
     w_at: Int,
-    w_step: Int,
-    w_deep: Int,
+    turned: bool,
     source: Any,
     start: Int,
     products: Products,
@@ -46,7 +45,9 @@ def _node_product(
     ahead: Int,
     share: Int,
 ) -> None:
-    """All columns of one node's product; there are at least as many as a vector has lanes.
+    """All columns of one node's product, of which there are at least as many as a vector has lanes.
+
+    Its weights begin at ``w_at``, row by row or, ``turned``, column by column.
 
     On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
     """
@@ -65,10 +66,17 @@ def _node_product(
         r: Int = 0
         for part in range(parts):
             height = (rows - r) // (parts - part)
-            product_tile(
-                height, across, w, w_at + r * w_step, w_step, w_deep, source, start + c, products.taps,
-                products.tap_at[t], depth, out, out_at + r * out_step + c, out_step,
-            )  # fmt: skip
+            to = out_at + r * out_step + c
+            if turned:
+                turned_product_tile(
+                    height, across, w, w_at + r, rows, source, start + c, products.taps,
+                    products.tap_at[t], depth, out, to, out_step,
+                )  # fmt: skip
+            else:
+                product_tile(
+                    height, across, w, w_at + r * depth, depth, source, start + c, products.taps,
+                    products.tap_at[t], depth, out, to, out_step,
+                )  # fmt: skip
             r += height
 
 
@@ -118,10 +126,10 @@ def multiply(
     for item in range(low, high):
         t = item % count
         first, rows = products.first[t], products.rows[t]
-        weights, w_at, w_step, w_deep = w, products.weight_at[t], products.depth[t], 1
+        weights, w_at = w, products.weight_at[t]
         if turned:
             _gather_panel(t, w, of, turn, panel)
-            weights, w_at, w_step, w_deep = panel, 0, 1, rows
+            weights, w_at = panel, 0
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
             start = g * group_step + begin
             if pitch:
@@ -129,11 +137,11 @@ def multiply(
                 share = group_step // count if groups > 1 else 0
                 ahead = (g + block) * group_step + t * share
                 _node_product(
-                    t, columns, weights, w_at, w_step, w_deep, source, start, products, out, at, pitch, ahead, share
+                    t, columns, weights, w_at, turned, source, start, products, out, at, pitch, ahead, share
                 )
                 continue
             _node_product(
-                t, columns, weights, w_at, w_step, w_deep, source, start, products, scratch, 0, columns, 0, 0
+                t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0
             )
             here = min(p.group, p.images - g * p.group)
             if rowwise:
@@ -265,11 +273,11 @@ def _stretch_product(
             w_at, to = at + r * step, out_at + r * columns + c
             if whole:
                 product_tile(
-                    height, across, source, w_at, step, 1, panel, c, taps, 0, depth, out, to, columns
+                    height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns
                 )
             else:
                 half_product_tile(
-                    height, across, source, w_at, step, 1, panel, c, taps, 0, depth, out, to, columns
+                    height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns
                 )
             r += height
 

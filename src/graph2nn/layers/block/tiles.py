@@ -30,7 +30,6 @@ class _Product(NamedTuple):
     w: Value
     w_at: Value
     w_step: Value
-    w_deep: Value
     x: Value
     x_at: Value
     taps: Value
@@ -42,17 +41,32 @@ class _Product(NamedTuple):
 
 
 def _write_product(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
-    builder = pen.builder
     weights = [pen.pointer(a.w, pen.row(a.w_at, a.w_step, r)) for r in range(rows)]
+    _accumulate(pen, a, vectors, lambda k: [pen.builder.gep(row, [k]) for row in weights])
+
+
+def _write_turned(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
+    first = pen.pointer(a.w, a.w_at)
+
+    def weights(k: Value) -> list[Value]:
+        column = pen.builder.gep(first, [pen.builder.mul(k, a.w_step)])
+        return [pen.builder.gep(column, [INDEX(r)]) for r in range(rows)]
+
+    _accumulate(pen, a, vectors, weights)
+
+
+def _accumulate(pen: Pen, a: _Product, vectors: int, weights: Callable[[Value], list[Value]]) -> None:
+    """Write the sums of a tile whose k-th weights, one a row, are found at ``weights(k)``."""
+    builder = pen.builder
     source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
+    rows = len(weights(INDEX(0)))
     slots = pen.accumulators(rows * vectors)
     with cgutils.for_range(builder, a.depth) as loop:
         offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), INDEX)
         row = builder.gep(source, [offset])
         read = [pen.load(builder.gep(row, [INDEX(v * pen.lanes)])) for v in range(vectors)]
-        deep = builder.mul(loop.index, a.w_deep)
-        for r in range(rows):
-            weight = pen.broadcast(builder.load(builder.gep(weights[r], [deep])))
+        for r, place in enumerate(weights(loop.index)):
+            weight = pen.broadcast(builder.load(place))
             for v in range(vectors):
                 pen.add_product(weight, read[v], slots[r * vectors + v])
     for r in range(rows):
@@ -162,6 +176,7 @@ def _dot_widths(rows: int) -> set[int]:
 
 
 _product = _tile(_Product, _write_product, _product_widths)
+_turned = _tile(_Product, _write_turned, _product_widths)
 _product_of_halves = _tile(_Product, _write_product, _product_widths, share=2)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
 
@@ -173,7 +188,6 @@ def product_tile(
     w: Any,
     w_at: Int,
     w_step: Int,
-    w_deep: Int,
     x: Any,
     x_at: Int,
     taps: Any,
@@ -186,9 +200,29 @@ def product_tile(
     """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]``, up to ``ROWS`` rows and ``VECTORS`` vectors of columns.
 
     Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
-    distance between rows, ``w_deep`` that between neighbours in a row of weights.
+    distance between rows.
     """
-    _product(rows, across, (w, w_at, w_step, w_deep, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+    _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+
+
+@compiled
+def turned_product_tile(
+    rows: Int,
+    across: Int,
+    w: Any,
+    w_at: Int,
+    w_step: Int,
+    x: Any,
+    x_at: Int,
+    taps: Any,
+    tap_at: Int,
+    depth: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """:func:`product_tile` with the weights of a column beside each other, columns ``w_step`` apart."""
+    _turned(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
 @compiled
@@ -198,7 +232,6 @@ def half_product_tile(
     w: Any,
     w_at: Int,
     w_step: Int,
-    w_deep: Int,
     x: Any,
     x_at: Int,
     taps: Any,
@@ -210,7 +243,7 @@ def half_product_tile(
 ) -> None:
     """:func:`product_tile` with vectors half as wide, for columns that fill those better."""
     _product_of_halves(
-        rows, across, (w, w_at, w_step, w_deep, x, x_at, taps, tap_at, depth, out, out_at, out_step)
+        rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step)
     )
 
 
