@@ -9,14 +9,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, begin
 
 
-def norm_relu(layer: nn.Module, features: int) -> nn.Sequential:
+def norm_relu(layer: nn.Module, features: int) -> NormReLU:
     """Follow a layer by batch norm and ReLU, as everywhere in the paper's perceptrons."""
-    return nn.Sequential(layer, nn.BatchNorm1d(features), nn.ReLU(inplace=True))
+    return NormReLU(layer, nn.BatchNorm1d(features), nn.ReLU(inplace=True))
 
 
 class MLP(nn.Module):

@@ -199,6 +199,8 @@ class Geometry:
             return np.ones(self.groups * self._bundles(getattr(self, kind)), dtype=np.int64)
         if kind == "turn":
             return self.blocks.readers * self.blocks.inputs[1]
+        if kind == "norm":
+            return self.forward.rows
         products = self.backward if kind == "backward" else self.forward
         costs: Integers = np.tile(products.rows * products.depth, 1 if kind == "weights" else blocks)
         return costs

@@ -30,7 +30,7 @@ def _across_columns(left: Int) -> Int:
 
 
 @compiled
-def _node_product(
+def node_product(
     t: Int,
     columns: Int,
     w: Any,
@@ -136,11 +136,11 @@ def multiply(
                 at = (g * p.channels + first) * pitch
                 share = group_step // count if groups > 1 else 0
                 ahead = (g + block) * group_step + t * share
-                _node_product(
+                node_product(
                     t, columns, weights, w_at, turned, source, start, products, out, at, pitch, ahead, share
                 )
                 continue
-            _node_product(
+            node_product(
                 t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0
             )
             here = min(p.group, p.images - g * p.group)
