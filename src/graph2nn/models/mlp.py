@@ -56,7 +56,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, …]`` to class scores ``[batch, num_classes]``."""
-        scores: Tensor = self.head(self.hidden(self.stem(x)))
+        # The block engine leaves features side by side, on which torch's product with a thin head is slow.
+        scores: Tensor = self.head(self.hidden(self.stem(x)).contiguous())
         return scores
 
 

@@ -19,7 +19,7 @@ from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.kernels import node_product
 from graph2nn.layers.block.layout import Products
 from graph2nn.layers.block.product import as_rows, gradients, is_rows, lay_out, no_second_derivative, run_share
-from graph2nn.layers.block.rows import N, gradient, gradient_sums, moments, norm_relu
+from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
 
 
 class Running(NamedTuple):
@@ -124,24 +124,23 @@ def _multiply_normed(
 ) -> None:
     """Do a range of nodes: the product ``z``, its ``mean`` and 1/deviation ``scale``, and what ReLU leaves."""
     numbers = np.zeros(N.count, dtype=w.dtype)
+    unbiased = images / (images - 1)
     for t in range(low, high):
         first, rows = products.first[t], products.rows[t]
         at = first * pitch
         node_product(t, columns, w, products.weight_at[t], False, source, 0, products, z, at, pitch, 0, 0)
         for c in range(first, first + rows):
             at = c * pitch
-            numbers[N.mean] = 0
-            moments((images, z, z, at, out, numbers))
-            numbers[N.mean] = numbers[N.first] / images
-            moments((images, z, z, at, out, numbers))
-            mean[c] = numbers[N.mean]
-            squares = float(numbers[N.second])
-            scale[c] = 1 / np.sqrt(squares / images + eps)
+            total((images, z, z, at, out, numbers))
+            numbers[N.mean] = mean[c] = numbers[N.first] / images
+            squares((images, z, z, at, out, numbers))
+            spread = numbers[N.second] / images
+            scale[c] = 1 / np.sqrt(spread + eps)
             numbers[N.scale] = gamma[c] * scale[c]
             numbers[N.shift] = beta[c] - mean[c] * numbers[N.scale]
             norm_relu((images, z, z, at, out, numbers))
             running_mean[c] += momentum * (mean[c] - running_mean[c])
-            running_variance[c] += momentum * (squares / (images - 1) - running_variance[c])
+            running_variance[c] += momentum * (spread * unbiased - running_variance[c])
 
 
 @compiled

@@ -53,36 +53,40 @@ class _Scribe:
         (total,) = self.pen.sums([value])
         self.builder.store(total, self.pen.pointer(self.row.numbers, INDEX(place)))
 
-    def values(self, array: Value, at: Value, here: Value) -> Value:
-        """Numbers of a row, zero behind its end."""
+    def values(self, array: Value, at: Value, here: Value | None) -> Value:
+        """A vector of a row; the last one, with ``here`` numbers, is zero behind the row's end."""
         place = self.pen.pointer(array, self.builder.add(self.row.at, at))
-        return self.pen.load_lanes(place, here)
+        return self.pen.load(place) if here is None else self.pen.load_lanes(place, here)
 
-    def write(self, value: Value, at: Value, here: Value) -> None:
-        """Write numbers of the result, zero behind its end."""
-        behind = self.pen.lanes_from(here)
-        place = self.pen.pointer(self.row.out, self.builder.add(self.row.at, at))
-        self.pen.store(self.builder.select(behind, self.pen.zero, value), place)
+    def within(self, value: Value, here: Value | None) -> Value:
+        """A vector, zero behind the row's end."""
+        return value if here is None else self.builder.select(self.pen.lanes_from(here), self.pen.zero, value)
 
-    def each(self, body: Callable[[Value, Value], None]) -> None:
-        """Do something for each vector of the row: where it begins, and how many numbers are left there."""
-        lanes = self.pen.lanes
-        vectors = self.builder.sdiv(self.builder.add(self.row.count, INDEX(lanes - 1)), INDEX(lanes))
-        with cgutils.for_range(self.builder, vectors) as loop:
-            at = self.builder.mul(loop.index, INDEX(lanes))
-            body(at, self.builder.sub(self.row.count, at))
+    def write(self, value: Value, at: Value, here: Value | None) -> None:
+        """Write a vector of the result, zero behind its end."""
+        self.pen.store(
+            self.within(value, here), self.pen.pointer(self.row.out, self.builder.add(self.row.at, at))
+        )
 
-    def centred(self, at: Value, here: Value, mean: Value) -> Value:
+    def each(self, body: Callable[[Value, Value | None], None]) -> None:
+        """Do something for each vector of the row, given where it begins and, for a last part of one, its numbers."""
+        lanes = INDEX(self.pen.lanes)
+        whole, rest = self.builder.sdiv(self.row.count, lanes), self.builder.srem(self.row.count, lanes)
+        with cgutils.for_range(self.builder, whole) as loop:
+            body(self.builder.mul(loop.index, lanes), None)
+        with self.builder.if_then(self.builder.icmp_signed(">", rest, INDEX(0)), likely=False):
+            body(self.builder.mul(whole, lanes), rest)
+
+    def centred(self, at: Value, here: Value | None, mean: Value) -> Value:
         """Numbers less their mean, zero behind the end."""
-        value = self.builder.fsub(self.values(self.row.z, at, here), mean)
-        return self.builder.select(self.pen.lanes_from(here), self.pen.zero, value)
+        return self.within(self.builder.fsub(self.values(self.row.z, at, here), mean), here)
 
     def off(self, z: Value, scale: Value, shift: Value) -> tuple[Value, Value]:
         """The normed numbers and where ReLU is off; it is on for what is not a number, as torch's."""
         y = self.builder.fadd(self.builder.fmul(z, scale), shift)
         return y, self.builder.fcmp_ordered("<=", y, self.pen.zero)
 
-    def passed(self, at: Value, here: Value, scale: Value, shift: Value) -> Value:
+    def passed(self, at: Value, here: Value | None, scale: Value, shift: Value) -> Value:
         """The gradient that ReLU lets through."""
         _, off = self.off(self.values(self.row.z, at, here), scale, shift)
         return self.builder.select(off, self.pen.zero, self.values(self.row.y, at, here))
@@ -101,24 +105,32 @@ def _loop(write: Callable[[_Scribe], None]) -> Any:
     return intrinsic(typed)
 
 
-def _moments(s: _Scribe) -> None:
-    first, second = s.pen.accumulators(2)
-    mean = s.number(N.mean)
+def _sum(s: _Scribe) -> None:
+    (total,) = s.pen.accumulators(1)
 
-    def body(at: Value, here: Value) -> None:
-        value = s.centred(at, here, mean)
-        s.builder.store(s.builder.fadd(s.builder.load(first), value), first)
-        s.pen.add_product(value, value, second)
+    def body(at: Value, here: Value | None) -> None:
+        s.builder.store(s.builder.fadd(s.builder.load(total), s.values(s.row.z, at, here)), total)
 
     s.each(body)
-    s.put(s.builder.load(first), N.first)
-    s.put(s.builder.load(second), N.second)
+    s.put(s.builder.load(total), N.first)
+
+
+def _squares(s: _Scribe) -> None:
+    (total,) = s.pen.accumulators(1)
+    mean = s.number(N.mean)
+
+    def body(at: Value, here: Value | None) -> None:
+        value = s.centred(at, here, mean)
+        s.pen.add_product(value, value, total)
+
+    s.each(body)
+    s.put(s.builder.load(total), N.second)
 
 
 def _norm_relu(s: _Scribe) -> None:
     scale, shift = s.number(N.scale), s.number(N.shift)
 
-    def body(at: Value, here: Value) -> None:
+    def body(at: Value, here: Value | None) -> None:
         y, off = s.off(s.values(s.row.z, at, here), scale, shift)
         s.write(s.builder.select(off, s.pen.zero, y), at, here)
 
@@ -129,7 +141,7 @@ def _gradient_sums(s: _Scribe) -> None:
     first, second = s.pen.accumulators(2)
     mean, scale, shift = s.number(N.mean), s.number(N.scale), s.number(N.shift)
 
-    def body(at: Value, here: Value) -> None:
+    def body(at: Value, here: Value | None) -> None:
         passed = s.passed(at, here, scale, shift)
         s.builder.store(s.builder.fadd(s.builder.load(first), passed), first)
         s.pen.add_product(passed, s.centred(at, here, mean), second)
@@ -143,7 +155,7 @@ def _gradient(s: _Scribe) -> None:
     mean, scale, shift = s.number(N.mean), s.number(N.scale), s.number(N.shift)
     first, second = s.number(N.first), s.number(N.second)
 
-    def body(at: Value, here: Value) -> None:
+    def body(at: Value, here: Value | None) -> None:
         along = s.builder.fmul(s.centred(at, here, mean), second)
         rest = s.builder.fsub(s.builder.fsub(s.passed(at, here, scale, shift), first), along)
         s.write(s.builder.fmul(rest, scale), at, here)
@@ -152,8 +164,10 @@ def _gradient(s: _Scribe) -> None:
 
 
 #: Each takes ``(count, z, y, at, out, numbers)``, arrays flat; rows have room for whole vectors.
-#: Sums of ``z − mean`` and of its squares.
-moments: Callable[..., None] = _loop(_moments)
+#: The sum of ``z``, first.
+total: Callable[..., None] = _loop(_sum)
+#: The sum of the squares of ``z − mean``, second.
+squares: Callable[..., None] = _loop(_squares)
 #: ``out = max(0, z · scale + shift)``.
 norm_relu: Callable[..., None] = _loop(_norm_relu)
 #: Sums of the gradient ``y`` where ReLU is on, and of its products with ``z − mean``.
