@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as _module
@@ -17,11 +19,11 @@ class NormReLU(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Map what the layer takes to what ReLU leaves."""
         if self._in_one():
-            layer, norm = self[0], self[1]
-            found: Tensor | None = layer.normed_relu(x, norm)
+            layer: Any = self[0]
+            found: Tensor | None = layer.normed_relu(x, self[1])
             if found is not None:
                 return found
-        y: Tensor = super().forward(x)
+        y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return y
 
     def _in_one(self) -> bool:
@@ -29,7 +31,8 @@ class NormReLU(nn.Sequential):
             return False
         if type(self[1]) is not nn.BatchNorm1d or type(self[2]) is not nn.ReLU:
             return False
-        return not (torch.jit.is_tracing() or _module._has_any_global_hook() or any(map(_hooked, self)))
+        watched = torch._C._get_tracing_state() is not None or _module._has_any_global_hook()  # type: ignore[no-untyped-call]
+        return not (watched or any(map(_hooked, self)))
 
 
 def _hooked(module: nn.Module) -> bool:

@@ -110,7 +110,7 @@ class Geometry:
 
     @cached_property
     def out_columns(self) -> int:
-        """Columns of a group that hold outputs, rounded up to whole vectors unless tensors serve as they lie."""
+        """Columns of a group that hold outputs, in whole vectors unless tensors serve as they lie."""
         last = self.out_height * self._plane[1] - self._reach
         columns = (self.group - 1) * self.image + last
         return columns if self.direct else self._rounded(columns)

@@ -13,7 +13,15 @@ import numpy as np
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.layout import Planes, Products, Stretches, Turn
 from graph2nn.layers.block.moves import copy_panel, prefetch, scatter_plane, transpose, transpose_wide
-from graph2nn.layers.block.tiles import ROWS, VECTORS, dot_tiles, half_product_tile, product_tile, turned_product_tile, vectors_across
+from graph2nn.layers.block.tiles import (
+    ROWS,
+    VECTORS,
+    dot_tiles,
+    half_product_tile,
+    product_tile,
+    turned_product_tile,
+    vectors_across,
+)
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
@@ -25,8 +33,6 @@ _across = compiled(vectors_across)
 def _across_columns(left: Int) -> Int:
     """Vectors of the next tile of columns, where ``left`` are left: no single one is left over if it can be."""
     return VECTORS if left >= VECTORS and left != VECTORS + 1 else min(left, 2)
-
-
 
 
 @compiled
@@ -140,9 +146,7 @@ def multiply(
                     t, columns, weights, w_at, turned, source, start, products, out, at, pitch, ahead, share
                 )
                 continue
-            node_product(
-                t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0
-            )
+            node_product(t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0)
             here = min(p.group, p.images - g * p.group)
             if rowwise:
                 at = g * p.group * p.channels + first
@@ -272,9 +276,7 @@ def _stretch_product(
             height = (rows - r) // (parts - part)
             w_at, to = at + r * step, out_at + r * columns + c
             if whole:
-                product_tile(
-                    height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns
-                )
+                product_tile(height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns)
             else:
                 half_product_tile(
                     height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns

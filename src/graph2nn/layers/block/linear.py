@@ -56,18 +56,24 @@ class BlockLinear(Compact, RelationalLinear):
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def normed_relu(self, x: Tensor, norm: nn.BatchNorm1d) -> Tensor | None:
-        """Return what ``norm`` in training and ReLU after it make of this layer, in one; None if that needs the layers.
+        """Return what ``norm`` in training and ReLU make of this layer; None where that takes them one by one.
 
         Args:
             x: ``[batch, in_features]``; two samples at least, and no more than the kernels keep side by side.
             norm: batch norm of the outputs; its running averages move.
         """
-        numbers = norm.weight, norm.bias, norm.running_mean, norm.running_var
+        numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+        found = [number for number in numbers if number is not None]
         if self.bias is not None or not norm.training or not norm.track_running_stats:
             return None
-        if x.ndim != 2 or x.shape[1] != self.in_features or len(x) < 2 or norm.num_features != self.out_features:
+        if (
+            x.ndim != 2
+            or x.shape[1] != self.in_features
+            or len(x) < 2
+            or norm.num_features != self.out_features
+        ):
             return None
-        if any(number is None for number in numbers) or not supported(x, self.weight, *numbers):
+        if len(found) < len(numbers) or not supported(x, self.weight, *found):
             return None
         g = geometry(self.blocks, 1, 1, 0, len(x), 1, 1, x.element_size())
         return multiply_normed(x, self.weight, norm, g) if g.groups == 1 else None

@@ -181,7 +181,7 @@ _rows: Any = intrinsic(_copy_rows)
 
 @compiled
 def copy_panel(rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int) -> None:
-    """Copy rows of columns, ``step`` apart, to where they lie one after another; a vector more may be written."""
+    """Copy rows, ``step`` apart, to where they lie one after another; a vector more may be written."""
     _rows((rows, columns, source, at, step, out, out_at))
 
 

@@ -1,8 +1,8 @@
 """A linear layer, its batch norm and ReLU in one: features stay rows from layer to layer.
 
-A wide layer costs no more multiply-adds than a dense one, but its norm and ReLU read and write every feature, and
-torch's want the samples as rows where the products want the features. Here a node's features are normed while
-its product is still in the cache.
+A wide layer costs no more multiply-adds than a dense one, but its norm and ReLU read and write every feature,
+and torch's want the samples as rows where the products want the features. Here a node's features are normed
+while its product is still in the cache.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def multiply_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry
         g: geometry of the layer on these samples.
 
     Returns:
-        ``[N, out]``, each feature's samples side by side. Differentiable once in x, weight and the norm's parameters.
+        ``[N, out]``, each feature's samples side by side; differentiable once.
     """
     assert norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
@@ -123,7 +123,7 @@ def _multiply_normed(
     out: Any,
 ) -> None:
     """Do a range of nodes: the product ``z``, its ``mean`` and 1/deviation ``scale``, and what ReLU leaves."""
-    numbers = np.zeros(N.count, dtype=w.dtype)
+    numbers = np.zeros(N.many, dtype=w.dtype)
     unbiased = images / (images - 1)
     for t in range(low, high):
         first, rows = products.first[t], products.rows[t]
@@ -161,7 +161,7 @@ def _differentiate_norm(
     out: Any,
 ) -> None:
     """The gradient of a range of nodes through ReLU and norm; ``out`` may be ``upstream``."""
-    numbers = np.zeros(N.count, dtype=z.dtype)
+    numbers = np.zeros(N.many, dtype=z.dtype)
     for c in range(products.first[low], products.first[high - 1] + products.rows[high - 1]):
         numbers[N.mean] = mean[c]
         numbers[N.scale] = gamma[c] * scale[c]

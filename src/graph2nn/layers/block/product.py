@@ -147,7 +147,9 @@ def is_rows(x: Tensor, planes: Planes) -> bool:
 
 def as_rows(flat: Tensor, planes: Planes) -> Tensor:
     """Return samples ``[N, C]`` of one pixel that are laid out in one group, without copying them."""
-    return flat.as_strided((planes.images, planes.channels), (1, planes.channel_step))
+    size, stride = (planes.images, planes.channels), (1, planes.channel_step)
+    # Not a view, which nobody could change in place behind an autograd function.
+    return flat.new_empty(0).set_(flat.untyped_storage(), 0, size, stride)
 
 
 def lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor:

@@ -21,7 +21,7 @@ class Numbers(NamedTuple):
     shift: int = 2  # added then, β − mean · scale
     first: int = 3  # sum
     second: int = 4  # sum of products
-    count: int = 5
+    many: int = 5
 
 
 N = Numbers()
@@ -69,7 +69,7 @@ class _Scribe:
         )
 
     def each(self, body: Callable[[Value, Value | None], None]) -> None:
-        """Do something for each vector of the row, given where it begins and, for a last part of one, its numbers."""
+        """Do something for each vector of the row: where it begins and, of a last part, its numbers."""
         lanes = INDEX(self.pen.lanes)
         whole, rest = self.builder.sdiv(self.row.count, lanes), self.builder.srem(self.row.count, lanes)
         with cgutils.for_range(self.builder, whole) as loop:

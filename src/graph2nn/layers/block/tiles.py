@@ -141,7 +141,10 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
 
 
 def _tile(
-    arguments: type[Any], write: Callable[[Pen, Any, int, int], None], widths: Callable[[int], set[int]], share: int = 1
+    arguments: type[Any],
+    write: Callable[[Pen, Any, int, int], None],
+    widths: Callable[[int], set[int]],
+    share: int = 1,
 ) -> Callable[..., None]:
     """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
 
@@ -162,8 +165,9 @@ def _tile(
 
 
 def vectors_across(rows: Int) -> int:
-    """How many vectors a tile of dots of some rows has beside each other: as many sums as there are registers."""
-    return min(SUMS // rows, 4)
+    """How many vectors a tile of dots has beside some rows: as many sums as there are registers."""
+    across: int = min(SUMS // rows, VECTORS + 1)
+    return across
 
 
 def _product_widths(rows: int) -> set[int]:
@@ -242,9 +246,7 @@ def half_product_tile(
     out_step: Int,
 ) -> None:
     """:func:`product_tile` with vectors half as wide, for columns that fill those better."""
-    _product_of_halves(
-        rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step)
-    )
+    _product_of_halves(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
 @compiled
@@ -270,8 +272,8 @@ def dot_tiles(
 ) -> None:
     """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``count`` times ``across`` values of d.
 
-    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. Meanwhile the first ``ahead``
-    vectors of each x that is next are fetched.
+    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. Meanwhile the
+    first ``ahead`` vectors of each x that is next are fetched.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
     """
