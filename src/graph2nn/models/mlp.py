@@ -9,14 +9,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, begin
 
 
-def norm_relu(layer: nn.Module, features: int) -> nn.Sequential:
+def norm_relu(layer: nn.Module, features: int) -> NormReLU:
     """Follow a layer by batch norm and ReLU, as everywhere in the paper's perceptrons."""
-    return nn.Sequential(layer, nn.BatchNorm1d(features), nn.ReLU(inplace=True))
+    return NormReLU(layer, nn.BatchNorm1d(features), nn.ReLU(inplace=True))
 
 
 class MLP(nn.Module):
@@ -55,7 +56,8 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, …]`` to class scores ``[batch, num_classes]``."""
-        scores: Tensor = self.head(self.hidden(self.stem(x)))
+        # The block engine leaves features side by side, on which torch's product with a thin head is slow.
+        scores: Tensor = self.head(self.hidden(self.stem(x)).contiguous())
         return scores
 
 

@@ -13,20 +13,19 @@ from graph2nn.layers.block.layout import (
     Integers,
     Planes,
     Products,
+    Stretches,
     Turn,
-    Windows,
     joined,
     runs,
     starts,
 )
 from graph2nn.layers.block.pool import cut
-from graph2nn.layers.block.tiles import VECTORS
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Columns of a group of small images: enough that rounding up to whole tiles costs little.
 GROUP_COLUMNS = 256
 #: Bytes of activations that are worked through before the next weights are fetched; about an L2 cache.
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 19
 #: Columns over which the dots of a weight's gradient are taken before they are added to it.
 DOT_COLUMNS = 1024
 
@@ -74,12 +73,12 @@ class Geometry:
     @property
     def direct(self) -> bool:
         """Whether the tensors can be used as they lie: channels are rows of enough pixels already."""
-        return self.pixelwise and self.height * self.width >= self.tile
+        return self.pixelwise and self.height * self.width >= self.lanes
 
     @property
-    def tile(self) -> int:
-        """Columns of a product tile."""
-        return VECTORS * VECTOR_BYTES // self.itemsize
+    def lanes(self) -> int:
+        """Numbers of a vector."""
+        return VECTOR_BYTES // self.itemsize
 
     @property
     def used(self) -> int:
@@ -111,7 +110,7 @@ class Geometry:
 
     @cached_property
     def out_columns(self) -> int:
-        """Columns of a group that hold outputs, rounded up to whole tiles unless tensors serve as they lie."""
+        """Columns of a group that hold outputs, in whole vectors unless tensors serve as they lie."""
         last = self.out_height * self._plane[1] - self._reach
         columns = (self.group - 1) * self.image + last
         return columns if self.direct else self._rounded(columns)
@@ -130,7 +129,7 @@ class Geometry:
         return self._rounded((self.group - 1) * self.image + rows * self._plane[1] - self.in_begin)
 
     def _rounded(self, columns: int) -> int:
-        return -(-columns // self.tile) * self.tile
+        return -(-columns // self.lanes) * self.lanes
 
     @property
     def _shift(self) -> int:
@@ -200,6 +199,8 @@ class Geometry:
             return np.ones(self.groups * self._bundles(getattr(self, kind)), dtype=np.int64)
         if kind == "turn":
             return self.blocks.readers * self.blocks.inputs[1]
+        if kind == "norm":
+            return self.forward.rows
         products = self.backward if kind == "backward" else self.forward
         costs: Integers = np.tile(products.rows * products.depth, 1 if kind == "weights" else blocks)
         return costs
@@ -247,33 +248,18 @@ class Geometry:
         phases = np.array([phase for phase, _ in self._taps])
         place = np.array([int((phases[:t] == phases[t]).sum()) for t in range(len(phases))])
         return Turn(
-            edge_at, reader, column[reader, read], row[reader, read], self.blocks.readers,
+            edge_at, reader, column[reader, read], row[reader, read], self.blocks.readers, sizes_in,
             phases, place, np.bincount(phases, minlength=self.used**2),
         )  # fmt: skip
 
     @cached_property
-    def windows(self) -> Windows:
-        """Windows of :attr:`forward`'s inputs, for samples of one pixel."""
-        lanes, width = self.tile // VECTORS, max(self.blocks.in_features, self.tile)
-        found: list[tuple[int, ...]] = []
-        at = [0]
-        for reads in self.blocks.on:
-            to = 0
-            for first, length in runs(reads, *self.blocks.inputs):
-                # Two vectors or three: whichever covers the run with fewer columns to spare.
-                two, three = (-(-length // (v * lanes)) * v for v in (2, 3))
-                across = 3 if three <= two and length >= 3 * lanes else 2
-                for begin in range(0, length, across * lanes):
-                    # The last window reaches back, over features that the one before has too.
-                    c = max(0, min(begin, length - across * lanes))
-                    column = min(first + c, width - across * lanes)
-                    valid = min(across * lanes, length - c)
-                    found.append((column, across, first + c - column, valid, to + c, begin - c))
-                to += length
-            at.append(len(found))
-        taps = np.arange(self.group) * width
-        column, many, skip, valid, place, again = np.array(found, dtype=np.int64).T.copy()
-        return Windows(np.array(at), column, many, skip, valid, place, again, taps.astype(np.int32))
+    def stretches(self) -> Stretches:
+        """Neighbours among :attr:`forward`'s inputs."""
+        found = [runs(reads, *self.blocks.inputs) for reads in self.blocks.on]
+        first, length = np.array([run for stretches in found for run in stretches], dtype=np.int64).T.copy()
+        to = [starts(np.array([length for _, length in stretches])) for stretches in found]
+        at = np.cumsum([0, *map(len, found)])
+        return Stretches(at, first, length, np.concatenate(to))
 
     @cached_property
     def _taps(self) -> list[tuple[int, int]]:

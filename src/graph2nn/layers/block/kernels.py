@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import Planes, Products, Turn, Windows
-from graph2nn.layers.block.moves import prefetch, scatter_plane, transpose
-from graph2nn.layers.block.tiles import ROWS, VECTORS, dot_tiles, product_tile, vectors_across
+from graph2nn.layers.block.layout import Planes, Products, Stretches, Turn
+from graph2nn.layers.block.moves import copy_panel, prefetch, scatter_plane, transpose, transpose_wide
+from graph2nn.layers.block.tiles import (
+    ROWS,
+    VECTORS,
+    dot_tiles,
+    half_product_tile,
+    product_tile,
+    turned_product_tile,
+    vectors_across,
+)
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
@@ -22,11 +30,18 @@ _across = compiled(vectors_across)
 
 
 @compiled
-def _node_product(
+def _across_columns(left: Int) -> Int:
+    """Vectors of the next tile of columns, where ``left`` are left: no single one is left over if it can be."""
+    return VECTORS if left >= VECTORS and left != VECTORS + 1 else min(left, 2)
+
+
+@compiled
+def node_product(
     t: Int,
     columns: Int,
-    tile: Int,
     w: Any,
+    w_at: Int,
+    turned: bool,
     source: Any,
     start: Int,
     products: Products,
@@ -36,26 +51,51 @@ def _node_product(
     ahead: Int,
     share: Int,
 ) -> None:
-    """All columns of one node's product; there are at least ``tile`` of them.
+    """All columns of one node's product, of which there are at least as many as a vector has lanes.
+
+    Its weights begin at ``w_at``, row by row or, ``turned``, column by column.
 
     On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
     """
     rows, depth = products.rows[t], products.depth[t]
-    parts, tiles = -(-rows // ROWS), -(-columns // tile)
-    for column in range(0, columns, tile):
+    lanes = VECTOR_BYTES // source.itemsize
+    parts, vectors = -(-rows // ROWS), -(-columns // lanes)
+    done: Int = 0
+    while done < vectors:
+        across = min(_across_columns(vectors - done), columns // lanes)
         # The last tile overlaps the one before it and writes the same numbers again.
-        c = min(column, columns - tile)
+        c = min(done * lanes, columns - across * lanes)
         if share:
-            prefetch(source, ahead, share, column // tile, tiles)
-            prefetch(out, out_at + rows * out_step, rows * out_step, column // tile, tiles)
+            prefetch(source, ahead, share, done, done + across, vectors)
+            prefetch(out, out_at + rows * out_step, rows * out_step, done, done + across, vectors)
+        done += across
         r: Int = 0
         for part in range(parts):
             height = (rows - r) // (parts - part)
-            product_tile(
-                height, VECTORS, w, products.weight_at[t] + r * depth, depth, source, start + c, products.taps,
-                products.tap_at[t], depth, out, out_at + r * out_step + c, out_step,
-            )  # fmt: skip
+            to = out_at + r * out_step + c
+            if turned:
+                turned_product_tile(
+                    height, across, w, w_at + r, rows, source, start + c, products.taps,
+                    products.tap_at[t], depth, out, to, out_step,
+                )  # fmt: skip
+            else:
+                product_tile(
+                    height, across, w, w_at + r * depth, depth, source, start + c, products.taps,
+                    products.tap_at[t], depth, out, to, out_step,
+                )  # fmt: skip
             r += height
+
+
+@compiled
+def _gather_panel(j: Int, w: Any, forward: Products, turn: Turn, panel: Any) -> None:
+    """Bring the weights that read node j together: by reader and by feature of j, one kernel tap."""
+    to: Int = 0
+    width = turn.widths[j]
+    for e in range(turn.edge_at[j], turn.edge_at[j + 1]):
+        i = turn.reader[e]
+        at = forward.weight_at[i] + turn.column[e]
+        copy_panel(forward.rows[i], width, w, at, forward.depth[i], panel, to)
+        to += forward.rows[i] * width
 
 
 @compiled
@@ -69,33 +109,44 @@ def multiply(
     block: Int,
     begin: Int,
     columns: Int,
-    tile: Int,
     products: Products,
+    of: Products,
+    turn: Turn,
+    turned: bool,
     p: Planes,
     rowwise: bool,
-    direct: bool,
+    pitch: Int,
     out: Any,
 ) -> None:
     """Do a range of (block of groups, product), block-major: ``out`` ``[N, C, H, W]`` from what was laid out.
 
     ``p`` says where the results belong, of which the first ``begin`` columns are not wanted: product t makes
-    phase ``t mod used²`` of the rows of its node.
+    phase ``t mod used²`` of the rows of its node. With a ``pitch``, rows of results are written as they come,
+    that far apart. If ``turned``, ``w`` are the weights of the products ``of``, by what they read.
     """
     count = len(products.rows)
     phases = p.used * p.used
     pixels = p.height * p.width
-    scratch: Any = np.empty(1 if direct else products.rows.max() * columns, dtype=w.dtype)
+    scratch: Any = np.empty(1 if pitch else products.rows.max() * columns, dtype=w.dtype)
+    panel: Any = np.empty(_largest(products, w) if turned else 1, dtype=w.dtype)
     for item in range(low, high):
         t = item % count
         first, rows = products.first[t], products.rows[t]
+        weights, w_at = w, products.weight_at[t]
+        if turned:
+            _gather_panel(t, w, of, turn, panel)
+            weights, w_at = panel, 0
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
             start = g * group_step + begin
-            if direct:
-                at, share = (g * p.channels + first) * pixels, group_step // count
+            if pitch:
+                at = (g * p.channels + first) * pitch
+                share = group_step // count if groups > 1 else 0
                 ahead = (g + block) * group_step + t * share
-                _node_product(t, columns, tile, w, source, start, products, out, at, pixels, ahead, share)
+                node_product(
+                    t, columns, weights, w_at, turned, source, start, products, out, at, pitch, ahead, share
+                )
                 continue
-            _node_product(t, columns, tile, w, source, start, products, scratch, 0, columns, 0, 0)
+            node_product(t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0)
             here = min(p.group, p.images - g * p.group)
             if rowwise:
                 at = g * p.group * p.channels + first
@@ -110,6 +161,12 @@ def multiply(
 
 
 @compiled
+def _largest(products: Products, w: Any) -> Int:
+    """Numbers of the largest panel of weights, and a vector more."""
+    return (products.rows * products.depth).max() + VECTOR_BYTES // w.itemsize
+
+
+@compiled
 def differentiate(
     low: Int,
     high: Int,
@@ -120,6 +177,7 @@ def differentiate(
     groups: Int,
     columns: Int,
     block: Int,
+    ahead: Int,
     products: Products,
     out: Any,
 ) -> None:
@@ -139,7 +197,7 @@ def differentiate(
                     height = (rows - r) // (parts - part)
                     for count, width, e in ((whole, across, d), (wide % across, 1, d + whole * across)):
                         dot_tiles(
-                            height, width, count, gradient, start + r * y.channel_step, y.channel_step,
+                            height, width, count, ahead, gradient, start + r * y.channel_step, y.channel_step,
                             y.group_step, source, base * x.group_step, x.group_step, products.taps,
                             products.tap_at[t] + e, here, columns, out,
                             products.weight_at[t] + r * depth + e, depth,
@@ -153,65 +211,77 @@ def differentiate_rows(
     high: Int,
     gradient: Any,
     y: Planes,
-    x: Any,
-    step: Int,
+    source: Any,
+    x: Planes,
     products: Products,
-    windows: Windows,
+    stretches: Stretches,
     out: Any,
 ) -> None:
-    """The same for samples ``[N, step]`` as they lie: sums over samples, along the features a node reads."""
-    lanes = VECTOR_BYTES // x.itemsize
-    scratch = np.empty(ROWS * VECTORS * lanes, dtype=x.dtype)
-    for base in range(0, y.images, y.group):
-        here = min(y.group, y.images - base)
-        start = base // y.group * y.group_step
-        for t in range(low, high):
-            rows, depth = products.rows[t], products.depth[t]
-            for k in range(windows.at[t], windows.at[t + 1]):
-                across, valid, skip = windows.across[k], windows.valid[k], windows.skip[k]
-                tallest = ROWS if across == VECTORS else 4
-                parts = -(-rows // tallest)
-                whole = base == 0 and valid == across * lanes
-                r: Int = 0
-                for part in range(parts):
-                    height = (rows - r) // (parts - part)
-                    to = products.weight_at[t] + r * depth + windows.to[k]
-                    left = start + (products.first[t] + r) * y.channel_step
-                    right = base * step + windows.column[k]
-                    if whole:
-                        product_tile(
-                            height, across, gradient, left, y.channel_step, x, right, windows.taps, 0, here,
-                            out, to, depth,
-                        )  # fmt: skip
-                    else:
-                        product_tile(
-                            height, across, gradient, left, y.channel_step, x, right, windows.taps, 0, here,
-                            scratch, 0, across * lanes,
-                        )  # fmt: skip
-                        again = 0 if base == 0 else windows.again[k]
-                        _add_rows(
-                            height, valid - again, scratch, skip + again, across * lanes, out, to + again,
-                            depth, base == 0,
-                        )  # fmt: skip
-                    r += height
+    """The same for samples of one pixel, written rather than added: products with the gradient, turned."""
+    lanes = VECTOR_BYTES // out.itemsize
+    half = lanes // 2
+    width = -(-products.rows.max() // half) * half
+    panel = np.empty(y.group * width + lanes, dtype=out.dtype)
+    found = np.empty(products.depth.max() * width + lanes, dtype=out.dtype)
+    more = np.empty(len(found), dtype=out.dtype)
+    taps = (np.arange(y.group) * width).astype(np.int32)
+    for t in range(low, high):
+        rows, depth = products.rows[t], products.depth[t]
+        for base in range(0, y.images, y.group):
+            here = min(y.group, y.images - base)
+            g = base // y.group
+            # A whole square where there are rows to read: what it writes beside the panel is written over.
+            tall = max(width, lanes)
+            tall = tall if here >= lanes and products.first[t] + tall <= y.channels else rows
+            start = g * y.group_step + products.first[t] * y.channel_step
+            transpose(tall, here, gradient, start, y.channel_step, panel, 0, width)
+            part = found if g == 0 else more
+            for k in range(stretches.at[t], stretches.at[t + 1]):
+                at = g * x.group_step + stretches.first[k] * x.channel_step
+                _stretch_product(
+                    stretches.length[k], width, source, at, x.channel_step, panel, taps, here,
+                    part, stretches.to[k] * width,
+                )  # fmt: skip
+            if g > 0:
+                for i in range(depth * width):
+                    found[i] += more[i]
+        transpose_wide(depth, rows, found, 0, width, out, products.weight_at[t], depth)
 
 
 @compiled
-def _add_rows(
+def _stretch_product(
     rows: Int,
     columns: Int,
-    scratch: Any,
+    source: Any,
     at: Int,
     step: Int,
+    panel: Any,
+    taps: Any,
+    depth: Int,
     out: Any,
     out_at: Int,
-    out_step: Int,
-    replace: bool,
 ) -> None:
-    for r in range(rows):
-        for c in range(columns):
-            value = scratch[at + r * step + c]
-            out[out_at + r * out_step + c] = value if replace else out[out_at + r * out_step + c] + value
+    """A stretch of rows of the source times a panel of whole half vectors."""
+    half = VECTOR_BYTES // source.itemsize // 2
+    whole = columns % (2 * half) == 0
+    lanes = 2 * half if whole else half
+    parts, vectors = -(-rows // ROWS), columns // lanes
+    done: Int = 0
+    while done < vectors:
+        across = _across_columns(vectors - done)
+        c = done * lanes
+        done += across
+        r: Int = 0
+        for part in range(parts):
+            height = (rows - r) // (parts - part)
+            w_at, to = at + r * step, out_at + r * columns + c
+            if whole:
+                product_tile(height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns)
+            else:
+                half_product_tile(
+                    height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns
+                )
+            r += height
 
 
 @compiled
@@ -224,10 +294,6 @@ def turn_over(low: Int, high: Int, w: Any, forward: Products, backward: Products
             i = turn.reader[e]
             rows, step = forward.rows[i], forward.depth[i]
             at = forward.weight_at[i] + turn.column[e] * taps
-            if taps == 1:
-                to = backward.weight_at[j] + turn.row[e]
-                transpose(rows, width, w, at, step, out, to, backward.depth[j])
-                continue
             for tap in range(taps):
                 k = j * phases + turn.phase[tap]
                 per, deep = turn.per_phase[turn.phase[tap]], backward.depth[k]

@@ -68,22 +68,19 @@ class Turn(NamedTuple):
     column: Integers  # first feature of j among those the reader reads
     row: Integers  # first feature of the reader among those that read j
     readers: Integers  # features that read node j, [n]
+    widths: Integers  # features of node j, [n]
     phase: Integers  # of each tap
     place: Integers  # of each tap among those of its phase
     per_phase: Integers  # taps of each phase
 
 
-class Windows(NamedTuple):
-    """Whole vectors of neighbouring features that cover what each node reads."""
+class Stretches(NamedTuple):
+    """Neighbouring features that a node reads, stretch by stretch."""
 
-    at: Integers  # first window of each node, [n + 1]
-    column: Integers  # first feature
-    across: Integers  # vectors
-    skip: Integers  # features before the first that is wanted
-    valid: Integers  # features wanted
-    to: Integers  # place of the first wanted one among those the node reads
-    again: Integers  # wanted features that the window before has too
-    taps: Offsets  # distance of each sample of a group from the first
+    at: Integers  # first stretch of each node, [n + 1]
+    first: Integers  # first feature
+    length: Integers
+    to: Integers  # place of the first one among those the node reads
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.compact import Compact
+from graph2nn.layers.block.geometry import geometry
+from graph2nn.layers.block.norm import multiply_normed
+from graph2nn.layers.block.product import supported
 from graph2nn.layers.masked import RelationalLinear
 
 
@@ -51,3 +54,26 @@ class BlockLinear(Compact, RelationalLinear):
         *leading, features = x.shape
         y = self.multiply(x.reshape(x.numel() // features, features, 1, 1)).reshape(*leading, self.out_features)
         return y if self.bias is None else y + self.bias.to(y.dtype)
+
+    def normed_relu(self, x: Tensor, norm: nn.BatchNorm1d) -> Tensor | None:
+        """Return what ``norm`` in training and ReLU make of this layer; None where that takes them one by one.
+
+        Args:
+            x: ``[batch, in_features]``; two samples at least, and no more than the kernels keep side by side.
+            norm: batch norm of the outputs; its running averages move.
+        """
+        numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+        found = [number for number in numbers if number is not None]
+        if self.bias is not None or not norm.training or not norm.track_running_stats:
+            return None
+        if (
+            x.ndim != 2
+            or x.shape[1] != self.in_features
+            or len(x) < 2
+            or norm.num_features != self.out_features
+        ):
+            return None
+        if len(found) < len(numbers) or not supported(x, self.weight, *found):
+            return None
+        g = geometry(self.blocks, 1, 1, 0, len(x), 1, 1, x.element_size())
+        return multiply_normed(x, self.weight, norm, g) if g.groups == 1 else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
@@ -24,10 +23,14 @@ class _Square(NamedTuple):
     out: Value
     out_at: Value
     out_step: Value
+    keep: Value
 
 
 def _transpose(typingctx: Any, values: Any) -> Any:
-    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
+    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …
+
+    Of the result the first ``keep`` rows are written.
+    """
 
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         a = _Square(*cgutils.unpack_tuple(builder, given[0]))
@@ -43,7 +46,8 @@ def _transpose(typingctx: Any, values: Any) -> Any:
                 rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
             distance *= 2
         for r, row in enumerate(rows):
-            pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
+            with builder.if_then(builder.icmp_signed("<", INDEX(r), a.keep), likely=True):
+                pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
         return context.get_dummy_value()
 
     return types.void(values), build
@@ -55,11 +59,7 @@ _square: Any = intrinsic(_transpose)
 def _prefetch(typingctx: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         pen = Pen(context, builder, signature.args[0])
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        place = builder.bitcast(pen.pointer(given[0], given[1]), byte)
-        builder.call(function, [place, flag(0), flag(2), flag(1)])
+        pen.prefetch(pen.pointer(given[0], given[1]))
         return context.get_dummy_value()
 
     return types.void(array, types.int64), build
@@ -69,12 +69,12 @@ _prefetch_line: Any = intrinsic(_prefetch)
 
 
 @compiled
-def prefetch(array: Any, at: Int, length: Int, part: Int, parts: Int) -> None:
-    """Ask for one of ``parts`` parts of ``length`` elements to be brought nearer while others are worked on.
+def prefetch(array: Any, at: Int, length: Int, part: Int, end: Int, parts: Int) -> None:
+    """Ask for some of ``parts`` parts of ``length`` elements to be brought nearer while others are worked on.
 
     They need not exist. All at once would fill the queue that the loads of the work itself wait in.
     """
-    low, high = at + length * part // parts, at + length * (part + 1) // parts
+    low, high = at + length * part // parts, at + length * end // parts
     for at in range(low, high, 64 // array.itemsize):
         _prefetch_line(array, at)
 
@@ -127,7 +127,62 @@ def transpose(
         r = min(r0, rows - side)
         for c0 in range(0, columns, side):
             c = min(c0, columns - side)
-            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step))
+            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step, side))
+
+
+@compiled
+def transpose_wide(
+    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+) -> None:
+    """:func:`transpose` of few columns: after the last row there is a vector more to read."""
+    side = VECTOR_BYTES // source.itemsize
+    if rows < side:
+        transpose(rows, columns, source, at, step, out, out_at, out_step)
+        return
+    for c in range(0, columns, side):
+        for r0 in range(0, rows, side):
+            r = min(r0, rows - side)
+            to = out_at + c * out_step + r
+            _square((source, at + r * step + c, step, out, to, out_step, columns - c))
+
+
+class _Panel(NamedTuple):
+    """Arguments of :func:`copy_panel`, as LLVM values."""
+
+    rows: Value
+    columns: Value
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+
+
+def _copy_rows(typingctx: Any, values: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Panel(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
+        lanes = INDEX(pen.lanes)
+        vectors = builder.sdiv(builder.add(a.columns, INDEX(pen.lanes - 1)), lanes)
+        with cgutils.for_range(builder, a.rows) as row:
+            source = pen.pointer(a.source, pen.row(a.at, a.step, row.index))
+            out = pen.pointer(a.out, pen.row(a.out_at, a.columns, row.index))
+            with cgutils.for_range(builder, vectors) as vector:
+                done = builder.mul(vector.index, lanes)
+                value = pen.load_lanes(builder.gep(source, [done]), builder.sub(a.columns, done))
+                pen.store(value, builder.gep(out, [done]))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+_rows: Any = intrinsic(_copy_rows)
+
+
+@compiled
+def copy_panel(rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int) -> None:
+    """Copy rows, ``step`` apart, to where they lie one after another; a vector more may be written."""
+    _rows((rows, columns, source, at, step, out, out_at))
 
 
 @compiled

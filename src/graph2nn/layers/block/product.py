@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from torch.autograd import Function
 from graph2nn.errors import UserError
 from graph2nn.layers.block import kernels, moves
 from graph2nn.layers.block.geometry import Geometry
+from graph2nn.layers.block.layout import Planes
 from graph2nn.layers.block.pool import share
 
 
@@ -40,21 +41,19 @@ def multiply(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 class _Multiply(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
-        x = x.contiguous()
-        source = _lay_out(x, "source", g)
+        source = lay_out(x, "source", g)
         out = x.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
         _run("forward", weight, source, g, out)
-        # Linear layers take the weights' gradient from the samples as they are.
-        ctx.save_for_backward(x if g.rowwise else source, weight)
+        ctx.save_for_backward(source, weight)
         ctx.geometry = g
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        source, weight = ctx.saved_tensors
-        wanted = ctx.needs_input_grad
-        dx, dw = _Differentiate.apply(gradients[0], source, weight, ctx.geometry, wanted)  # type: ignore[no-untyped-call]
-        return dx, dw, None
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        found = _Differentiate.apply(  # type: ignore[no-untyped-call]
+            upstream[0], ctx.geometry, ctx.needs_input_grad[:2], *ctx.saved_tensors
+        )
+        return *found, None
 
 
 class _Differentiate(Function):
@@ -62,68 +61,122 @@ class _Differentiate(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, gradient: Tensor, source: Tensor, weight: Tensor, g: Geometry, wanted: tuple[bool, ...]
+        ctx: Any, upstream: Tensor, g: Geometry, wanted: tuple[bool, bool], source: Tensor, weight: Tensor
     ) -> tuple[Tensor | None, Tensor | None]:
-        laid_out = _lay_out(gradient.contiguous(), "result", g)
-        dx = dw = None
-        if wanted[0]:
-            turned = torch.empty_like(weight)
-            _share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
-            shape = (g.images, g.blocks.in_features, g.height, g.width)
-            dx = gradient.new_empty(shape) if g.covered else gradient.new_zeros(shape)
-            _run("backward", turned, laid_out, g, dx)
-        if wanted[1]:
-            # The rows of the first group of samples replace what is there; dots are added to it.
-            dw = torch.empty_like(weight) if g.rowwise and g.images else torch.zeros_like(weight)
-            if g.rowwise:
-                x = _wide(source, g)
-                kernel = kernels.differentiate_rows
-                _share(kernel, "weights", g, laid_out, g.result, x, x.shape[1], g.forward, g.windows, dw)
-            else:
-                _share(
-                    kernels.differentiate, "weights", g, laid_out, g.result, source, g.source,
-                    g.groups, g.out_columns, g.gradient_block, g.forward, dw,
-                )  # fmt: skip
-        return dx, dw
+        return gradients(lay_out(upstream, "result", g), source, weight, g, wanted)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        raise UserError(
-            "block engine: second derivatives are not available; use engine='masked', which has them."
-        )
+        no_second_derivative()
 
 
-def _share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: object) -> None:
+def no_second_derivative() -> NoReturn:
+    """Raise a UserError for whoever differentiates a gradient."""
+    raise UserError("block engine: second derivatives are not available; use engine='masked', which has them.")
+
+
+def gradients(
+    upstream: Tensor,
+    source: Tensor,
+    weight: Tensor,
+    g: Geometry,
+    wanted: tuple[bool, bool],
+    *,
+    of_rows: bool = False,
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of the input and of the weight, those that are wanted.
+
+    Args:
+        upstream: gradient of the output, laid out.
+        source: input, laid out.
+        weight: flat compact weights.
+        g: geometry of the layer.
+        wanted: whether the input's is, whether the weight's is.
+        of_rows: return the input's as rows of features, see :func:`as_rows`.
+    """
+    dx = _input_gradient(upstream, weight, g, of_rows) if wanted[0] else None
+    return dx, _weight_gradient(upstream, source, weight, g) if wanted[1] else None
+
+
+def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool) -> Tensor:
+    turned = weight
+    if g.kernel > 1:
+        turned = torch.empty_like(weight)
+        run_share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
+    if of_rows:
+        rows = upstream.new_empty(g.source.group_step)
+        _run("backward", turned, upstream, g, rows, g.source.channel_step)
+        return as_rows(rows, g.source)
+    shape = (g.images, g.blocks.in_features, g.height, g.width)
+    dx = upstream.new_empty(shape) if g.covered else upstream.new_zeros(shape)
+    _run("backward", turned, upstream, g, dx)
+    return dx
+
+
+def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
+    # One kernel writes, the other adds.
+    if g.rowwise and g.images:
+        dw = torch.empty_like(weight)
+        run_share(
+            kernels.differentiate_rows, "weights", g, upstream, g.result, source, g.source,
+            g.forward, g.stretches, dw,
+        )  # fmt: skip
+        return dw
+    dw = torch.zeros_like(weight)
+    # Taps of one channel overlap and are near already; of single ones the next is fetched.
+    ahead = 0 if g.kernel > 1 else -(-g.out_columns // g.lanes)
+    run_share(
+        kernels.differentiate, "weights", g, upstream, g.result, source, g.source,
+        g.groups, g.out_columns, g.gradient_block, ahead, g.forward, dw,
+    )  # fmt: skip
+    return dw
+
+
+def run_share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: object) -> None:
     """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays."""
     flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
     share(kernel, g.shares(kind, torch.get_num_threads()), *flat)
 
 
-def _lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor:
-    """Return contiguous activations as the kernels want them; the tensor itself where it lies so already."""
+def is_rows(x: Tensor, planes: Planes) -> bool:
+    """Whether samples of one pixel lie as the kernels want them, as :func:`as_rows` returns them."""
+    room = x.untyped_storage().nbytes() // x.element_size() - x.storage_offset()
+    one_group = planes.images <= planes.group
+    return one_group and x.stride()[:2] == (1, planes.channel_step) and room >= planes.group_step
+
+
+def as_rows(flat: Tensor, planes: Planes) -> Tensor:
+    """Return samples ``[N, C]`` of one pixel that are laid out in one group, without copying them."""
+    size, stride = (planes.images, planes.channels), (1, planes.channel_step)
+    # Not a view, which nobody could change in place behind an autograd function.
+    return flat.new_empty(0).set_(flat.untyped_storage(), 0, size, stride)
+
+
+def lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor:
+    """Return activations as the kernels want them, flat; the same memory where they lie so already."""
     if g.direct:
-        return x
+        return x.contiguous()
     planes = g.source if kind == "source" else g.result
+    if g.rowwise and is_rows(x, planes):
+        return x.detach().as_strided((planes.group_step,), (1,))
     out = x.new_empty(g.groups * planes.group_step)
-    _share(moves.lay_out_rows if g.rowwise else moves.lay_out_planes, kind, g, x, planes, out)
+    run_share(moves.lay_out_rows if g.rowwise else moves.lay_out_planes, kind, g, x.contiguous(), planes, out)
     return out
 
 
-def _wide(x: Tensor, g: Geometry) -> Tensor:
-    """Return samples ``[N, in]`` with at least as many features as a tile has columns."""
-    x = x.reshape(g.images, g.blocks.in_features)
-    missing = g.tile - x.shape[1]
-    return x if missing <= 0 else nn.functional.pad(x, (0, missing))
-
-
-def _run(kind: Literal["forward", "backward"], w: Tensor, source: Tensor, g: Geometry, out: Tensor) -> None:
+def _run(
+    kind: Literal["forward", "backward"], w: Tensor, source: Tensor, g: Geometry, out: Tensor, pitch: int = 0
+) -> None:
     if kind == "forward":
         read, written, products = g.source, g.result, g.forward
         begin, columns = 0, g.out_columns
     else:
         read, written, products = g.result, g.source, g.backward
         begin, columns = g.in_begin, g.in_columns
-    _share(
-        kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns, g.tile,
-        products, written, g.rowwise, g.direct, out,
+    if g.direct:
+        pitch = written.height * written.width
+    turned = kind == "backward" and g.kernel == 1
+    run_share(
+        kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns,
+        products, g.forward, g.turn, turned, written, g.rowwise, pitch, out,
     )  # fmt: skip

@@ -14,12 +14,12 @@ from numba import types
 from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.vectors import INDEX, Builder, Pen, Value, cgutils
+from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
-#: Rows a tile has at most.
-ROWS = 6
-#: Vectors of columns of a product tile: 6 × 2 sums, 2 vectors read and 1 broadcast fill AVX2's 16 registers.
-VECTORS = 2
+#: Rows a product tile has at most, and vectors of columns: 9 × 3 sums beside 3 vectors read fill AVX-512's 32
+#: registers, 6 × 2 sums, 2 vectors read and 1 broadcast AVX2's 16.
+ROWS, VECTORS = (9, 3) if VECTOR_BYTES == 64 else (6, 2)
+SUMS = ROWS * VECTORS
 
 intrinsic: Any = _intrinsic
 
@@ -41,16 +41,32 @@ class _Product(NamedTuple):
 
 
 def _write_product(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
-    builder = pen.builder
     weights = [pen.pointer(a.w, pen.row(a.w_at, a.w_step, r)) for r in range(rows)]
+    _accumulate(pen, a, vectors, lambda k: [pen.builder.gep(row, [k]) for row in weights])
+
+
+def _write_turned(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
+    first = pen.pointer(a.w, a.w_at)
+
+    def weights(k: Value) -> list[Value]:
+        column = pen.builder.gep(first, [pen.builder.mul(k, a.w_step)])
+        return [pen.builder.gep(column, [INDEX(r)]) for r in range(rows)]
+
+    _accumulate(pen, a, vectors, weights)
+
+
+def _accumulate(pen: Pen, a: _Product, vectors: int, weights: Callable[[Value], list[Value]]) -> None:
+    """Write the sums of a tile whose k-th weights, one a row, are found at ``weights(k)``."""
+    builder = pen.builder
     source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
+    rows = len(weights(INDEX(0)))
     slots = pen.accumulators(rows * vectors)
     with cgutils.for_range(builder, a.depth) as loop:
         offset = builder.sext(builder.load(builder.gep(tap, [loop.index])), INDEX)
         row = builder.gep(source, [offset])
         read = [pen.load(builder.gep(row, [INDEX(v * pen.lanes)])) for v in range(vectors)]
-        for r in range(rows):
-            weight = pen.broadcast(builder.load(builder.gep(weights[r], [loop.index])))
+        for r, place in enumerate(weights(loop.index)):
+            weight = pen.broadcast(builder.load(place))
             for v in range(vectors):
                 pen.add_product(weight, read[v], slots[r * vectors + v])
     for r in range(rows):
@@ -63,6 +79,7 @@ class _Dots(NamedTuple):
     """Arguments of :func:`dot_tiles`, as LLVM values."""
 
     count: Value
+    ahead: Value
     y: Value
     y_at: Value
     y_step: Value
@@ -98,11 +115,18 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
         done = builder.mul(tile.index, INDEX(across))
         tap = pen.pointer(a.taps, builder.add(a.tap_at, done))
         offsets = [builder.sext(builder.load(builder.gep(tap, [INDEX(d)])), INDEX) for d in range(across)]
+        last = builder.icmp_signed(">=", builder.add(tile.index, INDEX(1)), a.count)
+        next_tap = builder.gep(tap, [builder.select(last, INDEX(0), INDEX(across))])
+        nexts = [builder.sext(builder.load(builder.gep(next_tap, [INDEX(d)])), INDEX) for d in range(across)]
         pen.clear(slots)
         with cgutils.for_range(builder, a.groups) as outer:
             y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
             left = [pen.pointer(a.y, pen.row(y_start, a.y_step, r)) for r in range(rows)]
             right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
+            ahead = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in nexts]
+            with cgutils.for_range(builder, a.ahead) as inner:
+                for row in ahead:
+                    pen.prefetch(builder.gep(row, [builder.mul(inner.index, lanes)]))
             with cgutils.for_range(builder, whole) as inner:
                 step(left, right, builder.mul(inner.index, lanes), None)
             with builder.if_then(builder.icmp_signed(">", rest, INDEX(0)), likely=False):
@@ -117,14 +141,17 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
 
 
 def _tile(
-    arguments: type[Any], write: Callable[[Pen, Any, int, int], None], widths: Callable[[int], set[int]]
+    arguments: type[Any],
+    write: Callable[[Pen, Any, int, int], None],
+    widths: Callable[[int], set[int]],
+    share: int = 1,
 ) -> Callable[..., None]:
     """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
 
     def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
         def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
             unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
-            pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)))
+            pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)), share)
             for height in range(1, ROWS + 1):
                 with builder.if_then(builder.icmp_signed("==", given[0], INDEX(height))):
                     for width in sorted(widths(height)):
@@ -138,12 +165,13 @@ def _tile(
 
 
 def vectors_across(rows: Int) -> int:
-    """How many vectors a tile of some rows has beside each other, so that it keeps 9 to 12 sums."""
-    return 2 if rows > 4 else 3
+    """How many vectors a tile of dots has beside some rows: as many sums as there are registers."""
+    across: int = min(SUMS // rows, VECTORS + 1)
+    return across
 
 
 def _product_widths(rows: int) -> set[int]:
-    return {VECTORS, vectors_across(rows)}
+    return set(range(1, VECTORS + 1))
 
 
 def _dot_widths(rows: int) -> set[int]:
@@ -152,6 +180,8 @@ def _dot_widths(rows: int) -> set[int]:
 
 
 _product = _tile(_Product, _write_product, _product_widths)
+_turned = _tile(_Product, _write_turned, _product_widths)
+_product_of_halves = _tile(_Product, _write_product, _product_widths, share=2)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
 
 
@@ -171,9 +201,8 @@ def product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]`` for up to ``ROWS`` rows and ``across`` vectors of columns.
+    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]``, up to ``ROWS`` rows and ``VECTORS`` vectors of columns.
 
-    ``across`` is ``VECTORS`` or :func:`vectors_across` the rows.
     Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
     distance between rows.
     """
@@ -181,10 +210,51 @@ def product_tile(
 
 
 @compiled
+def turned_product_tile(
+    rows: Int,
+    across: Int,
+    w: Any,
+    w_at: Int,
+    w_step: Int,
+    x: Any,
+    x_at: Int,
+    taps: Any,
+    tap_at: Int,
+    depth: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """:func:`product_tile` with the weights of a column beside each other, columns ``w_step`` apart."""
+    _turned(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+
+
+@compiled
+def half_product_tile(
+    rows: Int,
+    across: Int,
+    w: Any,
+    w_at: Int,
+    w_step: Int,
+    x: Any,
+    x_at: Int,
+    taps: Any,
+    tap_at: Int,
+    depth: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """:func:`product_tile` with vectors half as wide, for columns that fill those better."""
+    _product_of_halves(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
+
+
+@compiled
 def dot_tiles(
     rows: Int,
     across: Int,
     count: Int,
+    ahead: Int,
     y: Any,
     y_at: Int,
     y_step: Int,
@@ -202,14 +272,15 @@ def dot_tiles(
 ) -> None:
     """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``count`` times ``across`` values of d.
 
-    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more.
+    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. Meanwhile the
+    first ``ahead`` vectors of each x that is next are fetched.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
     """
     _dots(
         rows, across,
         (
-            count, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns,
+            count, ahead, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns,
             out, out_at, out_step,
         ),
     )  # fmt: skip

@@ -43,13 +43,13 @@ VECTOR_BYTES = _vector_bytes()
 
 
 class Pen:
-    """Writes vector instructions for one type of element."""
+    """Writes vector instructions for one type of element: whole registers, or halves of them."""
 
-    def __init__(self, context: Any, builder: Builder, array: Any) -> None:
+    def __init__(self, context: Any, builder: Builder, array: Any, share: int = 1) -> None:
         self.context, self.builder = context, builder
         self.element = context.get_data_type(array.dtype)
         self.size = context.get_abi_sizeof(self.element)
-        self.lanes = VECTOR_BYTES // self.size
+        self.lanes = VECTOR_BYTES // self.size // share
         self.vector = ir.VectorType(self.element, self.lanes)
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 
@@ -68,10 +68,28 @@ class Pen:
         wide = self.builder.bitcast(pointer, self.vector.as_pointer())
         return self.builder.load(wide, align=self.size)
 
+    def load_lanes(self, pointer: Value, count: Value) -> Value:
+        """The first ``count`` lanes of a vector, the others zero; what lies there is not touched."""
+        flags = ir.VectorType(ir.IntType(1), self.lanes)
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        kind = ir.FunctionType(self.vector, [wide.type, ir.IntType(32), flags, self.vector])
+        name = f"llvm.masked.load.v{self.lanes}f{8 * self.size}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        keep = self.builder.not_(self.lanes_from(count))
+        return self.builder.call(function, [wide, ir.IntType(32)(self.size), keep, self.zero])
+
     def store(self, value: Value, pointer: Value) -> None:
         """Write a vector anywhere, aligned as an element."""
         wide = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(value, wide, align=self.size)
+
+    def prefetch(self, pointer: Value) -> None:
+        """Ask for a cache line to be brought nearer; it need not exist."""
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        # For reading, near, of data.
+        self.builder.call(function, [self.builder.bitcast(pointer, byte), flag(0), flag(2), flag(1)])
 
     def broadcast(self, scalar: Value) -> Value:
         """A vector of one number."""
