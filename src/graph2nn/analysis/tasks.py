@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,7 @@ def study(
     ranks: Mapping[str, int] | None = None,
     draws: int = 10_000,
     seed: int = 0,
+    step: Callable[[], object] | None = None,
 ) -> Study:
     """Work out what the evaluations of one or more tasks say.
 
@@ -110,6 +111,7 @@ def study(
         ranks: see :func:`graph2nn.analysis.findings.find`.
         draws: bootstrap resamples.
         seed: of the resampling.
+        step: called after each part of the work: once a task, twice with ``known``.
 
     Raises:
         UserError: nothing can be said about any task; with one task, whatever is wrong with it.
@@ -126,18 +128,24 @@ def study(
             if len(evaluations) == 1:
                 raise
             left_out[name] = str(error)
+        if step:
+            step()
     if not found:
         raise UserError(
             "analyze: no task can be analysed: " + " ".join(f"{k}: {v}" for k, v in left_out.items())
         )
     tables = {name: task.runs for name, task in found.items()}
     if known is not None:
-        found = _beyond(found, known, seed)
+        found = _beyond(found, known, seed, step)
     return Study(found, task_correlations(tables), left_out)
 
 
-def _beyond(found: Mapping[str, TaskFindings], known: Known, seed: int) -> dict[str, TaskFindings]:
+def _beyond(
+    found: Mapping[str, TaskFindings], known: Known, seed: int, step: Callable[[], object] | None
+) -> dict[str, TaskFindings]:
     # Waits for scikit-learn, which the plain analysis does not need.
+    from threadpoolctl import threadpool_limits
+
     from graph2nn.analysis.beyond import connectomes as brains
     from graph2nn.analysis.beyond.study import study as further
 
@@ -145,14 +153,18 @@ def _beyond(found: Mapping[str, TaskFindings], known: Known, seed: int) -> dict[
     deeper = {}
     for name, task in found.items():
         own = known.measures[known.measures.index.isin(task.found.graphs["graph"])]
-        done = further(
-            task.found,
-            measures=own if len(own) else None,
-            connectomes=known.connectomes,
-            scores=scores,
-            seed=seed,
-        )
+        # The models are small: a second thread gains nothing, and on a busy machine waits for the first.
+        with threadpool_limits(1):
+            done = further(
+                task.found,
+                measures=own if len(own) else None,
+                connectomes=known.connectomes,
+                scores=scores,
+                seed=seed,
+            )
         deeper[name] = replace(task, beyond=done)
+        if step:
+            step()
     return deeper
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from graph2nn.analysis.report import write_report
 from graph2nn.analysis.tasks import Known, study
+from graph2nn.data.progress import Bar
 from graph2nn.errors import unknown
 from graph2nn.experiments.choosing import choose
 from graph2nn.experiments.evaluations import Evaluations, of_runs
@@ -48,9 +49,9 @@ def report(
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     known = Known(measured(graphs).set_index("graph"), brains)
-    said = study(
-        {task: found.of(task) for task in found.tasks}, known=known, notes=found.notes, ranks=found.ranks
-    )
+    tables = {task: found.of(task) for task in found.tasks}
+    with Bar("analysing", 2 * len(tables)) as bar:
+        said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
     return write_report(said, out, graphs=graphs, title=title, notes=notes, command=command)
 
 
