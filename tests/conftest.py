@@ -43,5 +43,19 @@ def golden_widths() -> list[dict]:
 
 
 @pytest.fixture(scope="session")
+def golden() -> dict:
+    """What the published analysis yields on the published raw results."""
+    return json.loads(shared("golden/published_analysis.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def published():
+    """The published raw results."""
+    from graph2nn.experiments.published import read_published
+
+    return read_published(shared("data/published/final_results.tar.xz"))
+
+
+@pytest.fixture(scope="session")
 def shared_file():
     return shared

@@ -11,6 +11,7 @@ from PIL import Image
 
 from graph2nn.analysis import report as module
 from graph2nn.analysis import write_report
+from graph2nn.analysis.tasks import study
 from graph2nn.errors import UserError
 
 NASTY = "</script><img src=x onerror=alert(1)>&\"'"
@@ -47,10 +48,12 @@ def full(tmp_path_factory):
     runs, graphs = sweep(8, 3)
     worst = runs.groupby("graph")["test_error"].mean().idxmax()
     runs["graph"] = runs["graph"].replace(worst, NASTY)
-    learned = curves(runs, 4)
+    learned = curves(runs, 4).drop(columns="seconds", errors="ignore")
+    own = runs.drop(columns=["epochs", "test_error", "train_error"]).assign(test_error_top5=1.0)
+    evaluations = learned.merge(own, on="run")
     out = tmp_path_factory.mktemp("reports") / "deep" / "report"
     index = write_report(
-        runs, out, graphs=graphs, curves=learned, title=f"Nine & {NASTY}", notes=[f"smoke {NASTY}"],
+        study({"runs": evaluations}), out, graphs=graphs, title=f"Nine & {NASTY}", notes=[f"smoke {NASTY}"],
         command="graph2nn analyze 'runs <1>'",
     )  # fmt: skip
     assert index == out / "index.html"
@@ -109,7 +112,8 @@ def test_summary_is_strict_json_with_the_headline_numbers(full):
         "runs": 27, "graphs": 8, "seeds_min": 3, "seeds_max": 3, "diverged": 0, "diverged_by_graph": {},
     }  # fmt: skip
     assert summary["macs"] == {"min": 2_364_416, "max": 2_364_416}
-    assert summary["epochs"] == 200
+    assert summary["epochs"] == 4
+    assert summary["tasks"]["runs"]["best"] == summary["best"]
     assert summary["baseline"]["graph"] == "baseline"
     assert summary["baseline"]["graph_seed"] is None
     assert summary["best"]["mean"] <= summary["worst"]["mean"]
@@ -135,7 +139,7 @@ def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
     keys = list(json.loads((tmp_path / "summary.json").read_text()))
     assert not (tmp_path / "learning_curves.png").exists()
     assert (tmp_path / "mine.txt").read_text() == "keep"
-    assert keys[:3] == ["title", "headline", "remarks"]
+    assert keys[:3] == ["headline", "remarks", "notes"]
     assert "there is no baseline" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 

@@ -48,6 +48,7 @@ class Findings:
             :func:`held_out_gain`.
         confidence: of all intervals.
         draws: bootstrap resamples.
+        rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise.
     """
 
     results: Results
@@ -63,11 +64,12 @@ class Findings:
     held_out_gain: float | None
     confidence: float
     draws: int
+    rank: int = 0
 
     @property
     def best(self) -> pd.Series:
-        """Row of the graph with the lowest mean error."""
-        return self.graphs.iloc[0]
+        """Row of the graph with the lowest mean error, or of the one ``rank`` places behind it."""
+        return self.graphs.iloc[self.rank]
 
     @property
     def verdict(self) -> Verdict:
@@ -81,11 +83,20 @@ class Findings:
         return "untested" if math.isnan(self.best["p_value"]) else "not-better"
 
 
-def find(table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95) -> Findings:
+def find(
+    table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95, rank: int = 0
+) -> Findings:
     """Work out what a results table says.
 
+    Args:
+        table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`.
+        draws: bootstrap resamples.
+        seed: of the resampling.
+        confidence: of the intervals.
+        rank: which graph of a stable sort by mean plays the best; see :func:`sweet_spot`.
+
     Raises:
-        UserError: as :func:`per_graph`, or no relational graph finished.
+        UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
     """
     results = checked(table)
     rows = summarise(results, draws=draws, seed=seed, confidence=confidence)
@@ -103,7 +114,7 @@ def find(table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence:
         results=results,
         graphs=graphs,
         baseline=None if own.empty else own.iloc[0],
-        spot=sweet_spot(results.runs),
+        spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, mean) for name, x in measures.items()},
         correlations={name: _spearman(x, mean) for name, x in measures.items()},
         beating=int((clear & (gain > 0)).sum()),
@@ -113,6 +124,7 @@ def find(table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence:
         held_out_gain=held_out_gain(results),
         confidence=confidence,
         draws=draws,
+        rank=rank,
     )
 
 

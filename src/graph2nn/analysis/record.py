@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from graph2nn.analysis import published, words
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
-from graph2nn.analysis.words import Headline
+from graph2nn.analysis.tasks import Study, TaskFindings
 
 _ROW: tuple[str, ...] = (
     "graph",
@@ -29,24 +30,36 @@ _ROW += ("seeds", "mean", "sd", "sd_population", "low", "high", "gain", "gain_lo
 _ROW += ("p_value", "p_holm")
 
 
-def summary(
-    found: Findings,
-    headline: Headline,
-    *,
-    title: str,
-    notes: Sequence[str],
-    provenance: Mapping[str, str],
-) -> dict[str, Any]:
+def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mapping[str, str]) -> dict[str, Any]:
     """Return what summary.json holds: plain JSON values, None for a number that does not exist.
 
-    Errors are top-1 percentages, gains are points, both from the final epoch.
+    ``tasks`` holds one record a task; with a single task its keys also stand at the top. Errors are top-1
+    percentages, gains are points, both from the final epoch. Names of the published analysis are kept:
+    see :mod:`graph2nn.analysis.published`.
     """
-    runs, graphs = found.results.runs, found.graphs
-    answer = {
+    tasks = {name: task_summary(task) for name, task in study.tasks.items()}
+    alone = next(iter(tasks.values())) if len(tasks) == 1 else {}
+    whole = {
+        **alone,
         "title": title,
+        "notes": list(notes),
+        "tasks": tasks,
+        "left_out": dict(study.left_out),
+        **published.study_record(study),
+        "provenance": dict(provenance),
+    }
+    return {key: plain(value) for key, value in whole.items()}
+
+
+def task_summary(task: TaskFindings) -> dict[str, Any]:
+    """Return the record of one task."""
+    found = task.found
+    headline = words.headline(found)
+    runs, graphs = found.results.runs, found.graphs
+    record = {
         "headline": {"verdict": found.verdict, "title": headline.title, "lead": headline.lead},
         "remarks": list(headline.remarks),
-        "notes": list(notes),
+        "notes": list(task.notes),
         "model": runs["model"].iloc[0],
         "data": runs["data"].iloc[0],
         "epochs": _whole(runs["epochs"].iloc[0]),
@@ -75,9 +88,18 @@ def summary(
         },
         "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
-        "provenance": dict(provenance),
     }
-    return {key: plain(value) for key, value in answer.items()}
+    return _joined(record, published.task_record(task))
+
+
+def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the keys of ``more``; where both have a mapping, the keys inside."""
+    both = {
+        key: {**record[key], **more[key]}
+        for key in record.keys() & more.keys()
+        if isinstance(record[key], Mapping) and isinstance(more[key], Mapping)
+    }
+    return {**record, **more, **both}
 
 
 def csv(found: Findings) -> str:

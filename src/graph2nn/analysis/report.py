@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from graph2nn.analysis import record, words
-from graph2nn.analysis.findings import Findings, find
+from graph2nn.analysis.tasks import Study, study
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 
@@ -32,26 +32,25 @@ _LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib", "plotly")
 
 
 def write_report(
-    table: pd.DataFrame,
+    results: Study | pd.DataFrame,
     out: Path,
     *,
     graphs: Mapping[str, RelationalGraph] | None = None,
-    curves: pd.DataFrame | None = None,
-    title: str,
+    title: str | None = None,
     notes: Sequence[str] = (),
     command: str | None = None,
 ) -> Path:
-    """Analyse a results table and write ``index.html``, ``summary.json``, ``graphs.csv`` and the PNGs.
+    """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the figures of a study.
 
     The page holds everything it shows and never asks the network for anything. Files appear in ``out`` only
     once all are written, ``index.html`` last; other files there are left alone.
 
     Args:
-        table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`.
+        results: what :func:`graph2nn.analysis.tasks.study` returned; or a results table (one row a finished
+            run, columns as in :data:`graph2nn.analysis.table.COLUMNS`), to be studied as one task.
         out: the folder; made if need be.
         graphs: graphs by label, to be drawn. Labels it misses are not drawn.
-        curves: ``run, epoch, train_loss, train_error, test_error``, one row an epoch.
-        title: of the page.
+        title: of the page; models and data if left out.
         notes: what the reader must know first; shown on top.
         command: the command that made the report, for its footer.
 
@@ -59,13 +58,13 @@ def write_report(
         The path of ``index.html``.
 
     Raises:
-        UserError: a malformed table or curves, no relational graph, or ``out`` is a file.
+        UserError: a malformed table, no relational graph, or ``out`` is a file.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"report: {out} is a file. Name a folder.")
-    found = find(table)
-    files = _files(found, graphs or {}, curves, title=title, notes=notes, command=command)
+    found = results if isinstance(results, Study) else study({"runs": results})
+    files = _files(found, graphs or {}, title=title or _title(found), notes=notes, command=command)
     # A sibling of the folder, so that moving files in never crosses a file system.
     draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
     draft.mkdir(parents=True)
@@ -88,9 +87,8 @@ def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
 
 
 def _files(
-    found: Findings,
+    said: Study,
     graphs: Mapping[str, RelationalGraph],
-    curves: pd.DataFrame | None,
     *,
     title: str,
     notes: Sequence[str],
@@ -102,13 +100,16 @@ def _files(
     from graph2nn.analysis.figures.theme import DARK, LIGHT, render
     from graph2nn.analysis.page import Picture, page
 
+    task = next(iter(said.tasks.values()))
+    found, curves = task.found, task.evaluations if "train_loss" in task.evaluations else None
+    notes = [*task.notes, *notes]
     headline = words.headline(found)
     origin = provenance(command)
     pictures = [
         Picture(plate.name, plate.title, plate.caption, render(plate.draw, LIGHT), render(plate.draw, DARK))
         for plate in gallery.plates(found, graphs, curves)
     ]
-    summary = record.summary(found, headline, title=title, notes=notes, provenance=origin)
+    summary = record.summary(said, title=title, notes=notes, provenance=origin)
     index = page(
         found,
         headline,
@@ -124,6 +125,12 @@ def _files(
     files["summary.json"] = (text + "\n").encode()
     files["index.html"] = index.encode()
     return files
+
+
+def _title(said: Study) -> str:
+    pairs = {(task.runs["model"].iloc[0], task.runs["data"].iloc[0]) for task in said.tasks.values()}
+    models, data = (list(dict.fromkeys(column)) for column in zip(*sorted(pairs), strict=True))
+    return f"{', '.join(models)} on {' and '.join(data)}"
 
 
 def provenance(command: str | None) -> dict[str, str]:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.analysis.tasks import last_epoch
+from graph2nn.errors import unknown
+from graph2nn.experiments.choosing import one_experiment
 from graph2nn.experiments.config import GraphSpec
+from graph2nn.experiments.presets import PRESETS
 from graph2nn.experiments.results import read_config, read_curves, read_runs
 
 #: Columns of the table, in order. Errors are top-1 and top-5 in percent; ``width`` is the first matched one.
@@ -30,12 +33,14 @@ class Evaluations:
     Attributes:
         table: one row an evaluation; see :data:`COLUMNS`.
         graphs: how to build each graph, by its label.
-        notes: what a reader of each task must know: gaps, repairs, ties.
+        notes: what a reader of each task must know: gaps and repairs.
+        ranks: tasks whose best graph is not the first of a stable sort by mean error, and which place it has.
     """
 
     table: pd.DataFrame
     graphs: Mapping[str, GraphSpec]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
@@ -53,52 +58,58 @@ class Evaluations:
         return self.table[self.table["task"] == task].reset_index(drop=True)
 
     def last(self, task: str) -> pd.DataFrame:
-        """The results table of one task (one row a run, its last epoch), as :mod:`graph2nn.analysis` reads it."""
-        rows = self.of(task)
-        rows = rows[rows["epoch"] == rows["epoch"].max()]
-        run = rows["graph"] + " seed " + rows["seed"].astype(str)
-        return rows.rename(columns={"epoch": "epochs"}).assign(run=run).reset_index(drop=True)
+        """The results table of one task: one row a run, its last epoch; see :mod:`graph2nn.analysis.table`."""
+        return last_epoch(self.of(task))
 
 
 def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
     """Collect the evaluations of our own finished runs; the task of a run is its preset.
+
+    Beside :data:`COLUMNS` the table has ``run, train_error, train_loss`` and ``seconds`` (of the whole run).
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.
         table: these of its runs only, rows of :func:`read_runs`.
 
     Raises:
-        UserError: no finished run.
+        UserError: no finished run; a preset with runs that differ in more than graph and seed.
     """
     runs = read_runs(out) if table is None else table
-    first = runs.drop_duplicates("graph")
-    configs = [read_config(out, run) for run in first["run"]]
+    for _, own in runs.groupby("preset", sort=False):
+        one_experiment(own)
+    # One run of each graph is enough: a large sweep has thousands of configs.
+    configs = [read_config(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
-    curves = read_curves(out)
-    if not curves.empty:
-        curves = curves[curves["run"].isin(runs["run"])]
-    evaluated = _evaluated(runs, curves)
-    own = runs.rename(columns={"preset": "task"}).drop(columns=["test_error", "test_error_top5"])
-    tidy = evaluated.merge(own, on="run", validate="many_to_one")
+    evaluated = _evaluated(runs, read_curves(out))
+    kept = [*COLUMNS, "run", "seconds"]
+    own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
+    tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
-    tidy = tidy.assign(catalogue=None, index=pd.NA, remark="")
-    return Evaluations(tidy.reindex(columns=[*COLUMNS, "run", "train_error", "train_loss"]), specs)
+    tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")
+    notes = {
+        task: PRESETS[task].notes
+        for task in dict.fromkeys(tidy["task"])
+        if task in PRESETS and PRESETS[task].notes
+    }
+    return Evaluations(tidy[[*kept, "train_error", "train_loss"]], specs, notes)
+
+
+_MEASURED = ["test_error", "test_error_top5", "train_error", "train_loss"]
 
 
 def _evaluated(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Every evaluation of these runs: those of the curves, and the last one, which the table holds."""
-    columns = ["run", "epoch", "test_error", "test_error_top5"]
+    """Every evaluation of these runs, run by run: those of the curves, and the last, which the table holds."""
+    columns = ["run", "epoch", *_MEASURED]
     last = runs.rename(columns={"epochs": "epoch"})[columns]
     if curves.empty:
         return last
     earlier = curves.merge(runs[["run", "epochs"]], on="run")
     earlier = earlier[(earlier["epoch"] < earlier["epochs"]) & earlier["test_error"].notna()]
-    # Seed by seed as the table has them, epochs ascending.
+    order = dict(zip(runs["run"], range(len(runs)), strict=True))
     joined = pd.concat([earlier[columns], last], ignore_index=True)
-    order = {run: place for place, run in enumerate(runs["run"])}
-    return joined.sort_values(
-        ["run", "epoch"], key=lambda column: column.map(order) if column.name == "run" else column
-    ).reset_index(drop=True)
+    places = pd.DataFrame({"run": joined["run"].map(order), "epoch": joined["epoch"]})
+    sorted_rows: pd.DataFrame = joined.loc[places.sort_values(["run", "epoch"]).index].reset_index(drop=True)
+    return sorted_rows
 
 
 def _first_width(widths: object) -> float:
@@ -107,15 +118,3 @@ def _first_width(widths: object) -> float:
         return float(text[0])
     except (IndexError, ValueError):
         return float("nan")
-
-
-def require(table: pd.DataFrame) -> pd.DataFrame:
-    """Check that a table has the columns of the tidy table.
-
-    Raises:
-        UserError: a column is missing.
-    """
-    absent = [name for name in COLUMNS if name not in table]
-    if absent:
-        raise UserError(f"evaluations: the table has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
-    return table

@@ -1,95 +1,67 @@
-"""A report of a folder of runs: collects what the analysis room needs from the files."""
+"""A report of a folder of runs or of the published results: collects what the analysis needs from the files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from graph2nn.analysis.report import write_report
-from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.presets import PRESETS
-from graph2nn.experiments.results import read_config, read_curves, read_runs
+from graph2nn.analysis.tasks import study
+from graph2nn.errors import unknown
+from graph2nn.experiments.choosing import choose
+from graph2nn.experiments.evaluations import Evaluations, of_runs
+from graph2nn.experiments.published import is_published, read_published
+from graph2nn.experiments.results import read_runs
 
 
 def report(
-    results: Path,
+    results: Path | str,
     out: Path,
     *,
+    tasks: Sequence[str] = (),
     where: Sequence[str] = (),
     title: str | None = None,
     notes: Sequence[str] = (),
     command: str | None = None,
 ) -> Path:
-    """Write the report of the finished runs in ``results`` into ``out`` and return its page.
+    """Write the report of ``results`` into ``out`` and return its page.
 
     Args:
-        results: folder of runs, as ``train`` and ``sweep`` write it.
+        results: folder of runs, as ``train`` and ``sweep`` write it; or the published raw results: their
+            archive, the folder it unpacks to, or the word ``published``.
         out: folder of the report.
-        where: ``column=value`` conditions on the table of runs; all must hold.
-        title: headline; model and data if left out.
-        notes: remarks to put first, after those of the preset.
+        tasks: these only; all there are when empty.
+        where: ``column=value`` conditions on the table of runs, or of published evaluations; all must hold.
+        title: headline; models and data if left out.
+        notes: remarks to put first.
         command: what to name as the page's origin.
 
     Raises:
-        UserError: no such run, or runs that were made in different ways.
+        UserError: nothing to analyse, damaged files, or runs that were made in different ways.
     """
-    table = choose(read_runs(results), where)
-    one_experiment(table)
-    # One run of each graph is enough: a large sweep has thousands of configs.
-    configs = [read_config(results, run) for run in table.drop_duplicates("graph")["run"]]
-    graphs = {config.graph.name: config.graph.build() for config in configs if config.graph}
-    preset = PRESETS.get(table["preset"].iloc[0])
-    return write_report(
-        table,
-        out,
-        graphs=graphs,
-        curves=read_curves(results),
-        title=title or f"{table['model'].iloc[0]} on {table['data'].iloc[0]}",
-        notes=[*(preset.notes if preset else ()), *notes],
-        command=command,
-    )
+    found = read_evaluations(results, tasks=tasks, where=where)
+    said = study({task: found.of(task) for task in found.tasks}, notes=found.notes, ranks=found.ranks)
+    graphs = {label: spec.build() for label, spec in found.graphs.items()}
+    return write_report(said, out, graphs=graphs, title=title, notes=notes, command=command)
 
 
-def choose(table: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
-    """Keep the rows for which every ``column=value`` holds; values are compared as they are printed.
+def read_evaluations(
+    results: Path | str, *, tasks: Sequence[str] = (), where: Sequence[str] = ()
+) -> Evaluations:
+    """Read a folder of runs or the published results; arguments are those of :func:`report`.
 
     Raises:
-        UserError: not a condition, no such column, or nothing left.
+        UserError: nothing there, damaged files, an unknown task, a condition that nothing meets.
     """
-    for condition in where:
-        column, equals, value = condition.partition("=")
-        if not equals:
-            raise UserError(f"--where: {condition!r} is no condition; write column=value, such as epochs=200.")
-        if column not in table:
-            raise unknown("--where: column", column, table.columns)
-        kept = table[table[column].map(_shown) == value]
-        if kept.empty:
-            there = ", ".join(sorted({_shown(cell) for cell in table[column]})[:8])
-            raise UserError(f"--where: no run has {column} = {value}; there are {there}.")
-        table = kept
-    return table.reset_index(drop=True)
-
-
-def one_experiment(table: pd.DataFrame) -> None:
-    """Refuse runs that differ in more than graph and seed, and say how to choose among them.
-
-    Raises:
-        UserError: there are several experiments.
-    """
-    kinds = table.groupby("experiment", sort=False)
-    if len(kinds) < 2:
-        return
-    shown = "; ".join(
-        f"{name}: {len(runs)} runs of {runs['preset'].iloc[0]}, {runs['epochs'].max()} epochs"
-        for name, runs in kinds
-    )
-    raise UserError(
-        f"results: the runs come from {len(kinds)} experiments, whose errors cannot be compared ({shown}). "
-        f"Choose one with --where experiment={table['experiment'].iloc[0]}."
-    )
-
-
-def _shown(cell: object) -> str:
-    return f"{cell:g}" if isinstance(cell, float) else str(cell)
+    if is_published(results):
+        found = read_published(results, tasks=tasks)
+        return (
+            found
+            if not where
+            else Evaluations(choose(found.table, where), found.graphs, found.notes, found.ranks)
+        )
+    table = choose(read_runs(Path(results)), where)
+    for task in tasks:
+        if task not in set(table["preset"]):
+            raise unknown("analyze: task", task, set(table["preset"]))
+    return of_runs(Path(results), table[table["preset"].isin(tasks)] if tasks else table)

@@ -99,7 +99,8 @@ def read_arrays(path: Path, *, progress: bool = True) -> Arrays:
         if len(pair) < 2:
             there, absent = ("names", "results") if "names" in pair else ("results", "names")
             raise UserError(
-                f"analyze: {path}: {key[0]}, epoch {key[1]} has {there} without {absent}; unpack the archive again."
+                f"analyze: {path}: {key[0]}, epoch {key[1]} has {there} without {absent}; "
+                "unpack the archive again."
             )
         pairs[key] = _checked(key, pair["names"], pair["results"])
     return pairs

@@ -1,0 +1,159 @@
+"""How well one experiment foretells another: across tasks, across epochs, with few graphs for many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.analysis.cells import LEVELS, binning_of, cell_of
+from graph2nn.analysis.table import MAP_COLUMNS, checked
+from graph2nn.errors import UserError
+from graph2nn.graphs.catalogues import PUBLISHED, catalogue
+from graph2nn.graphs.cover import Binning
+
+#: Fewer shared points than this say nothing about a correlation.
+_FEWEST = 3
+
+
+def shared_cells(
+    one: pd.DataFrame, other: pd.DataFrame, *, binning: Binning | None = None, baseline: bool = True
+) -> pd.DataFrame:
+    """Mean errors of two results tables in the coarse cells that both occupy.
+
+    Args:
+        one: a results table, one row a run.
+        other: another.
+        binning: of the plane; by default that of the table with more nodes.
+        baseline: count the baseline, where both have one, as a point of its own (as published).
+
+    Returns:
+        Columns ``i, j, C, L, one, other``: cell, where the graphs of ``one`` lie in it on average, and the
+        mean over graphs of their mean errors (%).
+    """
+    if binning is None:
+        binning = binning_of(pd.concat([one, other], ignore_index=True))
+    means = [_by_cell(table, binning, baseline) for table in (one, other)]
+    columns = {"mean_one": "one", "mean_other": "other", "C_one": "C", "L_one": "L"}
+    shared = means[0].merge(means[1], on=["i", "j"], suffixes=("_one", "_other")).rename(columns=columns)
+    return shared[["i", "j", "C", "L", "one", "other"]]
+
+
+def task_correlations(tasks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Pearson correlation of mean error between tasks over their shared coarse cells (paper, section 5.4).
+
+    Graphs of different sizes share cells by their C and L. NaN with fewer than three shared cells.
+
+    Returns:
+        A square table with the tasks as index and columns.
+    """
+    names = list(tasks)
+    found = pd.DataFrame(np.eye(len(names)), index=names, columns=names)
+    for place, one in enumerate(names):
+        for other in names[:place]:
+            shared = shared_cells(tasks[one], tasks[other])
+            found.loc[one, other] = found.loc[other, one] = pearson(shared["one"], shared["other"])
+    return found
+
+
+def epoch_correlations(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation of mean error after each epoch with that after the last (paper, section 5.3).
+
+    Over all graphs evaluated at both epochs, the baseline among them.
+
+    Args:
+        evaluations: all epochs of one task, with columns ``graph, epoch, test_error``.
+
+    Returns:
+        One row an evaluated epoch but 0 (before training): ``epoch``; ``graphs``; ``correlation``;
+        ``cost_saved``, the share of the training that stopping there saves.
+    """
+    means = evaluations.groupby(["epoch", "graph"])["test_error"].mean().unstack("graph")
+    means = means[means.index > 0]
+    if means.empty:
+        return pd.DataFrame(columns=["epoch", "graphs", "correlation", "cost_saved"])
+    last = means.iloc[-1]
+    rows = [
+        {
+            "epoch": int(str(epoch)),
+            "graphs": int((row.notna() & last.notna()).sum()),
+            "correlation": pearson(row, last),
+            "cost_saved": 1 - int(str(epoch)) / int(means.index[-1]),
+        }
+        for epoch, row in means.iterrows()
+    ]
+    return pd.DataFrame(rows)
+
+
+def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
+    """Pearson correlation of cell means from few graphs with those from all (paper, section 5.3).
+
+    The few are the graphs of the smaller catalogues, or, for graphs of no catalogue, those nearest the
+    centres of the coarse cells. The baseline, the same number on both sides, is left out.
+
+    Args:
+        table: a results table with ``catalogue`` and ``index``, as ``Evaluations.last`` gives it.
+
+    Returns:
+        One row a smaller set: ``graphs`` (how many the table has of it), ``cells``, ``correlation``,
+        ``cost_saved`` (share of the trainings). Empty where the table has no larger set.
+    """
+    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = runs[runs["kind"] == "relational"]
+    name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
+    binning, count = binning_of(runs), runs["graph"].nunique()
+    rows = []
+    for few in smaller_catalogues(name):
+        part = runs[runs["index"].isin(_indices(few, name))]
+        shared = shared_cells(part, runs, binning=binning, baseline=False) if len(part) else pd.DataFrame()
+        if len(shared) >= _FEWEST:
+            graphs = part["graph"].nunique()
+            rows.append(
+                {
+                    "graphs": graphs,
+                    "cells": len(shared),
+                    "correlation": pearson(shared["one"], shared["other"]),
+                    "cost_saved": 1 - graphs / count,
+                }
+            )
+    return pd.DataFrame(rows, columns=["graphs", "cells", "correlation", "cost_saved"])
+
+
+def smaller_catalogues(name: str) -> list[str]:
+    """Published catalogues of the same sweep that are coarser than ``name``, coarsest first."""
+    if name not in PUBLISHED:
+        return []
+    coarser = LEVELS[: LEVELS.index(PUBLISHED[name])]
+    return [other for other, level in PUBLISHED.items() if other[:3] == name[:3] and level in coarser]
+
+
+def pearson(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """Pearson's correlation over the pairs that are finite; NaN for fewer than three or without spread."""
+    both = np.array([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    both = both[:, np.isfinite(both).all(axis=0)]
+    if both.shape[1] < _FEWEST or (np.ptp(both, axis=1) == 0).any():
+        return float("nan")
+    return float(np.corrcoef(both)[0, 1])
+
+
+def _by_cell(table: pd.DataFrame, binning: Binning, baseline: bool) -> pd.DataFrame:
+    runs = checked(table, columns=MAP_COLUMNS).runs
+    if not baseline:
+        runs = runs[runs["kind"] == "relational"]
+    if runs.empty:
+        raise UserError("correlation: the table holds no graph that finished.")
+    graphs = runs.groupby("graph", sort=False).agg(
+        clustering=("clustering", "first"), path_length=("path_length", "first"), mean=("test_error", "mean")
+    )
+    at = cell_of(graphs["clustering"], graphs["path_length"], binning)
+    cells = graphs.assign(i=at[:, 0], j=at[:, 1]).groupby(["i", "j"])
+    return cells.agg(C=("clustering", "mean"), L=("path_length", "mean"), mean=("mean", "mean")).reset_index()
+
+
+def _indices(few: str, name: str) -> set[int]:
+    """Rows of catalogue ``name`` that are in ``few``."""
+    columns = ["n", "sparsity", "p", "seed"]
+    rows = {row: place for place, row in enumerate(catalogue(name)[columns].itertuples(index=False, name=None))}
+    return {rows[row] for row in catalogue(few)[columns].itertuples(index=False, name=None) if row in rows}

@@ -1,0 +1,190 @@
+"""Everything worked out about one task and about several together, once: page, figures and JSON read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
+from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
+from graph2nn.analysis.findings import Findings, find
+from graph2nn.analysis.slices import SliceFit, fit_slices
+from graph2nn.errors import UserError
+from graph2nn.graphs.cover import Binning
+
+
+@dataclass(frozen=True)
+class TaskFindings:
+    """What the runs of one task say.
+
+    Attributes:
+        name: of the task.
+        found: baseline, best, sweet spot, fits over all graphs.
+        evaluations: every evaluation, of every epoch.
+        binning: how the plane is cut for this task's graphs.
+        cells: the sweet spot over coarse cells.
+        slices: the two published slices.
+        epochs: correlation of each epoch with the last; see :func:`epoch_correlations`.
+        counts: correlation of few graphs with all; see :func:`graph_count_correlations`.
+        notes: gaps, repairs, ties: what a reader must know first.
+    """
+
+    name: str
+    found: Findings
+    evaluations: pd.DataFrame
+    binning: Binning
+    cells: CellSweetSpot
+    slices: Mapping[str, SliceFit]
+    epochs: pd.DataFrame
+    counts: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The checked results table: one row a run, its last epoch."""
+        return self.found.results.runs
+
+    def index_of(self, graph: str) -> int:
+        """Row of a graph in its catalogue, or its place in the table for graphs of no catalogue."""
+        rows = self.runs[self.runs["graph"] == graph]
+        stored = rows["index"].iloc[0] if "index" in rows else float("nan")
+        if pd.notna(stored):
+            return int(stored)
+        relational = self.runs.loc[self.runs["kind"] == "relational", "graph"]
+        return list(dict.fromkeys(relational)).index(graph)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Several tasks, and how they agree.
+
+    Attributes:
+        tasks: findings by task.
+        correlations: between tasks; see :func:`task_correlations`.
+        left_out: tasks about which nothing can be said, and why.
+    """
+
+    tasks: Mapping[str, TaskFindings]
+    correlations: pd.DataFrame
+    left_out: Mapping[str, str]
+
+
+def study(
+    evaluations: Mapping[str, pd.DataFrame],
+    *,
+    notes: Mapping[str, tuple[str, ...]] | None = None,
+    ranks: Mapping[str, int] | None = None,
+    draws: int = 10_000,
+    seed: int = 0,
+) -> Study:
+    """Work out what the evaluations of one or more tasks say.
+
+    Args:
+        evaluations: of each task, all epochs, columns as of ``graph2nn.experiments.evaluations.COLUMNS``; or a
+            results table (one row a run) as of :data:`graph2nn.analysis.table.COLUMNS`.
+        notes: of each task, to stand before those found here.
+        ranks: see :func:`graph2nn.analysis.findings.find`.
+        draws: bootstrap resamples.
+        seed: of the resampling.
+
+    Raises:
+        UserError: nothing can be said about any task; with one task, whatever is wrong with it.
+    """
+    found: dict[str, TaskFindings] = {}
+    left_out: dict[str, str] = {}
+    for name, table in evaluations.items():
+        try:
+            rank = (ranks or {}).get(name, 0)
+            found[name] = task_findings(
+                name, table, notes=(notes or {}).get(name, ()), rank=rank, draws=draws, seed=seed
+            )
+        except UserError as error:
+            if len(evaluations) == 1:
+                raise
+            left_out[name] = str(error)
+    if not found:
+        raise UserError(
+            "analyze: no task can be analysed: " + " ".join(f"{k}: {v}" for k, v in left_out.items())
+        )
+    tables = {name: task.runs for name, task in found.items()}
+    return Study(found, task_correlations(tables), left_out)
+
+
+def task_findings(
+    name: str,
+    evaluations: pd.DataFrame,
+    *,
+    notes: tuple[str, ...] = (),
+    rank: int = 0,
+    draws: int = 10_000,
+    seed: int = 0,
+) -> TaskFindings:
+    """Work out what the evaluations of one task say; arguments are those of :func:`study`.
+
+    Raises:
+        UserError: a malformed table, or no relational graph that finished.
+    """
+    if "epoch" in evaluations:
+        table = last_epoch(evaluations)
+    else:  # a results table: it must be whole as it stands, and its epochs are the only ones there are
+        table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
+    found = find(table, draws=draws, seed=seed, rank=rank)
+    binning = binning_of(found.results.runs)
+    return TaskFindings(
+        name=name,
+        found=found,
+        evaluations=evaluations,
+        binning=binning,
+        cells=cell_sweet_spot(found.results.runs, binning),
+        slices=fit_slices(found.results.runs),
+        epochs=epoch_correlations(evaluations),
+        counts=graph_count_correlations(found.results.runs),
+        notes=(*notes, *_gaps(found), *_ties(found)),
+    )
+
+
+def last_epoch(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The results table of one task's evaluations: one row a run, its last epoch.
+
+    A run that has not reached the last epoch of the others is left out: its error is not yet comparable.
+    """
+    rows = evaluations[evaluations["epoch"] == evaluations["epoch"].max()]
+    label = rows["graph"] + " seed " + rows["seed"].astype(str)
+    named = rows if "run" in rows else rows.assign(run=label)
+    last: pd.DataFrame = named.rename(columns={"epoch": "epochs"}).reset_index(drop=True)
+    return last
+
+
+def _gaps(found: Findings) -> list[str]:
+    """Say what the table lacks and what that means."""
+    said = []
+    if found.baseline is None:
+        said.append("There is no dense baseline among the runs, so no gain can be told.")
+    seeds = found.graphs["seeds"]
+    if seeds.max() == 1:
+        said.append("Every graph has one training seed: there is no spread, no interval and no test.")
+    elif seeds.min() < seeds.max():
+        few = int((seeds < seeds.max()).sum())
+        said.append(
+            f"{few} of {len(seeds)} graphs have fewer training seeds than the {int(seeds.max())} of others."
+        )
+    return said
+
+
+def _ties(found: Findings, among: int = 10) -> list[str]:
+    """Name exact ties among the first graphs: which of them is called best is then a matter of order."""
+    top = found.graphs.head(among)
+    said = []
+    if found.rank:
+        first = found.graphs.iloc[0]
+        said.append(
+            f"Best is number {found.rank + 1} of a stable sort by mean error, {found.best['graph']}, as "
+            f"published; the lowest mean is that of {first['graph']}, {first['mean']:.3f} %."
+        )
+    for _, rows in top.groupby("mean", sort=True):
+        if len(rows) > 1:
+            names = " and ".join(rows["graph"])
+            said.append(f"{names} tie exactly at {rows['mean'].iloc[0]:.3f} %; catalogue order decides.")
+    return said

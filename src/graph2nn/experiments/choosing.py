@@ -1,0 +1,52 @@
+"""Which rows of a table are meant: conditions in words, and refusing what may not be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from graph2nn.errors import UserError, unknown
+
+
+def choose(table: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
+    """Keep the rows for which every ``column=value`` holds; values are compared as they are printed.
+
+    Raises:
+        UserError: not a condition, no such column, or nothing left.
+    """
+    for condition in where:
+        column, equals, value = condition.partition("=")
+        if not equals:
+            raise UserError(f"--where: {condition!r} is no condition; write column=value, such as epochs=200.")
+        if column not in table:
+            raise unknown("--where: column", column, table.columns)
+        kept = table[table[column].map(_shown) == value]
+        if kept.empty:
+            there = ", ".join(sorted({_shown(cell) for cell in table[column]})[:8])
+            raise UserError(f"--where: no run has {column} = {value}; there are {there}.")
+        table = kept
+    return table.reset_index(drop=True)
+
+
+def one_experiment(table: pd.DataFrame) -> None:
+    """Refuse runs that differ in more than graph and seed, and say how to choose among them.
+
+    Raises:
+        UserError: there are several experiments.
+    """
+    kinds = table.groupby("experiment", sort=False)
+    if len(kinds) < 2:
+        return
+    shown = "; ".join(
+        f"{name}: {len(runs)} runs of {runs['preset'].iloc[0]}, {runs['epochs'].max()} epochs"
+        for name, runs in kinds
+    )
+    raise UserError(
+        f"results: the runs come from {len(kinds)} experiments, whose errors cannot be compared ({shown}). "
+        f"Choose one with --where experiment={table['experiment'].iloc[0]}."
+    )
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:g}" if isinstance(cell, float) else str(cell)
