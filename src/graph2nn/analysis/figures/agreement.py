@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,28 +12,25 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from graph2nn.analysis.correlation import shared_cells, task_correlations
+from graph2nn.analysis.correlation import shared_cells
 from graph2nn.analysis.figures import marks
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, wrapped
+from graph2nn.analysis.tasks import Study, TaskFindings
 from graph2nn.analysis.words import number
 
 #: More tasks than this leave no room to draw pairs; the others are left out.
 MOST_TASKS = 8
 
 
-def draw(studies: Sequence[Study], theme: Theme) -> Figure:
+def draw(study: Study, theme: Theme) -> Figure:
     """Draw a square of panels: pairs below the diagonal, their correlations above it, the tasks on it."""
-    studies = studies[:MOST_TASKS]
-    count = len(studies)
-    matrix = task_correlations({study.task: study.runs for study in studies})
+    tasks = list(study.tasks.values())[:MOST_TASKS]
+    count = len(tasks)
     side = min(TEXT, 1.5 + 1.3 * count)
     figure = canvas(side, side * 0.94)
     grid = figure.subplots(count, count, squeeze=False)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)  # type: ignore[union-attr]
-    pairs = {
-        (row, column): _pair(studies[column], studies[row]) for row in range(count) for column in range(row)
-    }
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    pairs = {(row, column): _pair(tasks[column], tasks[row]) for row in range(count) for column in range(row)}
     limits = [_limits(pairs, index) for index in range(count)]
     for row in range(count):
         for column in range(count):
@@ -43,15 +40,15 @@ def draw(studies: Sequence[Study], theme: Theme) -> Figure:
                 axes.set(xlim=limits[column], ylim=limits[row])
                 _ticks(axes, left=column == 0, bottom=row == count - 1)
             elif row < column:
-                _cell(axes, float(matrix.to_numpy()[row, column]), theme)
+                _cell(axes, float(study.correlations.to_numpy()[row, column]), theme)
             else:
-                _name(axes, studies[row].task, theme)
+                _name(axes, tasks[row].name, theme)
     figure.supxlabel("top-1 error of the column's task (%)", fontsize=8.2)
     figure.supylabel("top-1 error of the row's task (%)", fontsize=8.2)
     return figure
 
 
-def _pair(one: Study, other: Study) -> pd.DataFrame:
+def _pair(one: TaskFindings, other: TaskFindings) -> pd.DataFrame:
     pair = shared_cells(one.runs, other.runs)
     return pair.assign(baseline=(pair["C"] == 1) & (pair["L"] == 1))
 
@@ -72,8 +69,7 @@ def _limits(pairs: Mapping[tuple[int, int], pd.DataFrame], index: int) -> tuple[
 
 def _scatter(axes: Axes, pair: pd.DataFrame, theme: Theme) -> None:
     if pair.empty:
-        axes.text(0.5, 0.5, "no shared\ncell", transform=axes.transAxes, ha="center", va="center", style="italic",
-                  fontsize=7)  # fmt: skip
+        marks.gap(axes, "no shared\ncell", theme)
         return
     cells, baseline = pair[~pair["baseline"]], pair[pair["baseline"]]
     axes.scatter(cells["one"], cells["other"], s=7, color=theme.point, alpha=0.75, linewidths=0, zorder=3)
@@ -87,7 +83,7 @@ def _ticks(axes: Axes, *, left: bool, bottom: bool) -> None:
 
 
 def _cell(axes: Axes, r: float, theme: Theme) -> None:
-    """A field of the correlation matrix: the fuller its colour, the stronger; the sign is also in the number."""
+    """A field of the correlation matrix: the fuller its colour, the stronger; its number has the sign."""
     marks.bare(axes)
     known = math.isfinite(r)
     strength = abs(r) if known else 0.0

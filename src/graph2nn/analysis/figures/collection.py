@@ -9,7 +9,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from graph2nn.analysis.cells import cell_sweet_spot
 from graph2nn.analysis.figures import (
     agreement,
     corners,
@@ -23,9 +22,8 @@ from graph2nn.analysis.figures import (
 )
 from graph2nn.analysis.figures.gallery import Plate
 from graph2nn.analysis.figures.measure import minimum
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import LIGHT, Theme, render
-from graph2nn.analysis.slices import fit_slices
+from graph2nn.analysis.tasks import Study, TaskFindings
 from graph2nn.analysis.words import number, percent, plural
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import replacing
@@ -36,44 +34,40 @@ FORMATS = ("png", "pdf", "svg")
 PRINT_DPI = 300
 
 
-def plates(studies: Sequence[Study]) -> list[Plate]:
-    """Return the figures these tasks have material for: those of all tasks first, then those of each.
+def plates(study: Study, graphs: corners.Graphs) -> list[Plate]:
+    """Return the figures a study has material for: those of all tasks first, then those of each.
 
     What is missing, and why, :func:`missing` says.
 
     Args:
-        studies: one a task; a task's order is its colour. Names must differ.
-
-    Raises:
-        UserError: no task, or two of one name.
+        study: the tasks; their order is that of their colours.
+        graphs: graphs by label, or how to build them; only the few that are drawn are built. Labels it misses
+            are not drawn.
     """
-    names = [study.task for study in studies]
-    if not studies:
-        raise UserError("figures: there is no task to draw. Give at least one.")
-    if len(set(names)) < len(names):
-        raise UserError(f"figures: task {max(names, key=names.count)!r} is given twice; names must differ.")
-    made = _across(studies)
-    for study, tag in zip(studies, file_names(names), strict=True):
-        made += _of(study, tag)
+    made = _across(study)
+    for task, tag in zip(study.tasks.values(), file_names(list(study.tasks)), strict=True):
+        made += _of(task, tag, graphs)
     return made
 
 
-def missing(studies: Sequence[Study]) -> list[str]:
+def missing(study: Study, graphs: corners.Graphs) -> list[str]:
     """Say which figures cannot be drawn, and why: one sentence each."""
     said = []
-    if len(studies) == 1:
+    if len(study.tasks) == 1:
         said.append("Agreement between tasks is not drawn: it takes two tasks.")
-    if not _trained(studies):
+    if not _by_epoch(study):
         said.append("Nothing is drawn by epoch: only the last epoch was evaluated.")
-    for study in studies:
-        if study.found.baseline is None:
-            said.append(f"{study.task}: no baseline, so no gain.")
-        if not study.found.spot.tested:
-            said.append(f"{study.task}: one seed a graph, so no sweet spot.")
-        if not corners.chosen(study):
-            said.append(f"{study.task}: no graph is drawn, as none can be built.")
-        if not shortcuts.few(study.runs):
-            said.append(f"{study.task}: graphs of no larger catalogue, so none to leave out.")
+    for name, task in study.tasks.items():
+        if task.found.baseline is None:
+            said.append(f"{name}: no baseline, so no gain is drawn.")
+        if not task.found.spot.tested:
+            said.append(f"{name}: one seed a graph, so no sweet spot is drawn.")
+        if not corners.chosen(task, graphs):
+            said.append(f"{name}: no graph is drawn beside the map, as nothing says how to build one.")
+        if not shortcuts.few(task):
+            said.append(
+                f"{name}: few graphs are not compared with all; it takes a catalogue with smaller ones."
+            )
     return said
 
 
@@ -123,7 +117,7 @@ def save(
 
 
 def file_names(names: Sequence[str]) -> list[str]:
-    """Turn names of tasks into different parts of file names."""
+    """Turn names of tasks into parts of file names, each its own."""
     made: list[str] = []
     for name in names:
         plain = re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("._")[:60] or "task"
@@ -134,142 +128,139 @@ def file_names(names: Sequence[str]) -> list[str]:
     return made
 
 
-def _trained(studies: Sequence[Study]) -> list[Study]:
-    return [study for study in studies if study.curves is not None]
+def _by_epoch(study: Study) -> bool:
+    return any(len(task.epochs) > 1 for task in study.tasks.values())
 
 
-def _across(studies: Sequence[Study]) -> list[Plate]:
-    runs = plural(sum(len(study.runs) for study in studies), "run")
-    several = f"{plural(len(studies), 'task')}, {runs}"
-    made = [
-        Plate(
-            "gains",
-            "Baseline against best graph",
-            _gains_caption(studies, several),
-            partial(gains.draw, studies),
-        )
-    ]
-    if len(studies) > 1:
+def _across(study: Study) -> list[Plate]:
+    each = list(study.tasks.values())
+    runs = plural(sum(len(task.runs) for task in each), "run")
+    several = f"{plural(len(each), 'task')}, {runs}"
+    said = _gains_caption(each, several)
+    made = [Plate("gains", "Baseline against best graph", said, partial(gains.draw, each))]
+    if len(each) > 1:
         made += [
             Plate(
                 "tasks_spots",
                 "Sweet spots of all tasks",
-                "Rectangles bound the graphs that a one-sided t-test does not call worse than the task's best graph, "
-                f"which the mark shows; grey dots are all graphs ({several}).",
-                partial(tasks.draw_spots, studies),
+                "Rectangles bound the graphs that a one-sided t-test does not call worse than the task's best "
+                f"graph, which the mark shows; grey dots are all graphs ({several}).",
+                partial(tasks.draw_spots, each),
             ),
             Plate(
                 "tasks_maps",
                 "The map of every task",
-                "Mean error of the graphs in each coarse cell, on a scale of its own for each task, its dashed and "
-                f"dotted rectangles the sweet spots of graphs and of cells ({several}).",
-                partial(tasks.draw_maps, studies),
+                "Mean error of the graphs in each coarse cell, on a scale of its own for each task, with the "
+                f"sweet spot of its graphs dashed ({several}).",
+                partial(tasks.draw_maps, each),
             ),
             Plate(
                 "tasks_correlation",
                 "Agreement between tasks",
-                "Below the diagonal, a dot is a coarse cell both tasks have, at the mean errors of its graphs, the "
-                "star the baseline; above it, Pearson's correlation of those points "
-                f"({several}{_left_out(studies)}).",
-                partial(agreement.draw, studies),
+                "Below the diagonal, a dot is a coarse cell both tasks have, at the mean errors of its graphs, "
+                "the star the baseline; above it, Pearson's correlation of those points "
+                f"({several}{_left_out(each)}).",
+                partial(agreement.draw, study),
             ),
         ]
-    if _trained(studies):
+    if _by_epoch(study):
         made += [
             Plate(
                 "epochs_correlation",
                 "How early the order of graphs is known",
-                "Pearson's correlation, over the graphs and the baseline, of mean error after an epoch with mean "
-                f"error after the last one ({several}).",
-                partial(shortcuts.draw_epochs, studies),
+                "Pearson's correlation, over the graphs and the baseline, of mean error after an epoch with "
+                f"mean error after the last one ({several}).",
+                partial(shortcuts.draw_epochs, each),
             ),
             Plate(
                 "tasks_learning",
                 "Learning curves of all tasks",
-                "Test error of the best graph, the baseline and the worst graph, mean and range over seeds; the "
-                f"first tenth of the training may lie above the frame ({several}).",
-                partial(learning.draw_tasks, studies),
+                "Test error of the best graph, the baseline and the worst graph, mean and range over seeds, "
+                f"the last tenth of the training larger; the first may lie above the frame ({several}).",
+                partial(learning.draw_tasks, each),
             ),
         ]
     return made
 
 
-def _left_out(studies: Sequence[Study]) -> str:
-    rest = len(studies) - agreement.MOST_TASKS
+def _left_out(each: Sequence[TaskFindings]) -> str:
+    rest = len(each) - agreement.MOST_TASKS
     return f"; {plural(rest, 'task')} more left out for room" if rest > 0 else ""
 
 
-def _gains_caption(studies: Sequence[Study], several: str) -> str:
-    confidence = percent(studies[0].found.confidence)
+def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
+    ranks = {task.name: task.found.rank + 1 for task in each if task.found.rank}
+    rule = "".join(f"; best of {name} is number {place} by mean, as published" for name, place in ranks.items())
     return (
-        f"Bars are {confidence} bootstrap intervals over seeds and too narrow for so few; the best of many graphs "
-        "is best partly by luck, so the diamond gives its gain when it is picked by all seeds but one and scored "
-        f"on that one ({several})."
+        f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few; "
+        "as the best of many graphs is best partly by luck, the diamond is the gain of a graph picked by all "
+        f"seeds but one and scored on that one{rule} ({several})."
     )
 
 
-def _of(study: Study, tag: str) -> list[Plate]:
+def _of(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]:
+    name = task.name
     made = [
-        Plate(
-            f"levels_{tag}",
-            f"{study.task}: the map in cells",
-            _levels_caption(study),
-            partial(levels.draw, study),
-        ),
-        Plate(
-            f"slices_{tag}",
-            f"{study.task}: slices of the map",
-            _slices_caption(study),
-            partial(slices.draw, study),
-        ),
+        Plate(f"levels_{tag}", f"{name}: the map in cells", _levels_caption(task), partial(levels.draw, task)),
+        Plate(f"slices_{tag}", f"{name}: slices of the map", _slices_caption(task), partial(slices.draw, task)),
     ]
-    picked = corners.chosen(study)
+    picked = corners.chosen(task, graphs)
     if picked:
         caption = (
-            "Each dot is a graph; drawn are the graphs farthest into each corner of the plane, the best one and "
-            f"the baseline's complete graph, with a line to their points ({study.counted()})."
+            "Each dot is a graph; drawn are the best one, those farthest into the corners of the plane and the "
+            f"baseline's complete graph, a line leading to each point ({counted(task)})."
         )
-        title = f"{study.task}: graphs of the plane"
-        made.append(Plate(f"corners_{tag}", title, caption, partial(corners.draw, study, picked)))
-    if shortcuts.few(study.runs):
+        draw = partial(corners.draw, task, picked)
+        made.append(Plate(f"corners_{tag}", f"{name}: graphs of the plane", caption, draw))
+    if shortcuts.few(task):
         caption = (
-            "Mean error of the coarse cells from the graphs of a smaller catalogue against that from all graphs, "
-            f"which include them, with Pearson's r ({study.counted()})."
+            "Mean error of the coarse cells from the graphs of a smaller catalogue against that from all "
+            f"graphs, which include them, with Pearson's r ({counted(task)})."
         )
-        title = f"{study.task}: few graphs for many"
-        made.append(Plate(f"few_{tag}", title, caption, partial(shortcuts.draw_few, study)))
+        draw = partial(shortcuts.draw_few, task)
+        made.append(Plate(f"few_{tag}", f"{name}: few graphs for many", caption, draw))
     return made
 
 
-def _levels_caption(study: Study) -> str:
-    found, shown = study.found, levels.shown(study)
+def counted(task: TaskFindings) -> str:
+    """Say how many graphs and runs stand behind a figure; runs that were filled in are named."""
+    baseline = int((task.runs["kind"] == "baseline").sum())
+    text = f"{plural(len(task.found.graphs), 'graph')}, {plural(len(task.runs) - baseline, 'run')}"
+    if baseline:
+        text += f" and {baseline:,} of the baseline"
+    if "remark" in task.runs:
+        filled = int(task.runs["remark"].astype(str).str.startswith("filled").sum())
+        text += f"; {filled:,} filled from another seed" if filled else ""
+    return text
+
+
+def _levels_caption(task: TaskFindings) -> str:
+    found, shown = task.found, levels.shown(task)
     text = "Cells show the mean error of their graphs"
     if found.baseline is not None:
-        text += ", star and line on the scale the baseline"
+        text += ", star and line on the scale the baseline's"
     if found.spot.tested:
-        inside = len(found.spot.graphs)
-        text += f"; the sweet spot of graphs holds {inside:,} of {len(found.graphs):,}"
-        cells = cell_sweet_spot(study.runs)
-        text += f", that of coarse cells {len(cells.cells):,} of {cells.occupied:,}"
+        text += f"; the sweet spot of graphs holds {len(found.spot.graphs):,} of {len(found.graphs):,}"
+        if len(shown) > 1:
+            text += f", that of coarse cells {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
         text += "; one seed a graph, so no sweet spot"
     if len(shown) < 3:
         text += "; finer levels would show the same graphs in smaller cells"
     if plane.colour_range(found)[2]:
         text += "; the worst share the last colour"
-    return f"{text} ({study.counted()})."
+    return f"{text} ({counted(task)})."
 
 
-def _slices_caption(study: Study) -> str:
-    fits = fit_slices(study.runs)
-    inside = set().union(*(set(fitted.points["graph"]) for fitted in fits.values()))
-    runs = int(study.runs["graph"].isin(inside).sum())
-    found = []
-    for fitted in fits.values():
+def _slices_caption(task: TaskFindings) -> str:
+    inside = set().union(*(set(fitted.points["graph"]) for fitted in task.slices.values()))
+    runs = int(task.runs["graph"].isin(inside).sum())
+    lowest = []
+    for fitted in task.slices.values():
         letter = slices.LETTERS[fitted.slice.x]
         at = None if fitted.fit is None else minimum(fitted.fit)
-        found.append(f"{letter} = {number(at[0])}" if at is not None else f"none inside the range of {letter}")
+        lowest.append(f"none along {letter}" if at is None else f"at {letter} = {number(at[0])}")
     return (
-        f"Parabolas through the graphs of a slice with their {percent(study.found.confidence)} bands; minima: "
-        f"{', '.join(found)} ({plural(len(inside), 'graph')}, {plural(runs, 'run')})."
+        f"Parabolas through the graphs of a slice with their {percent(task.found.confidence)} bands; minima: "
+        f"{', '.join(lowest)} ({plural(len(inside), 'graph')}, {plural(runs, 'run')})."
     )

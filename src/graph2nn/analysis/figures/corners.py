@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,24 +14,37 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from graph2nn.analysis.figures import marks, plane, portraits
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below
+from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.analysis.words import number
 from graph2nn.graphs.graph import RelationalGraph
 
-#: Place in the figure, what it shows, and which way along C and along L it lies.
+#: Place in the figure, what it shows, and which way along C and along L it lies. The plane of WS-flex graphs
+#: is narrow at its top, so that corner goes first.
 _CORNERS = (
-    ("upper left", "low C, high L", -1, 1),
     ("upper right", "high C, high L", 1, 1),
+    ("upper left", "low C, high L", -1, 1),
     ("lower left", "low C, low L", -1, -1),
     ("lower right", "high C, low L", 1, -1),
 )
 _LEFT = ("upper left", "left", "lower left")
 _RIGHT = ("upper right", "right", "lower right")
 #: Least distance between graphs that are drawn, where the occupied plane is 1 × 1.
-APART = 0.15
+APART = 0.2
 
 Point = npt.NDArray[np.float64]
+
+
+class Recipe(Protocol):
+    """What a graph can be built from, as ``graph2nn.experiments.config.GraphSpec``."""
+
+    def build(self) -> RelationalGraph:
+        """Make the graph."""
+        ...
+
+
+#: Graphs by label, or how to build them.
+Graphs = Mapping[str, RelationalGraph | Recipe]
 
 
 @dataclass(frozen=True)
@@ -43,58 +57,60 @@ class Portrait:
     graph: RelationalGraph
 
 
-def chosen(study: Study) -> list[Portrait]:
+def chosen(task: TaskFindings, graphs: Graphs) -> list[Portrait]:
     """Pick the graphs: the best, the farthest into each corner, and the complete graph of the baseline.
 
-    Graphs drawn lie apart in the plane, so few graphs, or a plane with fewer corners, fill fewer places. Graphs that cannot be built, or with too many nodes
-    to be drawn, are passed over.
+    Graphs drawn lie apart in the plane, so few graphs, or a plane with fewer corners, fill fewer places. Graphs
+    that cannot be built, or with too many nodes to be drawn, are passed over.
     """
-    found = study.found
-    rows = found.graphs[[label in study.graphs for label in found.graphs["graph"]]]
-    picked: list[Portrait] = []
-    if rows.empty:
-        return picked
+    found = task.found
+    rows = found.graphs[[label in graphs for label in found.graphs["graph"]]]
+    # The best one as the findings name it, then by rank.
+    order = np.argsort((rows["graph"] != found.best["graph"]).to_numpy(), kind="stable")
+    best = _first(graphs, rows, order)
+    if best is None:
+        return []
     places = rows[["clustering", "path_length"]].to_numpy(dtype=np.float64)
     reach = np.where(np.ptp(places, axis=0) > 0, np.ptp(places, axis=0), 1)
     scaled = (places - places.min(axis=0)) / reach
-    taken: list[Point] = []
-    if found.baseline is not None:
-        taken.append((np.array([1.0, 1.0]) - places.min(axis=0)) / reach)
-    best = _first(study, rows, range(len(rows)))
-    if best is None:
-        return picked
-    picked.append(Portrait("left", "best graph", rows.iloc[best[0]], best[1]))
-    taken.append(scaled[best[0]])
-    for place, heading, along_c, along_l in _CORNERS:
-        order = np.argsort(-(along_c * scaled[:, 0] + along_l * scaled[:, 1]), kind="stable")
-        free = [int(i) for i in order if min(float(np.hypot(*(scaled[i] - at))) for at in taken) >= APART]
-        corner = _first(study, rows, free)
-        if corner is not None:
-            picked.append(Portrait(place, heading, rows.iloc[corner[0]], corner[1]))
-            taken.append(scaled[corner[0]])
+    heading = "best graph" if rows["graph"].iloc[best[0]] == found.best["graph"] else "best known graph"
+    picked = [Portrait("left", heading, rows.iloc[best[0]], best[1])]
+    taken: list[Point] = [scaled[best[0]]]
     if found.baseline is not None:
         complete = RelationalGraph(~np.eye(best[1].n, dtype=np.bool_), name="complete")
         picked.append(Portrait("right", "baseline", found.baseline, complete))
+        taken.append((np.array([1.0, 1.0]) - places.min(axis=0)) / reach)
+    for place, heading, along_c, along_l in _CORNERS:
+        order = np.argsort(-(along_c * scaled[:, 0] + along_l * scaled[:, 1]), kind="stable")
+        free = [int(i) for i in order if min(float(np.hypot(*(scaled[i] - at))) for at in taken) >= APART]
+        corner = _first(graphs, rows, free)
+        if corner is not None:
+            picked.append(Portrait(place, heading, rows.iloc[corner[0]], corner[1]))
+            taken.append(scaled[corner[0]])
     return picked
 
 
-def _first(study: Study, rows: pd.DataFrame, order: Iterable[int]) -> tuple[int, RelationalGraph] | None:
+def _first(graphs: Graphs, rows: pd.DataFrame, order: Iterable[int]) -> tuple[int, RelationalGraph] | None:
     """The first row in ``order`` whose graph can be drawn, and that graph."""
     for index in order:
-        graph = study.graph(str(rows["graph"].iloc[index]))
-        if graph is not None and graph.n <= portraits.MOST_NODES:
-            return index, graph
+        recipe = graphs[str(rows["graph"].iloc[index])]
+        graph = recipe if isinstance(recipe, RelationalGraph) else recipe.build()
+        if graph.n <= portraits.MOST_NODES:
+            return int(index), graph
     return None
 
 
-def draw(study: Study, picked: list[Portrait], theme: Theme) -> Figure:
+def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
     """Draw the map in the middle, the graphs at its sides, and a line from each to its point."""
     figure = canvas(TEXT, 4.3)
-    left, centre, right = figure.subfigures(1, 3, width_ratios=[1, 2.75, 1])
+    left, centre, right = figure.subfigures(1, 3, squeeze=False, width_ratios=[1, 2.75, 1])[0]
     middle = centre.add_subplot()
-    dots = plane.scatter(middle, study.found, theme, scale=0.8)
-    beyond = plane.colour_range(study.found)[2]
-    marks.colour_bar(dots, middle, study.found, theme, beyond=beyond, location="bottom", aspect=32)
+    dots = plane.scatter(middle, task.found, theme, scale=0.8)
+    beyond = plane.colour_range(task.found)[2]
+    marks.colour_bar(dots, middle, task.found, theme, beyond=beyond, location="bottom", aspect=32)
+    # Above its axis rather than along it, where the lines to the graphs would cross it.
+    middle.set_ylabel("")
+    middle.set_title(plane.L_LABEL, fontsize=8.2)
     legend_below(middle, columns=2)
     for side, places in ((left, _LEFT), (right, _RIGHT)):
         for axes, place in zip(side.subplots(len(places), 1), places, strict=True):
@@ -108,16 +124,29 @@ def draw(study: Study, picked: list[Portrait], theme: Theme) -> Figure:
 def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure: Figure) -> None:
     row = portrait.row
     colour = {"left": theme.good, "right": theme.base}.get(portrait.place, theme.point)
-    portraits.circle(axes, portrait.graph, colour, theme)
-    axes.set_title(
-        f"{portrait.heading}: {number(row['mean'])} %\nC {number(row['clustering'])}  L {number(row['path_length'])}",
-        fontsize=7, loc="center", linespacing=1.25, pad=3,
-    )  # fmt: skip
+    # Small nodes: the edges of a ring lattice lie hardly inside the circle that its nodes are on.
+    portraits.circle(axes, portrait.graph, colour, theme, dot=0.35)
+    place = f"C {number(row['clustering'])}  L {number(row['path_length'])}"
+    title = f"{portrait.heading}: {number(row['mean'])} %\n{place}"
+    axes.set_title(title, fontsize=7, loc="center", linespacing=1.25, pad=3)
+    known = portrait.place in ("left", "right")  # the map marks these already
+    if not known:
+        at = [row["clustering"]], [row["path_length"]]
+        middle.scatter(*at, s=22, facecolors="none", edgecolors=theme.ink, linewidths=0.9, zorder=5)
     side = -1 if portrait.place in _RIGHT else 1
+    # From below, lines set out upwards: the scale of error lies beside them.
+    start = (side * 0.8, 0.8) if portrait.place.startswith("lower") else (side * 1.1, 0)
     line = ConnectionPatch(
-        (side * 1.1, 0), (row["clustering"], row["path_length"]), axes.transData, middle.transData,
-        color=theme.ink, linewidth=0.7, linestyle=marks.DOTTED, zorder=2, shrinkB=5,
-    )  # fmt: skip
+        start,
+        (row["clustering"], row["path_length"]),
+        axes.transData,
+        middle.transData,
+        color=theme.ink,
+        linewidth=0.7,
+        linestyle=marks.DOTTED,
+        zorder=2,
+        shrinkB=5 if known else 2.5,
+    )
     # The line crosses the margins, which must not grow for it.
     line.set_in_layout(False)
     figure.add_artist(line)

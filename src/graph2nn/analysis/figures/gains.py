@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,28 +12,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.figures import marks
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, wrapped
+from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.analysis.words import error
 
 
-def draw(studies: Sequence[Study], theme: Theme) -> Figure:
+def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     """Draw, a line a task: errors of baseline and best graph on the left, the gain on the right."""
-    figure = canvas(TEXT, 1.35 + 0.31 * len(studies))
+    figure = canvas(TEXT, 1.35 + 0.31 * len(tasks))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.15])
-    place = np.arange(len(studies), dtype=np.float64)
-    for at, study in zip(place, studies, strict=True):
-        found = study.found
+    place = np.arange(len(tasks), dtype=np.float64)
+    for at, task in zip(place, tasks, strict=True):
+        found = task.found
+        if found.baseline is not None:
+            _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline")
         _error(left, found.best, at + 0.13, theme.good, "^", "best graph")
         if found.baseline is None:
             right.text(0.02, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
                        style="italic", fontsize=7)  # fmt: skip
             continue
-        _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline")
-        _gain(right, study, at, theme)
+        _gain(right, task, at, theme)
     right.axvline(0, color=theme.base, linewidth=1, linestyle=marks.DASHED, zorder=1)
-    left.set_yticks(place, [wrapped(study.task, 24, 2) for study in studies])
-    left.set_ylim(len(studies) - 0.45, -0.55)
+    left.set_yticks(place, [wrapped(task.name, 24, 2) for task in tasks])
+    left.set_ylim(len(tasks) - 0.45, -0.55)
     left.set_xlabel("top-1 error (%)")
     right.set_xlabel("gain over the baseline (points)")
     right.margins(x=0.12)
@@ -47,15 +49,15 @@ def draw(studies: Sequence[Study], theme: Theme) -> Figure:
 
 def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, label: str) -> None:
     axes.errorbar(
-        row["mean"], at, xerr=_reach(row["mean"], row["low"], row["high"]), fmt=marker, color=colour, markersize=5,
-        elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3, label=label,
+        row["mean"], at, xerr=_reach(row["mean"], row["low"], row["high"]), fmt=marker, color=colour,
+        markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3, label=label,
     )  # fmt: skip
     axes.annotate(error(row), (row["mean"], at), xytext=(9, 0), textcoords="offset points", va="center",
                   fontsize=6.5)  # fmt: skip
 
 
-def _gain(axes: Axes, study: Study, at: float, theme: Theme) -> None:
-    best, held_out = study.found.best, study.found.held_out_gain
+def _gain(axes: Axes, task: TaskFindings, at: float, theme: Theme) -> None:
+    best, held_out = task.found.best, task.found.held_out_gain
     axes.errorbar(
         best["gain"], at - 0.1, xerr=_reach(best["gain"], best["gain_low"], best["gain_high"]), fmt="^",
         color=theme.good, markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3,
@@ -77,7 +79,7 @@ def _reach(middle: float, low: float, high: float) -> list[list[float]] | None:
 
 
 def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    named = {}
+    named: dict[str, Any] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.figures import marks
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, short, wrapped
 from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.errors import UserError
 
 COLUMNS = ("run", "epoch", "train_loss", "train_error", "test_error")
@@ -83,20 +83,20 @@ def by_role(axes: Axes, picked: pd.DataFrame, column: str, theme: Theme, labels:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
 
 
-def draw_tasks(studies: Sequence[Study], theme: Theme) -> Figure:
+def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     """Draw a panel a task: test error of baseline, best and worst graph; the first epochs may lie above."""
-    columns = min(3, len(studies))
-    rows = math.ceil(len(studies) / columns)
-    figure = canvas(max(COLUMN, TEXT * columns / 3), 0.6 + 1.85 * rows)
+    columns = min(3, len(tasks))
+    rows = math.ceil(len(tasks) / columns)
+    figure = canvas(max(COLUMN, TEXT * columns / 3), 0.6 + 2.0 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat[len(studies) :]:
+    for axes in grid.flat[len(tasks) :]:
         axes.set_axis_off()
     drawn = None
-    for axes, study in zip(grid.flat, studies, strict=False):
-        axes.set_title(wrapped(study.task, 30, 2), fontsize=8)
-        picked = roles(study)
+    for axes, task in zip(grid.flat, tasks, strict=False):
+        axes.set_title(wrapped(task.name, 30, 2), fontsize=8)
+        picked = roles(task)
         if picked is None:
-            last = study.runs["epochs"].iloc[0]
+            last = task.runs["epochs"].iloc[0]
             marks.gap(axes, f"no curve: only epoch {last:g}\nwas evaluated", theme)
             continue
         by_role(axes, picked, "test_error", theme, {role: role for role in picked["role"]})
@@ -112,11 +112,12 @@ def draw_tasks(studies: Sequence[Study], theme: Theme) -> Figure:
     return figure
 
 
-def roles(study: Study) -> pd.DataFrame | None:
-    """Evaluations of the best graph, the baseline and the worst graph, with their ``role``; None without epochs."""
-    if study.curves is None:
+def roles(task: TaskFindings) -> pd.DataFrame | None:
+    """Evaluations of best graph, baseline and worst graph, with their ``role``; None with one epoch only."""
+    rows = task.evaluations[task.evaluations["epoch"] > 0]
+    if rows["epoch"].nunique() < 2:
         return None
-    picked = study.curves.assign(role=study.curves["graph"].map(_roles(study.found))).dropna(subset=["role"])
+    picked = rows.assign(role=rows["graph"].map(_roles(task.found))).dropna(subset=["role"])
     return None if picked.empty else picked
 
 
@@ -134,7 +135,7 @@ def _closer(axes: Axes, picked: pd.DataFrame, theme: Theme) -> None:
     end = picked[picked["epoch"] >= 0.9 * picked["epoch"].max()]
     if end["epoch"].nunique() < 3:
         return
-    inset = axes.inset_axes((0.55, 0.52, 0.45, 0.48))
+    inset = axes.inset_axes((0.56, 0.55, 0.43, 0.44))
     by_role(inset, end, "test_error", theme, {role: role for role in end["role"]})
     inset.set_xlim(float(end["epoch"].min()), float(end["epoch"].max()))
     inset.xaxis.set_major_locator(MaxNLocator(2, integer=True, steps=[1, 2, 5, 10]))
@@ -143,9 +144,9 @@ def _closer(axes: Axes, picked: pd.DataFrame, theme: Theme) -> None:
 
 
 def _window(picked: pd.DataFrame) -> tuple[float, float]:
-    """Limits of error that leave out the first tenth of the training, so that its end can be told apart."""
+    """Limits of error: from the lowest to far enough above the curves' middle to leave a corner empty."""
     last = picked["epoch"].max()
     later = picked.loc[picked["epoch"] >= 0.1 * last, "test_error"]
     low, high = float(later.min()), float(later.max())
     room = 0.05 * (high - low) or 0.5
-    return low - room, high + room
+    return low - room, high + 0.6 * (high - low) + room

@@ -111,7 +111,7 @@ def colour_bar(
         mappable, ax=axes, extend="max" if beyond else "neither", location=location, pad=0.04, aspect=aspect
     )
     bar.set_label(label)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     if found.baseline is None:
         return
     value = float(found.baseline["mean"])

@@ -66,9 +66,14 @@ def parabola(axes: Axes, fit: Quadratic, theme: Theme, *, confidence: float, lab
     axes.set_ylim(bottom, min(top + room, max(top, float(high.max()))))
     at = minimum(fit)
     if at is not None:
-        axes.plot(
-            [at[0]] * 2, [bottom, at[1]], color=theme.ink, linewidth=0.8, linestyle=marks.DOTTED, zorder=4
-        )
+        stem = {
+            "arrowstyle": "-",
+            "linestyle": marks.DOTTED,
+            "color": theme.ink,
+            "linewidth": 0.8,
+            "shrinkA": 0,
+        }
+        axes.annotate("", at, (at[0], 0), textcoords=("data", "axes fraction"), arrowprops=stem, zorder=4)
         axes.plot(
             *at, "D", color=theme.fit, markeredgecolor=theme.ink, markersize=5, zorder=6, label="its minimum"
         )

@@ -55,7 +55,7 @@ def draw(
     return figure
 
 
-def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme) -> None:
+def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot: float = 1) -> None:
     """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other."""
     # Node 0 on top, then clockwise, as on the ring that WS-flex starts from.
     angle = np.pi / 2 - 2 * np.pi * np.arange(graph.n) / graph.n
@@ -64,7 +64,7 @@ def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme) -> Non
     # Thin and pale where edges are many, so that a dense graph keeps some structure.
     ink = float(np.clip(140 / max(len(pairs), 1), 0.07, 0.8))
     axes.add_collection(LineCollection(list(place[pairs]), colors=colour, linewidths=0.65, alpha=ink, zorder=1))
-    size = float(np.clip(580 / graph.n, 2, 26))
+    size = float(np.clip(580 / graph.n, 2, 26)) * dot
     axes.scatter(place[:, 0], place[:, 1], s=size, color=theme.ink, linewidths=0, zorder=2)
     axes.set_xlim(-1.08, 1.08)
     axes.set_ylim(-1.08, 1.08)

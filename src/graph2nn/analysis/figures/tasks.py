@@ -9,28 +9,28 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graph2nn.analysis.cells import binning_of, cell_means
+from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.figures import levels, marks
 from graph2nn.analysis.figures.plane import C_LABEL, L_LABEL, colour_range
-from graph2nn.analysis.figures.study import Study
 from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
+from graph2nn.analysis.tasks import TaskFindings
 
 _LINES = ("solid", marks.DASHED, (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)), (0, (3, 1.2)))
 
 
-def draw_spots(studies: Sequence[Study], theme: Theme) -> Figure:
+def draw_spots(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     """Draw the sweet spot of every task, and its best graph, over the places of all graphs."""
     figure = canvas(5.0, 3.9)
     axes = figure.add_subplot()
     places = {
         (c, l)
-        for study in studies
-        for c, l in study.found.graphs[["clustering", "path_length"]].itertuples(index=False, name=None)  # noqa: E741
+        for task in tasks
+        for c, l in task.found.graphs[["clustering", "path_length"]].itertuples(index=False, name=None)  # noqa: E741
     }
     at = np.array(sorted(places))
-    for index, study in enumerate(studies):
+    for index, task in enumerate(tasks):
         colour, marker = theme.task(index)
-        spot, best = study.found.spot, study.found.best
+        spot, best = task.found.spot, task.found.best
         if spot.tested and len(spot.graphs) > 1:
             marks.rectangle(axes, spot, colour, "", line=_LINES[index % len(_LINES)], fill=0.03).set_linewidth(
                 1.5
@@ -38,7 +38,7 @@ def draw_spots(studies: Sequence[Study], theme: Theme) -> Figure:
         axes.plot(
             best["clustering"], best["path_length"], marker, color=colour, markeredgecolor=theme.paper,
             markeredgewidth=0.7, markersize=7, linestyle=_LINES[index % len(_LINES)], linewidth=1.5,
-            label=study.task + ("" if spot.tested else " (one seed: no rectangle)"), zorder=6,
+            label=task.name + ("" if spot.tested else " (one seed: no rectangle)"), zorder=6,
         )  # fmt: skip
     axes.scatter(at[:, 0], at[:, 1], s=4, color=theme.faint, alpha=0.35, linewidths=0, zorder=1, label="graphs")
     axes.set_xlabel(C_LABEL)
@@ -49,17 +49,17 @@ def draw_spots(studies: Sequence[Study], theme: Theme) -> Figure:
     return figure
 
 
-def draw_maps(studies: Sequence[Study], theme: Theme) -> Figure:
+def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     """Draw the coarse map of every task, each on its own scale of error."""
-    columns = min(3, len(studies))
-    rows = math.ceil(len(studies) / columns)
+    columns = min(3, len(tasks))
+    rows = math.ceil(len(tasks) / columns)
     figure = canvas(TEXT * columns / 3, 0.55 + 2.15 * rows)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    for axes in grid.flat[len(studies) :]:
+    for axes in grid.flat[len(tasks) :]:
         axes.set_axis_off()
-    for axes, study in zip(grid.flat, studies, strict=False):
-        _map(axes, study, theme)
-    for axes in grid.flat[max(0, len(studies) - columns) : len(studies)]:
+    for axes, task in zip(grid.flat, tasks, strict=False):
+        _map(axes, task, theme)
+    for axes in grid.flat[max(0, len(tasks) - columns) : len(tasks)]:
         axes.set_xlabel("clustering C")
         axes.tick_params(labelbottom=True)
     for row in grid:
@@ -68,13 +68,13 @@ def draw_maps(studies: Sequence[Study], theme: Theme) -> Figure:
     return figure
 
 
-def _map(axes: Axes, study: Study, theme: Theme) -> None:
-    means = cell_means(study.runs, "coarse", binning_of(study.runs))
-    cells = levels.panel(axes, study, means, theme, coarse=False, ring=34)
-    axes.set_title(wrapped(study.task, 26, 2), fontsize=8)
-    marks.colour_bar(cells, axes, study.found, theme, beyond=colour_range(study.found)[2], label="", aspect=16)
-    if not study.found.spot.tested:
+def _map(axes: Axes, task: TaskFindings, theme: Theme) -> None:
+    means = cell_means(task.runs, "coarse", task.binning)
+    cells = levels.panel(axes, task, means, theme, coarse=False, ring=34)
+    axes.set_title(wrapped(task.name, 26, 2), fontsize=8)
+    marks.colour_bar(cells, axes, task.found, theme, beyond=colour_range(task.found)[2], label="", aspect=16)
+    if not task.found.spot.tested:
         axes.text(
-            0.97, 0.97, "one seed:\nno sweet spot", transform=axes.transAxes, ha="right", va="top", fontsize=6.5,
-            style="italic",
+            0.97, 0.97, "one seed:\nno sweet spot", transform=axes.transAxes, ha="right", va="top",
+            fontsize=6.5, style="italic",
         )  # fmt: skip
