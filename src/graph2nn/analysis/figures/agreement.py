@@ -29,7 +29,7 @@ def draw(study: Study, theme: Theme) -> Figure:
     side = min(TEXT, 1.5 + 1.3 * count)
     figure = canvas(side, side * 0.94)
     grid = figure.subplots(count, count, squeeze=False)
-    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure.set_layout_engine("constrained", w_pad=0.04, h_pad=0.04, wspace=0.02, hspace=0.02)
     pairs = {(row, column): _pair(tasks[column], tasks[row]) for row in range(count) for column in range(row)}
     limits = [_limits(pairs, index) for index in range(count)]
     for row in range(count):

@@ -60,8 +60,8 @@ def missing(study: Study, graphs: corners.Graphs) -> list[str]:
     for name, task in study.tasks.items():
         if task.found.baseline is None:
             said.append(f"{name}: no baseline, so no gain is drawn.")
-        if not task.found.spot.tested:
-            said.append(f"{name}: one seed a graph, so no sweet spot is drawn.")
+        if tasks.alone(task):
+            said.append(f"{name}: no sweet spot is drawn: {tasks.alone(task)}.")
         if not corners.chosen(task, graphs):
             said.append(f"{name}: no graph is drawn beside the map, as nothing says how to build one.")
         if not shortcuts.few(task):
@@ -239,12 +239,12 @@ def _levels_caption(task: TaskFindings) -> str:
     text = "Cells show the mean error of their graphs"
     if found.baseline is not None:
         text += ", star and line on the scale the baseline's"
-    if found.spot.tested:
+    if not tasks.alone(task):
         text += f"; the sweet spot of graphs holds {len(found.spot.graphs):,} of {len(found.graphs):,}"
         if len(shown) > 1:
             text += f", that of coarse cells {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
-        text += "; one seed a graph, so no sweet spot"
+        text += f"; no sweet spot: {tasks.alone(task)}"
     if len(shown) < 3:
         text += "; finer levels would show the same graphs in smaller cells"
     if plane.colour_range(found)[2]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from graph2nn.analysis.figures import marks, plane, portraits
-from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below
+from graph2nn.analysis.figures.theme import TEXT, Theme, canvas
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.analysis.words import number
 from graph2nn.graphs.graph import RelationalGraph
@@ -103,20 +103,22 @@ def _first(graphs: Graphs, rows: pd.DataFrame, order: Iterable[int]) -> tuple[in
 def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
     """Draw the map in the middle, the graphs at its sides, and a line from each to its point."""
     figure = canvas(TEXT, 4.3)
-    left, centre, right = figure.subfigures(1, 3, squeeze=False, width_ratios=[1, 2.75, 1])[0]
-    middle = centre.add_subplot()
+    # Places by hand: a layout engine would make the margins of the map for the lines that cross them.
+    figure.set_layout_engine("none")
+    middle = figure.add_axes((0.265, 0.365, 0.515, 0.575))
     dots = plane.scatter(middle, task.found, theme, scale=0.8)
-    beyond = plane.colour_range(task.found)[2]
-    marks.colour_bar(dots, middle, task.found, theme, beyond=beyond, location="bottom", aspect=32)
+    scale = figure.add_axes((0.265, 0.205, 0.515, 0.027))
+    marks.colour_bar(dots, scale, task.found, theme, beyond=plane.colour_range(task.found)[2], flat=True)
     # Above its axis rather than along it, where the lines to the graphs would cross it.
     middle.set_ylabel("")
     middle.set_title(plane.L_LABEL, fontsize=8.2)
-    legend_below(middle, columns=2)
-    for side, places in ((left, _LEFT), (right, _RIGHT)):
-        for axes, place in zip(side.subplots(len(places), 1), places, strict=True):
-            axes.set_axis_off()
+    figure.legend(*middle.get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.52, 0))
+    for left, places in ((0.015, _LEFT), (0.815, _RIGHT)):
+        for bottom, place in zip((0.69, 0.355, 0.02), places, strict=True):
             for portrait in picked:
                 if portrait.place == place:
+                    axes = figure.add_axes((left, bottom, 0.17, 0.235))
+                    axes.set_axis_off()
                     _portrait(axes, middle, portrait, theme, figure)
     return figure
 
@@ -147,6 +149,4 @@ def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure
         zorder=2,
         shrinkB=5 if known else 2.5,
     )
-    # The line crosses the margins, which must not grow for it.
-    line.set_in_layout(False)
     figure.add_artist(line)

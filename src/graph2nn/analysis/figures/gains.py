@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.figures import marks
-from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, wrapped
+from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.analysis.words import error
 
@@ -28,7 +27,7 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
             _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline")
         _error(left, found.best, at + 0.13, theme.good, "^", "best graph")
         if found.baseline is None:
-            right.text(0.02, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
+            right.text(0.03, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
                        style="italic", fontsize=7)  # fmt: skip
             continue
         _gain(right, task, at, theme)
@@ -40,10 +39,12 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     right.margins(x=0.12)
     low, high = right.get_xlim()
     right.set_xlim(min(low, -0.05 * (high - low)), high)
+    if all(task.found.baseline is None for task in tasks):
+        right.tick_params(axis="x", bottom=False, labelbottom=False)
     for axes in (left, right):
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-    _legend(figure, (left, right))
+    legend_below((left, right), columns=4)
     return figure
 
 
@@ -52,7 +53,8 @@ def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, labe
         row["mean"], at, xerr=_reach(row["mean"], row["low"], row["high"]), fmt=marker, color=colour,
         markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3, label=label,
     )  # fmt: skip
-    axes.annotate(error(row), (row["mean"], at), xytext=(9, 0), textcoords="offset points", va="center",
+    end = row["high"] if math.isfinite(row["high"]) else row["mean"]
+    axes.annotate(error(row), (end, at), xytext=(9, 0), textcoords="offset points", va="center",
                   fontsize=6.5)  # fmt: skip
 
 
@@ -76,11 +78,3 @@ def _reach(middle: float, low: float, high: float) -> list[list[float]] | None:
         return None
     # A percentile interval may, by rounding, miss its own mean by the last bit.
     return [[max(middle - low, 0)], [max(high - middle, 0)]]
-
-
-def _legend(figure: Figure, panels: Sequence[Axes]) -> None:
-    named: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            named.setdefault(label, handle)
-    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4)

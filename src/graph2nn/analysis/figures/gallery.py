@@ -88,11 +88,10 @@ def _map_caption(found: Findings) -> str:
 
 def _measure_caption(found: Findings, name: str, letter: str) -> str:
     several = bool((found.graphs["seeds"] > 1).any())
-    text = "A dot is a graph" + (
-        f", its bar the {percent(found.confidence)} bootstrap interval of its mean."
-        if several
-        else ", one seed."
-    )
+    if measure.has_bars(found):
+        text = f"A dot is a graph, its bar the {percent(found.confidence)} bootstrap interval of its mean."
+    else:
+        text = "A dot is a graph" + (", the mean of its seeds." if several else ", one seed.")
     if found.baseline is not None:
         text += " The horizontal line is the baseline" + (", with its interval." if several else ".")
     fit = found.fits[name]

@@ -91,7 +91,6 @@ def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(tasks) :]:
         axes.set_axis_off()
-    drawn = None
     for axes, task in zip(grid.flat, tasks, strict=False):
         axes.set_title(wrapped(task.name, 30, 2), fontsize=8)
         picked = roles(task)
@@ -104,11 +103,9 @@ def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         axes.set_xlim(0, None)
         axes.set_xlabel("epoch")
         _closer(axes, picked, theme)
-        drawn = drawn or axes
     for row in grid:
         row[0].set_ylabel("top-1 error (%)")
-    if drawn is not None:
-        legend_below(drawn)
+    legend_below(list(grid.flat))
     return figure
 
 

@@ -45,7 +45,7 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
     panels[0].set_ylabel(L_LABEL)
     if cells is not None:
         marks.colour_bar(cells, panels, found, theme, beyond=colour_range(found)[2])
-    legend_below(panels[0], columns=2 if len(levels) == 1 else 4)
+    legend_below(panels[0], columns=4 if len(levels) > 2 else 2)
     return figure
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -102,29 +102,39 @@ def colour_bar(
     *,
     beyond: bool,
     label: str = "top-1 error (%)",
-    location: Literal["right", "bottom"] = "right",
+    flat: bool = False,
     aspect: float = 20,
 ) -> None:
-    """Add a scale of error on which a star and a line mark the baseline."""
+    """Add a scale of error on which a star and a line mark the baseline.
+
+    Args:
+        mappable: what the scale is of.
+        axes: the panels it stands beside; where ``flat``, the axes it lies in.
+        found: whose baseline.
+        theme: colours.
+        beyond: whether some errors lie above the scale.
+        label: of the scale.
+        flat: lying rather than standing.
+        aspect: length over width of a standing one.
+    """
     first = axes if isinstance(axes, Axes) else axes[0]
-    bar = first.figure.colorbar(
-        mappable, ax=axes, extend="max" if beyond else "neither", location=location, pad=0.04, aspect=aspect
-    )
+    shape: dict[str, Any] = {"extend": "max" if beyond else "neither"}
+    if flat:
+        shape |= {"cax": first, "orientation": "horizontal"}
+    else:
+        shape |= {"ax": axes, "pad": 0.04, "aspect": aspect}
+    bar = first.figure.colorbar(mappable, **shape)
     bar.set_label(label)
     bar.outline.set_visible(False)
     if found.baseline is None:
         return
     value = float(found.baseline["mean"])
-    upright = location == "right"
-    line = (
-        bar.ax.axhline(value, color=theme.ink, linewidth=1)
-        if upright
-        else bar.ax.axvline(value, color=theme.ink)
-    )
+    span = bar.ax.axvline if flat else bar.ax.axhline
+    line = span(value, color=theme.ink, linewidth=1)
     line.set_path_effects([Stroke(linewidth=2.4, foreground=theme.paper), Normal()])
     # On the side that has no numbers.
-    at = ([-0.02], [value]) if upright else ([value], [1.02])
-    across = bar.ax.get_yaxis_transform() if upright else bar.ax.get_xaxis_transform()
+    at = ([-0.02], [value]) if not flat else ([value], [1.02])
+    across = bar.ax.get_yaxis_transform() if not flat else bar.ax.get_xaxis_transform()
     bar.ax.plot(
         *at, "*", transform=across, markersize=7, color=theme.ink, markeredgewidth=0, clip_on=False, zorder=9
     )

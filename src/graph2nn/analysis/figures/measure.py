@@ -15,6 +15,8 @@ from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.words import percent
 
+#: More intervals than this would be one solid field.
+MOST_BARS = 400
 #: Column of ``per_graph`` to axis label.
 MEASURES = {"clustering": C_LABEL, "path_length": L_LABEL}
 
@@ -26,21 +28,21 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     rows = found.graphs
     x, mean = rows[measure].to_numpy(dtype=np.float64), rows["mean"].to_numpy(dtype=np.float64)
     reach = np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]))
-    crowded = len(rows) > 120
+    crowded, bars = len(rows) > 120, has_bars(found)
     axes.errorbar(
         x,
         mean,
         # A percentile interval may, by rounding, miss its own mean by the last bit.
-        yerr=np.maximum(reach, 0) if (rows["seeds"] > 1).any() else None,
+        yerr=np.maximum(reach, 0) if bars else None,
         fmt="o",
         markersize=2.6 if crowded else 4.4,
         color=theme.point,
         ecolor=theme.point,
         elinewidth=0.5 if crowded else 0.9,
-        alpha=0.55 if crowded else 0.9,
+        alpha=0.9 if not crowded else 0.55 if bars else 0.3,
         markeredgewidth=0,
         zorder=3,
-        label="graphs" + (f", {percent(found.confidence)} interval" if (rows["seeds"] > 1).any() else ""),
+        label="graphs" + (f", {percent(found.confidence)} interval" if bars else ""),
     )
     marks.baseline_line(axes, found, theme, vertical=False)
     fit = found.fits[measure]
@@ -50,6 +52,11 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     axes.set_ylabel("top-1 error (%)")
     legend_below(axes)
     return figure
+
+
+def has_bars(found: Findings) -> bool:
+    """Whether intervals are drawn: there are some, and not so many that they cover everything else."""
+    return bool((found.graphs["seeds"] > 1).any()) and len(found.graphs) <= MOST_BARS
 
 
 def parabola(axes: Axes, fit: Quadratic, theme: Theme, *, confidence: float, label: str = "") -> None:

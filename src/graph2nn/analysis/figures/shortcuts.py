@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.correlation import shared_cells, smaller_catalogues
 from graph2nn.analysis.figures import marks
-from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below
+from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, short
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.analysis.words import number
 from graph2nn.graphs.catalogues import catalogue
@@ -33,11 +33,18 @@ def draw_epochs(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         colour, marker = theme.task(index)
         rows = task.epochs.dropna(subset=["correlation"])
         if len(task.epochs) < 2:
-            axes.plot([], [], marker, color=colour, markersize=4.5, label=f"{task.name}: last epoch only")
+            axes.plot(
+                [], [], marker, color=colour, markersize=4.5, label=f"{short(task.name, 24)}: last epoch only"
+            )
             continue
         if rows.empty:
             axes.plot(
-                [], [], marker, color=colour, markersize=4.5, label=f"{task.name}: no spread or few graphs"
+                [],
+                [],
+                marker,
+                color=colour,
+                markersize=4.5,
+                label=f"{short(task.name, 18)}: no spread or few graphs",
             )
             continue
         last = max(last, int(rows["epoch"].max()))
@@ -51,7 +58,7 @@ def draw_epochs(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
             "markersize": 4.5,
             "markeredgewidth": 0,
         }
-        axes.plot(rows["epoch"], rows["correlation"], markevery=places, label=task.name, **look)
+        axes.plot(rows["epoch"], rows["correlation"], markevery=places, label=short(task.name), **look)
     axes.axhline(1, color=theme.faint, linewidth=0.7, zorder=1)
     axes.set_xlim(0, max(last, 1))
     axes.set_ylim(min(lowest - 0.03, 0.0 if lowest < 0.3 else 1.0), 1.03)

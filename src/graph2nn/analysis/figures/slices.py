@@ -25,12 +25,15 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
     """Draw a panel a slice: the graphs, means of bins where they crowd, the parabola and its minimum."""
     figure = canvas(TEXT, 3.1)
     fits = task.slices
-    panels = figure.subplots(1, len(fits), squeeze=False, sharey=True)[0]
+    panels = figure.subplots(1, len(fits), squeeze=False, sharey=True)[0].tolist()
     panels[0].set_ylim(*_window(task))
     for axes, fitted in zip(panels, fits.values(), strict=True):
         _panel(axes, task, fitted, theme)
     panels[0].set_ylabel("top-1 error (%)")
-    legend_below(max(panels, key=lambda axes: len(axes.get_legend_handles_labels()[1])), columns=6)
+    filled = [axes for axes, fitted in zip(panels, fits.values(), strict=True) if len(fitted.points)]
+    for axes in filled[:1]:  # an empty panel shows no numbers for its neighbours
+        axes.tick_params(labelleft=True)
+    legend_below(panels, columns=6)
     return figure
 
 
@@ -62,11 +65,9 @@ def _panel(axes: Axes, task: TaskFindings, fitted: SliceFit, theme: Theme) -> No
         )  # fmt: skip
     marks.baseline_line(axes, task.found, theme, vertical=False)
     fit = fitted.fit
-    r2 = "" if fit is None or math.isnan(fit.r2) else f", R² = {fit.r2:.2f}"
-    axes.set_title(f"{band}: {plural(len(points), 'graph')}{r2}")
+    said = ", no curve" if fit is None else "" if math.isnan(fit.r2) else f", R² = {fit.r2:.2f}"
+    axes.set_title(f"{band}: {plural(len(points), 'graph')}{said}")
     if fit is None:
-        axes.text(0.5, 0.97, "no curve: fewer than four distinct points", transform=axes.transAxes, ha="center",
-                  va="top", style="italic", fontsize=7)  # fmt: skip
         return
     parabola(axes, fit, theme, confidence=task.found.confidence, label="quadratic fit")
     at = minimum(fit)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.figures import levels, marks
 from graph2nn.analysis.figures.plane import C_LABEL, L_LABEL, colour_range
-from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
+from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, short, wrapped
 from graph2nn.analysis.tasks import TaskFindings
 
 _LINES = ("solid", marks.DASHED, (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)), (0, (3, 1.2)))
@@ -38,7 +38,7 @@ def draw_spots(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         axes.plot(
             best["clustering"], best["path_length"], marker, color=colour, markeredgecolor=theme.paper,
             markeredgewidth=0.7, markersize=7, linestyle=_LINES[index % len(_LINES)], linewidth=1.5,
-            label=task.name + ("" if spot.tested else " (one seed: no rectangle)"), zorder=6,
+            label=short(task.name, 26) + (f" ({alone(task)})" if alone(task) else ""), zorder=6,
         )  # fmt: skip
     axes.scatter(at[:, 0], at[:, 1], s=4, color=theme.faint, alpha=0.35, linewidths=0, zorder=1, label="graphs")
     axes.set_xlabel(C_LABEL)
@@ -47,6 +47,14 @@ def draw_spots(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
+
+
+def alone(task: TaskFindings) -> str:
+    """Why the sweet spot has no rectangle; empty where it has one."""
+    found = task.found
+    if not found.spot.tested:
+        return "one graph" if len(found.graphs) == 1 else "one seed a graph"
+    return "best graph alone" if len(found.spot.graphs) == 1 else ""
 
 
 def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
@@ -64,17 +72,17 @@ def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         axes.tick_params(labelbottom=True)
     for row in grid:
         row[0].set_ylabel("path length L")
-    legend_below(grid[0, 0], columns=2 if columns < 2 else 3)
+    legend_below(list(grid.flat), columns=2 if columns < 2 else 3)
     return figure
 
 
 def _map(axes: Axes, task: TaskFindings, theme: Theme) -> None:
     means = cell_means(task.runs, "coarse", task.binning)
     cells = levels.panel(axes, task, means, theme, coarse=False, ring=34)
-    axes.set_title(wrapped(task.name, 26, 2), fontsize=8)
+    axes.set_title(wrapped(task.name, 22, 2), fontsize=7.5)
     marks.colour_bar(cells, axes, task.found, theme, beyond=colour_range(task.found)[2], label="", aspect=16)
-    if not task.found.spot.tested:
+    if alone(task):
         axes.text(
-            0.97, 0.97, "one seed:\nno sweet spot", transform=axes.transAxes, ha="right", va="top",
+            0.97, 0.97, f"no sweet spot:\n{alone(task)}", transform=axes.transAxes, ha="right", va="top",
             fontsize=6.5, style="italic",
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,8 +155,13 @@ def wrapped(label: str, width: int = 14, lines: int = 3) -> str:
     return "\n".join(short(row, width + 4) for row in rows[:lines]) + ("…" if len(rows) > lines else "")
 
 
-def legend_below(axes: Axes, columns: int = 3) -> None:
-    """Put the legend under the axes, where it can hide nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(handles)))
+def legend_below(panels: Axes | Sequence[Axes], columns: int = 3) -> None:
+    """Put the legend of one or more panels, each entry once, under them, where it can hide nothing."""
+    panels = [panels] if isinstance(panels, Axes) else panels
+    named: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    if named:
+        columns = min(columns, len(named))
+        panels[0].figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=columns)
