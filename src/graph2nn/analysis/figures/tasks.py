@@ -79,10 +79,6 @@ def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
 def _map(axes: Axes, task: TaskFindings, theme: Theme) -> None:
     means = cell_means(task.runs, "coarse", task.binning)
     cells = levels.panel(axes, task, means, theme, coarse=False, ring=34)
-    axes.set_title(wrapped(task.name, 22, 2), fontsize=7.5)
+    without = f"\n(no sweet spot: {alone(task)})" if alone(task) else ""
+    axes.set_title(wrapped(task.name, 22, 2) + without, fontsize=7.5)
     marks.colour_bar(cells, axes, task.found, theme, beyond=colour_range(task.found)[2], label="", aspect=16)
-    if alone(task):
-        axes.text(
-            0.97, 0.97, f"no sweet spot:\n{alone(task)}", transform=axes.transAxes, ha="right", va="top",
-            fontsize=6.5, style="italic",
-        )  # fmt: skip
