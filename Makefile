@@ -13,7 +13,7 @@ demo: $(VENV)/.installed ## install, train graphs on digits, say where the repor
 	$(BIN)/graph2nn quickstart --out quickstart
 
 test: $(VENV)/.test ## install the test extras and run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.test ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
+    from graph2nn.graphs.measured import measured
     from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
     from graph2nn.graphs.registry import MEASURES, measure_all
     from graph2nn.graphs.spec import parse_graph
@@ -46,6 +47,7 @@ _ROOMS = {
         "MEASURES",
         "measure_all",
     ),
+    "graphs.measured": ("measured",),
     "graphs.nulls": (
         "ensemble",
         "small_world_omega",
@@ -137,6 +139,7 @@ __all__ = [
     "match",
     "match_widths",
     "measure_all",
+    "measured",
     "parameters",
     "parse_graph",
     "read_graph",

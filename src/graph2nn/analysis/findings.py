@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis import significance
+from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
@@ -45,7 +46,7 @@ class Findings:
             Welch p-value up to ``ALPHA``: after Holm, after Benjamini and Hochberg, after Holm.
         tested: graphs that could be tested against the baseline.
         held_out_gain: gain of the graph that looks best without a seed, on that seed; see
-            :func:`held_out_gain`.
+            :func:`graph2nn.analysis.beyond.selection.held_out_gain`.
         confidence: of all intervals.
         draws: bootstrap resamples.
         rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise.
@@ -126,32 +127,6 @@ def find(
         draws=draws,
         rank=rank,
     )
-
-
-def held_out_gain(results: Results) -> float | None:
-    """Estimate the gain (points) free of the luck of being picked.
-
-    The lowest of many noisy means is low partly by luck. So: leave one training seed out, pick the best
-    graph by the other seeds, score it on the seed left out; average over seeds, and subtract from the
-    baseline's mean. Unbiased for a pick made with one seed fewer.
-
-    Returns:
-        None without a baseline, or when no seed can be left out.
-    """
-    runs = results.runs
-    baseline = runs.loc[runs["kind"] == "baseline", "test_error"]
-    relational = runs.loc[runs["kind"] == "relational"]
-    table = relational.pivot_table("test_error", "graph", "seed", sort=False).to_numpy(dtype=np.float64)
-    if baseline.empty or table.shape[1] < 2:
-        return None
-    scores = []
-    for column in range(table.shape[1]):
-        held_out, others = table[:, column], np.delete(table, column, axis=1)
-        # Only graphs that have the seed may be picked, or there would be nothing to score.
-        able = np.flatnonzero(np.isfinite(held_out) & np.isfinite(others).any(axis=1))
-        if len(able):
-            scores.append(held_out[able[int(np.argmin(np.nanmean(others[able], axis=1)))]])
-    return float(baseline.mean()) - float(np.mean(scores)) if scores else None
 
 
 def _spearman(x: significance.Floats, y: significance.Floats) -> Correlation | None:

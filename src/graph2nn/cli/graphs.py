@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from graph2nn.cli.graphs_sweep import catalogue, sweep
+from graph2nn.cli.measuring import measure
 
 app = typer.Typer(help="Make graphs, measure them, look at them.", no_args_is_help=True)
 
@@ -56,5 +57,6 @@ def show(
         showing.say_written(written)
 
 
+app.command()(measure)
 app.command()(sweep)
 app.command()(catalogue)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from graph2nn.data.compiled import byte_table, crop
-from graph2nn.data.dataset import Split
+from graph2nn.data.dataset import Split, Streamed
 from graph2nn.errors import UserError
 
 
@@ -24,10 +24,16 @@ class Augment:
     ``flip``: mirror left and right with probability 1/2. ``pad``: surround the normalised image with
     so many pixels of zero, which is the mean colour, and crop it back to its size at a uniformly
     drawn offset in 0..2·pad, both ends included.
+
+    Photos on disk take no ``pad`` but two others. ``resized``: crop a rectangle whose area is uniform in this
+    range of shares of the photo's and scale it to the network's size; None takes the central crop.
+    ``lighting``: shift the colours along ImageNet's principal components by normal draws of this spread.
     """
 
     flip: bool = False
     pad: int = 0
+    resized: tuple[float, float] | None = None
+    lighting: float = 0.0
 
     def __post_init__(self) -> None:
         if self.pad < 0:
@@ -112,7 +118,7 @@ def gather(
 
 
 def batches(
-    split: Split,
+    split: Split | Streamed,
     batch_size: int,
     *,
     mean: Sequence[float],
@@ -134,11 +140,18 @@ def batches(
         raise UserError(
             f"batches: batch size {batch_size} exceeds the {len(split)} training images; choose a smaller one."
         )
-    return _batches(split, batch_size, mean, sd, augment or Augment(), generator, shuffle, drop_last)
+    how = augment or Augment()
+    if not isinstance(split, Split):
+        return split.batches(
+            batch_size, mean=mean, sd=sd, augment=how, generator=generator, shuffle=shuffle, drop_last=drop_last
+        )
+    if how.resized or how.lighting:
+        raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
+    return _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last)
 
 
 def eval_batches(
-    split: Split, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+    split: Split | Streamed, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every image once, in stored order and only normalised; the last batch may be smaller.
 
@@ -146,6 +159,8 @@ def eval_batches(
         UserError: the batch size is below 1.
     """
     _check_batch_size(batch_size)
+    if not isinstance(split, Split):
+        return split.eval_batches(batch_size, mean=mean, sd=sd)
     starts = range(0, len(split), batch_size)
     chunks = ((split.images[i : i + batch_size], split.labels[i : i + batch_size]) for i in starts)
     return ((normalise(images, mean, sd), labels) for images, labels in chunks)

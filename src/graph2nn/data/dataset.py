@@ -1,11 +1,18 @@
-"""Datasets: labelled uint8 images in two splits, held whole in memory. Values, never loaders."""
+"""Datasets: labelled images in two splits, held whole in memory as uint8, or streamed from disk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+
+from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from graph2nn.data.augment import Augment
 
 Device = torch.device | str
 
@@ -39,6 +46,50 @@ class Split:
         return self if images is self.images and labels is self.labels else Split(images, labels)
 
 
+class Streamed(Protocol):
+    """A split whose images stay on disk: it makes its own batches, of the same shapes and types."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def to(self, device: Device) -> Streamed:
+        """Say where batches shall go."""
+
+    @property
+    def size(self) -> int:
+        """Side of the square images of a batch."""
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        mean: Sequence[float],
+        sd: Sequence[float],
+        augment: Augment,
+        generator: torch.Generator,
+        shuffle: bool = True,
+        drop_last: bool = True,
+        skip: int = 0,
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One epoch of training batches; see :func:`graph2nn.data.augment.batches`."""
+
+    def eval_batches(
+        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Every image once, in stored order; see :func:`graph2nn.data.augment.eval_batches`."""
+
+
+def resident(split: Split | Streamed, what: str) -> Split:
+    """Return a split that is held in memory.
+
+    Raises:
+        UserError: it is streamed from disk, and ``what`` needs all images at hand.
+    """
+    if isinstance(split, Split):
+        return split
+    raise UserError(f"{what}: needs a data set held in memory, such as cifar10; photos stay on disk.")
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A training and a test split, with what a report and a network need to know about them.
@@ -49,8 +100,8 @@ class Dataset:
 
     name: str
     label: str
-    train: Split
-    test: Split
+    train: Split | Streamed
+    test: Split | Streamed
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     sd: tuple[float, ...]
@@ -67,8 +118,10 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
+        if isinstance(self.train, Split):
+            channels, height, width = self.train.images.shape[1:]
+            return channels, height, width
+        return 3, self.train.size, self.train.size
 
     @property
     def in_features(self) -> int:

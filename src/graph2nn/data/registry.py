@@ -7,10 +7,11 @@ from pathlib import Path
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
+from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root
 
-DATASETS = ("cifar10", "digits")
+DATASETS = ("cifar10", "digits", "imagenet")
 
 
 def load_dataset(
@@ -23,8 +24,9 @@ def load_dataset(
     """Load a dataset by name.
 
     Args:
-        name: "digits" (bundled) or "cifar10".
-        path: where the user's copy lies, for "cifar10"; without it the cache or a download is used.
+        name: "digits" (bundled), "cifar10", or "imagenet"; ``imagenet@160`` shows the network squares of 160.
+        path: where the user's copy lies; without it the cache or a download is used, for ImageNet the folder
+            that GRAPH2NN_DATA names.
         cache: folder of decoded copies; :func:`graph2nn.files.cache_root` when not given.
         progress: show bars on a terminal.
 
@@ -37,4 +39,11 @@ def load_dataset(
         return load_digits()
     if name == "cifar10":
         return load_cifar10(path, cache_root(cache), progress=progress)
-    raise unknown("data: dataset", name, DATASETS)
+    name, at, size = name.partition("@")
+    if name == "imagenet" and (not at or (size.isdecimal() and int(size) >= 8)):
+        return load_imagenet(path, cache_root(cache), size=int(size) if at else 224, progress=progress)
+    if name == "imagenet":
+        raise UserError(
+            f"data: imagenet@{size}: {size!r} is no side of an image in pixels; write imagenet@160."
+        )
+    raise unknown("data: dataset", f"{name}{at}{size}", DATASETS)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset, Split, resident
 from graph2nn.errors import Graph2nnWarning
 
 VERSION = "1"
@@ -83,7 +83,9 @@ def load(file: Path) -> Dataset | None:
 
 
 def _tensors(dataset: Dataset) -> dict[str, torch.Tensor]:
-    splits = {"train": dataset.train, "test": dataset.test}
+    splits = {
+        name: resident(split, "data") for name, split in (("train", dataset.train), ("test", dataset.test))
+    }
     return {
         f"{name}.{field}": tensor.contiguous()
         for name, split in splits.items()

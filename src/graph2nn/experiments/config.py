@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -101,8 +101,12 @@ class RunConfig(_Value):
 
     @property
     def digest(self) -> str:
-        """Eight hexadecimal digits that differ between any two different configs."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Eight hexadecimal digits that differ between any two different configs.
+
+        Values left at their default do not enter, so that an option added later, off by default, leaves the
+        names of earlier runs as they are.
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
@@ -130,16 +134,42 @@ class RunConfig(_Value):
         try:
             return cls.model_validate(yaml.safe_load(text))
         except (yaml.YAMLError, ValidationError) as error:
-            raise UserError(f"config: {first_complaint(error)}") from None
+            raise UserError(f"config: {first_complaint(error, cls)}") from None
 
 
-def first_complaint(error: Exception) -> str:
+def first_complaint(error: Exception, model: type[BaseModel]) -> str:
     """Return the first thing wrong, on one line: where, what was found, what was expected."""
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the config"
+    *path, last = [str(part) for part in first["loc"]] or ["the config"]
+    where = ".".join([*path, last])
+    if first["type"] == "missing":
+        return f"{where} is missing."
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(last, _fields(model, path), n=1, cutoff=0.5)
+        hint = (
+            f"did you mean {'.'.join([*path, near[0]])}?"
+            if near
+            else f"known: {', '.join(_fields(model, path))}."
+        )
+        return f"unknown key {where}; {hint}"
     return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Names of the fields where ``path`` leads to, from ``model`` on."""
+    for name in path:
+        kinds = [kind for kind in _kinds(model, name) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not kinds:
+            return []
+        model = kinds[0]
+    return list(model.model_fields)
+
+
+def _kinds(model: type[BaseModel], name: str) -> tuple[Any, ...]:
+    annotation = model.model_fields[name].annotation if name in model.model_fields else None
+    return (annotation, *get_args(annotation))
 
 
 def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
@@ -159,7 +189,7 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise UserError(f"config: {first_complaint(error)}") from None
+        raise UserError(f"config: {first_complaint(error, RunConfig)}") from None
 
 
 #: What ``--set`` may change. Graph, data and seed have options of their own.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -109,9 +110,7 @@ def small_world_sigma(graph: RelationalGraph, *, null: str = "degree", count: in
     """
     if not graph.connected:
         return float("nan")
-    nulls = ensemble(graph, null, count, seed, connected=True)
-    c_null = float(np.mean([g.clustering for g in nulls]))
-    l_null = float(np.mean([g.path_length for g in nulls]))
+    c_null, l_null = _null_means(graph, null, count, seed)
     if c_null == 0:
         return float("nan")
     return (graph.clustering / c_null) / (graph.path_length / l_null)
@@ -132,9 +131,15 @@ def small_world_omega(graph: RelationalGraph, *, null: str = "degree", count: in
     c_lattice = lattice_null(graph).clustering
     if c_lattice == 0:
         return float("nan")
-    nulls = ensemble(graph, null, count, seed, connected=True)
-    l_null = float(np.mean([g.path_length for g in nulls]))
+    _, l_null = _null_means(graph, null, count, seed)
     return l_null / graph.path_length - graph.clustering / c_lattice
+
+
+@lru_cache(maxsize=4)
+def _null_means(graph: RelationalGraph, null: str, count: int, seed: int) -> tuple[float, float]:
+    """Mean C and mean L of connected nulls, kept for a moment: σ and ω of a graph ask for the same ones."""
+    nulls = ensemble(graph, null, count, seed, connected=True)
+    return float(np.mean([g.clustering for g in nulls])), float(np.mean([g.path_length for g in nulls]))
 
 
 def _called(graph: RelationalGraph, name: str) -> RelationalGraph:

@@ -141,7 +141,7 @@ def training_batches(
     data: Dataset, recipe: Recipe, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch of the training split in random order, augmented as the recipe says."""
-    augment = Augment(flip=recipe.flip, pad=recipe.pad)
+    augment = Augment(flip=recipe.flip, pad=recipe.pad, resized=recipe.resized_crop, lighting=recipe.lighting)
     return batches(
         data.train, recipe.batch_size, mean=data.mean, sd=data.sd, augment=augment, generator=generator
     )

@@ -19,7 +19,9 @@ class Recipe(BaseModel):
     ``"exponential"``; warm-up grows the factor linearly from ``warmup_factor`` to 1 over
     ``warmup_epochs``. ``precise_bn`` is the number of training samples from which batch norm statistics
     are recomputed before each evaluation, 0 for the running averages. ``flip`` and ``pad`` are the
-    augmentation: mirror with probability 1/2, pad with the mean colour and crop at random.
+    augmentation: mirror with probability 1/2, pad with the mean colour and crop at random. Photos on disk take
+    ``resized_crop``, the range of areas of a random crop as shares of the photo's, and ``lighting``, the
+    spread of random shifts along ImageNet's colour components, in place of ``pad``.
     ``initialisation`` is ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
     """
 
@@ -39,6 +41,8 @@ class Recipe(BaseModel):
     precise_bn: int = Field(1024, ge=0)
     flip: bool = False
     pad: int = Field(0, ge=0)
+    resized_crop: tuple[float, float] | None = None
+    lighting: float = Field(0.0, ge=0)
     initialisation: Initialisation = "published"
 
     def rate_factor(self, epoch: int) -> float:

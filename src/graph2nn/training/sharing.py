@@ -26,10 +26,14 @@ class SharedDataset:
 
     def __init__(self, data: Dataset) -> None:
         data = data.to("cpu")
-        tensors = [data.train.images, data.train.labels, data.test.images, data.test.labels]
-        size = sum(int(tensor.nbytes) for tensor in tensors)
+        self.value, self.shared = data, False
+        train, test = data.train, data.test
+        if not (isinstance(train, Split) and isinstance(test, Split)):
+            return  # photos on disk: each process opens them itself
+        size = sum(int(tensor.nbytes) for split in (train, test) for tensor in (split.images, split.labels))
         self.shared = not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free > MARGIN * size
-        self.value = replace(data, train=_shared(data.train), test=_shared(data.test)) if self.shared else data
+        if self.shared:
+            self.value = replace(data, train=_shared(train), test=_shared(test))
 
     def __getstate__(self) -> Dataset | bytes:
         # Pickled here and now, the tensors are out of reach of torch, which would share them all the same.

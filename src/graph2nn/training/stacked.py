@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graph2nn.data.augment import eval_batches
-from graph2nn.data.dataset import Dataset
+from graph2nn.data.dataset import Dataset, resident
 from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
 from graph2nn.models.shared_draws import share_draws
@@ -113,7 +113,7 @@ def _begin(index: int, member: Member, network: MLP) -> Trainee:
 def _epoch(stepper: _Stepper, going: Sequence[Trainee], data: Dataset) -> list[Epoch]:
     """Train all members for one epoch and evaluate them."""
     number = len(going[0].history) + 1
-    recipes, images, device = stepper.recipes, len(data.train), data.train.images.device
+    recipes, images, device = stepper.recipes, len(data.train), resident(data.train, "population").images.device
     rates = [recipe.lr * recipe.rate_factor(number - 1) for recipe in recipes]
     begin = time.perf_counter()
     draws = draw(recipes, [trainee.order for trainee in going], images, device=device)

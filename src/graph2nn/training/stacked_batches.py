@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graph2nn.data.augment import gather
 from graph2nn.data.compiled import byte_table, crop
-from graph2nn.data.dataset import Dataset
+from graph2nn.data.dataset import Dataset, resident
 from graph2nn.training.recipe import Recipe
 
 
@@ -93,8 +93,9 @@ class Feed:
     """
 
     def __init__(self, data: Dataset, pad: int, dtype: torch.dtype) -> None:
-        device = data.train.images.device
-        self._split, self._pad, self._dtype = data.train, pad, dtype
+        split = resident(data.train, "population")
+        device = split.images.device
+        self._split, self._pad, self._dtype = split, pad, dtype
         self._table = byte_table(data.mean, data.sd)
         # Made once: while a CUDA graph is captured, nothing may be copied from the host.
         self._mean, self._sd = (

@@ -1,0 +1,66 @@
+"""Cells of the plane for the models of this package: groups that may not leak, points that can be reached."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.graphs.cover import SIDE, Binning, default_binning
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+#: Fine bins along a medium cell and a coarse one.
+MEDIUM, COARSE = 3, SIDE
+
+
+def binning_of(rows: pd.DataFrame) -> Binning:
+    """Binning of the plane for graphs with columns ``n`` and ``path_length``: the published one where it is."""
+    return default_binning(nodes_of(rows), float(rows["path_length"].max()))
+
+
+def nodes_of(rows: pd.DataFrame) -> int:
+    """Number of nodes of the graphs, the largest where they differ."""
+    return int(rows["n"].max())
+
+
+def cell_of(points: Floats, binning: Binning, side: int) -> Ints:
+    """Number of the cell of ``points [rows, 2]``, cells being ``side`` fine bins wide, ``[rows]``."""
+    i = np.digitize(points[:, 0], binning.c_edges[:-1]) - 1
+    j = np.digitize(points[:, 1], binning.l_edges[:-1]) - 1
+    number: Ints = (i // side) * (SIDE * binning.bins // side) + j // side
+    return number
+
+
+def cell_size(binning: Binning, side: int) -> Floats:
+    """Width of a cell in C and in L, ``[2]``."""
+    return np.array([side / (SIDE * binning.bins), side * (binning.l_max - 1) / (SIDE * binning.bins)])
+
+
+def centres(binning: Binning, side: int) -> Floats:
+    """Middles of all cells, ``[cells, 2]``, numbered as :func:`cell_of` does."""
+    count = SIDE * binning.bins // side
+    width, height = cell_size(binning, side)
+    c, length = np.meshgrid(
+        (np.arange(count) + 0.5) * width, 1 + (np.arange(count) + 0.5) * height, indexing="ij"
+    )
+    return np.stack([c.ravel(), length.ravel()], axis=1)
+
+
+def pooled(points: Floats, error: Floats, runs: Floats, cell: Ints) -> tuple[Floats, Floats, Floats, Ints]:
+    """Average over cells, each graph by its number of runs, so that the noise of a mean is that of its runs.
+
+    Args:
+        points: ``[rows, 2]``. error, runs, cell: ``[rows]``.
+
+    Returns:
+        Points ``[cells, 2]``, mean error, runs and graphs ``[cells]``; cells ascending.
+    """
+    names, at, graphs = np.unique(cell, return_inverse=True, return_counts=True)
+
+    def total(values: Floats) -> Floats:
+        return np.bincount(at, values * runs, minlength=len(names)).astype(np.float64)
+
+    weight = total(np.ones_like(runs))
+    middle = np.stack([total(points[:, 0]), total(points[:, 1])], axis=1) / weight[:, None]
+    return middle, total(error) / weight, weight, graphs.astype(np.int64)

@@ -1,0 +1,77 @@
+"""Simulated repetitions of a whole experiment: what the same graphs and another draw of seeds would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.analysis.beyond.noise import Noise, shrink
+from graph2nn.analysis.beyond.splits import held_out
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+#: Errors simulated at once; bounds memory at about 40 bytes each.
+CHUNK = 1_000_000
+
+
+@dataclass(frozen=True)
+class Repetitions:
+    """Simulated repetitions of an experiment, each array ``[draws]``.
+
+    ``misses``: split estimate of the gain minus the true gain of the graph that all seeds choose;
+    ``luck``: of the baseline's mean; ``truth_of_best``: true mean of the graph best in the real runs, with
+    ``middle_of_best`` its expectation; ``chosen``, ``first``: graph chosen by all seeds, truly best graph.
+    """
+
+    spread: float
+    middle_of_best: float
+    misses: Floats
+    luck: Floats
+    truth_of_best: Floats
+    chosen: Ints
+    first: Ints
+
+
+def repeat(
+    errors: Floats,
+    there: npt.NDArray[np.bool_],
+    mean: Floats,
+    baseline_runs: int,
+    noise: Noise,
+    subsets: list[tuple[int, ...]],
+    draws: int,
+    seed: int,
+) -> Repetitions:
+    """Simulate ``draws`` repetitions of an experiment.
+
+    Args:
+        errors: ``[graphs, seeds]``. there: which of them are runs, likewise.
+        mean: of each graph's runs, ``[graphs]``.
+        baseline_runs: how many the baseline has.
+        noise: of the runs.
+        subsets: seeds to choose on, a split each.
+        draws, seed: of the simulation.
+    """
+    rng = np.random.default_rng([seed, *errors.shape])
+    size = there.sum(axis=1)
+    best = int(np.argmin(mean))
+    spread, middle, doubt = shrink(mean, noise.variance / size)
+    parts: list[tuple[npt.NDArray[Any], ...]] = []
+    step = max(1, CHUNK // errors.size)
+    for start in range(0, draws, step):
+        count = min(step, draws - start)
+        truth = middle + doubt * rng.standard_normal((count, len(mean)))
+        scale = np.sqrt(noise.freedom / rng.chisquare(noise.freedom, count))
+        runs = truth[..., None] + scale[:, None, None] * rng.choice(noise.residuals, (count, *errors.shape))
+        luck = scale * rng.choice(noise.residuals, (count, baseline_runs)).mean(axis=1)
+        pick = np.argmin(np.where(there, runs, 0.0).sum(axis=-1) / size, axis=-1)
+        judged, _ = held_out(runs, there, subsets)
+        # The baseline's own true mean cancels: only its luck is left of it.
+        miss = luck - judged + np.take_along_axis(truth, pick[:, None], axis=1)[:, 0]
+        parts.append((miss, luck, truth[:, best], pick, np.argmin(truth, axis=-1)))
+    return Repetitions(
+        spread, float(middle[best]), *(np.concatenate(column) for column in zip(*parts, strict=True))
+    )

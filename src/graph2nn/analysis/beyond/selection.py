@@ -1,0 +1,226 @@
+"""Gain of the best graph, free of the luck of being picked: choose on some seeds, judge on the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.analysis.beyond.gap import Gap
+from graph2nn.analysis.beyond.noise import seed_noise
+from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
+from graph2nn.analysis.beyond.splits import held_out, splits
+from graph2nn.analysis.significance import moments
+from graph2nn.analysis.table import Results
+from graph2nn.errors import UserError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the best graph gains over the baseline, and how much of it is luck.
+
+    Attributes:
+        best: the graph with the lowest mean over all seeds (the earlier row wins a tie).
+        naive: the baseline's mean minus its mean (points): what a reader would quote.
+        honest: mean gain, on the seeds left out, of the graph that the other seeds choose.
+        low, high: interval of the true gain of ``best``, with the choice accounted for.
+        optimism: naive − honest.
+        shrunken, shrunken_low, shrunken_high: the same gain by empirical Bayes, every graph's mean drawn
+            towards that of all. Narrower, but it leans on the true means being normal.
+        chosen: ``graph``; ``splits``, share of the splits that choose it; ``repeats``, share of simulated
+            repetitions of the whole experiment that choose it; ``p_best``, probability that no graph is truly
+            better. Most often chosen first; graphs that nothing chose are left out.
+        seeds: training seeds. choose: seeds that a split chooses on. splits: their number.
+        noise: standard deviation of a run about its graph's mean (points).
+        spread: standard deviation of the graphs' true means (points).
+        confidence: of the interval. draws: simulated repetitions.
+    """
+
+    best: str
+    naive: float
+    honest: float
+    low: float
+    high: float
+    optimism: float
+    shrunken: float
+    shrunken_low: float
+    shrunken_high: float
+    chosen: pd.DataFrame
+    seeds: int
+    choose: int
+    splits: int
+    noise: float
+    spread: float
+    confidence: float
+    draws: int
+
+
+def select(
+    results: Results,
+    *,
+    choose: int | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Selection | Gap:
+    """Estimate the gain of the best graph over the baseline with its selection accounted for.
+
+    The lowest of many noisy means is low partly by luck. So the training seeds are split: some choose the
+    best graph, the others judge it, over all splits; the mean of the judgements is ``honest``.
+
+    The interval comes from a bootstrap over runs. Resampling three seeds would put one seed on both sides of
+    a split and cannot tell their spread, so whole experiments are simulated instead: true means of the graphs
+    from their empirical-Bayes posterior (normal), runs about them from the pooled residuals of all graphs and
+    the baseline (resampled, and rescaled by a χ² draw as their number is finite), and in each the distance of
+    the split estimate from the true gain of the graph that all its seeds choose. ``honest`` minus the
+    quantiles of that distance is the interval: it corrects for choosing on fewer seeds as well.
+
+    Args:
+        results: the checked runs.
+        choose: seeds to choose on; all but one if left out.
+        draws: simulated repetitions, at least 100.
+        seed: of the simulation.
+        confidence: of the interval.
+
+    Returns:
+        A gap without a baseline, with one seed, or if no run differs from another of its graph.
+
+    Raises:
+        UserError: ``choose``, ``draws`` or ``confidence`` out of range.
+    """
+    if draws < 100 or not 0 < confidence < 1:
+        raise UserError(
+            f"selection: draws = {draws}, confidence = {confidence:g}; expected at least 100, within (0, 1)."
+        )
+    labels, errors, baseline = _matrix(results)
+    seeds = errors.shape[1]
+    if len(baseline) == 0:
+        return Gap("there is no baseline to gain on")
+    if seeds < 2:
+        return Gap("one training seed cannot both choose a graph and judge it; train a second")
+    if choose is not None and not 0 < choose < seeds:
+        raise UserError(f"selection: choose = {choose} lies outside 1…{seeds - 1} ({seeds} seeds).")
+    choose = seeds - 1 if choose is None else choose
+    return _estimated(labels, errors, baseline, choose, draws=draws, seed=seed, confidence=confidence)
+
+
+def held_out_gain(results: Results) -> float | None:
+    """Gain (points) of the graph that looks best without a seed, judged on that seed, averaged over seeds.
+
+    The ``honest`` of :func:`select` alone.
+
+    Returns:
+        None without a baseline, or when no seed can be left out.
+    """
+    _, errors, baseline = _matrix(results)
+    if len(baseline) == 0 or errors.shape[1] < 2:
+        return None
+    subsets = list(splits(errors.shape[1], errors.shape[1] - 1))
+    judged, picked = held_out(errors, np.isfinite(errors), subsets)
+    return float(baseline.mean() - judged) if picked.size else None
+
+
+def record(found: Selection | Gap) -> dict[str, Any] | None:
+    """What summary.json holds of it; the gap's reason is told elsewhere."""
+    if isinstance(found, Gap):
+        return None
+    return {
+        "best": found.best,
+        "naive_gain": found.naive,
+        "honest_gain": found.honest,
+        "low": found.low,
+        "high": found.high,
+        "optimism": found.optimism,
+        "shrunken_gain": found.shrunken,
+        "shrunken_low": found.shrunken_low,
+        "shrunken_high": found.shrunken_high,
+        "confidence": found.confidence,
+        "seeds": found.seeds,
+        "choose": found.choose,
+        "splits": found.splits,
+        "noise_sd": found.noise,
+        "graph_sd": found.spread,
+        "repetitions": found.draws,
+        "chosen": found.chosen.head(10).to_dict("records"),
+    }
+
+
+def _estimated(
+    labels: npt.NDArray[np.object_],
+    errors: Floats,
+    baseline: Floats,
+    choose: int,
+    *,
+    draws: int,
+    seed: int,
+    confidence: float,
+) -> Selection | Gap:
+    """Do what :func:`select` does on errors ``[graphs, seeds]`` and on the baseline's, all checked."""
+    there = np.isfinite(errors)
+    samples = [row[own] for row, own in zip(errors, there, strict=True)]
+    noise = seed_noise([*samples, baseline])
+    if noise is None:
+        return Gap("no run differs from another of its graph, so there is no noise to account for")
+    subsets = list(splits(errors.shape[1], choose))
+    judged, picked = held_out(errors, there, subsets)
+    if not picked.size:
+        return Gap("no graph has seeds on both sides of any split")
+    mean = moments(samples)[1]
+    best = int(np.argmin(mean))
+    again = repeat(errors, there, mean, len(baseline), noise, subsets, draws, seed)
+    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    top = float(baseline.mean())
+    honest, naive = top - float(judged), top - float(mean[best])
+    # The distance of an estimate from the truth, turned round: a basic, not a percentile, interval.
+    high, low = honest - np.quantile(again.misses, ends)
+    shrunken = top - again.luck - again.truth_of_best
+    return Selection(
+        best=str(labels[best]),
+        naive=naive,
+        honest=honest,
+        low=float(low),
+        high=float(high),
+        optimism=naive - honest,
+        shrunken=top - again.middle_of_best,
+        shrunken_low=float(np.quantile(shrunken, ends[0])),
+        shrunken_high=float(np.quantile(shrunken, ends[1])),
+        chosen=_chosen(labels, picked, again),
+        seeds=errors.shape[1],
+        choose=choose,
+        splits=len(subsets),
+        noise=noise.sd,
+        spread=again.spread,
+        confidence=confidence,
+        draws=draws,
+    )
+
+
+def _matrix(results: Results) -> tuple[npt.NDArray[np.object_], Floats, Floats]:
+    """Labels and errors ``[graphs, seeds]`` of the relational graphs (NaN: no such run); the baseline's."""
+    runs = results.runs
+    baseline = runs.loc[runs["kind"] == "baseline", "test_error"].to_numpy(dtype=np.float64)
+    relational = runs.loc[runs["kind"] == "relational"]
+    table = relational.pivot_table("test_error", "graph", "seed", sort=False)
+    return table.index.to_numpy(dtype=object), table.to_numpy(dtype=np.float64), baseline
+
+
+def _chosen(labels: npt.NDArray[np.object_], picked: Ints, again: Repetitions) -> pd.DataFrame:
+    def share(of: Ints) -> Floats:
+        return np.bincount(of.ravel(), minlength=len(labels)) / of.size
+
+    table = pd.DataFrame(
+        {
+            "graph": labels,
+            "splits": share(picked),
+            "repeats": share(again.chosen),
+            "p_best": share(again.first),
+        }
+    )
+    table = table[(table[["splits", "repeats", "p_best"]] > 0).any(axis=1)]
+    return table.sort_values("repeats", ascending=False, kind="stable").reset_index(drop=True)

@@ -1,0 +1,256 @@
+"""The sweet spot as a posterior surface over (C, L), not a box: how low, how sure, and where the lowest is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond.bowl import Bowl, fit_bowl
+from graph2nn.analysis.beyond.folds import HeldOut, held_out
+from graph2nn.analysis.beyond.gap import Gap
+from graph2nn.analysis.beyond.noise import Noise
+from graph2nn.analysis.beyond.process import Process, fit_process
+from graph2nn.graphs.catalogues import PUBLISHED, catalogue
+from graph2nn.graphs.cover import Binning
+
+Floats = npt.NDArray[np.float64]
+#: More graphs than this are averaged over medium cells first: an exact process costs the cube of its points.
+MOST_POINTS = 400
+#: Fewer graphs than this carry no surface.
+FEWEST_POINTS = 12
+#: A graph is near the optimum within so many points of error.
+NEAR = 0.1
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where a surface is lowest among the points that graphs can reach.
+
+    C, L: medians of the lowest point over draws of the surface; C_low … L_high: its interval, axis by axis;
+    error, low, high: height there. All in one draw of the surface belong together; the six ends do not.
+    """
+
+    C: float
+    C_low: float
+    C_high: float
+    L: float
+    L_low: float
+    L_high: float
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface of error over the plane and what it says about the optimum.
+
+    Attributes:
+        points: what was fitted: ``clustering, path_length, mean, runs, variance, graphs``, a row a graph, or
+            a row a medium cell where graphs are many (``pooled``).
+        map: the medium cells that graphs reach: ``clustering, path_length`` of the middle; ``mean, sd`` of the
+            surface; ``p_best``, probability that the lowest point is here; ``p_near``, that the error here is
+            within ``near`` of the lowest; ``credible``, whether the cell is in the smallest set that holds the
+            lowest point with probability ``confidence``.
+        process: the Gaussian process. bowl: the quadratic, or None.
+        optimum: by the process. bowl_optimum: by the quadratic, or None.
+        scores: held-out ``r2, low, high, rmse``, by name of the model.
+        near: points. confidence: of all intervals. binning: of the plane. pooled: see ``points``.
+    """
+
+    points: pd.DataFrame
+    map: pd.DataFrame
+    process: Process
+    bowl: Bowl | None
+    optimum: Optimum
+    bowl_optimum: Optimum | None
+    scores: pd.DataFrame
+    near: float
+    confidence: float
+    binning: Binning
+    pooled: bool
+
+
+def fit_surface(
+    graphs: pd.DataFrame,
+    noise: Noise | None,
+    *,
+    near: float = NEAR,
+    draws: int = 4000,
+    seed: int = 0,
+    confidence: float = 0.95,
+    most_points: int = MOST_POINTS,
+) -> Surface | Gap:
+    """Fit a Gaussian process to mean error over (C, L), each mean with the variance that its runs give it.
+
+    Up to ``most_points`` graphs are fitted one by one. More are averaged within medium cells (503 for the
+    published 3,942 graphs; the cell is far narrower than the length scales found), as an exact process on all
+    would take minutes for the same surface.
+
+    Args:
+        graphs: relational graphs, a row each, with ``n, clustering, path_length, mean, seeds``.
+        noise: scatter of runs; None if unknown (one seed): then it is part of each graph's own deviation.
+        near: a cell is near the optimum within so many points.
+        draws: surfaces drawn from the posterior.
+        seed: of the draws and of cross-validation.
+        confidence: of the intervals.
+        most_points: see above.
+
+    Returns:
+        A gap if there are too few graphs.
+    """
+    if len(graphs) < FEWEST_POINTS:
+        return Gap(f"{len(graphs)} graphs carry no surface over C and L; it takes {FEWEST_POINTS}")
+    binning = cells.binning_of(graphs)
+    pooled = len(graphs) > most_points
+    points = _points(graphs, 0.0 if noise is None else noise.variance, binning, pooled)
+    at, error, variance = _arrays(points)
+    if np.ptp(error) == 0:
+        return Gap("all graphs have the same error")
+    process, bowl = fit_process(at, error, variance), fit_bowl(at, error)
+    reached = _reached(at, cells.nodes_of(graphs), binning, cells.MEDIUM if pooled else cells.COARSE)
+    rng = np.random.default_rng(seed)
+    drawn = process.samples(reached, draws, rng)
+    groups = cells.cell_of(at, binning, cells.COARSE)
+    return Surface(
+        points=points,
+        map=_map(reached, process, drawn, near, confidence),
+        process=process,
+        bowl=bowl,
+        optimum=_optimum(reached, drawn, confidence),
+        bowl_optimum=None if bowl is None else _optimum(reached, bowl.samples(reached, draws, rng), confidence),
+        scores=_scores(_cross_validated(at, error, variance, groups, process, seed), seed, confidence),
+        near=near,
+        confidence=confidence,
+        binning=binning,
+        pooled=pooled,
+    )
+
+
+def record(found: Surface | Gap) -> dict[str, Any] | None:
+    """What summary.json holds of it."""
+    if isinstance(found, Gap):
+        return None
+    inside = found.map[found.map["credible"]]
+    near = found.map[found.map["p_near"] >= 0.5]
+    return {
+        "model": "Gaussian process, Matérn 5/2",
+        "points": len(found.points),
+        "pooled_over_medium_cells": found.pooled,
+        "length_scale_C": found.process.lengths[0],
+        "length_scale_L": found.process.lengths[1],
+        "surface_sd": found.process.height,
+        "own_sd": found.process.own,
+        "optimum": vars(found.optimum),
+        "quadratic_optimum": None if found.bowl_optimum is None else vars(found.bowl_optimum),
+        "confidence": found.confidence,
+        "credible_region": {"cells": len(inside), "of": len(found.map), **_box(inside)},
+        "near": {"within": found.near, "cells": len(near), **(_box(near) if len(near) else {})},
+        "held_out": found.scores.to_dict("index"),
+    }
+
+
+def _box(rows: pd.DataFrame) -> dict[str, float]:
+    c, length = rows["clustering"], rows["path_length"]
+    return {"C_min": c.min(), "C_max": c.max(), "L_min": length.min(), "L_max": length.max()}
+
+
+def _points(graphs: pd.DataFrame, variance: float, binning: Binning, pooled: bool) -> pd.DataFrame:
+    at: Floats = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)
+    error: Floats = graphs["mean"].to_numpy(dtype=np.float64)
+    runs: Floats = graphs["seeds"].to_numpy(dtype=np.float64)
+    count: npt.NDArray[np.int64] = np.ones(len(error), dtype=np.int64)
+    if pooled:
+        at, error, runs, count = cells.pooled(at, error, runs, cells.cell_of(at, binning, cells.MEDIUM))
+    return pd.DataFrame(
+        {
+            "clustering": at[:, 0],
+            "path_length": at[:, 1],
+            "mean": error,
+            "runs": runs,
+            "variance": variance / runs,
+            "graphs": count,
+        }
+    )
+
+
+def _arrays(points: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    return (
+        points[["clustering", "path_length"]].to_numpy(dtype=np.float64),
+        points["mean"].to_numpy(dtype=np.float64),
+        points["variance"].to_numpy(dtype=np.float64),
+    )
+
+
+def _reached(at: Floats, n: int, binning: Binning, side: int) -> Floats:
+    """Middles of the medium cells that graphs reach, inside the cells, ``side`` fine bins wide, with a point.
+
+    For the published sizes the fine catalogue tells what can be reached; for others the whole cell counts.
+    """
+    middles = cells.centres(binning, cells.MEDIUM)
+    held = np.isin(cells.cell_of(middles, binning, side), cells.cell_of(at, binning, side))
+    name = next(
+        (name for name, level in PUBLISHED.items() if level == "fine" and name.startswith(f"n{n}-")), None
+    )
+    if name is not None:
+        known = catalogue(name)[["clustering", "path_length"]].to_numpy(dtype=np.float64)
+        held &= np.isin(np.arange(len(middles)), cells.cell_of(np.vstack([known, at]), binning, cells.MEDIUM))
+    return middles[held]
+
+
+def _map(reached: Floats, process: Process, drawn: Floats, near: float, confidence: float) -> pd.DataFrame:
+    mean, sd = process.predict(reached)
+    p_best = np.bincount(np.argmin(drawn, axis=1), minlength=len(reached)) / len(drawn)
+    order = np.argsort(-p_best, kind="stable")
+    # The cell that crosses the level belongs to the set.
+    kept = np.cumsum(p_best[order]) - p_best[order] < confidence
+    credible = np.zeros(len(reached), dtype=np.bool_)
+    credible[order[kept]] = True
+    return pd.DataFrame(
+        {
+            "clustering": reached[:, 0],
+            "path_length": reached[:, 1],
+            "mean": mean,
+            "sd": sd,
+            "p_best": p_best,
+            "p_near": (drawn <= drawn.min(axis=1, keepdims=True) + near).mean(axis=0),
+            "credible": credible,
+        }
+    )
+
+
+def _optimum(reached: Floats, drawn: Floats, confidence: float) -> Optimum:
+    ends = [0.5, (1 - confidence) / 2, (1 + confidence) / 2]
+    lowest = reached[np.argmin(drawn, axis=1)]
+    c, length = np.quantile(lowest, ends, axis=0).T
+    height = np.quantile(drawn.min(axis=1), ends)
+    return Optimum(*(float(value) for value in (*c, *length, *height)))
+
+
+def _cross_validated(
+    at: Floats, error: Floats, variance: Floats, groups: npt.NDArray[np.int64], process: Process, seed: int
+) -> HeldOut | None:
+    def smooth(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> Floats:
+        # Its four scales stay those of all points: finding them again would take most of the time.
+        return fit_process(at[train], error[train], variance[train], process).predict(at[test])[0]
+
+    def quadratic(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> Floats:
+        bowl = fit_bowl(at[train], error[train])
+        return np.full(len(test), error[train].mean()) if bowl is None else bowl.predict(at[test])[0]
+
+    if len(np.unique(groups)) < 3:
+        return None
+    return held_out({"gaussian process": smooth, "quadratic": quadratic}, error, groups, seed=seed)
+
+
+def _scores(scored: HeldOut | None, seed: int, confidence: float) -> pd.DataFrame:
+    if scored is None:
+        return pd.DataFrame(columns=["r2", "low", "high", "rmse"])
+    ends = np.quantile(scored.resampled(2000, seed), [(1 - confidence) / 2, (1 + confidence) / 2], axis=1)
+    columns = {"r2": scored.r2(), "low": ends[0], "high": ends[1], "rmse": scored.rmse()}
+    return pd.DataFrame(columns, index=list(scored.names))

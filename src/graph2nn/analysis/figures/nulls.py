@@ -1,0 +1,69 @@
+"""Graphs against their own nulls: error of each beside its rewirings, and the effects."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.beyond.nulls import ALL, NullComparison
+from graph2nn.analysis.figures.theme import Theme, canvas, short
+from graph2nn.analysis.words import number, p_text, percent
+
+
+def caption(found: NullComparison) -> str:
+    """Say how to read the figure, and what it says."""
+    total = found.rows.iloc[-1]
+    better = "better" if total["effect"] > 0 else "worse"
+    return (
+        f"Each graph (diamond) beside {total['nulls']:,} rewirings in all that keep its degrees (dots). Over "
+        f"all graphs the original is {number(abs(float(total['effect'])))} points {better} "
+        f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
+        f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
+    )
+
+
+def draw(found: NullComparison, theme: Theme) -> Figure:
+    """Draw one line a graph: left its error among its nulls', right the effect; the mean effect below."""
+    rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
+    total = found.rows[found.rows["graph"] == ALL]
+    figure = canvas(8.6, 2.1 + 0.3 * len(rows))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
+    place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
+    members = found.members.assign(place=found.members["graph"].map(place))
+    for null, marker, size, colour, label in (
+        (True, "o", 22, theme.faint, "its nulls"),
+        (False, "D", 46, theme.point, "the graph"),
+    ):
+        own = members[members["null"] == null]
+        left.scatter(
+            own["mean"], own["place"], marker=marker, s=size, color=colour, linewidths=0, zorder=3, label=label
+        )
+    left.set_xlabel("top-1 error (%)")
+    right.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
+    for some, at, marker, colour, label in (
+        (rows, np.arange(len(rows), dtype=np.float64), "o", theme.point, "one graph"),
+        (total, np.array([len(rows) + 0.5]), "D", theme.fit, "mean over graphs"),
+    ):
+        effect = some["effect"].to_numpy(dtype=np.float64)
+        right.errorbar(
+            effect,
+            at,
+            xerr=np.maximum(np.stack([effect - some["low"], some["high"] - effect]), 0),
+            fmt=marker,
+            color=colour,
+            markersize=6,
+            markeredgewidth=0,
+            elinewidth=1.5,
+            zorder=3,
+            label=f"{label}, {percent(found.confidence)} interval",
+        )
+    right.set_xlabel("error of its nulls minus its own (points)")
+    left.set_yticks([*place.values(), len(rows) + 0.5], [*(short(str(name)) for name in place), ALL])
+    left.set_ylim(len(rows) + 1.1, -0.6)
+    for axes in (left, right):
+        axes.grid(visible=False, axis="y")
+    handles, labels = (
+        a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (left, right)), strict=True)
+    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,119 @@
+"""A split on disk that gives the same kind of batches as one in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from graph2nn.data.augment import Augment, normalise
+from graph2nn.data.photos.index import Index
+from graph2nn.data.photos.reader import Photos, Reader, collate
+from graph2nn.errors import Graph2nnWarning, UserError
+
+
+@dataclass(frozen=True)
+class PhotoSplit:
+    """Photos on disk, decoded by ``workers`` processes (0: in this one).
+
+    A damaged photo is named in a warning and a neighbour, with its own class, stands in for it; more than
+    ``most_damaged`` of them stop the run.
+    """
+
+    index: Index
+    size: int = 224
+    resize: int = 256
+    workers: int = 0
+    device: torch.device | str = "cpu"
+    most_damaged: int = 10
+    _damaged: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def to(self, device: torch.device | str) -> PhotoSplit:
+        """Say where batches shall go; photos stay on disk."""
+        return replace(self, device=device)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        mean: Sequence[float],
+        sd: Sequence[float],
+        augment: Augment,
+        generator: torch.Generator,
+        shuffle: bool = True,
+        drop_last: bool = True,
+        skip: int = 0,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch of training batches, as :func:`graph2nn.data.augment.batches` gives them.
+
+        The generator is drawn from for the order, then once for the key of all photos' random numbers: what
+        happens to a photo depends on that key and its number alone. ``skip`` leaves out the first batches
+        without reading them.
+
+        Raises:
+            UserError: too many damaged photos, or padding asked for, which is for images kept in memory.
+        """
+        if augment.pad:
+            raise UserError(
+                f"augment: pad = {augment.pad} is for images kept in memory; use resized_crop here."
+            )
+        order = torch.randperm(len(self), generator=generator) if shuffle else torch.arange(len(self))
+        key = int(torch.randint(0, 2**62, (), generator=generator))
+        reader = Reader(self.index, self.size, self.resize, augment.resized, augment.flip, augment.lighting)
+        chunks = [
+            chunk for chunk in torch.split(order, batch_size) if len(chunk) == batch_size or not drop_last
+        ]
+        for photos in self._load(reader, chunks[skip:], key):
+            yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
+
+    def eval_batches(
+        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every photo once, in order, its central crop."""
+        reader = Reader(self.index, self.size, self.resize)
+        for photos in self._load(reader, torch.split(torch.arange(len(self)), batch_size), key=0):
+            yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
+
+    def _load(self, reader: Reader, chunks: Sequence[Tensor], key: int) -> Iterator[Photos]:
+        # Each photo's key is the epoch's and its own number, mixed by NumPy's seeding.
+        batches = [[(int(photo), key ^ int(photo)) for photo in chunk] for chunk in chunks]
+        loader: DataLoader[Photos] = DataLoader(
+            reader,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            num_workers=min(self.workers, len(batches)),
+            collate_fn=collate,
+            pin_memory=torch.device(self.device).type == "cuda",
+        )
+        for photos in loader:
+            self._note(photos.damaged)
+            yield photos
+
+    def _normalised(self, photos: Photos, mean: Sequence[float], sd: Sequence[float]) -> Tensor:
+        values = normalise(photos.pixels.to(self.device, non_blocking=True), mean, sd)
+        if photos.shifts.any():
+            scale = torch.tensor(sd, dtype=torch.float32)
+            values += (photos.shifts / scale).to(self.device)[:, :, None, None]
+        return values
+
+    def _note(self, damaged: Sequence[tuple[str, str]]) -> None:
+        for name, reason in damaged:
+            if name in self._damaged:
+                continue
+            self._damaged.add(name)
+            if len(self._damaged) > self.most_damaged:
+                raise UserError(
+                    f"data: more than {self.most_damaged} photos cannot be decoded, the last {name} "
+                    f"({reason}); get the data set again."
+                )
+            warnings.warn(
+                f"data: {name} cannot be decoded ({reason}); a neighbour stands in for it.",
+                Graph2nnWarning,
+                stacklevel=2,
+            )

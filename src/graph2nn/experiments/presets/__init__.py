@@ -1,0 +1,26 @@
+"""The experiments by name: a model, its data, its recipe, its graphs and its seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graph2nn.errors import unknown
+from graph2nn.experiments.presets import cifar, imagenet
+from graph2nn.experiments.presets.preset import Preset, read_preset
+
+__all__ = ["PRESETS", "Preset", "preset", "read_preset"]
+
+PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS)}
+
+
+def preset(name: str) -> Preset:
+    """Look a preset up: one of :data:`PRESETS`, or a YAML file that holds one.
+
+    Raises:
+        UserError: no such preset; a file that holds none.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    if name.endswith((".yaml", ".yml")):
+        return read_preset(Path(name))
+    raise unknown("preset", name, PRESETS)

@@ -1,0 +1,59 @@
+"""The published experiments on ImageNet, on eight GPUs and, with its own rates, on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graph2nn.experiments.config import GraphSpec, ModelSpec
+from graph2nn.experiments.presets.preset import Preset
+from graph2nn.training.recipe import Recipe
+
+_PHOTOS: dict[str, Any] = {"epochs": 100, "flip": True, "resized_crop": (0.08, 1.0), "lighting": 0.1}
+EIGHT = Recipe(batch_size=256, lr=0.1, weight_decay=1e-4, **_PHOTOS)
+ONE = Recipe(
+    batch_size=32, lr=0.025, weight_decay=1e-4, schedule="step", steps=(30, 60, 90), gamma=0.1, **_PHOTOS
+)
+_EFFICIENT_EIGHT = EIGHT.model_copy(update={"batch_size": 512, "lr": 0.2, "weight_decay": 5e-5})
+_EFFICIENT_ONE = EIGHT.model_copy(update={"batch_size": 64, "lr": 0.4, "weight_decay": 5e-5})
+_CNN_ONE = EIGHT.model_copy(update={"batch_size": 32, "lr": 0.025, "weight_decay": 5e-4})
+
+
+def _pair(
+    name: str, model: str, graphs: str, best: GraphSpec, recipes: tuple[Recipe, Recipe]
+) -> tuple[Preset, Preset]:
+    """The same experiment for eight GPUs, as published, and for one."""
+    eight, one = recipes
+    about = f"{model} on ImageNet: {graphs.partition('-')[2]} graphs × 3 seeds, 100 epochs, batch"
+    shared: dict[str, Any] = {
+        "model": ModelSpec(name=model), "data": "imagenet", "graphs": (graphs,), "seeds": 3, "best": best,
+    }  # fmt: skip
+    return (
+        Preset(name=name, about=f"{about} {eight.batch_size} over 8 GPUs.", recipe=eight, **shared),
+        Preset(name=f"{name}-1gpu", about=f"{about} {one.batch_size} on 1 GPU.", recipe=one, **shared),
+    )
+
+
+#: ``best`` is the graph with the lowest mean error over the three published seeds.
+PRESETS = (
+    *_pair(
+        "cnn6-imagenet", "cnn6", "n64-52",
+        GraphSpec.of_ws_flex(64, 0.25973881254281256, 0.05798592856903167, 8), (EIGHT, _CNN_ONE),
+    ),
+    *_pair(
+        "resnet34-imagenet", "resnet34", "n64-52",
+        GraphSpec.of_ws_flex(64, 0.1387842627417288, 0.24500844509569245, 3), (EIGHT, ONE),
+    ),
+    *_pair(
+        "resnet34sep-imagenet", "resnet34-sep", "n64-52",
+        GraphSpec.of_ws_flex(64, 0.16851518926050002, 0.34255768951130294, 23), (EIGHT, ONE),
+    ),
+    *_pair(
+        "resnet50-imagenet", "resnet50", "n64-52",
+        GraphSpec.of_ws_flex(64, 0.3162709091397669, 0.07338844084518069, 8), (EIGHT, ONE),
+    ),
+    *_pair(
+        "efficientnet-imagenet", "efficientnet-b0", "n16-48",
+        GraphSpec.of_ws_flex(16, 0.3503414611271645, 0.02577152380845852, 2),
+        (_EFFICIENT_EIGHT, _EFFICIENT_ONE),
+    ),
+)  # fmt: skip

@@ -1,0 +1,68 @@
+"""What a preset is: an experiment as a plain value that prints as YAML, is edited, and runs again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.config import GraphSpec, ModelSpec, first_complaint
+from graph2nn.training.recipe import Recipe
+
+
+class Preset(BaseModel):
+    """An experiment of the paper, or one like it.
+
+    ``seeds`` is how many seeds the paper trained; ``graphs`` are the words ``--select all`` stands for, beside
+    the baseline; ``best`` is the graph ``--select best`` stands for; ``notes`` are what the reader of a report
+    on it must know first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    about: str = ""
+    model: ModelSpec
+    data: str
+    recipe: Recipe = Field(default_factory=Recipe)
+    graphs: tuple[str, ...] = ("n64-52",)
+    seeds: int = Field(1, ge=1)
+    best: GraphSpec | None = None
+    match: Literal["auto", "published", "exact"] = "published"
+    notes: tuple[str, ...] = ()
+
+    def to_yaml(self) -> str:
+        """Return the preset as YAML, every value of the recipe spelled out, that :meth:`from_yaml` reads."""
+        plain = self.model_dump(mode="json")
+        if self.best is not None:
+            plain["best"] = self.best.model_dump(mode="json", exclude_defaults=True)
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+
+    @classmethod
+    def from_yaml(cls, text: str, *, where: str = "preset") -> Preset:
+        """Read a preset written by :meth:`to_yaml`; what is left out has its default.
+
+        Raises:
+            UserError: not YAML, an unknown or a missing key, a value of the wrong type or out of range.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(text))
+        except (yaml.YAMLError, ValidationError) as error:
+            raise UserError(f"{where}: {first_complaint(error, cls)}") from None
+
+
+def read_preset(path: Path) -> Preset:
+    """Read a preset from a YAML file.
+
+    Raises:
+        UserError: no such file, or as :meth:`Preset.from_yaml`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise UserError(f"preset: {path} cannot be read ({reason}); name a preset or a YAML file.") from None
+    return Preset.from_yaml(text, where=str(path))
