@@ -192,9 +192,9 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
     ranks = {task.name: task.found.rank + 1 for task in each if task.found.rank}
     rule = "".join(f"; best of {name} is number {place} by mean, as published" for name, place in ranks.items())
     return (
-        f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few, and "
-        "± the standard deviation; as the best of many graphs is best partly by luck, the diamond is the gain of "
-        f"a graph picked by all seeds but one and scored on that one{rule} ({several})."
+        f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few, "
+        "and ± the standard deviation; as the best of many graphs is best partly by luck, the diamond is the "
+        f"gain of a graph picked by all seeds but one and scored on that one{rule} ({several})."
     )
 
 
