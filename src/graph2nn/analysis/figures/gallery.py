@@ -88,11 +88,10 @@ def _map_caption(found: Findings) -> str:
 
 def _measure_caption(found: Findings, name: str, letter: str) -> str:
     several = bool((found.graphs["seeds"] > 1).any())
-    text = "A dot is a graph" + (
-        f", its bar the {percent(found.confidence)} bootstrap interval of its mean."
-        if several
-        else ", one seed."
-    )
+    if measure.has_bars(found):
+        text = f"A dot is a graph, its bar the {percent(found.confidence)} bootstrap interval of its mean."
+    else:
+        text = "A dot is a graph" + (", the mean of its seeds." if several else ", one seed.")
     if found.baseline is not None:
         text += " The horizontal line is the baseline" + (", with its interval." if several else ".")
     fit = found.fits[name]
@@ -101,8 +100,9 @@ def _measure_caption(found: Findings, name: str, letter: str) -> str:
     else:
         band = f"{percent(found.confidence)} band"
         text += f" The curve is a parabola through the graphs, not the baseline, with its {band}."
-        if fit.vertex is not None and fit.coefficients[0] > 0 and fit.x_min <= fit.vertex[0] <= fit.x_max:
-            text += f" It is lowest at {letter} = {number(fit.vertex[0])}."
+        lowest = measure.minimum(fit)
+        if lowest is not None:
+            text += f" It is lowest at {letter} = {number(lowest[0])}."
         else:
             text += " It has no minimum inside the range of these graphs."
     return text + _correlation(found.correlations[name], letter)
@@ -123,5 +123,5 @@ def _ranking_caption(found: Findings) -> str:
     if found.baseline is not None:
         text += " The vertical line is the baseline."
     if found.tested > 1:
-        text += " Green and red: different from it by Welch's test after Holm's correction."
+        text += " Triangles: different from it by Welch's test after Holm's correction."
     return text

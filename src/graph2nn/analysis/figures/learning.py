@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from matplotlib.figure import Figure
+import math
+from collections.abc import Mapping, Sequence
 
-from graph2nn.analysis.figures.theme import Theme, canvas, legend_below, short
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from graph2nn.analysis.figures import marks
+from graph2nn.analysis.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, short, wrapped
 from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.errors import UserError
 
 COLUMNS = ("run", "epoch", "train_loss", "train_error", "test_error")
@@ -26,35 +33,117 @@ def followed(found: Findings, curves: pd.DataFrame | None) -> pd.DataFrame | Non
     missing = [name for name in COLUMNS if name not in curves.columns]
     if missing:
         raise UserError(f"curves: the table has no column {', '.join(missing)}.")
-    roles = {str(found.best["graph"]): "best"}
-    if found.baseline is not None:
-        roles[str(found.baseline["graph"])] = "baseline"
-    roles.setdefault(str(found.graphs["graph"].iloc[-1]), "worst")
     graph_of_run = dict(zip(found.results.runs["run"], found.results.runs["graph"], strict=True))
     graph = curves["run"].astype(str).map(graph_of_run)
-    picked = curves.assign(graph=graph, role=graph.map(roles)).dropna(subset=["role"])
+    picked = curves.assign(graph=graph, role=graph.map(_roles(found))).dropna(subset=["role"])
     return None if picked.empty else picked
 
 
 def draw(picked: pd.DataFrame, theme: Theme) -> Figure:
     """Draw mean error by epoch, with a band from the lowest to the highest seed."""
-    figure = canvas(8.6, 4.2)
+    figure = canvas(TEXT, 3.3)
     left, right = figure.subplots(1, 2, sharey=True)
-    colours = {"best": theme.good, "baseline": theme.base, "worst": theme.bad}
+    names = picked.drop_duplicates("role").set_index("role")["graph"]
+    labels = {
+        role: role if role == "baseline" else f"{role}: {short(str(names[role]), 24)}" for role in names.index
+    }
     for axes, column, title in ((left, "test_error", "test"), (right, "train_error", "training")):
-        for role, colour in colours.items():
-            mine = picked.loc[picked["role"] == role]
-            if mine.empty:
-                continue
-            by_epoch = mine.groupby("epoch")[column].agg(["mean", "min", "max"])
-            epochs = by_epoch.index.to_numpy()
-            name = "baseline" if role == "baseline" else f"{role}: {short(str(mine['graph'].iloc[0]), 24)}"
-            marker = "o" if len(epochs) < 3 else None
-            axes.fill_between(epochs, by_epoch["min"], by_epoch["max"], color=colour, alpha=0.18, linewidth=0)
-            axes.plot(epochs, by_epoch["mean"], color=colour, linewidth=1.7, marker=marker, label=name)
+        by_role(axes, picked, column, theme, labels)
         axes.set_title(f"{title} error")
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
     left.set_ylabel("top-1 error (%)")
     legend_below(left)
     return figure
+
+
+def by_role(axes: Axes, picked: pd.DataFrame, column: str, theme: Theme, labels: Mapping[str, str]) -> None:
+    """Draw a line for each of best, baseline and worst: mean over seeds, band from lowest to highest."""
+    looks = {
+        "best": (theme.good, "solid"),
+        "baseline": (theme.base, marks.DASHED),
+        "worst": (theme.bad, marks.DOTTED),
+    }
+    for role, (colour, line) in looks.items():
+        mine = picked.loc[picked["role"] == role]
+        if mine.empty:
+            continue
+        by_epoch = mine.groupby("epoch")[column].agg(["mean", "min", "max"])
+        epochs = by_epoch.index.to_numpy()
+        marker = "o" if len(epochs) < 3 else None
+        axes.fill_between(epochs, by_epoch["min"], by_epoch["max"], color=colour, alpha=0.18, linewidth=0)
+        axes.plot(
+            epochs,
+            by_epoch["mean"],
+            color=colour,
+            linewidth=1.4,
+            linestyle=line,
+            marker=marker,
+            label=labels[role],
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+
+
+def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
+    """Draw a panel a task: test error of baseline, best and worst graph; the first epochs may lie above."""
+    columns = min(3, len(tasks))
+    rows = math.ceil(len(tasks) / columns)
+    figure = canvas(max(COLUMN, TEXT * columns / 3), 0.6 + 2.0 * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(tasks) :]:
+        axes.set_axis_off()
+    for axes, task in zip(grid.flat, tasks, strict=False):
+        axes.set_title(wrapped(task.name, 30, 2), fontsize=8)
+        picked = roles(task)
+        if picked is None:
+            last = task.runs["epochs"].iloc[0]
+            marks.gap(axes, f"no curve: only epoch {last:g}\nwas evaluated", theme)
+            continue
+        by_role(axes, picked, "test_error", theme, {role: role for role in picked["role"]})
+        axes.set_ylim(*_window(picked))
+        axes.set_xlim(0, None)
+        axes.set_xlabel("epoch")
+        _closer(axes, picked, theme)
+    for row in grid:
+        row[0].set_ylabel("top-1 error (%)")
+    legend_below(list(grid.flat))
+    return figure
+
+
+def roles(task: TaskFindings) -> pd.DataFrame | None:
+    """Evaluations of best graph, baseline and worst graph, with their ``role``; None with one epoch only."""
+    rows = task.evaluations[task.evaluations["epoch"] > 0]
+    if rows["epoch"].nunique() < 2:
+        return None
+    picked = rows.assign(role=rows["graph"].map(_roles(task.found))).dropna(subset=["role"])
+    return None if picked.empty else picked
+
+
+def _roles(found: Findings) -> dict[str, str]:
+    """Role of a graph by its label."""
+    named = {str(found.best["graph"]): "best"}
+    if found.baseline is not None:
+        named[str(found.baseline["graph"])] = "baseline"
+    named.setdefault(str(found.graphs["graph"].iloc[-1]), "worst")
+    return named
+
+
+def _closer(axes: Axes, picked: pd.DataFrame, theme: Theme) -> None:
+    """Draw the last tenth of the training once more, larger, in the corner that falling curves leave empty."""
+    end = picked[picked["epoch"] >= 0.9 * picked["epoch"].max()]
+    if end["epoch"].nunique() < 3:
+        return
+    inset = axes.inset_axes((0.56, 0.55, 0.43, 0.44))
+    by_role(inset, end, "test_error", theme, {role: role for role in end["role"]})
+    inset.set_xlim(float(end["epoch"].min()), float(end["epoch"].max()))
+    inset.xaxis.set_major_locator(MaxNLocator(2, integer=True, steps=[1, 2, 5, 10]))
+    inset.yaxis.set_major_locator(MaxNLocator(3))
+    inset.tick_params(labelsize=6, length=2, pad=1.5)
+
+
+def _window(picked: pd.DataFrame) -> tuple[float, float]:
+    """Limits of error: from the lowest to far enough above the curves' middle to leave a corner empty."""
+    last = picked["epoch"].max()
+    later = picked.loc[picked["epoch"] >= 0.1 * last, "test_error"]
+    low, high = float(later.min()), float(later.max())
+    room = 0.05 * (high - low) or 0.5
+    return low - room, high + 0.6 * (high - low) + room

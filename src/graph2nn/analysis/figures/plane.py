@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
+from graph2nn.analysis.figures import marks
 from graph2nn.analysis.figures.theme import COLOURS, Theme, canvas, legend_below
 from graph2nn.analysis.findings import Findings
+
+C_LABEL, L_LABEL = "clustering coefficient C", "average path length L"
 
 
 def colour_range(found: Findings) -> tuple[float, float, bool]:
@@ -28,12 +32,20 @@ def colour_range(found: Findings) -> tuple[float, float, bool]:
 
 def draw(found: Findings, theme: Theme) -> Figure:
     """Draw each graph at its C and L, coloured by mean error."""
-    figure = canvas(7.4, 5.6)
+    figure = canvas(5.9, 4.5)
     axes = figure.add_subplot()
-    low, high, beyond = colour_range(found)
+    dots = scatter(axes, found, theme)
+    marks.colour_bar(dots, axes, found, theme, beyond=colour_range(found)[2])
+    legend_below(axes)
+    return figure
+
+
+def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> PathCollection:
+    """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots."""
+    low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
     rows = found.graphs.iloc[::-1]  # the best on top
-    size = float(np.clip(700 / np.sqrt(len(rows)), 12, 90))
+    size = float(np.clip(450 / np.sqrt(len(rows)), 8, 58)) * scale**2
     dots = axes.scatter(
         rows["clustering"],
         rows["path_length"],
@@ -42,65 +54,16 @@ def draw(found: Findings, theme: Theme) -> Figure:
         cmap=COLOURS,
         norm=norm,
         edgecolors=theme.rim,
-        linewidths=0.5,
+        linewidths=0.4 if len(rows) < 500 else 0.15,
         zorder=3,
     )
-    best = found.best
-    axes.scatter(
-        [best["clustering"]],
-        [best["path_length"]],
-        s=size + 110,
-        facecolors="none",
-        edgecolors=theme.ink,
-        linewidths=1.4,
-        zorder=4,
-        label="best graph",
-    )
-    if found.baseline is not None:
-        axes.scatter(
-            [found.baseline["clustering"]],
-            [found.baseline["path_length"]],
-            c=[found.baseline["mean"]],
-            cmap=COLOURS,
-            norm=norm,
-            marker="*",
-            s=330,
-            edgecolors=theme.ink,
-            linewidths=1.0,
-            zorder=5,
-            label="baseline (complete graph)",
-        )
-    _sweet_spot(found, theme, figure)
-    bar = figure.colorbar(dots, ax=axes, extend="max" if beyond else "neither", pad=0.02)
-    bar.set_label("top-1 error (%)")
-    bar.outline.set_visible(False)
-    axes.set_xlabel("clustering coefficient C")
-    axes.set_ylabel("average path length L")
+    marks.best_ring(axes, found.best, theme, size=size + 70)
+    marks.baseline_star(axes, found, norm, theme)
+    spot = found.spot
+    if spot.tested and len(spot.graphs) > 1:
+        label = f"sweet spot ({len(spot.graphs):,} of {len(found.graphs):,} graphs)"
+        marks.rectangle(axes, spot, theme.good, label, fill=0.10)
+    axes.set_xlabel(C_LABEL)
+    axes.set_ylabel(L_LABEL)
     axes.margins(0.06)
-    legend_below(axes)
-    return figure
-
-
-def _sweet_spot(found: Findings, theme: Theme, figure: Figure) -> None:
-    spot, axes = found.spot, figure.axes[0]
-    if not spot.tested or len(spot.graphs) < 2:
-        return
-    axes.add_patch(
-        Rectangle(
-            (spot.C_min, spot.L_min),
-            spot.C_max - spot.C_min,
-            spot.L_max - spot.L_min,
-            facecolor=(*_rgb(theme.good), 0.10),
-            edgecolor=theme.good,
-            linestyle=(0, (5, 3)),
-            linewidth=1.5,
-            zorder=2,
-            label=f"sweet spot ({len(spot.graphs):,} of {len(found.graphs):,} graphs)",
-        )
-    )
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    from matplotlib.colors import to_rgb
-
-    return to_rgb(colour)
+    return dots

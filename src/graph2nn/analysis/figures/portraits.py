@@ -35,7 +35,7 @@ def draw(
     rows: Sequence[pd.Series], graphs: Mapping[str, RelationalGraph], theme: Theme, *, best: bool
 ) -> Figure:
     """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column)."""
-    figure = canvas(2.9 * SHOWN, 4.9)
+    figure = canvas(2.3 * SHOWN, 3.9)
     axes = figure.subplots(2, SHOWN, height_ratios=[2.1, 1.0], squeeze=False)
     colour = theme.good if best else theme.bad
     for column in range(SHOWN):
@@ -46,24 +46,25 @@ def draw(
             continue
         row = rows[column]
         graph = graphs[row["graph"]]
-        _circle(upper, graph, colour, theme)
+        circle(upper, graph, colour, theme)
         _matrix(lower, graph, colour, theme)
         caption = f"C {number(row['clustering'])}   L {number(row['path_length'])}\nerror {error(row)} %"
         upper.set_title(
-            f"{short(str(row['graph']), 27)}\n{caption}", fontsize=9.5, loc="center", linespacing=1.35
+            f"{short(str(row['graph']), 27)}\n{caption}", fontsize=7.5, loc="center", linespacing=1.35
         )
     return figure
 
 
-def _circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme) -> None:
+def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot: float = 1) -> None:
+    """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other."""
     # Node 0 on top, then clockwise, as on the ring that WS-flex starts from.
     angle = np.pi / 2 - 2 * np.pi * np.arange(graph.n) / graph.n
     place = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     pairs = np.argwhere(np.triu(graph.adjacency | graph.adjacency.T))
     # Thin and pale where edges are many, so that a dense graph keeps some structure.
     ink = float(np.clip(140 / max(len(pairs), 1), 0.07, 0.8))
-    axes.add_collection(LineCollection(list(place[pairs]), colors=colour, linewidths=0.8, alpha=ink, zorder=1))
-    size = float(np.clip(900 / graph.n, 3, 40))
+    axes.add_collection(LineCollection(list(place[pairs]), colors=colour, linewidths=0.65, alpha=ink, zorder=1))
+    size = float(np.clip(580 / graph.n, 2, 26)) * dot
     axes.scatter(place[:, 0], place[:, 1], s=size, color=theme.ink, linewidths=0, zorder=2)
     axes.set_xlim(-1.08, 1.08)
     axes.set_ylim(-1.08, 1.08)

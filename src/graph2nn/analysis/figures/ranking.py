@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graph2nn.analysis.figures.measure import baseline_line
+from graph2nn.analysis.figures.marks import baseline_line
 from graph2nn.analysis.figures.theme import Theme, canvas, legend_below, short
 from graph2nn.analysis.findings import ALPHA, Findings
 
@@ -20,11 +20,11 @@ ENDS = 15
 def draw(found: Findings, theme: Theme) -> Figure:
     """Draw mean error with interval, one line a graph, best on top."""
     if len(found.graphs) <= MOST_LINES:
-        figure = canvas(7.4, max(2.6, 1.5 + 0.23 * len(found.graphs)))
+        figure = canvas(5.9, max(2.1, 1.2 + 0.185 * len(found.graphs)))
         axes = figure.add_subplot()
         _forest(axes, found, found.graphs, theme)
     else:
-        figure = canvas(7.4, 10.4)
+        figure = canvas(5.9, 8.3)
         upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
         _histogram(upper, found, theme)
         _forest(axes, found, pd.concat([found.graphs.iloc[:ENDS], found.graphs.iloc[-ENDS:]]), theme)
@@ -46,26 +46,26 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
     gain = rows["gain"].to_numpy(dtype=np.float64)
     baseline_line(axes, found, theme, vertical=True)
     groups = [
-        (clear & (gain > 0), theme.good, "clearly better"),
-        (clear & (gain < 0), theme.bad, "clearly worse"),
-        (~clear, theme.point, "not clearly different" if found.tested else "graphs"),
+        (clear & (gain > 0), theme.good, "^", "clearly better"),
+        (clear & (gain < 0), theme.bad, "v", "clearly worse"),
+        (~clear, theme.point, "o", "not clearly different" if found.tested else "graphs"),
     ]
-    for members, colour, label in groups:
+    for members, colour, marker, label in groups:
         if members.any():
             axes.errorbar(
                 mean[members],
                 place[members],
                 xerr=reach[:, members] if (rows["seeds"] > 1).any() else None,
-                fmt="o",
-                markersize=4.5,
+                fmt=marker,
+                markersize=3.6,
                 color=colour,
-                elinewidth=1.3,
+                elinewidth=1.0,
                 markeredgewidth=0,
                 label=label,
                 zorder=3,
             )
     labels = [short(str(label)) for label in rows["graph"]]
-    axes.set_yticks(place, labels, fontsize=8.5)
+    axes.set_yticks(place, labels, fontsize=6.8)
     if cut:
         middle = ENDS + 0.3
         axes.text(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,23 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Dots per inch of the PNGs.
-DPI = 150
+#: Dots per inch of a page's PNGs: a figure as wide as a sheet of paper's text fills a column of the page.
+DPI = 190
+#: Widths, inches: of one column of a paper, and of its whole text. Type is sized to be read there as it is.
+COLUMN, TEXT = 3.4, 7.0
 #: Perceptually uniform, readable in grey and by colour-blind readers.
 COLOURS = "viridis"
+#: One a task, so that a line is told from another without its colour too.
+MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a page: ``rim`` around dots; ``good``, ``bad``, ``base`` for best, worst, baseline."""
+    """Colours of a page.
+
+    ``rim`` goes around dots; ``good``, ``bad``, ``base`` are best, worst, baseline; ``tasks`` tells tasks
+    apart (after Okabe and Ito). Colours of one set stay apart for colour-blind readers.
+    """
 
     name: str
     paper: str
@@ -32,6 +41,11 @@ class Theme:
     base: str
     good: str
     bad: str
+    tasks: tuple[str, ...]
+
+    def task(self, index: int) -> tuple[str, str]:
+        """Colour and marker of a task; both repeat after six."""
+        return self.tasks[index % len(self.tasks)], MARKERS[index % len(MARKERS)]
 
     def style(self) -> Any:
         """Return matplotlib's settings for this theme."""
@@ -42,30 +56,37 @@ class Theme:
             "axes.edgecolor": self.faint,
             "axes.labelcolor": self.ink,
             "axes.titlecolor": self.ink,
-            "axes.titlesize": 11,
+            "axes.titlesize": 8.5,
             "axes.titlelocation": "left",
-            "axes.labelsize": 10.5,
+            "axes.labelsize": 8.2,
+            "axes.linewidth": 0.7,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
             "axes.axisbelow": True,
             "axes.unicode_minus": True,
             "grid.color": self.grid,
-            "grid.linewidth": 0.7,
+            "grid.linewidth": 0.55,
             "text.color": self.ink,
             "xtick.color": self.faint,
             "ytick.color": self.faint,
             "xtick.labelcolor": self.ink,
             "ytick.labelcolor": self.ink,
-            "xtick.labelsize": 9.5,
-            "ytick.labelsize": 9.5,
+            "xtick.labelsize": 7.5,
+            "ytick.labelsize": 7.5,
+            "xtick.major.size": 2.8,
+            "ytick.major.size": 2.8,
+            "xtick.major.width": 0.7,
+            "ytick.major.width": 0.7,
             "legend.frameon": False,
-            "legend.fontsize": 9.5,
-            "font.size": 10,
+            "legend.fontsize": 7.5,
+            "font.size": 8,
             "font.family": "sans-serif",
             "font.sans-serif": ["DejaVu Sans"],
             # Labels come from the user's table: a $ in one is a dollar, not the start of a formula.
             "text.parse_math": False,
+            # Publishers refuse the Type 3 fonts that are matplotlib's default.
+            "pdf.fonttype": 42,
         }
 
 
@@ -76,11 +97,12 @@ LIGHT = Theme(
     faint="#8a91a1",
     grid="#e7e9ee",
     rim="#ffffff",
-    point="#3f6fb5",
-    fit="#c2571a",
-    base="#6b3fa0",
-    good="#15803d",
-    bad="#b42318",
+    point="#2f5fc0",
+    fit="#c98500",
+    base="#30343f",
+    good="#00936b",
+    bad="#c2331a",
+    tasks=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
 )
 DARK = Theme(
     name="dark",
@@ -89,11 +111,12 @@ DARK = Theme(
     faint="#7d8596",
     grid="#2a303c",
     rim="#aab3c2",
-    point="#7fb0ee",
-    fit="#f0a060",
-    base="#c39bf0",
-    good="#5fd08a",
-    bad="#ff8a7a",
+    point="#6ea0f5",
+    fit="#e3b341",
+    base="#f2f4f8",
+    good="#4fd6a5",
+    bad="#ff7f6e",
+    tasks=("#4f8fe6", "#ff7a33", "#1fbf92", "#e79ac6", "#8fd3ff", "#f3c544"),
 )
 
 
@@ -110,7 +133,7 @@ def canvas(width: float, height: float) -> Figure:
     """Return an empty figure, inches; without pyplot, so nothing global holds on to it."""
     figure = Figure(figsize=(width, height))
     # The padding, inches, keeps text at the rim from touching it.
-    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
+    figure.set_layout_engine("constrained", w_pad=0.06, h_pad=0.06)
     return figure
 
 
@@ -122,8 +145,23 @@ def short(label: str, limit: int = 30) -> str:
     return f"{label[:head]}…{label[-(limit - 1 - head) :]}"
 
 
-def legend_below(axes: Axes, columns: int = 3) -> None:
-    """Put the legend under the axes, where it can hide nothing."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(handles)))
+def wrapped(label: str, width: int = 14, lines: int = 3) -> str:
+    """Break a label after its underscores, hyphens and spaces, so that it fits a narrow place."""
+    rows = [""]
+    for piece in re.split(r"(?<=[_\-\s])", label):
+        if rows[-1] and len(rows[-1]) + len(piece) > width:
+            rows.append("")
+        rows[-1] += piece
+    return "\n".join(short(row, width + 4) for row in rows[:lines]) + ("…" if len(rows) > lines else "")
+
+
+def legend_below(panels: Axes | Sequence[Axes], columns: int = 3) -> None:
+    """Put the legend of one or more panels, each entry once, under them, where it can hide nothing."""
+    panels = [panels] if isinstance(panels, Axes) else panels
+    named: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    if named:
+        columns = min(columns, len(named))
+        panels[0].figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=columns)
