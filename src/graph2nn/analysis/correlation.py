@@ -75,14 +75,15 @@ def epoch_correlations(evaluations: pd.DataFrame) -> pd.DataFrame:
     if means.empty:
         return pd.DataFrame(columns=["epoch", "graphs", "correlation", "cost_saved"])
     last = means.iloc[-1]
+    epochs = means.index.to_numpy(dtype=np.int64)
     rows = [
         {
-            "epoch": int(str(epoch)),
+            "epoch": int(epoch),
             "graphs": int((row.notna() & last.notna()).sum()),
             "correlation": pearson(row, last),
-            "cost_saved": 1 - int(str(epoch)) / int(means.index[-1]),
+            "cost_saved": 1 - int(epoch) / int(epochs[-1]),
         }
-        for epoch, row in means.iterrows()
+        for epoch, (_, row) in zip(epochs, means.iterrows(), strict=True)
     ]
     return pd.DataFrame(rows)
 
