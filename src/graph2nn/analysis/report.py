@@ -98,9 +98,10 @@ def _files(
 ) -> dict[str, bytes]:
     """Contents of every file by name, ``index.html`` last."""
     # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
-    from graph2nn.analysis.figures import gallery, interactive
+    from graph2nn.analysis.atlas import atlas, of_results, quick_measures
+    from graph2nn.analysis.figures import gallery
     from graph2nn.analysis.figures.theme import DARK, LIGHT, render
-    from graph2nn.analysis.page import Picture, page
+    from graph2nn.analysis.page import Chapter, Picture, page
 
     headline = words.headline(found)
     origin = provenance(command)
@@ -109,11 +110,15 @@ def _files(
         for plate in gallery.plates(found, graphs, curves)
     ]
     summary = record.summary(found, headline, title=title, notes=notes, provenance=origin)
+    spot = found.spot
     index = page(
-        found,
-        headline,
-        pictures,
-        plane=interactive.draw(found),
+        [Chapter(title, found, headline, pictures)],
+        atlas(
+            of_results(found.results.runs, curves, task=title),
+            graphs,
+            measures=quick_measures(graphs),
+            sweet_spots={title: (spot.C_min, spot.C_max, spot.L_min, spot.L_max)} if spot.tested else {},
+        ),
         title=title,
         notes=notes,
         provenance=origin,

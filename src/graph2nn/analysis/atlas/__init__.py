@@ -1,0 +1,7 @@
+"""The atlas: every graph of every task on a plane to point at, as a part of a page that needs no network."""
+
+from graph2nn.analysis.atlas.data import payload, quick_measures
+from graph2nn.analysis.atlas.frames import of_results
+from graph2nn.analysis.atlas.parts import Atlas, atlas
+
+__all__ = ["Atlas", "atlas", "of_results", "payload", "quick_measures"]
