@@ -80,7 +80,7 @@ def test_the_page_loads_nothing(full):
 def test_labels_stay_text(full):
     page = parsed(full / "index.html")
     assert sum(tag == "img" for tag, _ in page.tags) == len(module.FIGURES)
-    assert sum(tag == "script" for tag, _ in page.tags) == 3
+    assert sum(tag == "script" for tag, _ in page.tags) == 4
     text = "".join(page.text)
     assert text.count(NASTY) >= 3
     assert "runs <1>" in text
@@ -88,9 +88,9 @@ def test_labels_stay_text(full):
 
 def test_the_data_of_the_map_is_json_inside_its_script(full):
     source = (full / "index.html").read_text(encoding="utf-8")
-    data = json.loads(re.search(r'id="plane-data">(.*?)</script>', source, re.DOTALL).group(1))
-    assert [trace["name"] for trace in data["data"]] == ["graphs", "baseline"]
-    assert any("&lt;/script&gt;" in hover for hover in data["data"][0]["text"])
+    data = json.loads(re.search(r'id="atlas-data">(.*?)</script>', source, re.DOTALL).group(1))
+    assert NASTY in data["labels"]
+    assert [task["epochs"] for task in data["tasks"]] == [[1, 2, 3, 200]]
 
 
 def test_the_figures_are_pictures(full):

@@ -111,13 +111,14 @@ def _files(
     ]
     summary = record.summary(found, headline, title=title, notes=notes, provenance=origin)
     spot = found.spot
+    box = (spot.C_min, spot.C_max, spot.L_min, spot.L_max)
     index = page(
         [Chapter(title, found, headline, pictures)],
         atlas(
             of_results(found.results.runs, curves, task=title),
             graphs,
             measures=quick_measures(graphs),
-            sweet_spots={title: (spot.C_min, spot.C_max, spot.L_min, spot.L_max)} if spot.tested else {},
+            sweet_spots={title: box} if spot.tested and len(spot.graphs) > 1 else {},
         ),
         title=title,
         notes=notes,

@@ -68,6 +68,7 @@ function colourRange(column, values, base) {
 
 function show(value, digits) {
   if (!Number.isFinite(value)) return "–";
+  if (Math.abs(value) < 1e-12) return "0";  // rounding of a sum that is nought
   let text = digits === undefined ? String(Number(value.toPrecision(4))) : value.toFixed(digits);
   if (Number.isInteger(value) && digits === undefined) text = value.toLocaleString("en");
   return text.replace(/^-(?=0*\.?0*$)/, "").replace("-", "−");

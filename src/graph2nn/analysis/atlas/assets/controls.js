@@ -118,14 +118,26 @@ function wireEpochs() {
   });
 }
 
+// True after a key of the map, then the place where the mouse has been at rest since.
+let keyed = false;
+
 function wirePointer() {
   const at = (event, reach) => {
     const box = frame.getBoundingClientRect();
     return nearest(event.clientX - box.left, event.clientY - box.top, reach);
   };
+  // A page that moves under a mouse at rest makes events of moves too: after a key they wait for a real one.
+  const resting = ({ clientX, clientY }) => {
+    if (!keyed) return false;
+    if (keyed === true) keyed = { clientX, clientY };
+    if (Math.hypot(clientX - keyed.clientX, clientY - keyed.clientY) < 4) return true;
+    keyed = false;
+    return false;
+  };
   let down = null;
   frame.addEventListener("pointermove", (event) => {
     if (event.buttons || event.pointerType === "touch") return;
+    if (resting(event)) return;
     const found = at(event, 24);
     if (found < 0) $("tip").style.display = "none";
     else look(found, { tip: true });
@@ -144,7 +156,8 @@ function wirePointer() {
     if (!touch) toggle(found);
   }, true);
   plot.on("plotly_selected", (event) => {
-    if (!event || !event.points) return;
+    // Plotly also tells of outlines that it takes away: those have no bounds, and say nothing.
+    if (!event || !(event.range || event.lassoPoints)) return;
     const many = event.points.filter((point) => point.data.name === "points").map((point) => point.pointIndex);
     if (!(down && down.shift)) task().graphs.forEach((id) => state.chosen.delete(id));
     many.forEach((found) => choose(points.members[found], true));
@@ -166,6 +179,7 @@ function wireKeys() {
     else if (event.key === "+" || event.key === "=") zoom(0.7);
     else if (event.key === "-") zoom(1 / 0.7);
     else return;
+    keyed = true;
     event.preventDefault();
   });
   frame.addEventListener("blur", () => { $("tip").style.display = "none"; });

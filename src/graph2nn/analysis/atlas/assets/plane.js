@@ -116,7 +116,7 @@ function neighbour(from, dx, dy) {
   for (let at = 0; at < points.x.length; at += 1) {
     const there = pixel(at), along = (there.x - here.x) * dx + (there.y - here.y) * dy;
     const across = Math.abs((there.x - here.x) * dy) + Math.abs((there.y - here.y) * dx);
-    const cost = along + 3 * across;
+    const cost = along + (2 * across ** 2) / along;
     if (there.inside && along > 0.5 && cost < least) [found, least] = [at, cost];
   }
   return found;
