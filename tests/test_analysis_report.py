@@ -90,7 +90,7 @@ def test_the_data_of_the_map_is_json_inside_its_script(full):
     source = (full / "index.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="atlas-data">(.*?)</script>', source, re.DOTALL).group(1))
     assert NASTY in data["labels"]
-    assert [task["epochs"] for task in data["tasks"]] == [[1, 2, 3, 200]]
+    assert [task["epochs"] for task in data["tasks"]] == [[1, 2, 3, 4, 200]]
 
 
 def test_the_figures_are_pictures(full):

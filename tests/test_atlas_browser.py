@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import Select  # noqa: E402
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1400")
 #: Seconds that a busy machine may take for what takes a tenth of it.
-PATIENCE = 15
+PATIENCE = 30
 LAYOUT = "return document.getElementById('atlas-plot').layout.xaxis"
 FIRST_PICTURE = "return performance.getEntriesByName('atlas-first-picture').map(e => e.startTime)[0]"
 
@@ -67,6 +67,16 @@ class Page:
             assert time.monotonic() < end, self.driver.get_log("browser")
             time.sleep(0.02)
         return found
+
+    def drawn_within(self, seconds, what):
+        """Bounds are generous, as machines are shared; what was measured is printed (pytest -s)."""
+        sketch, picture = self.run(
+            "return ['sketch', 'first-picture'].map(mark =>"
+            " performance.getEntriesByName('atlas-' + mark)[0].startTime)"
+        )
+        print(f"{what}: first dots after {sketch:.0f} ms, the map after {picture:.0f} ms")  # noqa: T201
+        assert 0 < sketch < 1000 * seconds / 3
+        assert sketch < picture < 1000 * seconds
 
     def find(self, name):
         return self.driver.find_element("id", f"atlas-{name}")
@@ -145,9 +155,7 @@ def means(table, task, epoch):
 
 def test_the_first_picture_comes_soon_and_nothing_is_fetched(page, table):
     page.open()
-    milliseconds = page.run(FIRST_PICTURE)
-    print(f"first picture after {milliseconds:.0f} ms")  # noqa: T201 - a measured number, for -s
-    assert milliseconds < 10_000
+    page.drawn_within(20, "31 graphs")
     assert page.run("return performance.getEntriesByType('resource').map(e => e.name)") == []
     assert len(page.trace("points")) == 31
     assert page.run("return document.title") == f"Atlas of {NASTY}"
@@ -419,9 +427,7 @@ def test_the_published_results_fit_and_come_soon(driver, shared_file, tmp_path):
     path = tmp_path / "index.html"
     path.write_text(text, encoding="utf-8")
     page = Page(driver, path).open()
-    milliseconds = page.run(FIRST_PICTURE)
-    print(f"first picture of 3,942 graphs after {milliseconds:.0f} ms")  # noqa: T201 - as above
-    assert milliseconds < 10_000
+    page.drawn_within(20, "3,942 graphs")
     assert len(page.trace("points")) == 3942
     for index, task in enumerate(found.tasks):
         page.pick("task", str(index))

@@ -15,7 +15,7 @@ from graph2nn.analysis.atlas.codec import text
 from graph2nn.analysis.atlas.data import Box, Graphs, payload
 
 #: The script's files, in the order in which each needs the ones before it.
-_SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "card", "list", "controls")
+_SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "sketch", "card", "list", "controls")
 
 
 @dataclass(frozen=True)

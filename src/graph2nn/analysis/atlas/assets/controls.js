@@ -29,7 +29,8 @@ function enterTask() {
     + `seed${own.seeds.length === 1 ? "" : "s"}, ${last ? `${last + 1} epochs` : `epoch ${own.epochs[last]}`}.`;
 }
 
-function update() {
+// Everything but the map itself.
+function refresh() {
   const own = task();
   makePoints();
   if (cursor() < 0 && points.x.length) {
@@ -48,6 +49,10 @@ function update() {
   $("tip").style.display = "none";
   showCard();
   showList();
+}
+
+function update() {
+  refresh();
   return redraw();
 }
 
@@ -67,8 +72,6 @@ function toggle(at) {
 }
 
 function wireSelects() {
-  fill($("task"), { "": packed.tasks.map(({ name }, index) => [String(index), name]) }, "0");
-  $("task").parentElement.hidden = packed.tasks.length < 2;
   $("task").addEventListener("change", () => {
     stop();
     state.task = Number($("task").value);
@@ -223,24 +226,6 @@ function wireTools() {
   $("reset").addEventListener("click", () => Plotly.relayout(plot, { "xaxis.autorange": true, "yaxis.autorange": true }));
 }
 
-function start() {
-  document.getElementById("atlas").hidden = false;
-  wireSelects();
-  enterTask();
-  makePoints();
-  update().then(() => {
-    performance.mark("atlas-first-picture");
-    wirePointer();
-    wireKeys();
-    wireEpochs();
-    wireList();
-    wireTools();
-    const again = () => { showCard(); redraw(); };
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-    window.addEventListener("resize", again);
-  });
-}
-
 // Plotly travels compressed; as an inline script it is allowed where no script may be fetched.
 async function unpackPlotly() {
   const stream = new Blob([bytesOf($("plotly").textContent)]).stream();
@@ -249,5 +234,23 @@ async function unpackPlotly() {
   document.head.append(script);
 }
 
-if (window.DecompressionStream) unpackPlotly().then(start);
+async function start() {
+  document.getElementById("atlas").hidden = false;
+  fill($("task"), { "": packed.tasks.map(({ name }, index) => [String(index), name]) }, "0");
+  $("task").parentElement.hidden = packed.tasks.length < 2;
+  enterTask();
+  refresh();
+  sketch();
+  performance.mark("atlas-sketch");
+  await unpackPlotly();
+  await redraw();
+  $("sketch").remove();
+  [wireSelects, wirePointer, wireKeys, wireEpochs, wireList, wireTools].forEach((wire) => wire());
+  performance.mark("atlas-first-picture");
+  const again = () => { showCard(); redraw(); };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  window.addEventListener("resize", again);
+}
+
+if (window.DecompressionStream) start();
 else $("old").hidden = false;

@@ -25,7 +25,7 @@ function squares(scale) {
 }
 
 function paint() {
-  const column = columnOf(state.colour), scale = range(), narrow = plot.clientWidth < 520;
+  const column = columnOf(state.colour), scale = range(), narrow = frame.clientWidth < 520;
   const title = column.name + { high: ", highest tenth cut", low: ", lowest tenth cut", "": "" }[scale.cut];
   const bar = { title: { text: plain(title), side: narrow ? "top" : "right" }, thickness: 11, outlinewidth: 0 };
   if (narrow) Object.assign(bar, { orientation: "h", y: 1, yanchor: "bottom", ypad: 4, x: 0.5, len: 1 });
