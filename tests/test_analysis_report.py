@@ -14,6 +14,15 @@ from graph2nn.analysis import write_report
 from graph2nn.analysis.tasks import study
 from graph2nn.errors import UserError
 
+GALLERY = (
+    "map",
+    "error_clustering",
+    "error_path_length",
+    "graphs_best",
+    "graphs_worst",
+    "ranking",
+    "learning_curves",
+)
 NASTY = "</script><img src=x onerror=alert(1)>&\"'"
 
 
@@ -53,7 +62,8 @@ def full(tmp_path_factory):
     evaluations = learned.merge(own, on="run")
     out = tmp_path_factory.mktemp("reports") / "deep" / "report"
     index = write_report(
-        study({"runs": evaluations}), out, graphs=graphs, title=f"Nine & {NASTY}", notes=[f"smoke {NASTY}"],
+        study({"runs": evaluations}), out, graphs=graphs, formats=["png", "pdf"],
+        title=f"Nine & {NASTY}", notes=[f"smoke {NASTY}"],
         command="graph2nn analyze 'runs <1>'",
     )  # fmt: skip
     assert index == out / "index.html"
@@ -61,8 +71,12 @@ def full(tmp_path_factory):
 
 
 def test_the_folder_holds_the_report_and_nothing_else(full):
-    names = {path.name for path in full.iterdir()}
-    assert names == {"index.html", "summary.json", "graphs.csv"} | {f"{name}.png" for name in module.FIGURES}
+    names = {path.relative_to(full).as_posix() for path in full.rglob("*") if path.is_file()}
+    figures = {name for name in names if name.startswith("figures/")}
+    assert names - figures == {"index.html", "summary.json", "graphs.csv"}
+    assert figures == set(json.loads((full / "summary.json").read_text())["figures"])
+    assert {f"figures/{name}.png" for name in GALLERY} < figures
+    assert {name.rsplit(".")[-1] for name in figures} == {"png", "pdf"}
     assert [path.name for path in full.parent.iterdir()] == ["report"]
 
 
@@ -82,8 +96,8 @@ def test_the_page_loads_nothing(full):
 
 def test_labels_stay_text(full):
     page = parsed(full / "index.html")
-    assert sum(tag == "img" for tag, _ in page.tags) == len(module.FIGURES)
-    assert sum(tag == "script" for tag, _ in page.tags) == 3
+    assert sum(tag == "img" for tag, _ in page.tags) == len(list((full / "figures").glob("*.png")))
+    assert sum(tag == "script" for tag, _ in page.tags) == 4
     text = "".join(page.text)
     assert text.count(NASTY) >= 3
     assert "runs <1>" in text
@@ -91,14 +105,14 @@ def test_labels_stay_text(full):
 
 def test_the_data_of_the_map_is_json_inside_its_script(full):
     source = (full / "index.html").read_text(encoding="utf-8")
-    data = json.loads(re.search(r'id="plane-data">(.*?)</script>', source, re.DOTALL).group(1))
-    assert [trace["name"] for trace in data["data"]] == ["graphs", "baseline"]
-    assert any("&lt;/script&gt;" in hover for hover in data["data"][0]["text"])
+    data = json.loads(re.search(r'id="atlas-data">(.*?)</script>', source, re.DOTALL).group(1))
+    assert NASTY in data["labels"]
+    assert [task["epochs"] for task in data["tasks"]] == [[1, 2, 3, 4]]
 
 
 def test_the_figures_are_pictures(full):
-    for name in module.FIGURES:
-        with Image.open(full / f"{name}.png") as image:
+    for file in sorted((full / "figures").glob("*.png")):
+        with Image.open(file) as image:
             assert min(image.size) > 300
             assert len(image.convert("RGB").getcolors(2**24)) > 50
 
@@ -132,18 +146,23 @@ def test_the_csv_has_a_line_a_graph(full):
 
 
 def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
-    (tmp_path / "learning_curves.png").write_bytes(b"from before")
-    (tmp_path / "mine.txt").write_text("keep")
+    (tmp_path / "figures").mkdir()
+    for name in ("figures/learning_curves.png", "figures/mine.png", "mine.txt"):
+        (tmp_path / name).write_text("from before")
+    listed = ["figures/learning_curves.png", "mine.txt", "figures/../mine.txt"]
+    (tmp_path / "summary.json").write_text(json.dumps({"figures": listed}))
     runs = table({"a": [32.0], "b": [33.0]})
     write_report(runs, tmp_path, title="bare")
     keys = list(json.loads((tmp_path / "summary.json").read_text()))
-    assert not (tmp_path / "learning_curves.png").exists()
-    assert (tmp_path / "mine.txt").read_text() == "keep"
+    assert not (tmp_path / "figures" / "learning_curves.png").exists()
+    assert (
+        (tmp_path / "mine.txt").read_text() == (tmp_path / "figures" / "mine.png").read_text() == "from before"
+    )
     assert keys[:3] == ["headline", "remarks", "notes"]
     assert "there is no baseline" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("stage", ["_files", "_publish"])
+@pytest.mark.parametrize("stage", ["contents", "_publish"])
 def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
     out = tmp_path / "report"
     out.mkdir()
@@ -152,7 +171,7 @@ def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module, "_files", lambda *a, **k: {"index.html": b"new"})
+    monkeypatch.setattr(module, "contents", lambda *a, **k: {"index.html": b"new"})
     monkeypatch.setattr(module, stage, fail)
     with pytest.raises(OSError, match="disk full"):
         write_report(table({"a": [32.0], "b": [33.0]}), out, title="x")

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import base64
 import html
-import math
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from graph2nn.analysis.findings import ALPHA, Findings
-from graph2nn.analysis.words import Headline, number, percent
+from graph2nn.analysis.atlas.parts import Atlas
+from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.listing import listing
+from graph2nn.analysis.words import Headline, percent
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+#: Figures that take the whole width of the page.
+_WIDE = ("graphs_", "learning", "tasks_", "gains", "levels_", "slices_", "corners_", "surface_", "brains_")
+#: Bytes from which a PNG is inlined with a little loss; its file beside the page has none.
+_COMPLEX = 100_000
 
 
 @dataclass(frozen=True)
@@ -27,81 +39,130 @@ class Picture:
     dark: bytes
 
 
-#: Heading, column of ``per_graph``, digits (None for text); the heading's explanation.
-_COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
-    ("graph", "graph", None, "label"),
-    ("error %", "mean", 2, "mean top-1 error of the final epoch"),
-    ("sd", "sd", 2, "sample standard deviation over seeds"),
-    ("C", "clustering", 3, "clustering coefficient"),
-    ("L", "path_length", 3, "average path length"),
-    ("gain", "gain", 2, "baseline's mean minus this mean, points"),
-    ("gain low", "gain_low", 2, "low end of the interval of the gain"),
-    ("gain high", "gain_high", 2, "high end of the interval of the gain"),
-    ("p", "p_value", 4, "Welch's t-test against the baseline, two-sided"),
-    ("p (Holm)", "p_holm", 4, "the same after Holm's correction over all graphs"),
-    ("seeds", "seeds", 0, "runs counted"),
-    ("low", "low", 2, "low end of the interval of the mean"),
-    ("high", "high", 2, "high end of the interval of the mean"),
-    ("sparsity", "sparsity", 3, "average degree / n"),
-    ("n", "n", 0, "nodes"),
-    ("widths", "widths", None, "features of each stage"),
-    ("MACs", "macs", 0, "multiply-adds of one forward pass"),
-    ("params", "params", 0, "effective parameters"),
-)
+@dataclass(frozen=True)
+class Chapter:
+    """What the page says about one task; ``notes`` are what its reader must know first."""
+
+    task: str
+    found: Findings
+    headline: Headline
+    pictures: Sequence[Picture]
+    notes: Sequence[str] = ()
 
 
 def page(
-    found: Findings,
-    headline: Headline,
-    pictures: Sequence[Picture],
+    chapters: Sequence[Chapter],
+    atlas: Atlas,
     *,
-    plane: str,
     title: str,
-    notes: Sequence[str],
+    pictures: Sequence[Picture] = (),
+    notes: Sequence[str] = (),
+    gaps: Sequence[str] = (),
     provenance: Mapping[str, str],
 ) -> str:
-    """Return the page. Text from the table is escaped; ``plane`` is plotly JSON, already safe in a script."""
-    from plotly.offline import get_plotlyjs
+    """Return the page: what was found in words, the atlas of all tasks, then the figures of each task.
 
-    sections = [_section(picture) for picture in pictures]
-    sections.insert(1, _PLANE_SECTION)
+    With one chapter its headline is the page's; with several each has an article of its own, linked from the
+    top. ``pictures`` are of all tasks together; ``gaps`` say at the end what is not shown, and why. Text is
+    escaped, so labels, titles and notes stay text.
+    """
+    alone = chapters[0] if len(chapters) == 1 else None
+    shown = [*notes, *alone.notes] if alone else list(notes)
     return Template(_asset("page.html")).substitute(
         title=html.escape(title),
-        css=_asset("page.css"),
+        css=f"{_asset('page.css')}\n{atlas.css}",
         js=_asset("page.js"),
-        plotly=get_plotlyjs(),
-        headline=html.escape(headline.title),
-        lead=html.escape(headline.lead),
-        notes="\n".join(f'<p class="note" role="note">{html.escape(note)}</p>' for note in notes),
-        stats=_stats(found),
-        remarks=_remarks(headline, found),
-        sections="\n".join(sections),
-        plane=plane,
-        table=_table(found),
+        header=_header(title, alone.headline if alone else None),
+        notes=_notes(shown),
+        opening=_stats(alone.found) if alone else _answers(chapters),
+        atlas=atlas.html,
+        together="\n".join(_section(picture, 2, _anchor(picture.name)) for picture in pictures),
+        chapters=_body(alone, 2) if alone else "\n".join(_article(chapter) for chapter in chapters),
+        gaps=_gaps(gaps),
         provenance=_definitions(provenance),
     )
-
-
-_PLANE_SECTION = """<section id="plane-section" hidden>
-<h2>The same map, to point at</h2>
-<figure><div id="plane"></div></figure>
-<p class="caption">Point at a graph for its numbers; drag to zoom, double-click to return.</p>
-</section>"""
 
 
 def _asset(name: str) -> str:
     return (resources.files("graph2nn.analysis") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _section(picture: Picture) -> str:
-    light, dark = (base64.b64encode(png).decode() for png in (picture.light, picture.dark))
-    wide = ' class="wide"' if picture.name.startswith(("graphs_", "learning")) else ""
+def _header(title: str, headline: Headline | None) -> str:
+    if headline is None:
+        return f"<header>\n<h1>{html.escape(title)}</h1>\n</header>"
     return (
-        f'<section id="{picture.name}">\n<h2>{html.escape(picture.title)}</h2>\n<figure{wide}><picture>'
-        f'<source media="(prefers-color-scheme: dark)" srcset="data:image/png;base64,{dark}">'
-        f'<img src="data:image/png;base64,{light}" alt="{html.escape(picture.title)}"></picture></figure>\n'
-        f'<p class="caption">{html.escape(picture.caption)}</p>\n</section>'
+        f'<header>\n<p class="eyebrow">{html.escape(title)}</p>\n<h1>{html.escape(headline.title)}</h1>\n'
+        f'<p class="lead">{html.escape(headline.lead)}</p>\n</header>'
     )
+
+
+def _answers(chapters: Sequence[Chapter]) -> str:
+    """What was found in each task, in one breath, with a link to the rest."""
+    items = "\n".join(
+        f'<li><a href="#{_anchor(chapter.task)}">{html.escape(chapter.task)}</a>'
+        f'<p class="verdict">{html.escape(chapter.headline.title)}</p>'
+        f"<p>{html.escape(chapter.headline.lead)}</p></li>"
+        for chapter in chapters
+    )
+    return f'<ul class="answers">\n{items}\n</ul>' if items else ""
+
+
+def _anchor(*names: str) -> str:
+    return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "task" for name in names)
+
+
+def _article(chapter: Chapter) -> str:
+    headline = chapter.headline
+    return (
+        f'<article id="{_anchor(chapter.task)}">\n<p class="eyebrow">{html.escape(chapter.task)}</p>\n'
+        f'<h2>{html.escape(headline.title)}</h2>\n<p class="lead">{html.escape(headline.lead)}</p>\n'
+        f"{_notes(chapter.notes)}\n{_stats(chapter.found)}\n{_body(chapter, 3)}\n</article>"
+    )
+
+
+def _body(chapter: Chapter, level: int) -> str:
+    """Remarks, figures and table, under headings of a level; anchors carry the task below the top level."""
+    task = [] if level == 2 else [chapter.task]
+    sections = [_section(picture, level, _anchor(*task, picture.name)) for picture in chapter.pictures]
+    table = listing(chapter.found, heading=level, name=_anchor(*task, "graphs"))
+    return "\n".join([_remarks(chapter, level), *sections, table])
+
+
+def _notes(notes: Sequence[str]) -> str:
+    return "\n".join(f'<p class="note" role="note">{html.escape(note)}</p>' for note in notes)
+
+
+def _gaps(gaps: Sequence[str]) -> str:
+    if not gaps:
+        return ""
+    items = "".join(f"<li>{html.escape(gap)}</li>" for gap in gaps)
+    return f'<section id="not-shown">\n<h2>What is not shown</h2>\n<ul class="remarks">{items}</ul>\n</section>'
+
+
+def _section(picture: Picture, level: int, anchor: str) -> str:
+    light, dark = (base64.b64encode(_small(png)).decode() for png in (picture.light, picture.dark))
+    wide = ' class="wide"' if picture.name.startswith(_WIDE) else ""
+    return (
+        f'<section id="{anchor}">\n<h{level}>{html.escape(picture.title)}</h{level}>\n<figure{wide}><picture>'
+        f'<source media="(prefers-color-scheme: dark)" srcset="data:image/webp;base64,{dark}">'
+        f'<img src="data:image/webp;base64,{light}" alt="{html.escape(picture.title)}" decoding="async">'
+        f'</picture></figure>\n<p class="caption">{html.escape(picture.caption)}</p>\n</section>'
+    )
+
+
+def _small(png: bytes) -> bytes:
+    """Encode a picture as WebP: without loss where it is simple, else (thousands of dots or lines) nearly."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        pixels = picture.convert("RGB")
+    return _webp(pixels, lossless=True) if len(png) < _COMPLEX else _webp(pixels, quality=75)
+
+
+def _webp(pixels: PIL.Image.Image, **options: Any) -> bytes:
+    encoded = io.BytesIO()
+    pixels.save(encoded, "WEBP", **options)
+    return encoded.getvalue()
 
 
 def _stats(found: Findings) -> str:
@@ -133,8 +194,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _remarks(headline: Headline, found: Findings) -> str:
-    remarks = list(headline.remarks)
+def _remarks(chapter: Chapter, level: int) -> str:
+    found, remarks = chapter.found, list(chapter.headline.remarks)
     if (found.graphs["seeds"] > 1).any():
         remarks.append(
             f"± is the sample standard deviation over seeds (n − 1). Intervals are {percent(found.confidence)} "
@@ -143,44 +204,10 @@ def _remarks(headline: Headline, found: Findings) -> str:
         )
     items = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
     return (
-        f'<section>\n<h2>How far to trust it</h2>\n<ul class="remarks">{items}</ul>\n</section>'
+        f'<section>\n<h{level}>How far to trust it</h{level}>\n<ul class="remarks">{items}</ul>\n</section>'
         if items
         else ""
     )
-
-
-def _table(found: Findings) -> str:
-    heads = "".join(
-        f'<th scope="col" title="{html.escape(why)}"><button type="button">{html.escape(head)}</button></th>'
-        for head, _, _, why in _COLUMNS
-    )
-    rows = [] if found.baseline is None else [_row(found.baseline)]
-    rows += [_row(row) for _, row in found.graphs.iterrows()]
-    return (
-        '<section id="graphs">\n<h2>Every graph</h2>\n<div class="table" tabindex="0"><table>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>\n"
-        '<p class="caption">Press a heading to sort by it. Errors in %, gains in points.</p>\n</section>'
-    )
-
-
-def _row(row: pd.Series) -> str:
-    name = ' class="baseline"' if row["kind"] == "baseline" else ""
-    return f"<tr{name}>" + "".join(_cell(row, column, digits) for _, column, digits, _ in _COLUMNS) + "</tr>"
-
-
-def _cell(row: pd.Series, column: str, digits: int | None) -> str:
-    value = row[column]
-    if digits is None:
-        return f"<td>{html.escape(str(value))}</td>"
-    if not math.isfinite(value):
-        return '<td data-value="">–</td>'
-    mark = ""
-    if column == "gain" and row["p_holm"] <= ALPHA:
-        mark = ' class="better"' if value > 0 else ' class="worse"'
-    shown = f"{int(value):,}" if digits == 0 else number(float(value), digits)
-    if column.startswith("p_") and value < 1e-4:
-        shown = "&lt; 0.0001"
-    return f'<td{mark} data-value="{float(value)!r}">{shown}</td>'
 
 
 def _definitions(facts: Mapping[str, str]) -> str:

@@ -107,10 +107,10 @@ def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, **more, **both}
 
 
-def csv(found: Findings) -> str:
-    """Return one line a graph, best first, the baseline on top: the columns of ``per_graph``."""
-    rows = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
-    return rows[["kind", *_ROW]].to_csv(index=False)
+def rows(found: Findings) -> pd.DataFrame:
+    """Return one row a graph, best first, the baseline on top: the columns of ``per_graph``."""
+    every = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
+    return every[["kind", *_ROW]]
 
 
 def _row(row: pd.Series) -> dict[str, Any]:

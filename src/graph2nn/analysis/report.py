@@ -6,28 +6,18 @@ import json
 import platform
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.analysis import record, words
+from graph2nn.analysis.contents import FORMATS, contents
 from graph2nn.analysis.tasks import Study, study
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 
-#: Every file a report may hold, so that a later, smaller report leaves none of an earlier one behind.
-FIGURES = (
-    "map",
-    "error_clustering",
-    "error_path_length",
-    "graphs_best",
-    "graphs_worst",
-    "ranking",
-    "learning_curves",
-)
 _LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib", "plotly")
 
 
@@ -38,12 +28,15 @@ def write_report(
     graphs: Mapping[str, RelationalGraph] | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
+    formats: Sequence[str] = ("png",),
     command: str | None = None,
+    step: Callable[[int, int], object] | None = None,
 ) -> Path:
-    """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the figures of a study.
+    """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the folder ``figures`` of a study.
 
     The page holds everything it shows and never asks the network for anything. Files appear in ``out`` only
-    once all are written, ``index.html`` last; other files there are left alone.
+    once all are written, ``index.html`` last; figures of an earlier report that this one lacks go, other files
+    there are left alone.
 
     Args:
         results: what :func:`graph2nn.analysis.tasks.study` returned; or a results table (one row a finished
@@ -52,24 +45,38 @@ def write_report(
         graphs: graphs by label, to be drawn. Labels it misses are not drawn.
         title: of the page; models and data if left out.
         notes: what the reader must know first; shown on top.
+        formats: of the figure files: ``png``, ``pdf``, ``svg``.
         command: the command that made the report, for its footer.
+        step: called after each figure with how many are drawn and how many there are.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
-        UserError: a malformed table, no relational graph, or ``out`` is a file.
+        UserError: a malformed table, no relational graph, an unknown format, or ``out`` is a file.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
         raise UserError(f"report: {out} is a file. Name a folder.")
+    for kind in formats:
+        if kind not in FORMATS:
+            raise unknown("report: format", kind, FORMATS)
     found = results if isinstance(results, Study) else study({"runs": results})
-    files = _files(found, graphs or {}, title=title or _title(found), notes=notes, command=command)
+    files = contents(
+        found,
+        graphs or {},
+        title=title or _title(found),
+        notes=notes,
+        formats=formats,
+        origin=provenance(command),
+        step=step or (lambda _done, _all: None),
+    )
     # A sibling of the folder, so that moving files in never crosses a file system.
     draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
     draft.mkdir(parents=True)
     try:
         for name, content in files.items():
+            (draft / name).parent.mkdir(exist_ok=True)
             (draft / name).write_bytes(content)
         _publish(draft, out, list(files))
     finally:
@@ -78,53 +85,21 @@ def write_report(
 
 
 def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    earlier = _figures_of(out)
+    (out / "figures").mkdir(parents=True, exist_ok=True)
     for name in names:
         (draft / name).replace(out / name)
-    for name in FIGURES:
-        if f"{name}.png" not in names:
-            (out / f"{name}.png").unlink(missing_ok=True)
+    for name in earlier - set(names):
+        (out / name).unlink(missing_ok=True)
 
 
-def _files(
-    said: Study,
-    graphs: Mapping[str, RelationalGraph],
-    *,
-    title: str,
-    notes: Sequence[str],
-    command: str | None,
-) -> dict[str, bytes]:
-    """Contents of every file by name, ``index.html`` last."""
-    # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
-    from graph2nn.analysis.figures import gallery, interactive
-    from graph2nn.analysis.figures.theme import DARK, LIGHT, render
-    from graph2nn.analysis.page import Picture, page
-
-    task = next(iter(said.tasks.values()))
-    found, curves = task.found, task.evaluations if "train_loss" in task.evaluations else None
-    notes = [*task.notes, *notes]
-    headline = words.headline(found)
-    origin = provenance(command)
-    pictures = [
-        Picture(plate.name, plate.title, plate.caption, render(plate.draw, LIGHT), render(plate.draw, DARK))
-        for plate in gallery.plates(found, graphs, curves)
-    ]
-    summary = record.summary(said, title=title, notes=notes, provenance=origin)
-    index = page(
-        found,
-        headline,
-        pictures,
-        plane=interactive.draw(found),
-        title=title,
-        notes=notes,
-        provenance=origin,
-    )
-    files = {f"{picture.name}.png": picture.light for picture in pictures}
-    files["graphs.csv"] = record.csv(found).encode()
-    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-    files["summary.json"] = (text + "\n").encode()
-    files["index.html"] = index.encode()
-    return files
+def _figures_of(out: Path) -> set[str]:
+    """Figure files that an earlier report says it wrote."""
+    try:
+        listed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
+        return {name for name in listed if Path(name).parent == Path("figures")}
+    except (OSError, ValueError, KeyError, TypeError):  # no report, or a much older one
+        return set()
 
 
 def _title(said: Study) -> str:

@@ -71,11 +71,13 @@ class Study:
         tasks: findings by task.
         correlations: between tasks; see :func:`task_correlations`.
         left_out: tasks about which nothing can be said, and why.
+        measures: one row a graph, by label, one column a measure; None where nobody measured.
     """
 
     tasks: Mapping[str, TaskFindings]
     correlations: pd.DataFrame
     left_out: Mapping[str, str]
+    measures: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def study(
     tables = {name: task.runs for name, task in found.items()}
     if known is not None:
         found = _beyond(found, known, seed, step)
-    return Study(found, task_correlations(tables), left_out)
+    return Study(found, task_correlations(tables), left_out, known.measures if known else None)
 
 
 def _beyond(

@@ -41,6 +41,9 @@ def analyze(
         list[str], typer.Option(metavar="NAME", help="Only this task, e.g. mlp_cifar10; may be repeated.")
     ] = [],  # noqa: B006
     title: Annotated[str | None, typer.Option(help="Headline of the report.")] = None,
+    formats: Annotated[
+        str, typer.Option(metavar="LIST", help="Of the figure files: png, pdf, svg, joined by commas.")
+    ] = "png,pdf",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -57,7 +60,9 @@ def analyze(
     from graph2nn.experiments.report import report
 
     command = shlex.join(["graph2nn", *sys.argv[1:]]) if sys.argv[1:2] == ["analyze"] else None
-    page = report(path, out, tasks=task, where=where, title=title, data=data, command=command)
+    page = report(
+        path, out, tasks=task, where=where, title=title, data=data, formats=formats.split(","), command=command
+    )
     if as_json:
         print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
     typer.echo(page, err=as_json)

@@ -26,6 +26,7 @@ def report(
     title: str | None = None,
     notes: Sequence[str] = (),
     data: Path | None = None,
+    formats: Sequence[str] = ("png",),
     command: str | None = None,
 ) -> Path:
     """Write the report of ``results`` into ``out`` and return its page.
@@ -39,6 +40,7 @@ def report(
         title: headline; models and data if left out.
         notes: remarks to put first.
         data: folder that may hold the connectomes, to place them on the plane.
+        formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
         command: what to name as the page's origin.
 
     Raises:
@@ -52,7 +54,15 @@ def report(
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
-    return write_report(said, out, graphs=graphs, title=title, notes=notes, command=command)
+    with Bar("drawing", 0) as bar:
+
+        def drawn(_done: int, every: int) -> None:
+            bar.total = every
+            bar.update()
+
+        return write_report(
+            said, out, graphs=graphs, title=title, notes=notes, formats=formats, command=command, step=drawn
+        )
 
 
 def read_evaluations(

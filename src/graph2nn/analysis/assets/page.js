@@ -16,23 +16,3 @@ document.querySelectorAll("th button").forEach((button) => {
     body.append(...rows);
   });
 });
-// The map to point at, in the colours of the page; without a working plotly its section stays hidden.
-const plane = document.getElementById("plane");
-if (plane && window.Plotly) {
-  const figure = JSON.parse(document.getElementById("plane-data").textContent);
-  const colours = () => {
-    const style = getComputedStyle(document.documentElement);
-    const [ink, line, card] = ["--ink", "--line", "--card"].map((name) => style.getPropertyValue(name).trim());
-    return { font: { color: ink, family: getComputedStyle(document.body).fontFamily },
-      "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.linecolor": line, "yaxis.linecolor": line,
-      "hoverlabel.bgcolor": card, "hoverlabel.bordercolor": line, "hoverlabel.font.color": ink };
-  };
-  document.getElementById("plane-section").hidden = false;
-  Plotly.newPlot(plane, figure.data, figure.layout, { responsive: true, displayModeBar: false,
-    plotlyServerURL: "" })
-    .then(() => {
-      const paint = () => Plotly.relayout(plane, colours());
-      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
-      return paint();
-    });
-}

@@ -44,9 +44,9 @@ def plates(study: Study, graphs: corners.Graphs) -> list[Plate]:
         graphs: graphs by label, or how to build them; only the few that are drawn are built. Labels it misses
             are not drawn.
     """
-    made = _across(study)
+    made = across(study)
     for task, tag in zip(study.tasks.values(), file_names(list(study.tasks)), strict=True):
-        made += _of(task, tag, graphs)
+        made += of_task(task, tag, graphs)
     return made
 
 
@@ -132,7 +132,8 @@ def _by_epoch(study: Study) -> bool:
     return any(len(task.epochs) > 1 for task in study.tasks.values())
 
 
-def _across(study: Study) -> list[Plate]:
+def across(study: Study) -> list[Plate]:
+    """Return the figures of all tasks together."""
     each = list(study.tasks.values())
     runs = plural(sum(len(task.runs) for task in each), "run")
     several = f"{plural(len(each), 'task')}, {runs}"
@@ -198,7 +199,8 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
     )
 
 
-def _of(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]:
+def of_task(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]:
+    """Return the figures of one task; ``tag`` ends their file names."""
     name = task.name
     made = [
         Plate(f"levels_{tag}", f"{name}: the map in cells", _levels_caption(task), partial(levels.draw, task)),

@@ -122,11 +122,22 @@ DARK = Theme(
 
 def render(draw: Callable[[Theme], Figure], theme: Theme, *, dpi: int = DPI) -> bytes:
     """Draw a figure under a theme and return its PNG."""
-    with mpl.rc_context(theme.style()):
+    return rendered(draw, theme, ("png",), dpi=dpi)[0]
+
+
+def rendered(
+    draw: Callable[[Theme], Figure], theme: Theme, formats: Sequence[str], *, dpi: int = DPI
+) -> list[bytes]:
+    """Draw a figure once and return it in several formats; the same figure gives the same bytes."""
+    files = []
+    with mpl.rc_context({**theme.style(), "svg.hashsalt": "graph2nn"}):
         figure = draw(theme)
-        png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=dpi)
-    return png.getvalue()
+        for kind in formats:
+            stream = io.BytesIO()
+            undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
+            figure.savefig(stream, format=kind, dpi=dpi, metadata=undated)
+            files.append(stream.getvalue())
+    return files
 
 
 def canvas(width: float, height: float) -> Figure:

@@ -1,0 +1,89 @@
+// A graph drawn twice: nodes on a circle, and its adjacency matrix; and how its error fell.
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// A canvas as sharp as the screen, cleared, in units of CSS pixels.
+function blank(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas, ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { pen, width, height };
+}
+
+function drawCircle(canvas, graph) {
+  const { pen, width } = blank(canvas), { n, matrix } = graph, middle = width / 2, radius = width / 2 - 6;
+  const at = Array.from({ length: n }, (_, i) => {
+    const angle = (2 * Math.PI * i) / n - Math.PI / 2;
+    return [middle + radius * Math.cos(angle), middle + radius * Math.sin(angle)];
+  });
+  const pairs = [];
+  for (let i = 0; i < n; i += 1) {
+    for (let j = i + 1; j < n; j += 1) {
+      const out = matrix[i * n + j], back = matrix[j * n + i];
+      if (out || back) pairs.push(out ? [i, j, back] : [j, i, 0]);
+    }
+  }
+  // Ink per edge falls as edges crowd, so that a dense graph is grey and not black.
+  const crowd = Math.max(pairs.length / 60, 1);
+  pen.globalAlpha = Math.min(0.9, Math.max(0.12, 0.9 / crowd ** 0.45));
+  pen.lineWidth = Math.min(1.4, Math.max(0.5, 1.4 / crowd ** 0.3));
+  [pen.strokeStyle, pen.fillStyle] = [css("--soft"), css("--one-way")];
+  pairs.forEach(([from, to, both]) => {
+    pen.beginPath();
+    if (both) {
+      pen.moveTo(...at[from]);
+      pen.lineTo(...at[to]);
+      pen.stroke();
+      return;
+    }
+    // One way: a wedge, wide at the node that reads, pointed at the node it reads.
+    const [dx, dy] = [at[to][0] - at[from][0], at[to][1] - at[from][1]], reach = 2 / Math.hypot(dx, dy);
+    pen.moveTo(at[from][0] - dy * reach, at[from][1] + dx * reach);
+    pen.lineTo(at[from][0] + dy * reach, at[from][1] - dx * reach);
+    pen.lineTo(...at[to]);
+    pen.fill();
+  });
+  pen.globalAlpha = 1;
+  pen.fillStyle = css("--ink");
+  at.forEach(([x, y]) => {
+    pen.beginPath();
+    pen.arc(x, y, Math.min(4, Math.max(1.2, 110 / n)), 0, 2 * Math.PI);
+    pen.fill();
+  });
+}
+
+function drawMatrix(canvas, { n, matrix }) {
+  const { pen, width } = blank(canvas), side = width / n;
+  const [paper, own, edge] = ["--wash", "--line", "--point"].map(css);
+  pen.fillStyle = paper;
+  pen.fillRect(0, 0, width, width);
+  for (let i = 0; i < n; i += 1) {
+    for (let j = 0; j < n; j += 1) {
+      if (!matrix[i * n + j] && i !== j) continue;
+      // The diagonal is each node reading itself: seen, but not as edges.
+      pen.fillStyle = i === j ? own : edge;
+      pen.fillRect(j * side, i * side, Math.ceil(side * 4) / 4, Math.ceil(side * 4) / 4);
+    }
+  }
+}
+
+// Mean error of the graph over the epochs, the baseline's thin beside it, the epoch shown marked.
+function drawCurve(canvas, own, members, epoch) {
+  const { pen, width, height } = blank(canvas);
+  const error = own.epochs.map((_, e) => mean(finite(members.map((g) => errorsAt(own, e).error[g]))));
+  const base = own.epochs.map((_, e) => errorsAt(own, e).base);
+  const all = finite([...error, ...base]), low = Math.min(...all), high = Math.max(...all), first = own.epochs[0];
+  const x = (e) => 4 + ((own.epochs[e] - first) / (own.epochs[own.epochs.length - 1] - first)) * (width - 8);
+  const y = (value) => height - 5 - ((value - low) / (high - low || 1)) * (height - 10);
+  [[base, "--accent", 1], [error, "--point", 2]].forEach(([values, colour, thick]) => {
+    [pen.strokeStyle, pen.lineWidth] = [css(colour), thick];
+    pen.beginPath();
+    values.forEach((value, e) => { if (Number.isFinite(value)) pen.lineTo(x(e), y(value)); });
+    pen.stroke();
+  });
+  pen.fillStyle = css("--ink");
+  pen.beginPath();
+  pen.arc(x(epoch), y(error[epoch]), 4, 0, 2 * Math.PI);
+  if (Number.isFinite(error[epoch])) pen.fill();
+}

@@ -1,0 +1,104 @@
+"""The page: one task's headline on top or several tasks side by side, all text escaped, figures inlined."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from analysis_tables import sweep
+from atlas_pages import NASTY, evaluations, graphs
+from PIL import Image
+from test_analysis_report import Tags
+
+from graph2nn.analysis import words
+from graph2nn.analysis.atlas import Atlas, atlas
+from graph2nn.analysis.atlas.parts import in_script
+from graph2nn.analysis.findings import find
+from graph2nn.analysis.listing import listing
+from graph2nn.analysis.page import Chapter, Picture, page
+
+
+def png(noise):
+    pixels = np.random.default_rng(0).integers(0, 255 if noise else 2, (200, 300, 3), dtype=np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    return written.getvalue()
+
+
+def chapter(task, **kwargs):
+    found = find(sweep(5, 3)[0], draws=200)
+    pictures = [Picture("map", f"Map {NASTY}", "caption", png(False), png(True))]
+    return Chapter(task, found, words.headline(found), pictures, **kwargs)
+
+
+def parsed(text):
+    tags = Tags()
+    tags.feed(text)
+    return tags
+
+
+def test_one_chapter_is_the_page():
+    text = page(
+        [chapter("only", notes=["of it"])], Atlas("<i></i>", ""), title="T", notes=["first"], provenance={}
+    )
+    tags = parsed(text)
+    names = [tag for tag, _ in tags.tags]
+    assert (names.count("h1"), names.count("article")) == (1, 0)
+    assert re.findall(r'role="note">(.*?)<', text) == ["first", "of it"]
+    assert text.index("<i></i>") < text.index('id="map"') < text.index('id="graphs"')
+
+
+def test_several_chapters_are_linked_from_the_top():
+    tasks = ["mlp_cifar10", f"other {NASTY}"]
+    text = page([chapter(task) for task in tasks], Atlas("<i></i>", ""), title=NASTY, provenance={"by": NASTY})
+    tags = parsed(text)
+    ids = [attrs["id"] for _, attrs in tags.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = [attrs["href"][1:] for tag, attrs in tags.tags if tag == "a"]
+    assert len(links) == 2
+    assert set(links) <= set(ids)
+    assert sum(tag == "img" for tag, _ in tags.tags) == 2
+    assert "".join(tags.text).count(NASTY) >= 5
+
+
+def test_figures_are_inlined_for_both_schemes_without_loss_where_they_are_simple():
+    text = page([chapter("t")], Atlas("", ""), title="T", provenance={})
+    light, dark = (
+        base64.b64decode(part) for part in re.findall(r"data:image/webp;base64,([^\"]+)", text)[::-1]
+    )
+    with Image.open(io.BytesIO(light)) as shown, Image.open(io.BytesIO(png(False))) as given:
+        assert shown.tobytes() == given.tobytes()
+    assert len(dark) < len(png(True)) / 2
+
+
+def test_a_long_list_is_cut_and_says_so(monkeypatch):
+    found = find(sweep(5, 2)[0], draws=100)
+    assert "Every graph" in listing(found)
+    monkeypatch.setattr("graph2nn.analysis.listing.MOST_ROWS", 3)
+    short = listing(found)
+    assert short.count("<tr") == 1 + 1 + 3
+    assert "All 5 are in the atlas" in short
+
+
+@pytest.mark.parametrize("text", [NASTY, "<!--<script>", "a\u2028b", "\u2029"])
+def test_json_in_a_script_cannot_end_it(text):
+    written = in_script({"label": text})
+    assert json.loads(written) == {"label": text}
+    assert not set("<\u2028\u2029") & set(written)
+
+
+def test_the_atlas_brings_its_data_and_plotly_and_asks_for_nothing():
+    drawn = graphs()
+    made = atlas(evaluations(drawn), drawn)
+    tags = parsed(made.html)
+    scripts = [attrs for tag, attrs in tags.tags if tag == "script"]
+    assert [attrs.get("id") for attrs in scripts] == ["atlas-data", "atlas-plotly", None]
+    assert not any("src" in attrs or "href" in attrs for _, attrs in tags.tags)
+    assert "url(" not in made.css
+    ids = [attrs["id"] for _, attrs in tags.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    # Every element that the script asks for by name is in the markup.
+    wanted = set(re.findall(r'\$\("([a-z0-9-]+)"\)', made.html))
+    assert {f"atlas-{name}" for name in wanted} <= set(ids)
