@@ -16,6 +16,7 @@ from graph2nn.cli.costing import cost, models
 from graph2nn.cli.matching import match
 from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
+from graph2nn.cli.searching import search
 from graph2nn.cli.training import sweep, train
 from graph2nn.errors import Graph2nnWarning, UserError
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, train, sweep, models, match, cost, recover, analyze):
+for command in (quickstart, train, sweep, search, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(benching.app, name="bench")
