@@ -330,11 +330,9 @@ def test_search_in_the_published_results(shared_file):
     assert replay.means.min() == pytest.approx(31.984)
     # What the lowest of 3,942 means is expected to give again: luck is most of its lead.
     assert replay.expected[replay.means.argmin()] - replay.means.min() > 0.3
-    regrets = []
-    for seed in range(5):
-        row = search(replay, strategy("gp"), budget=40, seed=seed).recommended["row"]
-        regrets.append(replay.expected[row] - replay.expected.min())
-    assert np.mean(regrets) < 0.1
+    rows = [search(replay, strategy("gp"), budget=40, seed=seed).recommended["row"] for seed in range(6)]
+    # Over 100 repeats the mean is 0.054, and one in nine lies above 0.1.
+    assert np.mean(replay.expected[rows] - replay.expected.min()) < 0.1
 
 
 # --- training ----------------------------------------------------------------------------------------------

@@ -85,4 +85,4 @@ def _panel(axes: Axes, found: Mapping[str, Any], close: float, theme: Theme) -> 
         axes.plot(marks, middle, dashes, color=shade, marker=marker, markersize=4, linewidth=1.6, label=label)
         last = max(last, *marks)
     axes.axhline(close, color=theme.ink, linewidth=0.9, linestyle=(0, (1, 1.5)))
-    axes.text(last, close, f" {close:g} points ", ha="right", va="bottom", fontsize=8, color=theme.ink)
+    axes.text(last, close, f" {close:g} points ", ha="right", va="top", fontsize=8, color=theme.ink)

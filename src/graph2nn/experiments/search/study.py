@@ -98,8 +98,8 @@ def cautious(mean: Floats, sd: Floats) -> Floats:
     """By what graphs are ranked: their expected error, one standard deviation added.
 
     Of thousands of noisy errors the lowest is mostly luck, and where nothing was trained the surface only
-    guesses; over the published results this picks better than the lowest error seen, than the lowest expected
-    error, and than the lowest expected error of a graph that was trained.
+    guesses. Replaying the published results of the MLP and of ResNet-34, this picked better than the lowest
+    error seen and, of few trainings, better than the lowest expected error.
     """
     return mean + sd
 
