@@ -23,8 +23,8 @@ def search() -> str:
         + birth(found)
         + "\n![Expected regret by trainings](images/search.png)\n\n"
         + f"Within {found['close']} points of the lowest expected error: `benchmarks/bench_search.py` says "
-        "what that is. The held-out error is the mean, over repeats, of the chosen graph's error with a training "
-        "seed that no search has seen, after the most trainings shown.\n\n" + table(HEAD, rows)
+        "what that is. The held-out error is the mean, over repeats, of the chosen graph's error with a "
+        "training seed that no search has seen, after the most trainings shown.\n\n" + table(HEAD, rows)
     )
 
 
