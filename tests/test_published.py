@@ -65,7 +65,8 @@ def test_what_a_later_seed_lacks_is_filled_from_seed_1_and_said(tmp_path):
     errors = same.pivot_table("test_error", "epoch", "seed")
     assert (errors[2] == errors[1]).all()
     assert (errors[3] != errors[1]).all()
-    (note,) = found.notes["resnet34_imagenet"]
+    rounded, note = found.notes["resnet34_imagenet"]
+    assert "as stored" in rounded
     assert "training seed 2, lacks epochs 2–3; filled from seed 1" in note
 
 
@@ -75,7 +76,7 @@ def test_what_seed_1_lacks_too_stays_empty(tmp_path):
     write_set(tmp_path / "resnet34_imagenet_seed2", 2, 1, rows)
     found = read_published(tmp_path)
     assert (found.table["remark"] != FILLED).all()
-    assert "0 of 2 could be filled from seed 1" in found.notes["resnet34_imagenet"][0]
+    assert "0 of 2 could be filled from seed 1" in found.notes["resnet34_imagenet"][1]
 
 
 def test_a_trained_network_at_epoch_0_is_marked(tmp_path):
@@ -87,7 +88,7 @@ def test_a_trained_network_at_epoch_0_is_marked(tmp_path):
     found = read_published(tmp_path)
     late = found.table[found.table["remark"] == RESUMED]
     assert len(late) == 1
-    assert "1 of 9 evaluations stored as epoch 0" in found.notes["resnet34_imagenet"][0]
+    assert "1 of 9 evaluations stored as epoch 0" in found.notes["resnet34_imagenet"][1]
 
 
 def test_key_is_six_digits():

@@ -17,6 +17,7 @@ from graph2nn.cli.listing import presets
 from graph2nn.cli.matching import match
 from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
+from graph2nn.cli.searching import search
 from graph2nn.cli.training import sweep, train
 from graph2nn.errors import Graph2nnWarning, UserError
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, train, sweep, presets, models, match, cost, recover, analyze):
+for command in (quickstart, train, sweep, search, presets, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(benching.app, name="bench")

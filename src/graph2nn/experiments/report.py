@@ -51,6 +51,8 @@ def report(
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     known = Known(measured(graphs).set_index("graph"), brains)
+    if is_published(results):
+        title = title or "The published results of Graph Structure of Neural Networks"
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)

@@ -8,6 +8,7 @@ from graph2nn.experiments.evaluations import FILLED, RESUMED
 
 #: An error (%) below which an evaluation of epoch 0 cannot be of an untrained network.
 TRAINED = 95.0
+ROUNDED = "Multiply-adds and parameters are as stored: three digits of billions and of millions."
 
 
 def repaired(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -22,7 +23,7 @@ def repaired(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     resumed = (rows["epoch"] == 0) & (rows["test_error"] < TRAINED)
     marked = rows.assign(remark=resumed.map({True: RESUMED, False: ""}))
     filled, said = _filled(marked)
-    return filled, [*said, *_resumed(marked)]
+    return filled, [ROUNDED, *said, *_resumed(marked)]
 
 
 def _filled(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

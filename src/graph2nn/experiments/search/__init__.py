@@ -1,0 +1,25 @@
+"""Search instead of sweep: a good graph found with few trainings."""
+
+from graph2nn.experiments.search.replay import Replay
+from graph2nn.experiments.search.space import Space
+from graph2nn.experiments.search.strategies import STRATEGIES, Strategy, strategy
+from graph2nn.experiments.search.study import Found, conclude, search
+from graph2nn.experiments.search.surface import Surface, fit
+from graph2nn.experiments.search.trials import Evaluator, Problem, Proposal, Trial
+
+__all__ = [
+    "STRATEGIES",
+    "Evaluator",
+    "Found",
+    "Problem",
+    "Proposal",
+    "Replay",
+    "Space",
+    "Strategy",
+    "Surface",
+    "Trial",
+    "conclude",
+    "fit",
+    "search",
+    "strategy",
+]
