@@ -52,7 +52,8 @@ def config_of(out: Path, run: str) -> RunConfig:
     try:
         return read_config(out, run)
     except (OSError, ValueError) as error:
-        raise _damaged(out / "runs" / run / "config.yaml", error) from None
+        why = getattr(error, "strerror", None) or error
+        raise _damaged(out / "runs" / run / "config.yaml", why) from None
 
 
 def unfinished(out: Path) -> list[str]:
