@@ -43,8 +43,9 @@ def test_the_published_numbers_of_resnet34(summary, golden):
     compare(own, wanted, ("n_configs", "n_seeds", "epoch"))
     compare(own["baseline"], wanted["baseline"], ("mean", "std", "top1_per_seed"))
     compare(own["best"], wanted["best"], wanted["best"].keys())
-    numbers = [key for key in wanted["sweet_spot"] if re.fullmatch("[CL]_m..|n_.*|rect.*|graph_ind.*", key)]
-    assert len(numbers) == 8
+    pattern = "[CL]_m..|n_.*|rect.*|graph_ind.*|baseline_.*"
+    numbers = [key for key in wanted["sweet_spot"] if re.fullmatch(pattern, key)]
+    assert len(numbers) == 9
     compare(own["sweet_spot"], wanted["sweet_spot"], numbers)
 
 

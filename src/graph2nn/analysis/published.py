@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graph2nn.analysis import significance
 from graph2nn.analysis.cells import cell_of
 from graph2nn.analysis.slices import SliceFit
 from graph2nn.analysis.tasks import Study, TaskFindings
@@ -119,9 +120,19 @@ def _sweet_spot(task: TaskFindings, graphs: int) -> dict[str, Any]:
         "n_rows_significant_graphs": len(spot.graphs),
         "n_graphs": graphs,
         "graph_indices_inside": inside,
+        "baseline_significant_kept": _baseline_kept(task),
         "rule": "a graph is inside unless a one-sided equal-variance t-test against the best says worse at "
         "0.05; the rectangle bounds C and L of the graphs inside; the baseline is never part of it",
     }
+
+
+def _baseline_kept(task: TaskFindings) -> bool | None:
+    """Whether the rule of the sweet spot would keep the baseline, too; None without one."""
+    errors = task.found.results.errors()
+    own = task.runs.loc[task.runs["kind"] == "baseline", "graph"]
+    if own.empty:
+        return None
+    return not significance.worse([errors[own.iloc[0]]], errors[task.found.spot.best], alpha=0.05)[0]
 
 
 def _cells(task: TaskFindings, graphs: pd.DataFrame) -> dict[str, Any]:
