@@ -102,7 +102,8 @@ class RunConfig(_Value):
     @property
     def digest(self) -> str:
         """Eight hexadecimal digits that differ between any two different configs."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        values = self.model_dump(mode="json") | {"recipe": self.recipe.identity()}
+        text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
