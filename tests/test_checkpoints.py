@@ -181,7 +181,9 @@ def test_a_checkpoint_of_another_training_is_refused(how, says, tmp_path):
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):
     Checkpoints(tmp_path, {"config": "1"}).save({}, epochs=1, batches=0)
-    with pytest.raises(UserError, match="its config is '1', here it is '2'. Train as it was begun, or delete"):
+    with pytest.raises(
+        UserError, match=r"its config is '1', here it is '2'\. Train as it was begun, or delete"
+    ):
         Checkpoints(tmp_path, {"config": "2"}).latest()
 
 
