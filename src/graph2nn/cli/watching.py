@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from graph2nn.cli.common import console
 
@@ -88,9 +89,8 @@ class Live:
     def on_batch(self, running: Running) -> None:
         """Show the epoch under way, now and then."""
         if self.log_every and running.batches % self.log_every == 0:
-            self.screen.print(
-                f"{self._name}  {self._numbers(running)}  {self._left(running)} left", soft_wrap=True
-            )
+            at = f"{self._name}  batch {running.batches}/{self.per_epoch} of"
+            self.screen.print(f"{at} {self._numbers(running)}  {self._left(running)} left", soft_wrap=True)
         if not self.bar.disable and time.monotonic() - self._shown >= REFRESH:
             self._shown = time.monotonic()
             self.bar.update(
@@ -119,8 +119,8 @@ class Live:
         assert self.config
         speed = running.images / running.seconds if running.seconds else 0.0
         return (
-            f"epoch {running.epoch}/{self.config.recipe.epochs}  batch {running.batches}/{self.per_epoch}"
-            f"  loss {running.loss:.4f}  error {running.error:5.2f} %  {speed:,.0f} img/s"
+            f"epoch {running.epoch}/{self.config.recipe.epochs}  loss {running.loss:.4f}"
+            f"  error {running.error:5.2f} %  {speed:,.0f} img/s"
         )
 
     def _done(self, running: Running) -> int:
@@ -148,12 +148,15 @@ def live(
         screen: where.
     """
     per_epoch = max(1, images // configs[0].recipe.batch_size)
+    # In a narrow terminal it is the name that is cut short.
+    name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[numbers]}"),
-        BarColumn(bar_width=20),
+        TextColumn("{task.description}", table_column=name),
+        TextColumn("{task.fields[numbers]}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=10),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as bar:
+    off = not screen.is_terminal
+    with Progress(*columns, console=screen, disable=off, transient=True, expand=True) as bar:
         total = sum(config.recipe.epochs for config in configs) * per_epoch
         yield Live(bar, bar.add_task("", total=total, numbers=""), screen, per_epoch, log_every)
