@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from pathlib import Path
 
 import torch
@@ -54,7 +55,7 @@ def symmetric():
 
 NETWORKS = {"mlp": mlp, "conv": conv, "block": block, "symmetric": symmetric}
 #: What takes seconds to import, and what torch and numba import at their first use.
-PRELOADED = ["graph2nn.training", "graph2nn.models", "graph2nn.graphs", "torch._dynamo", "numba.core.registry"]
+PRELOADED = ["graph2nn.experiments.run", "graph2nn.cli", "torch._dynamo", "numba.core.registry"]
 OFTEN = Saving(0.004)
 RECIPE = Recipe(epochs=6, batch_size=8, lr=0.05, flip=True, pad=2, precise_bn=40, warmup_epochs=2)
 
@@ -95,3 +96,10 @@ def kill_until_done(name, folder, result, delays):
         if result.exists():
             break
     return kills
+
+
+def command(*argv):
+    """Run ``graph2nn`` with these arguments, as a process."""
+    from graph2nn.cli import main
+
+    sys.exit(main(list(argv)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import signal
+import time
 from dataclasses import dataclass, field
 
 import pandas as pd
 import pytest
 import torch
+from resuming import command, in_a_process
 from safetensors.torch import load_file
 
 from graph2nn.data.registry import load_dataset
@@ -100,6 +103,36 @@ def test_an_interrupted_run_leaves_what_an_undisturbed_one_does(digits, tmp_path
     assert begun[0] == 0
     assert [what for what, _ in logger.said if isinstance(what, int)] == [1, 2, 3, 4]
     assert [status for what, status in logger.said if what == "end"] == ["interrupted"] * 3 + ["finished"]
+
+
+@pytest.mark.skipif(not hasattr(results, "resumable"), reason="folders of unfinished runs are not kept yet")
+def test_the_command_killed_and_repeated_ends_with_the_same_files(tmp_path):
+    """SIGKILL once it has trained some epochs, twice; the third time it ends."""
+    argv = ["train", "mlp-digits", "--set", "recipe.epochs=30", "--threads", "1", "--checkpoint-every", "0.05s"]
+    for out, kills in ((tmp_path / "whole", 0), (tmp_path / "parts", 2)):
+        for kill in range(kills + 1):
+            process = in_a_process(command, *argv, "--out", str(out))
+            if kill < kills:
+                wait_until(lambda lines=5 * (kill + 1), out=out: lines_of_metrics(out) > lines, process)
+                process.kill()
+            process.join(60)
+            assert process.exitcode == (-signal.SIGKILL if kill < kills else 0)
+    (whole,), (parts,) = ((tmp_path / name / "runs").iterdir() for name in ("whole", "parts"))
+    assert (parts / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    pd.testing.assert_frame_equal(curves(parts), curves(whole))
+    assert not (parts / "checkpoints").exists()
+
+
+def lines_of_metrics(out):
+    return sum(len(path.read_text().splitlines()) for path in out.glob(".unfinished/*/metrics.csv"))
+
+
+def wait_until(happened, process):
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert process.is_alive(), "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_checkpoints_are_deleted_unless_all_are_kept(digits, tmp_path):
