@@ -17,7 +17,8 @@ from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import GraphSpec, build, plan, preset, results
 from graph2nn.experiments import run as runs
 from graph2nn.experiments.curves import write_curves
-from graph2nn.experiments.run import Watch, carry_out, execute
+from graph2nn.experiments.journal import Watch
+from graph2nn.experiments.run import carry_out, execute
 from graph2nn.training import Preempted, Saving
 
 SETTINGS = ("recipe.epochs=4", "recipe.batch_size=256", "recipe.precise_bn=256")

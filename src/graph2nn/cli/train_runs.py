@@ -65,7 +65,8 @@ def train_each(configs: Sequence[RunConfig], data: Dataset, task: Training) -> l
 
 
 def _train(config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger]) -> None:
-    from graph2nn.experiments.run import Watch, execute
+    from graph2nn.experiments.journal import Watch
+    from graph2nn.experiments.run import execute
 
     watch = Watch(shown.on_epoch, shown.on_batch, shown.on_start, tuple(loggers), task.log_graphs)
     execute(

@@ -89,7 +89,6 @@ def train(
     graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seeds 5 --logger tensorboard
     graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
     """
-    from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
@@ -97,13 +96,7 @@ def train(
     known = look_up(preset)
     how = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
-    words = [word for word in (select, graph) if word]
-    if len(words) + bool(ws_flex) > 1:
-        raise UserError("train: give one of --select, --graph and --ws-flex.")
-    # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
-    graphs = [parse_ws_flex(ws_flex)] if ws_flex else choose(known, words or ["baseline"], data=data)
-    if len(graphs) > 1:
-        raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
+    graphs = [_one_graph(known, select, graph, ws_flex, data)]
     numbers = range(seed, seed + (seeds or 1))
     use_threads(threads)
     configs, loaded = _plan(known, graphs, numbers, settings, data, cache, how, device)
@@ -115,6 +108,24 @@ def train(
         console.print(f"Config, metrics and weights: {out / 'runs' / row['run']}", soft_wrap=True)
     if len(rows) > 1:
         console.print(summary(rows), soft_wrap=True)
+
+
+def _one_graph(
+    preset: Preset, select: str | None, graph: str | None, ws_flex: str | None, data: Path | None
+) -> GraphSpec | None:
+    """Return the graph that the options name; the baseline where they name none."""
+    from graph2nn.experiments.planning import select as choose
+
+    words = [word for word in (select, graph) if word]
+    if len(words) + bool(ws_flex) > 1:
+        raise UserError("train: give one of --select, --graph and --ws-flex.")
+    if ws_flex:
+        return parse_ws_flex(ws_flex)
+    # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
+    graphs = choose(preset, words or ["baseline"], data=data)
+    if len(graphs) > 1:
+        raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
+    return graphs[0]
 
 
 def _plan(

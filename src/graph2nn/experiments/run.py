@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,19 +19,16 @@ from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.loggers.base import Logger, logged, scalars
+from graph2nn.experiments.journal import Journal, OnEpoch, Watch
 from graph2nn.experiments.results import RunFolder, writing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
-from graph2nn.training.epoch import Epoch, Running
-from graph2nn.training.loop import OnStart, train
+from graph2nn.training.epoch import Epoch
+from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
 from graph2nn.wiring import Dense, Engine, Relational, Wiring
-
-OnEpoch = Callable[[Epoch], None]
-OnBatch = Callable[[Running], None]
 
 
 class Network(NamedTuple):
@@ -65,25 +61,6 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     quoted = graph.symmetrised() if graph and graph.directed else graph
     c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
     return Network(model, graph, found, c, length)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who is told how a run goes on, beside its own files.
-
-    Args:
-        on_epoch: called after each epoch with its numbers.
-        on_batch: called after each batch with the sums of its epoch.
-        on_start: see :func:`graph2nn.train`.
-        loggers: take the numbers of each epoch.
-        log_graphs: log also C and L of the graphs that this share of the weights' strongest blocks makes.
-    """
-
-    on_epoch: OnEpoch | None = None
-    on_batch: OnBatch | None = None
-    on_start: OnStart | None = None
-    loggers: tuple[Logger, ...] = ()
-    log_graphs: float | None = None
 
 
 EVERY_FIVE_MINUTES = Saving()
@@ -154,7 +131,7 @@ def carry_out(
     folder.write_config(config)
     checkpoints = Checkpoints(folder.path / "checkpoints", {"config": config.digest}, saving)
     with ExitStack() as stack:
-        journal = _Journal(folder, config, network, watch, stack)
+        journal = Journal(folder, config, network.model, network.graph, watch, stack)
         history = train(
             network.model,
             data,
@@ -176,45 +153,6 @@ def carry_out(
     if saving.keep is not None:
         shutil.rmtree(checkpoints.folder, ignore_errors=True)
     return row
-
-
-@dataclass
-class _Journal:
-    """Keeps metrics and loggers in step with a training that may go on from a checkpoint."""
-
-    folder: RunFolder
-    config: RunConfig
-    network: Network
-    watch: Watch
-    stack: ExitStack
-    earlier: float = 0.0
-    log: Callable[[int, Mapping[str, float]], None] | None = None
-
-    def start(self, history: Sequence[Epoch], running: Running) -> None:
-        """Begin after the epochs of a checkpoint: what was noted after it is going to happen again."""
-        (self.folder.path / "metrics.csv").unlink(missing_ok=True)
-        for epoch in history:
-            self.folder.append(epoch)
-        self.earlier = sum(epoch.seconds for epoch in history) + running.seconds
-        if self.watch.loggers:
-            self.log = self.stack.enter_context(logged(self.watch.loggers, self.config, len(history)))
-        if self.watch.on_start:
-            self.watch.on_start(history, running)
-
-    def note(self, epoch: Epoch) -> None:
-        """Take the numbers of one more epoch."""
-        self.folder.append(epoch)
-        if self.log:
-            self.log(epoch.epoch, scalars(epoch) | self._graphs())
-        if self.watch.on_epoch:
-            self.watch.on_epoch(epoch)
-
-    def _graphs(self) -> dict[str, float]:
-        if self.watch.log_graphs is None:
-            return {}
-        from graph2nn.experiments.loggers.graphs import graph_scalars
-
-        return graph_scalars(self.network.model, self.network.graph, self.watch.log_graphs)
 
 
 def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: float) -> dict[str, Any]:

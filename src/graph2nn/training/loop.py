@@ -81,23 +81,16 @@ def train(
     data = data.to(device)
     state = _begin(model, recipe, seed, torch.device(device), acceleration)
     fast = acceleration.apply(model, device)
-    loss = partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
-    how: dict[str, Any] = {"scaler": state.scaler, "loss": loss, "parts": recipe.accumulate}
-    step = acceleration.step(fast, state.optimiser, device, **how)
+    step = _step(state, fast, recipe, acceleration)
+    if checkpoints:
+        checkpoints.agree_on(_identity(recipe, seed, state.device, acceleration))
     with own_random_numbers(seed):
-        if checkpoints:
-            checkpoints.agree_on(_identity(recipe, seed, state.device, acceleration))
-            if found := checkpoints.latest():
-                state.load_state_dict(found)
+        if checkpoints and (found := checkpoints.latest()):
+            state.load_state_dict(found)
         if on_start:
             on_start(tuple(state.history), state.running)
         while not state.over(recipe):
-            last = len(data.train) // recipe.batch_size
-            for _ in _advance(fast, _rest_of_epoch(state, data, recipe), step, state.running):
-                if on_batch:
-                    on_batch(state.running)
-                if state.running.batches < last:  # after the last one comes the evaluation
-                    _pause(state, checkpoints, stop)
+            _train_epoch(state, fast, data, recipe, step, on_batch, lambda: _pause(state, checkpoints, stop))
             state.history.append(_close_epoch(state, fast, data, recipe))
             state.begin_epoch()
             if on_epoch:
@@ -121,10 +114,35 @@ def _begin(
     return TrainingState(model, optimiser, schedule, acceleration.scaler(), order, probe, device)
 
 
+def _step(state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: Acceleration) -> Step:
+    """Return the step of a recipe."""
+    loss = partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
+    how: dict[str, Any] = {"scaler": state.scaler, "loss": loss, "parts": recipe.accumulate}
+    return acceleration.step(model, state.optimiser, state.device, **how)
+
+
 def _identity(recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration) -> dict[str, str]:
     """In what a training must agree with a checkpoint: what changes the numbers, or the state's own shapes."""
     digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:8]
     return {"recipe": digest, "seed": str(seed), "device": device.type, "acceleration": str(acceleration)}
+
+
+def _train_epoch(
+    state: TrainingState,
+    model: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    step: Step,
+    on_batch: Callable[[Running], None] | None,
+    pause: Callable[[], None],
+) -> None:
+    """Take the steps that the epoch under way has left, with a pause between them."""
+    last = len(data.train) // recipe.batch_size
+    for _ in _advance(model, _rest_of_epoch(state, data, recipe), step, state.running):
+        if on_batch:
+            on_batch(state.running)
+        if state.running.batches < last:  # after the last one comes the evaluation
+            pause()
 
 
 def _rest_of_epoch(state: TrainingState, data: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
