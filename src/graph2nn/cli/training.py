@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -31,9 +31,12 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.train_runs import Training, summary, train_each
+from graph2nn.cli.watching import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
 from graph2nn.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from graph2nn.data.dataset import Dataset
     from graph2nn.experiments.config import GraphSpec, RunConfig
     from graph2nn.experiments.presets import Preset
     from graph2nn.training.acceleration import Acceleration
@@ -53,6 +56,9 @@ def train(
     ws_flex: WSFlex = None,
     graph: Graph = None,
     seed: Annotated[int, typer.Option(min=0, help="Of initialisation, order and augmentation.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Train N seeds, from --seed on, one after the other.")
+    ] = None,
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
@@ -64,31 +70,82 @@ def train(
     channels_last: ChannelsLast = False,
     compiled: Compile = False,
     cuda_graphs: CudaGraphs = False,
+    checkpoint_every: CheckpointEvery = "5m",
+    keep_checkpoints: KeepCheckpoints = False,
+    log_every: LogEvery = 0,
+    logger: LoggerNames = [],  # noqa: B006
+    log_graphs: LogGraphs = None,
     as_json: Json = False,
 ) -> None:
     """Train one network, and keep its config, metrics and weights in a folder of its own.
+
+    Stopped in the middle, by Ctrl-C, a scheduler or a power cut, the same command goes on from its last
+    checkpoint and ends with the same weights.
 
     [bold]Examples[/bold]
 
     graph2nn train mlp-digits --select baseline
     graph2nn train mlp-cifar10 --select best --set recipe.epochs=5 --data cifar10-jpeg.tar.xz
-    graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seed 2
-    graph2nn train mlp-digits --graph my-graph.graphml
+    graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seeds 5 --logger tensorboard
+    graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
     """
     from graph2nn.experiments.presets import preset as look_up
+    from graph2nn.training.acceleration import Acceleration
+    from graph2nn.training.checkpoints import Saving
 
     known = look_up(preset)
-    how = _acceleration(engine, amp, channels_last, compiled, cuda_graphs)
+    how = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
+    saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
+    graphs = [_one_graph(known, select, graph, ws_flex, data)]
+    numbers = range(seed, seed + (seeds or 1))
+    use_threads(threads)
+    configs, loaded = _plan(known, graphs, numbers, settings, data, cache, how, device)
+    task = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every)
+    rows = train_each(configs, loaded, task)
+    if as_json:
+        print_json(rows if seeds else rows[0])
+    for row in rows:
+        console.print(f"Config, metrics and weights: {out / 'runs' / row['run']}", soft_wrap=True)
+    if len(rows) > 1:
+        console.print(summary(rows), soft_wrap=True)
+
+
+def _one_graph(
+    preset: Preset, select: str | None, graph: str | None, ws_flex: str | None, data: Path | None
+) -> GraphSpec | None:
+    """Return the graph that the options name; the baseline where they name none."""
+    from graph2nn.experiments.planning import select as choose
+
     words = [word for word in (select, graph) if word]
     if len(words) + bool(ws_flex) > 1:
         raise UserError("train: give one of --select, --graph and --ws-flex.")
-    graphs = [parse_ws_flex(ws_flex)] if ws_flex else _select(known, words or ["baseline"], data)
+    if ws_flex:
+        return parse_ws_flex(ws_flex)
+    # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
+    graphs = choose(preset, words or ["baseline"], data=data)
     if len(graphs) > 1:
         raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")
-    rows = _launch(known, graphs, [seed], settings, data, cache, out, device, threads, how, verbose=True)
-    if as_json:
-        print_json(rows[0])
-    console.print(f"Config, metrics and weights: {out / 'runs' / rows[0]['run']}", soft_wrap=True)
+    return graphs[0]
+
+
+def _plan(
+    preset: Preset,
+    graphs: Sequence[GraphSpec | None],
+    seeds: Sequence[int],
+    settings: Sequence[str],
+    data: Path | None,
+    cache: Path | None,
+    acceleration: Acceleration,
+    device: str,
+) -> tuple[list[RunConfig], Dataset]:
+    """Return the runs and their data, having complained of what can be told before the data are read."""
+    from graph2nn.data.registry import load_dataset
+    from graph2nn.experiments.planning import plan
+
+    plan(preset, graphs, seeds, data="", settings=settings)
+    acceleration.check(pick_device(device))
+    loaded = load_dataset(preset.data, path=data, cache=cache)
+    return plan(preset, graphs, seeds, data=loaded.label, settings=settings), loaded
 
 
 def sweep(
