@@ -16,7 +16,9 @@ from graph2nn.cli.costing import cost, models
 from graph2nn.cli.matching import match
 from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
-from graph2nn.cli.training import sweep, train
+from graph2nn.cli.status import status
+from graph2nn.cli.sweeping import retry, sweep
+from graph2nn.cli.training import train
 from graph2nn.errors import Graph2nnWarning, UserError
 
 app = typer.Typer(
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, train, sweep, models, match, cost, recover, analyze):
+for command in (quickstart, train, sweep, status, retry, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(benching.app, name="bench")
