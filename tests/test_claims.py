@@ -202,13 +202,13 @@ def test_the_living_on_this_machine_are_never_taken_for_dead(tmp_path):
         pass
 
 
-def test_forgetting_forgets_the_deaths(tmp_path):
+def test_a_pardon_forgives_the_deaths_and_is_no_attempt(tmp_path):
     claim_of(ELSEWHERE, tmp_path, silence=1000)
-    claims.forget(tmp_path, "run")
+    claims.pardon(tmp_path, "run")
     with hold(tmp_path, "run") as claim:
-        assert (claim.attempt, claim.deaths) == (1, 0)
+        assert (claim.attempt, claim.tries, claim.deaths) == (3, 2, 0)
         with ThreadPoolExecutor(1) as pool, pytest.raises(TakenError):
-            pool.submit(claims.forget, tmp_path, "run").result()
+            pool.submit(claims.pardon, tmp_path, "run").result()
 
 
 def test_wrong_heartbeats_and_folders_are_named(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Owner:
     """A process that carries a run out: ``machine`` tells hosts, their boots and their containers apart.
 
     ``born`` is when the process began, in clock ticks since the boot: numbers of processes are used again.
+    ``released`` says that the attempt is over, ``pardon`` that it was none: what came before it is forgiven.
     """
 
     host: str = "?"
@@ -57,6 +58,7 @@ class Owner:
     born: int = 0
     beat: float = HEARTBEAT
     released: bool = False
+    pardon: bool = False
 
     @classmethod
     def here(cls) -> Owner:
@@ -79,15 +81,19 @@ class Owner:
 
 @dataclass
 class Claim:
-    """A run that this process carries out. ``deaths`` counts the attempts that ended without a word.
+    """A run that this process carries out.
 
     Attributes:
+        attempt: number of the file that is held.
+        tries: how often the run was begun, this time included.
+        deaths: attempts since the last pardon that ended without a word.
         done: set once the run has its place among the results: nothing is left to claim then.
     """
 
     folder: Path
     run: str
     attempt: int
+    tries: int
     deaths: int
     owner: Owner
     done: bool = False
@@ -124,7 +130,7 @@ class Claim:
             for attempt in range(1, self.attempt + 1):
                 self.file(attempt).unlink(missing_ok=True)
             return
-        said = {**asdict(self.owner), "released": True}
+        said = asdict(replace(self.owner, released=True))
         temporary = self.folder / f".{self.run}.{self.attempt}.{os.getpid()}"
         temporary.write_text(json.dumps(said), encoding="utf-8")
         temporary.replace(self.file(self.attempt))
@@ -136,6 +142,7 @@ class Holder:
 
     run: str
     attempt: int
+    tries: int
     owner: Owner
     alive: bool
     beaten: float
@@ -175,9 +182,10 @@ def hold(out: Path, run: str) -> Iterator[Claim]:
 
 def holder(out: Path, run: str) -> Holder | None:
     """Look up who carries a run out, or did last; None if nobody ever began or the run is done."""
-    attempt, found = 1, None
+    attempt, tries, found = 1, 0, None
     while seen := _look(out / FOLDER / f"{run}.{attempt}"):
-        found = Holder(run, attempt, *seen)
+        tries += not seen[0].pardon
+        found = Holder(run, attempt, tries, *seen)
         attempt += 1
     return found
 
@@ -191,19 +199,19 @@ def holders(out: Path) -> dict[str, Holder]:
     return {name: seen for name, seen in found.items() if seen}
 
 
-def forget(out: Path, run: str) -> None:
-    """Forget earlier attempts at a run, so that their deaths no longer count.
+def pardon(out: Path, run: str) -> None:
+    """Forgive earlier attempts at a run, so that their deaths no longer count.
 
     Raises:
         TakenError: somebody alive has it.
     """
     with hold(out, run) as claim:
-        claim.done = True
+        claim.owner = replace(claim.owner, pardon=True)
 
 
 def _take(out: Path, run: str) -> Claim:
     folder, owner = out / FOLDER, Owner.here()
-    attempt, deaths = 1, 0
+    attempt, tries, deaths = 1, 1, 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
         while True:
@@ -213,7 +221,7 @@ def _take(out: Path, run: str) -> Claim:
             except FileExistsError:
                 seen = _look(file)
                 if seen is None:  # done meanwhile, and tidied up
-                    attempt, deaths = 1, 0
+                    attempt, tries, deaths = 1, 1, 0
                     continue
                 other, alive, _, silence = seen
                 if alive:
@@ -221,12 +229,13 @@ def _take(out: Path, run: str) -> Claim:
                         f"results: run {run} is being carried out by process {other.pid} on {other.host}, "
                         f"seen alive {max(0, silence):.0f} s ago; leave it to that one, or end it."
                     ) from None
-                deaths += not other.released
+                deaths = 0 if other.pardon else deaths + (not other.released)
+                tries += not other.pardon
                 attempt += 1
                 continue
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump(asdict(owner), stream)
-            return Claim(folder, run, attempt, deaths, owner)
+            return Claim(folder, run, attempt, tries, deaths, owner)
     except OSError as error:
         raise UserError(
             f"results: {out} cannot be written to ({error.strerror}); name another --out."

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.claims import TakenError, forget
+from graph2nn.experiments.claims import TakenError, pardon
 from graph2nn.experiments.config import RunConfig
 from graph2nn.files import replacing
 
@@ -93,14 +93,14 @@ def clear(out: Path, run: str) -> None:
 
 
 def forget_all(out: Path) -> list[str]:
-    """Forget all failures and the attempts that led to them, so that those runs are tried again; name them.
+    """Forget all failures and forgive the attempts that led to them: those runs are tried again.
 
     A run that somebody has begun again already is left to them.
     """
     forgotten = []
     for run in failed_runs(out):
         try:
-            forget(out, run)
+            pardon(out, run)
         except TakenError:
             continue
         clear(out, run)

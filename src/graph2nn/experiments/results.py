@@ -12,8 +12,8 @@ however the process ended, and is never done again. Who writes a run holds a cla
   otherwise it begins empty.
 - The run looks for a checkpoint in its folder, goes on from there, and reports epochs from the next one on:
   lines of ``metrics.csv`` from that epoch on, which an earlier attempt may have written, are dropped at the
-  first :meth:`RunFolder.append`. Checkpoints are files that appear whole; the run deletes those that a finished run
-  is not to keep.
+  first :meth:`RunFolder.append`. Checkpoints are files that appear whole; the run deletes those that a
+  finished run is not to keep.
 - Told to make room (SIGTERM, SIGUSR1 or SIGUSR2), the run saves a checkpoint in its folder and raises
   ``SystemExit(REQUEUE_EXIT_CODE)``. Launchers count that as no failure: the folder stays, the claim is
   released, and the process ends with that code, upon which schedulers start it anew.

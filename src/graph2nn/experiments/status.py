@@ -73,7 +73,7 @@ def status(out: Path) -> Status:
         raise UserError(f"status: {out} holds no runs; name a folder that train or sweep wrote (--out).")
     failed = {run: failure for run, failure in failed.items() if run not in done}
     running = tuple(
-        Running(run, seen.owner.host, seen.owner.pid, seen.attempt, _begun(out, run), max(0.0, seen.silence))
+        Running(run, seen.owner.host, seen.owner.pid, seen.tries, _begun(out, run), max(0.0, seen.silence))
         for run, seen in held.items()
         if seen.alive
     )

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.registry import load_dataset
+from graph2nn.data.registry import DATASETS, load_dataset
 from graph2nn.experiments import failures
 from graph2nn.experiments.claims import LostError, TakenError, hold, holder
 from graph2nn.experiments.config import RunConfig
@@ -81,8 +81,10 @@ class Work:
 
     def describe(self) -> dict[str, Any]:
         """What a later command needs to go on with this work, as JSON can hold it."""
-        source = asdict(self.data) if isinstance(self.data, Source) else None
-        return {"data": source, "device": self.device, "acceleration": asdict(self.acceleration)}
+        name = self.dataset().name
+        source = self.data if isinstance(self.data, Source) else Source(name) if name in DATASETS else None
+        how = asdict(self.acceleration)
+        return {"data": source and asdict(source), "device": self.device, "acceleration": how}
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,13 @@ def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | N
                 return Ending(run, error=failure.error)
             if claim.deaths >= MAX_DEATHS:
                 died = f"its process died {claim.deaths} times without an error, such as when memory runs out"
-                return Ending(run, error=failures.record(out, config, died, claim.attempt - 1).error)
+                return Ending(run, error=failures.record(out, config, died, claim.tries - 1).error)
             try:
                 row = _execute(config, work, on_epoch)
             except LostError:
                 return Ending(run, again=True)
             except Exception as error:
-                return Ending(run, error=failures.record(out, config, error, claim.attempt).error)
+                return Ending(run, error=failures.record(out, config, error, claim.tries).error)
             failures.clear(out, run)
             return Ending(run, row=row)
     except TakenError:

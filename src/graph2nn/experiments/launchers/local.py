@@ -92,7 +92,7 @@ def _died(config: RunConfig, work: Work, error: str) -> Ending:
     if error.endswith(f"ended with code {REQUEUE_EXIT_CODE}"):
         return Ending(config.folder, again=True)
     seen = holder(work.out, config.folder)
-    failure = failures.record(work.out, config, error, seen.attempt if seen else 1)
+    failure = failures.record(work.out, config, error, seen.tries if seen else 1)
     return Ending(config.folder, error=failure.error)
 
 

@@ -127,7 +127,7 @@ def _ending(ray: Any, reference: Any, config: RunConfig, work: Work) -> Ending:
         seen = holder(work.out, config.folder)
         line = next((line for line in str(error).splitlines() if line.strip()), "")
         said = f"its process died on the cluster, retries included: {type(error).__name__}: {line}"
-        failure = failures.record(work.out, config, said, seen.attempt if seen else 1)
+        failure = failures.record(work.out, config, said, seen.tries if seen else 1)
         return Ending(config.folder, error=failure.error)
     return ending
 
