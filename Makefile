@@ -7,7 +7,7 @@ PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 .PHONY: help demo test test-slow test-cluster lint format bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.installed ## install, train graphs on digits, say where the report is
 	$(BIN)/graph2nn quickstart --out quickstart

@@ -1,7 +1,9 @@
-"""The options that say where runs are carried out, the same for ``sweep`` and ``retry``."""
+"""What ``sweep`` and ``retry`` share: the options that say where runs are carried out, and the rows they print."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +12,9 @@ from graph2nn.cli.common import number_of_workers
 from graph2nn.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from graph2nn.experiments.config import RunConfig
     from graph2nn.experiments.launchers import Launcher
+    from graph2nn.training.acceleration import Acceleration
 
 _RAY, _SLURM, _BOTH = "Ray", "SLURM", "Ray and SLURM"
 
@@ -112,6 +116,30 @@ def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher
     if "gpus" in values:
         values["gpus"] = int(values["gpus"])
     return Slurm(**values, options=_sbatch(values.pop("sbatch", [])))
+
+
+def pick_acceleration(
+    engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
+) -> Acceleration:
+    """How to compute, from the options that say so."""
+    from graph2nn.training.acceleration import Acceleration
+
+    return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
+
+
+def rows_of(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
+    """Rows of the table of runs that are finished, among these."""
+    from graph2nn.experiments.results import finished_runs, read_runs
+
+    names = {config.folder for config in configs}
+    if not names & finished_runs(out):
+        return []
+    table = read_runs(out)
+    chosen = table[table["run"].isin(names)].astype(object)
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in chosen.where(chosen.notna(), None).to_dict("records")
+    ]
 
 
 def _sbatch(assignments: list[str]) -> dict[str, str]:

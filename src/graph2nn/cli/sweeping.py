@@ -39,8 +39,10 @@ from graph2nn.cli.launching import (
     Wait,
     WorkersOrNone,
     choose_launcher,
+    pick_acceleration,
+    rows_of,
 )
-from graph2nn.cli.training import Out, PresetName, pick_acceleration, rows_of
+from graph2nn.cli.training import Out, PresetName
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +28,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.launching import pick_acceleration, rows_of
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -97,30 +97,6 @@ def train(
     if as_json:
         print_json(row)
     console.print(f"Config, metrics and weights: {out / 'runs' / row['run']}", soft_wrap=True)
-
-
-def pick_acceleration(
-    engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
-) -> Acceleration:
-    """How to compute, from the options that say so."""
-    from graph2nn.training.acceleration import Acceleration
-
-    return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
-
-
-def rows_of(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
-    """Rows of the table of runs that are finished, among these."""
-    from graph2nn.experiments.results import finished_runs, read_runs
-
-    names = {config.folder for config in configs}
-    if not names & finished_runs(out):
-        return []
-    table = read_runs(out)
-    chosen = table[table["run"].isin(names)].astype(object)
-    return [
-        {str(key): value for key, value in row.items()}
-        for row in chosen.where(chosen.notna(), None).to_dict("records")
-    ]
 
 
 def _train(
