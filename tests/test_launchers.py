@@ -18,6 +18,7 @@ from test_claims import ELSEWHERE, claim_of
 from tiny_sweep import configs
 
 from graph2nn.cli import main
+from graph2nn.cli.launching import choose_launcher
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import RunConfig
@@ -279,6 +280,15 @@ def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):
 def test_options_that_a_launcher_has_no_use_for_are_named(options, says, tmp_path, capsys):
     assert main(["sweep", "mlp-digits", *options, "--out", str(tmp_path)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_options_reach_their_launcher():
+    options = {"jobs": 4, "gpus": 2.0, "minutes": 30, "sbatch": ["account=physics", "--qos=low"], "wait": False}
+    slurm = choose_launcher("slurm", threads=None, workers=None, **options)
+    assert slurm == Slurm(4, gpus=2, minutes=30, options={"account": "physics", "qos": "low"}, wait=False)
+    ray = choose_launcher("ray", threads=None, cpus=2, gpus=0.5, retries=0, workers="3", sbatch=[])
+    assert ray == Ray(cpus=2, gpus=0.5, retries=0, at_once=3)
+    assert choose_launcher("local", threads=2, workers="3") == Local(3, threads=2)
 
 
 @pytest.mark.parametrize(("module", "launcher"), [("ray", Ray()), ("submitit", Slurm())])

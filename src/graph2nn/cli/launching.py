@@ -1,4 +1,4 @@
-"""What ``sweep`` and ``retry`` share: the options that say where runs are carried out, and the rows they print."""
+"""What ``sweep`` and ``retry`` share: the options that say where runs are carried out, and the rows printed."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher
         raise UserError(f"--gpus: {values['gpus']:g} is no whole number, as SLURM wants it.")
     if "gpus" in values:
         values["gpus"] = int(values["gpus"])
-    return Slurm(**values, options=_sbatch(values.pop("sbatch", [])))
+    options = _sbatch(values.pop("sbatch", []))
+    return Slurm(**values, options=options)
 
 
 def pick_acceleration(
