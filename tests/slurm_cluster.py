@@ -168,5 +168,6 @@ if __name__ == "__main__":
     with cluster(Path(sys.argv[1]).resolve()) as running:
         sys.stdout.write(f"export SLURM_CONF={running.environment['SLURM_CONF']}   Ctrl-C ends it.\n")
         sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            signal.pause()
+        # Whatever it was started from: a shell has its background jobs ignore Ctrl-C.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
