@@ -15,6 +15,7 @@ from contextlib import suppress
 import pytest
 from daemons import wait_for
 from test_claims import ELSEWHERE, claim_of
+from test_readme import ROOT
 from tiny_sweep import configs
 
 from graph2nn.cli import main
@@ -324,3 +325,13 @@ def test_several_workers_hand_a_dead_one_s_run_on(runs, digits, tmp_path):
     assert (len(outcome.rows), outcome.failed) == (2, [])
     begun = [len(path.read_text().splitlines()) for path in tmp_path.glob("runs/*/attempts.jsonl")]
     assert sorted(begun) == [1, 2]
+
+
+def test_the_commands_of_the_page_exist_with_their_options(capsys):
+    page = (ROOT / "docs" / "clusters.md").read_text(encoding="utf-8")
+    lines = [line.split("   ")[0].split()[1:] for line in page.splitlines() if line.startswith("graph2nn ")]
+    assert {line[0] for line in lines} == {"sweep", "status", "retry"}
+    for line in lines:
+        assert main([line[0], "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert [word for word in line if word.startswith("--") and word not in shown] == [], line
