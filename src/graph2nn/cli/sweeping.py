@@ -48,6 +48,7 @@ from graph2nn.errors import UserError
 if TYPE_CHECKING:
     from graph2nn.experiments.config import RunConfig
     from graph2nn.experiments.launchers import Launcher, Outcome, Source
+    from graph2nn.experiments.plan_file import PlanFile
     from graph2nn.training.acceleration import Acceleration
 
 
@@ -83,13 +84,12 @@ def sweep(
 ) -> int:
     """Train many networks: graphs × seeds. Stopped and called again, it goes on with the runs that are missing.
 
-    Each run is named by its config, so any number of sweeps, from any launcher, may share a folder: no run is
-    done twice. A run that fails stops nothing; the command then ends with exit code 1.
+    Any number of sweeps, from any launcher, may share a folder: no run is done twice. A run that fails stops
+    nothing; the command then ends with exit code 1.
 
     [bold]Examples[/bold]
 
-    graph2nn sweep mlp-digits --select n64-52 --select baseline --seeds 3
-    graph2nn sweep mlp-cifar10 --select n64-52 --workers auto
+    graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
     """
@@ -111,8 +111,7 @@ def sweep(
     source = Source(known.data, *(None if path is None else str(path.absolute()) for path in (data, cache)))
     place = _device(device, launcher, how)
     configs = plan(known, graphs, numbers, data=source.load().label, settings=settings)
-    outcome = _carry_out(configs, source, out, where, place, how)
-    return _conclude(outcome, configs, out, as_json)
+    return _conclude(_carry_out(configs, source, out, where, place, how), configs, out, as_json)
 
 
 def retry(
@@ -142,7 +141,6 @@ def retry(
     graph2nn retry runs --launcher slurm --jobs 2
     """
     from graph2nn.experiments.failures import failed_runs, forget_all
-    from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.plan_file import read_plans
     from graph2nn.training.acceleration import Acceleration
 
@@ -154,28 +152,29 @@ def retry(
     failed = set(failed_runs(out))
     if not failed:
         raise UserError(f"retry: {out} has no failed run; graph2nn status {out} tells how far it is.")
-    code = 0
-    forgotten: set[str] | None = None
-    for file in read_plans(out):
-        again = failed & set(file.runs)
-        if not again:
-            continue
-        given = {"path": data, "cache": cache}
-        known = {
-            **(file.work["data"] or {}),
-            **{key: str(path.absolute()) for key, path in given.items() if path},
-        }
-        if "name" not in known:
-            raise UserError(f"retry: {file.path} was planned in Python; launch it from there again.")
-        forgotten = set(forget_all(out)) if forgotten is None else forgotten
-        how = Acceleration(**file.work["acceleration"])
-        place = _device(file.work["device"], launcher, how)
-        configs = file.configs()
-        outcome = _carry_out(configs, Source(**known), out, where, place, how, only=again & forgotten)
-        failed -= again
-        chosen = [config for config in configs if config.folder in again]
-        code = max(code, _conclude(outcome, chosen, out, as_json))
-    return code
+    elsewhere = {name: str(path.absolute()) for name, path in (("path", data), ("cache", cache)) if path}
+    plans = [(file, failed & set(file.runs)) for file in read_plans(out)]
+    sources = {file.path: _source(file, elsewhere) for file, runs in plans if runs}
+    free = set(forget_all(out))
+    codes = [0]
+    for file, runs in plans:
+        if runs & free:
+            how = Acceleration(**file.work["acceleration"])
+            place = _device(file.work["device"], launcher, how)
+            configs = file.configs()
+            outcome = _carry_out(configs, sources[file.path], out, where, place, how, only=runs & free)
+            codes.append(_conclude(outcome, [each for each in configs if each.folder in runs], out, as_json))
+            free -= runs
+    return max(codes)
+
+
+def _source(file: PlanFile, elsewhere: dict[str, str]) -> Source:
+    """Where the data of a plan are, unless options say that they are elsewhere."""
+    from graph2nn.experiments.launchers import Source
+
+    if file.work["data"] is None:
+        raise UserError(f"retry: {file.path} was planned in Python; launch it from there again.")
+    return Source(**{**file.work["data"], **elsewhere})
 
 
 def _device(name: str, launcher: str, how: Acceleration) -> str:

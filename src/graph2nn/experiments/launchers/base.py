@@ -8,7 +8,7 @@ of results, so any number of launchers may work on one folder, and each does wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -178,7 +178,6 @@ def launch(
     *,
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
-    threads: int | None = None,
     only: Collection[str] | None = None,
     on_epoch: OnEpoch | None = None,
     on_run: OnRun | None = None,
@@ -196,7 +195,6 @@ def launch(
         launcher: where to carry them out; one after the other in this process if left out.
         device: where to train; "auto" is decided where the run is.
         acceleration: how to compute.
-        threads: of torch in each run; None leaves them as they are.
         only: names of those that are meant, if not all; the plan that is written has all.
         on_epoch: called after each epoch of each run, by launchers on this machine.
         on_run: called with the row of each run that ends well meanwhile.
@@ -207,13 +205,13 @@ def launch(
             nothing: it is recorded, and named in the outcome.
     """
     plan = {config.folder: config for config in configs}
-    work = Work(out, data, str(device), acceleration, threads, only=None if only is None else frozenset(only))
+    work = Work(out, data, str(device), acceleration)
     work = replace(work, plan=write_plan(out, plan, work.describe()))
     if only is not None:
+        work = replace(work, only=frozenset(only))
         plan = {run: config for run, config in plan.items() if run in only}
     finished, failed = finished_runs(out), failures.failed_runs(out)
     todo = [run for run in plan if run not in finished and run not in failed]
-    skipped = sum(run in finished for run in plan)
     endings: dict[str, Ending] = {}
 
     def end(ending: Ending) -> None:
@@ -227,21 +225,26 @@ def launch(
                 [plan[run] for run in todo], work, on_end=end, on_epoch=on_epoch or _ignore
             )
             again = [run for run in plan if run in endings and endings[run].again]
-            if again and on_wait:
-                on_wait(len(again))
-            todo = wait_for_others(out, again, end)
+            todo = wait_for_others(out, again, end, on_wait)
     finally:
         if finished_runs(out):
             write_table(out)
-    failed = failures.failed_runs(out)
+    return _outcome(out, plan, endings, skipped=sum(run in finished for run in plan))
+
+
+def _outcome(out: Path, runs: Collection[str], endings: Mapping[str, Ending], skipped: int) -> Outcome:
     rows = [ending.row for ending in endings.values() if ending.row is not None]
-    fates = [failed[run] for run in plan if run in failed]
-    return Outcome(rows, skipped, fates, len(plan) - skipped - len(rows) - len(fates))
+    failed = [failure for run, failure in failures.failed_runs(out).items() if run in runs]
+    return Outcome(rows, skipped, failed, len(runs) - skipped - len(rows) - len(failed))
 
 
-def wait_for_others(out: Path, runs: Iterable[str], on_end: OnEnd) -> list[str]:
+def wait_for_others(
+    out: Path, runs: Iterable[str], on_end: OnEnd, on_wait: Callable[[int], None] | None = None
+) -> list[str]:
     """Wait until all of these runs have ended somewhere else, or some of them are free; return those."""
     waiting = list(runs)
+    if waiting and on_wait:
+        on_wait(len(waiting))
     while waiting:
         free = []
         for run in list(waiting):
