@@ -106,7 +106,6 @@ def test_an_interrupted_run_leaves_what_an_undisturbed_one_does(digits, tmp_path
     assert [status for what, status in logger.said if what == "end"] == ["interrupted"] * 3 + ["finished"]
 
 
-@pytest.mark.skipif(not hasattr(results, "resumable"), reason="folders of unfinished runs are not kept yet")
 def test_the_command_killed_and_repeated_ends_with_the_same_files(tmp_path):
     """SIGKILL once it has trained some epochs, twice; the third time it ends."""
     argv = ["train", "mlp-digits", "--set", "recipe.epochs=30", "--threads", "1", "--checkpoint-every", "0.05s"]
