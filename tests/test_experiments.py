@@ -132,6 +132,13 @@ def test_selections():
     assert len(select(cifar, ["n64-52"])) == 52
     assert select(cifar, ["ws_flex:n=64,k=12.8,p=0.3,seed=1"])[0].build() == GRAPH.build()
     assert select(cifar, ["n64-52:7"]) == [select(cifar, ["n64-52"])[7]]
+    coarse = select(cifar, ["n64-52"])
+    assert select(cifar, ["n64-52:50:"]) == coarse[50:]
+    assert select(cifar, ["all:1000::1000"]) == everything[1001::1000]  # without the baseline
+    assert select(cifar, ["n64-52::-1"]) == coarse[:-1]
+    for wrong in ("n64-52:9:3", "all:0:10:0", "all:x", "n64-52:1:2:3:4", "all:"):
+        with pytest.raises(UserError, match="names no row"):
+            select(cifar, [wrong])
     with pytest.raises(UserError, match="n64-52:52 names no row; n64-52 has rows 0 to 51"):
         select(cifar, ["n64-52:52"])
     with pytest.raises(UserError, match="'bset' is not known; did you mean 'best'"):
