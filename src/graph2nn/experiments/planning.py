@@ -49,7 +49,7 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     """Turn words into graphs: ``baseline``, ``best``, ``all``, a catalogue, or anything that names a graph.
 
     A catalogue, or ``all`` without the baseline, may be followed by a row or a slice of rows: ``n64-52:7``,
-    ``all:0:10``, ``all::4``.
+    ``all:0:10``, ``all:::100`` (every hundredth).
 
     Args:
         preset: says what ``best`` and ``all`` are; ``all`` includes the baseline.
@@ -89,7 +89,7 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
 
 
 def _rows(specs: Sequence[_Graph], name: str, rows: str) -> Sequence[_Graph]:
-    """Return what ``7``, ``0:10`` or ``::4`` picks of a list, as Python counts."""
+    """Return what ``7``, ``0:10`` or ``::100`` picks of a list, as Python counts."""
     parts = rows.split(":")
     chosen: Sequence[_Graph] = []
     if all(re.fullmatch(r"-?\d+", part) or (not part and len(parts) > 1) for part in parts) and len(parts) <= 3:
