@@ -4,19 +4,22 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test test-slow test-cluster lint format bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.installed ## install, train graphs on digits, say where the report is
 	$(BIN)/graph2nn quickstart --out quickstart
 
 test: $(VENV)/.test ## install the test extras and run the tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not cluster"
 
 test-slow: $(VENV)/.test ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-cluster: $(VENV)/.cluster ## sweeps on real clusters of this machine: Ray (256 MB), and SLURM if installed
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check src tests benchmarks
@@ -34,6 +37,7 @@ bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.
 	$(BIN)/python -m benchmarks.bench_epoch
 	$(BIN)/python -m benchmarks.bench_population
 	$(BIN)/python -m benchmarks.bench_search
+	$(BIN)/python -m benchmarks.bench_collect
 	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made
@@ -50,6 +54,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.cluster: $(VENV)/.test
+	$(PIP) --editable '.[test,cluster]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed

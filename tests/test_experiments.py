@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from graph2nn.experiments import (
     GraphSpec,
     RunConfig,
     build,
+    claims,
     override,
     plan,
     preset,
@@ -29,7 +28,7 @@ from graph2nn.experiments import (
     results,
     select,
 )
-from graph2nn.experiments.launchers.local import launch
+from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import spread
 from graph2nn.experiments.run import execute
 from graph2nn.graphs import RelationalGraph, ws_flex
@@ -87,7 +86,7 @@ def test_any_change_changes_the_folder(digits):
         ("recipe.epochs=many", r"recipe.epochs = 'many': input should be a valid integer"),
         (
             "recipe.schedule=cosin",
-            r"recipe.schedule = 'cosin': input should be 'cosine', 'step' or 'exponential'",
+            r"recipe.schedule = 'cosin': input should be 'cosine', 'step', 'exponential' or 'constant'",
         ),
         ("recipe.lr=[", r"recipe.lr = '\[' is not a value"),
         ("seed=3", r"unknown key seed"),
@@ -133,6 +132,13 @@ def test_selections():
     assert len(select(cifar, ["n64-52"])) == 52
     assert select(cifar, ["ws_flex:n=64,k=12.8,p=0.3,seed=1"])[0].build() == GRAPH.build()
     assert select(cifar, ["n64-52:7"]) == [select(cifar, ["n64-52"])[7]]
+    coarse = select(cifar, ["n64-52"])
+    assert select(cifar, ["n64-52:50:"]) == coarse[50:]
+    assert select(cifar, ["all:1000::1000"]) == everything[1001::1000]  # without the baseline
+    assert select(cifar, ["n64-52::-1"]) == coarse[:-1]
+    for wrong in ("n64-52:9:3", "all:0:10:0", "all:x", "n64-52:1:2:3:4", "all:"):
+        with pytest.raises(UserError, match="names no row"):
+            select(cifar, [wrong])
     with pytest.raises(UserError, match="n64-52:52 names no row; n64-52 has rows 0 to 51"):
         select(cifar, ["n64-52:52"])
     with pytest.raises(UserError, match="'bset' is not known; did you mean 'best'"):
@@ -168,7 +174,7 @@ def test_a_run_leaves_config_metrics_weights_and_result(digits, tmp_path):
     row = execute(config, digits, tmp_path)
     folder = tmp_path / "runs" / config.folder
     assert sorted(path.name for path in folder.iterdir()) == [
-        "config.yaml", "metrics.csv", "result.json", "weights.safetensors",
+        "attempts.jsonl", "config.yaml", "metrics.csv", "result.json", "weights.safetensors",
     ]  # fmt: skip
     assert RunConfig.from_yaml((folder / "config.yaml").read_text()) == config
     network = build(config, digits)
@@ -244,14 +250,16 @@ def stopped_in_the_middle(out, how):
 
 
 def test_a_killed_run_never_looks_finished(tmp_path):
-    """SIGKILL in the middle of a run: nothing in ``runs``, and the next launch sweeps the rest up."""
+    """SIGKILL in the middle of a run: nothing in ``runs``, and the claim of the dead holds nobody up."""
     code, _ = stopped_in_the_middle(tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert not list((tmp_path / "runs").iterdir())
     with pytest.raises(UserError, match="no finished run"):
         read_runs(tmp_path)
-    assert results.sweep_up(tmp_path) == 1
-    assert not list((tmp_path / ".unfinished").iterdir())
+    (left,) = (tmp_path / ".unfinished").iterdir()
+    with results.writing(tmp_path, left.name) as folder:
+        assert folder.claim.attempt == 2
+        assert not (folder.path / "metrics.csv").exists()
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
@@ -259,7 +267,8 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     assert code == 130
     assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
     assert "Traceback" not in said
-    assert not list((tmp_path / ".unfinished").iterdir())
+    # Nothing is left but what the run can go on from.
+    assert all(results.resumable(tmp_path, left.name) for left in (tmp_path / ".unfinished").iterdir())
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -273,15 +282,19 @@ def test_several_workers_give_the_table_of_one_and_outlive_a_run_that_fails(digi
     launch(runs, digits, tmp_path / "one")
     impossible = runs[1].model_copy(update={"model": runs[1].model.model_copy(update={"name": "mlp2"})})
     epochs, ended = [], []
-    with pytest.raises(UserError, match=r"sweep: 1 of 5 runs failed; ws\(64,12.8,0.3,1\) seed 1: .*mlp2"):
-        launch(
-            [impossible, *runs],
-            digits,
-            tmp_path / "two",
-            workers=2,
-            on_epoch=lambda config, epoch: epochs.append((config.folder, epoch.epoch)),
-            on_run=lambda row: ended.append(row["run"]),
-        )
+    outcome = launch(
+        [impossible, *runs],
+        digits,
+        tmp_path / "two",
+        Local(2),
+        on_epoch=lambda config, epoch: epochs.append((config.folder, epoch.epoch)),
+        on_run=lambda row: ended.append(row["run"]),
+    )
+    (failure,) = outcome.failed
+    assert failure.run == impossible.folder
+    assert failure.attempts == 1
+    assert failure.error.startswith("model: mlp2 has no hidden layer")
+    assert outcome.complaint(tmp_path).startswith(f"1 of 5 runs failed; {impossible.folder}: model: mlp2")
     one, two = (pd.read_parquet(tmp_path / name / "runs.parquet") for name in ("one", "two"))
     pd.testing.assert_frame_equal(one.drop(columns=TIMING), two.drop(columns=TIMING))
     curves = [read_curves(tmp_path / name).drop(columns="seconds") for name in ("one", "two")]
@@ -292,10 +305,10 @@ def test_several_workers_give_the_table_of_one_and_outlive_a_run_that_fails(digi
         folders = [tmp_path / name / "runs" / run.folder for name in ("one", "two")]
         weights = [load_file(folder / "weights.safetensors") for folder in folders]
         assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
-    assert launch(runs, digits, tmp_path / "two", workers=2).skipped == 4
+    assert launch(runs, digits, tmp_path / "two", Local(2)).skipped == 4
 
 
-SWEEP = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4", "--set", "recipe.epochs=20"]
+SWEEP = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4", "--set", "recipe.epochs=100"]
 
 
 def running(pid):
@@ -318,7 +331,7 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
             assert time.monotonic() < deadline, "no run finished"
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
-        writers = {int(path.name.split("@")[2]) for path in tmp_path.glob(".unfinished/*@*")} - {process.pid}
+        writers = {seen.owner.pid for seen in claims.holders(tmp_path).values()} - {process.pid}
         process.send_signal(how)
         said = process.communicate(timeout=60)[1]
     finally:
@@ -334,7 +347,6 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
     if how is signal.SIGINT:
         assert process.returncode == 130
         assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
-        assert not list((tmp_path / ".unfinished").iterdir())
         assert len(pd.read_parquet(tmp_path / "runs.parquet")) == done
         return
     from graph2nn.cli import main
@@ -342,22 +354,6 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
     assert main([*SWEEP, "--out", str(tmp_path)]) == 0
     table = pd.read_parquet(tmp_path / "runs.parquet")
     assert sorted(table["seed"]) == [1, 2, 3, 4]
-
-
-def test_sweeping_up_spares_the_living(tmp_path):
-    with results.writing(tmp_path, "mine") as folder:
-        assert str(os.getpid()) in folder.path.name
-        assert results.sweep_up(tmp_path) == 0
-        assert folder.path.exists()
-    assert (tmp_path / "runs" / "mine").is_dir()
-
-
-def test_the_first_to_finish_wins(tmp_path):
-    with results.writing(tmp_path, "same") as slow:
-        slow.write_result({"winner": "slow"})
-        with results.writing(tmp_path, "same") as fast:
-            fast.write_result({"winner": "fast"})
-    assert json.loads((tmp_path / "runs" / "same" / "result.json").read_text()) == {"winner": "fast"}
 
 
 def test_a_diverged_run_is_kept_and_marked(digits, tmp_path):

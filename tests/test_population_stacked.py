@@ -177,6 +177,14 @@ def test_what_cannot_be_stacked_is_refused_by_name():
             train_population([Member(model, RECIPE, 1, "odd")], toy_data(), method="stacked")
 
 
+@pytest.mark.parametrize("key", ["label_smoothing", "accumulate", "eval_every", "weight_decay_on"])
+def test_a_recipe_that_a_stack_does_not_know_is_refused_and_not_ignored(key):
+    value = {"label_smoothing": 0.1, "weight_decay_on": "weights"}.get(key, 2)
+    member = Member(network(), RECIPE.model_copy(update={key: value}), 1, "odd")
+    with pytest.raises(UserError, match=f"odd cannot be stacked: its recipe has {key} = {value}"):
+        train_population([member], toy_data(), method="stacked")
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_captured_step_equals_single_runs_on_a_gpu():

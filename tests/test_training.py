@@ -205,3 +205,23 @@ def test_what_cannot_be_fused_is_stepped_all_the_same():
     weight.grad = torch.ones(3, dtype=torch.complex64)
     optimiser.step()
     assert torch.equal(weight.detach(), torch.full((3,), 0.5, dtype=torch.complex64))
+
+
+def test_without_an_evaluation_there_are_no_numbers_and_the_last_epoch_has_one():
+    recipe = RECIPE.model_copy(update={"epochs": 5, "eval_every": 3})
+    history = train(network(), toy_data(), recipe, seed=1)
+    assert [math.isnan(epoch.test_error) for epoch in history] == [True, True, False, True, False]
+    assert all(math.isfinite(epoch.train_loss) for epoch in history)
+
+
+def test_each_batch_is_told_with_its_sums():
+    told = []
+    history = train(
+        network(),
+        toy_data(),
+        RECIPE,
+        seed=1,
+        on_batch=lambda running: told.append((running.epoch, running.batches, running.images, running.loss)),
+    )
+    assert [entry[:3] for entry in told] == [(e, b, 16 * b) for e in (1, 2, 3) for b in range(1, 7)]
+    assert [loss for *_, batches, _, loss in told if batches == 6] == [epoch.train_loss for epoch in history]

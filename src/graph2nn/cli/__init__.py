@@ -18,7 +18,9 @@ from graph2nn.cli.matching import match
 from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
 from graph2nn.cli.searching import search
-from graph2nn.cli.training import sweep, train
+from graph2nn.cli.status import status
+from graph2nn.cli.sweeping import retry, sweep
+from graph2nn.cli.training import train
 from graph2nn.errors import Graph2nnWarning, UserError
 
 app = typer.Typer(
@@ -28,7 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (quickstart, train, sweep, search, presets, models, match, cost, recover, analyze):
+_RUNS = (quickstart, train, sweep, status, retry, search)
+for command in (*_RUNS, presets, models, match, cost, recover, analyze):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(benching.app, name="bench")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -127,10 +129,12 @@ def batches(
     generator: torch.Generator,
     shuffle: bool = True,
     drop_last: bool = True,
+    skip: int = 0,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """One epoch of training batches: float32 ``[B, C, H, W]`` and int64 ``[B]`` on the split's device.
 
-    The generator is drawn from for the order first (``randperm``), then for each batch's augmentation.
+    The generator is drawn from for the order first (``randperm``), then for each batch's augmentation. With
+    ``skip`` the first batches are left out, and the generator is where it would be after them.
 
     Raises:
         UserError: the batch size is below 1, or so large that ``drop_last`` would leave no batch.
@@ -142,12 +146,15 @@ def batches(
         )
     how = augment or Augment()
     if not isinstance(split, Split):
-        return split.batches(
-            batch_size, mean=mean, sd=sd, augment=how, generator=generator, shuffle=shuffle, drop_last=drop_last
-        )
+        order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip}
+        return split.batches(batch_size, mean=mean, sd=sd, augment=how, generator=generator, **order)
     if how.resized or how.lighting:
         raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
-    return _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last)
+    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last)
+    # Making a batch costs far less than training on it, and draws what it always draws.
+    for _ in islice(made, skip):
+        pass
+    return made
 
 
 def eval_batches(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.config import GraphSpec, RunConfig, override
 from graph2nn.experiments.presets import Preset
+
+_Graph = TypeVar("_Graph")
 
 
 def plan(
@@ -44,6 +48,9 @@ def plan(
 def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None) -> list[GraphSpec | None]:
     """Turn words into graphs: ``baseline``, ``best``, ``all``, a catalogue, or anything that names a graph.
 
+    A catalogue, or ``all`` without the baseline, may be followed by a row or a slice of rows: ``n64-52:7``,
+    ``all:0:10``, ``all:::100`` (every hundredth).
+
     Args:
         preset: says what ``best`` and ``all`` are; ``all`` includes the baseline.
         selection: the words; doubles are dropped.
@@ -69,18 +76,34 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
             raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")
         return [preset.best]
     name, colon, row = word.partition(":")
+    if name == "all" and colon:
+        return list(
+            _rows([graph for each in preset.graphs for graph in _select(preset, each, data)], name, row)
+        )
     if name in PUBLISHED or name.endswith(".parquet"):
         specs = catalogue_specs(name)
-        return [_row(specs, name, row)] if colon else list(specs)
+        return list(_rows(specs, name, row)) if colon else list(specs)
     if not colon and word not in SHA256 and not Path(word).suffix and not Path(word).exists():
         raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *SHA256])
     return [GraphSpec.of(parse_graph(word, data=data))]
 
 
-def _row(specs: Sequence[GraphSpec], name: str, row: str) -> GraphSpec:
-    if not row.isdecimal() or int(row) >= len(specs):
-        raise UserError(f"--select: {name}:{row} names no row; {name} has rows 0 to {len(specs) - 1}.")
-    return specs[int(row)]
+def _rows(specs: Sequence[_Graph], name: str, rows: str) -> Sequence[_Graph]:
+    """Return what ``7``, ``0:10`` or ``::100`` picks of a list, as Python counts."""
+    parts = rows.split(":")
+    chosen: Sequence[_Graph] = []
+    if all(re.fullmatch(r"-?\d+", part) or (not part and len(parts) > 1) for part in parts) and len(parts) <= 3:
+        numbers = [int(part) if part else None for part in parts]
+        if len(parts) == 1:
+            chosen = specs[int(rows) : int(rows) + 1] if int(rows) >= 0 else ()
+        elif len(parts) < 3 or numbers[2] != 0:
+            chosen = specs[slice(*numbers)]
+    if not chosen:
+        raise UserError(
+            f"--select: {name}:{rows} names no row; {name} has rows 0 to {len(specs) - 1}, "
+            f"and takes slices such as {name}:0:10."
+        )
+    return chosen
 
 
 def catalogue_specs(name: str) -> list[GraphSpec]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.registry import load_dataset
+from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.launchers.local import launch
+from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import plan, spread
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.report import report
@@ -33,7 +34,9 @@ def carry_out(
     on_run: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
     """Train what is missing in ``out``, so many at once, and return the page of the report on all of it."""
-    launch(configs, data, out, workers=workers, on_run=on_run)
+    outcome = launch(configs, data, out, Local(workers), on_run=on_run)
+    if outcome.failed:
+        raise UserError(f"quickstart: {outcome.complaint(out)}")
     return report(out, out / "report", command="graph2nn quickstart")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +19,16 @@ from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.results import writing
+from graph2nn.experiments.journal import Journal, OnEpoch, Watch
+from graph2nn.experiments.results import RunFolder, writing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.training.acceleration import PLAIN, Acceleration
-from graph2nn.training.loop import Epoch, train
+from graph2nn.training.checkpoints import Checkpoints, Saving
+from graph2nn.training.epoch import Epoch
+from graph2nn.training.loop import train
+from graph2nn.training.preemption import Stop, signals_caught
 from graph2nn.wiring import Dense, Engine, Relational, Wiring
-
-OnEpoch = Callable[[Epoch], None]
 
 
 class Network(NamedTuple):
@@ -59,6 +63,10 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     return Network(model, graph, found, c, length)
 
 
+EVERY_FIVE_MINUTES = Saving()
+UNWATCHED = Watch()
+
+
 def execute(
     config: RunConfig,
     data: Dataset,
@@ -67,33 +75,84 @@ def execute(
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
     on_epoch: OnEpoch | None = None,
+    saving: Saving = EVERY_FIVE_MINUTES,
+    stop: Stop | None = None,
+    watch: Watch = UNWATCHED,
 ) -> dict[str, Any]:
     """Train one network and leave its folder in ``out/runs``; return its row of the table.
 
+    Where the folder has a checkpoint of an earlier attempt, training goes on from it. While it trains, the
+    signals of schedulers and Ctrl-C make it save itself and end.
+
+    Args:
+        config: the run.
+        data: its data set.
+        out: folder of results.
+        device: where to train.
+        acceleration: how to compute.
+        on_epoch: called after each epoch with its numbers.
+        saving: when checkpoints are written. They are deleted when the run has finished, unless all are kept.
+        stop: asked after each batch instead of listening to signals.
+        watch: who else is told.
+
     Raises:
-        UserError: the config does not fit the data, or cannot be built; an acceleration the device cannot give.
+        UserError: the config does not fit the data, or cannot be built; an acceleration the device cannot give;
+            a checkpoint of another run, or one that cannot be written.
+        Preempted: a scheduler wants the machine back; the state is saved. KeyboardInterrupt after Ctrl-C.
     """
     if config.data != data.label:
         raise UserError(f"run: the config asks for {config.data!r}, the data loaded is {data.label!r}.")
     acceleration.check(device)
     network = build(config, data, engine=acceleration.engine_on(device))
-    begin = time.perf_counter()
-    with writing(out, config.folder) as folder:
-        folder.write_config(config)
-
-        def note(epoch: Epoch) -> None:
-            folder.append(epoch)
-            if on_epoch:
-                on_epoch(epoch)
-
+    watch = replace(watch, on_epoch=on_epoch) if on_epoch else watch
+    with ExitStack() as stack:
+        if stop is None and not saving.off:
+            stop = stack.enter_context(signals_caught())
+        folder = stack.enter_context(writing(out, config.folder))
         how: dict[str, Any] = {"device": device, "acceleration": acceleration}
-        history = train(network.model, data, config.recipe, seed=config.seed, on_epoch=note, **how)
-        state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
-        save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
-        row = _row(config, network, history, time.perf_counter() - begin)
-        row |= {key: str(value) for key, value in how.items()}
-        folder.write_result(row)
+        row = carry_out(folder, config, network, data, saving=saving, stop=stop, watch=watch, **how)
     return {"run": config.folder, **row}
+
+
+def carry_out(
+    folder: RunFolder,
+    config: RunConfig,
+    network: Network,
+    data: Dataset,
+    *,
+    device: torch.device | str = "cpu",
+    acceleration: Acceleration = PLAIN,
+    saving: Saving = EVERY_FIVE_MINUTES,
+    stop: Stop | None = None,
+    watch: Watch = UNWATCHED,
+) -> dict[str, Any]:
+    """Train a network in its folder, from the checkpoint there if there is one; return the row of the table."""
+    begin = time.perf_counter()
+    folder.write_config(config)
+    checkpoints = Checkpoints(folder.path / "checkpoints", {"config": config.digest}, saving)
+    with ExitStack() as stack:
+        journal = Journal(folder, config, network.model, network.graph, watch, stack)
+        history = train(
+            network.model,
+            data,
+            config.recipe,
+            seed=config.seed,
+            device=device,
+            acceleration=acceleration,
+            on_epoch=journal.note,
+            on_batch=watch.on_batch,
+            on_start=journal.start,
+            checkpoints=checkpoints,
+            stop=stop,
+        )
+    state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
+    save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
+    row = _row(config, network, history, journal.earlier + time.perf_counter() - begin)
+    row |= {"device": str(device), "acceleration": str(acceleration)}
+    folder.write_result(row)
+    if saving.keep is not None:
+        shutil.rmtree(checkpoints.folder, ignore_errors=True)
+    return row
 
 
 def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: float) -> dict[str, Any]:

@@ -2,21 +2,30 @@
 
 from graph2nn.training.acceleration import Acceleration
 from graph2nn.training.batch_norm import precise_bn
+from graph2nn.training.checkpoints import Checkpoints, Saving
+from graph2nn.training.epoch import Epoch, Running
 from graph2nn.training.evaluation import Evaluation, evaluate
-from graph2nn.training.loop import Epoch, train
+from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.population import train_population
+from graph2nn.training.preemption import REQUEUE_EXIT_CODE, Preempted, signals_caught
 from graph2nn.training.recipe import Recipe
 
 __all__ = [
+    "REQUEUE_EXIT_CODE",
     "Acceleration",
+    "Checkpoints",
     "Epoch",
     "Evaluation",
     "Member",
     "Outcome",
+    "Preempted",
     "Recipe",
+    "Running",
+    "Saving",
     "evaluate",
     "precise_bn",
+    "signals_caught",
     "train",
     "train_population",
 ]

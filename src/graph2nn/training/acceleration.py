@@ -89,13 +89,33 @@ class Acceleration:
             return model
         return _Accelerated(model, self)
 
-    def step(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str) -> Step:
-        """Return the training step of a network that :meth:`apply` gave for ``device``."""
+    def scaler(self) -> torch.amp.GradScaler:
+        """Return what scales the loss: by a factor that follows the gradients in fp16, else not at all."""
+        return torch.amp.GradScaler("cuda", enabled=self.amp == "fp16")
+
+    def step(
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        device: torch.device | str,
+        *,
+        scaler: torch.amp.GradScaler | None = None,
+        **how: Any,
+    ) -> Step:
+        """Return the training step of a network that :meth:`apply` gave for ``device``.
+
+        Args:
+            model: the network.
+            optimiser: of its parameters.
+            device: of both.
+            scaler: from :meth:`scaler`, for who wants to keep its state; one of its own if left out.
+            how: ``loss`` and ``parts`` of :func:`graph2nn.training.steps.eager_step`.
+        """
         if self.cuda_graphs:
             from graph2nn.training.graphed import GraphedStep
 
-            return GraphedStep(model, optimiser, device)
-        return eager_step(model, optimiser, scaled=self.amp == "fp16")
+            return GraphedStep(model, optimiser, device, **how)
+        return eager_step(model, optimiser, scaler=scaler or self.scaler(), **how)
 
 
 #: Computing as torch does by itself.

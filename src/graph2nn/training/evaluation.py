@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,10 @@ class Evaluation(NamedTuple):
     loss: float
     error: float
     error_top5: float
+
+
+#: Where no evaluation was asked for.
+NOT_EVALUATED = Evaluation(math.nan, math.nan, math.nan)
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,12 +23,15 @@ class GraphedStep:
         model: without control flow that depends on data.
         optimiser: of its parameters, one whose step does not wait for the device, such as fused SGD.
         device: of both.
+        how: ``loss`` and ``parts`` of :func:`~graph2nn.training.steps.eager_step`.
     """
 
-    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str) -> None:
+    def __init__(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str, **how: Any
+    ) -> None:
         self._optimiser = optimiser
         self._device = torch.device(device)
-        self._step = eager_step(model, optimiser)
+        self._step = eager_step(model, optimiser, **how)
         self._rates: tuple[float, ...] = ()
         self._captured: Captured | None = None
         self._outputs: tuple[Tensor, Tensor] | None = None

@@ -1,17 +1,17 @@
-"""The training loop: one network, one seed, the same numbers again on the same machine."""
+"""The training loop: one network, one seed, the same numbers again, however often it was killed."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset
@@ -19,33 +19,19 @@ from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.batch_norm import precise_bn
-from graph2nn.training.evaluation import evaluate
-from graph2nn.training.optimiser import sgd
+from graph2nn.training.checkpoints import Checkpoints
+from graph2nn.training.decay import optimiser_of
+from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
+from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
+from graph2nn.training.state import TrainingState
 from graph2nn.training.steps import Step, eager_step
+from graph2nn.training.streams import own_random_numbers, stream
 
+__all__ = ["Epoch", "OnStart", "stream", "train", "train_epoch", "training_batches"]
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave: losses are means of cross-entropy, errors percent, ``seconds`` of training alone.
-
-    The training loss and error are those of the batches as they came, augmented, while the weights moved.
-    """
-
-    epoch: int
-    lr: float
-    train_loss: float
-    train_error: float
-    test_loss: float
-    test_error: float
-    test_error_top5: float
-    seconds: float
-
-
-def stream(seed: int, purpose: str) -> torch.Generator:
-    """Return a CPU generator for one purpose of one run, so that no two purposes share random numbers."""
-    digest = hashlib.sha256(f"{purpose}/{seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+OnStart = Callable[[Sequence[Epoch], Running], None]
 
 
 def train(
@@ -57,8 +43,12 @@ def train(
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_batch: Callable[[Running], None] | None = None,
+    on_start: OnStart | None = None,
+    checkpoints: Checkpoints | None = None,
+    stop: Stop | None = None,
 ) -> list[Epoch]:
-    """Initialise ``model`` from ``seed`` and train it by ``recipe``.
+    """Initialise ``model`` from ``seed`` and train it by ``recipe``, or go on from its last checkpoint.
 
     Training stops early, after the epoch in which it happens, when the loss is no longer finite; the last
     entry then tells.
@@ -72,49 +62,129 @@ def train(
         device: where to train. Untested on GPU.
         acceleration: how to compute; same recipe, other speed and rounding.
         on_epoch: called after each epoch with its numbers.
+        on_batch: called after each batch with the sums of its epoch.
+        on_start: called once, before the first step, with the epochs that a checkpoint had and the one that
+            was under way.
+        checkpoints: where to go on from and what to leave. Killed and begun again, a training gives the
+            weights that it would have given undisturbed: bit for bit on a CPU, with as many threads.
+        stop: asked after each batch; with a reason the state is saved and the training ends.
 
     Returns:
-        One entry per epoch.
+        One entry per epoch, those before the checkpoint included.
 
     Raises:
-        UserError: the batch size exceeds the training split; an acceleration that the device cannot give.
+        UserError: the batch size exceeds the training split; an acceleration that the device cannot give; a
+            checkpoint of another training, or one that cannot be written.
+        Preempted: ``stop`` had a reason; KeyboardInterrupt where it was Ctrl-C.
     """
     acceleration.check(device)
+    data = data.to(device)
+    state = _begin(model, recipe, seed, torch.device(device), acceleration)
+    fast = acceleration.apply(model, device)
+    step = _step(state, fast, recipe, acceleration)
+    if checkpoints:
+        checkpoints.agree_on(_identity(recipe, seed, state.device, acceleration))
+    with own_random_numbers(seed):
+        if checkpoints and (found := checkpoints.latest()):
+            state.load_state_dict(found)
+        if on_start:
+            on_start(tuple(state.history), state.running)
+        while not state.over(recipe):
+            _train_epoch(state, fast, data, recipe, step, on_batch, lambda: _pause(state, checkpoints, stop))
+            state.history.append(_close_epoch(state, fast, data, recipe))
+            state.begin_epoch()
+            if on_epoch:
+                on_epoch(state.history[-1])
+            if not state.over(recipe):
+                _pause(state, checkpoints, stop)
+    return state.history
+
+
+def _begin(
+    model: nn.Module, recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration
+) -> TrainingState:
+    """Draw the initial weights, and make what moves them."""
     initialise(model, stream(seed, "initialise"))
     if recipe.initialisation == "shared":
         share_draws(model, seed)
     model.to(device)
-    data = data.to(device)
-    optimiser = sgd(model.parameters(), recipe)
-    fast = acceleration.apply(model, device)
-    step = acceleration.step(fast, optimiser, device)
+    optimiser = optimiser_of(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
-    history: list[Epoch] = []
-    with _own_random_numbers(seed):
-        for epoch in range(1, recipe.epochs + 1):
-            lr = float(schedule.get_last_lr()[0])
-            begin = time.perf_counter()
-            loss, error = train_epoch(fast, training_batches(data, recipe, order), optimiser, step)
-            seconds = time.perf_counter() - begin
-            schedule.step()
-            if recipe.precise_bn:
-                count = math.ceil(recipe.precise_bn / recipe.batch_size)
-                precise_bn(fast, (x for x, _ in islice(training_batches(data, recipe, probe), count)))
-            history.append(Epoch(epoch, lr, loss, error, *evaluate(fast, data), seconds))
-            if on_epoch:
-                on_epoch(history[-1])
-            if not math.isfinite(loss):
-                break
-    return history
+    return TrainingState(model, optimiser, schedule, acceleration.scaler(), order, probe, device)
 
 
-@contextmanager
-def _own_random_numbers(seed: int) -> Iterator[None]:
-    """Dropout and its like draw from torch's global generator: give it a start, and give it back after."""
-    with torch.random.fork_rng():
-        torch.manual_seed(stream(seed, "dropout").initial_seed())
+def _step(state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: Acceleration) -> Step:
+    """Return the step of a recipe."""
+    loss = partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
+    how: dict[str, Any] = {"scaler": state.scaler, "loss": loss, "parts": recipe.accumulate}
+    return acceleration.step(model, state.optimiser, state.device, **how)
+
+
+def _identity(recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration) -> dict[str, str]:
+    """In what a training must agree with a checkpoint: what changes the numbers, or the state's own shapes."""
+    digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:8]
+    return {"recipe": digest, "seed": str(seed), "device": device.type, "acceleration": str(acceleration)}
+
+
+def _train_epoch(
+    state: TrainingState,
+    model: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    step: Step,
+    on_batch: Callable[[Running], None] | None,
+    pause: Callable[[], None],
+) -> None:
+    """Take the steps that the epoch under way has left, with a pause between them."""
+    last = len(data.train) // recipe.batch_size
+    for _ in _advance(model, _rest_of_epoch(state, data, recipe), step, state.running):
+        if on_batch:
+            on_batch(state.running)
+        if state.running.batches < last:  # after the last one comes the evaluation
+            pause()
+
+
+def _rest_of_epoch(state: TrainingState, data: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return the batches that the epoch under way has left."""
+    return training_batches(data, recipe, state.order, skip=state.running.batches)
+
+
+def _advance(
+    model: nn.Module, samples: Iterator[tuple[Tensor, Tensor]], step: Step, running: Running
+) -> Iterator[None]:
+    """Take one step per batch and count it; what is done between the steps takes none of their seconds."""
+    model.train()
+    running.start_clock()
+    for x, y in samples:
+        running.add(*step(x, y), y)
         yield
+        running.start_clock()
+
+
+def _pause(state: TrainingState, checkpoints: Checkpoints | None, stop: Stop | None) -> None:
+    """Between two steps: save where it is time to, and end where that is asked for."""
+    reason = stop() if stop else None
+    at = {"epochs": len(state.history), "batches": state.running.batches}
+    saved = None
+    if checkpoints and (reason or checkpoints.due(**at)):
+        saved = checkpoints.save(state.state_dict(), **at)
+    if reason:
+        end(reason, saved)
+
+
+def _close_epoch(state: TrainingState, model: nn.Module, data: Dataset, recipe: Recipe) -> Epoch:
+    """Sum up the epoch under way and evaluate the network; the rate moves on."""
+    number, lr = state.running.epoch, float(state.schedule.get_last_lr()[0])
+    loss, error = state.running.close()
+    state.schedule.step()
+    tested = NOT_EVALUATED
+    if recipe.evaluated_after(number) or not math.isfinite(loss):
+        if recipe.precise_bn:
+            count = math.ceil(recipe.precise_bn / recipe.batch_size)
+            precise_bn(model, (x for x, _ in islice(training_batches(data, recipe, state.probe), count)))
+        tested = evaluate(model, data)
+    return Epoch(number, lr, loss, error, *tested, state.running.seconds)
 
 
 def train_epoch(
@@ -124,24 +194,16 @@ def train_epoch(
     step: Step | None = None,
 ) -> tuple[float, float]:
     """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent."""
-    step = step or eager_step(model, optimiser)
-    model.train()
-    # Summed where they are computed: reading a number back at each step would stall a GPU.
-    total_loss, wrong = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-    count = 0
-    for x, y in samples:
-        loss, scores = step(x, y)
-        total_loss = total_loss + loss * len(y)
-        wrong = wrong + (scores.argmax(dim=1) != y).sum()
-        count += len(y)
-    return float(total_loss) / count, 100 * int(wrong) / count
+    running = Running()
+    for _ in _advance(model, samples, step or eager_step(model, optimiser), running):
+        pass
+    return running.close()
 
 
 def training_batches(
-    data: Dataset, recipe: Recipe, generator: torch.Generator
+    data: Dataset, recipe: Recipe, generator: torch.Generator, *, skip: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of the training split in random order, augmented as the recipe says."""
+    """One epoch of the training split in random order, augmented as the recipe says, from batch ``skip`` on."""
     augment = Augment(flip=recipe.flip, pad=recipe.pad, resized=recipe.resized_crop, lighting=recipe.lighting)
-    return batches(
-        data.train, recipe.batch_size, mean=data.mean, sd=data.sd, augment=augment, generator=generator
-    )
+    how: dict[str, Any] = {"mean": data.mean, "sd": data.sd, "augment": augment, "generator": generator}
+    return batches(data.train, recipe.batch_size, skip=skip, **how)

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
-from graph2nn.training.loop import Epoch
+from graph2nn.training.epoch import Epoch
 from graph2nn.training.recipe import Recipe
 
 Status = Literal["finished", "diverged", "failed"]

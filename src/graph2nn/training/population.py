@@ -12,11 +12,12 @@ from torch import nn
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.mlp import MLP
-from graph2nn.training.loop import Epoch, train
+from graph2nn.training.epoch import Epoch
+from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.processes import Ending, can_spawn, usable_cores, work_off
 from graph2nn.training.sharing import SharedDataset
-from graph2nn.training.stacked import group, train_stacked
+from graph2nn.training.stacked import group, train_stacked, why_not_recipe
 from graph2nn.training.stacked_mlp import why_not
 
 Method = Literal["auto", "processes", "stacked", "one by one"]
@@ -184,7 +185,7 @@ def _stacked(
         except Exception as error:
             outcomes[index] = Outcome.failure(member, error)
             continue
-        reason = why_not(network)
+        reason = why_not(network) or why_not_recipe(member.recipe)
         if reason and refuse:
             raise UserError(f"population: {member.label or f'member {index}'} cannot be stacked: {reason}.")
         if reason or member.recipe.batch_size > len(data.train):  # the latter fails there, with its reason

@@ -250,8 +250,13 @@ def _serve(connection: Connection, job: Job, threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
 
+    def send(message: bytes) -> None:
+        # A parent that dismisses its workers no longer listens, while they save what they have.
+        with contextlib.suppress(BrokenPipeError):
+            connection.send_bytes(message)
+
     def say(kind: str, content: Any = None) -> None:
-        connection.send_bytes(pickle.dumps((kind, content)))
+        send(pickle.dumps((kind, content)))
 
     say("ready")
     while True:
@@ -264,7 +269,7 @@ def _serve(connection: Connection, job: Job, threads: int) -> None:
         except Exception as error:
             say("failed", complaint(error))
         else:
-            connection.send_bytes(result)
+            send(result)
 
 
 def _end_with_parent() -> None:

@@ -5,55 +5,93 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-Schedule = Literal["cosine", "step", "exponential"]
+Schedule = Literal["cosine", "step", "exponential", "constant"]
 Initialisation = Literal["published", "shared"]
+Decayed = Literal["all", "weights"]
 
 
 class Recipe(BaseModel):
     """How a network is trained. The defaults are the paper's MLP recipe (appendix, CIFAR-10).
 
-    The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; ``steps`` are the epochs at
-    which the schedule ``"step"`` multiplies the rate by ``gamma``, which is also the factor an epoch of
-    ``"exponential"``; warm-up grows the factor linearly from ``warmup_factor`` to 1 over
-    ``warmup_epochs``. ``precise_bn`` is the number of training samples from which batch norm statistics
-    are recomputed before each evaluation, 0 for the running averages. ``flip`` and ``pad`` are the
-    augmentation: mirror with probability 1/2, pad with the mean colour and crop at random. Photos on disk take
-    ``resized_crop``, the range of areas of a random crop as shares of the photo's, and ``lighting``, the
-    spread of random shifts along ImageNet's colour components, in place of ``pad``.
-    ``initialisation`` is ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
+    The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; with ``weight_decay_on =
+    "weights"`` norms and biases do not decay. ``steps`` are the epochs at which the schedule ``"step"``
+    multiplies the rate by ``gamma``, which is also the factor an epoch of ``"exponential"``; warm-up grows the
+    factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into how many parts a
+    batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees the parts.
+    ``precise_bn`` is the number of training samples from which batch norm statistics are recomputed before
+    each evaluation, 0 for the running averages; ``eval_every`` is how many epochs lie between evaluations, the
+    last epoch always having one. ``flip`` and ``pad`` are the augmentation: mirror with probability 1/2, pad
+    with the mean colour and crop at random. Photos on disk take ``resized_crop``, the range of areas of a
+    random crop as shares of the photo's, and ``lighting``, the spread of random shifts along ImageNet's colour
+    components, in place of ``pad``. ``initialisation`` is ``"published"``, or ``"shared"``: the same dense
+    draws for every graph, then masked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(200, ge=1)
     batch_size: int = Field(128, ge=2)
+    accumulate: int = Field(1, ge=1)
     lr: float = Field(0.1, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = True
     weight_decay: float = Field(5e-4, ge=0)
+    weight_decay_on: Decayed = "all"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
     schedule: Schedule = "cosine"
     steps: tuple[int, ...] = ()
     gamma: float = Field(0.1, gt=0, le=1)
     warmup_epochs: int = Field(0, ge=0)
     warmup_factor: float = Field(0.1, ge=0, le=1)
     precise_bn: int = Field(1024, ge=0)
+    eval_every: int = Field(1, ge=1)
     flip: bool = False
     pad: int = Field(0, ge=0)
     resized_crop: tuple[float, float] | None = None
     lighting: float = Field(0.0, ge=0)
     initialisation: Initialisation = "published"
 
+    @field_validator("accumulate")
+    @classmethod
+    def _cuts_evenly(cls, parts: int, info: ValidationInfo) -> int:
+        batch = info.data.get("batch_size")  # missing where it is wrong itself, which will be said
+        if batch and (batch % parts or batch < 2 * parts):
+            raise PydanticCustomError(
+                "uneven_parts",
+                "expected a divisor of batch_size = {batch} that leaves parts of at least 2 images",
+                {"batch": batch},
+            )
+        return parts
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if list(steps) != sorted(set(steps)) or (steps and steps[0] < 1):
+            raise PydanticCustomError("unordered_steps", "expected epochs in ascending order, from 1 on")
+        return steps
+
     def rate_factor(self, epoch: int) -> float:
-        """Return what ``lr`` is multiplied by during ``epoch`` (0-based)."""
+        """Return what ``lr`` is multiplied by during ``epoch`` (0-based).
+
+        A closed formula, so that the rate of an epoch does not depend on how training got there. Warm-up
+        multiplies the schedule, which does not wait for it, as published (pycls, ``get_epoch_lr``).
+        """
         if self.schedule == "cosine":
             factor = 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         elif self.schedule == "step":
             factor = self.gamma ** sum(epoch >= step for step in self.steps)
-        else:
+        elif self.schedule == "exponential":
             factor = self.gamma**epoch
+        else:
+            factor = 1.0
         if epoch < self.warmup_epochs:
             done = epoch / self.warmup_epochs
             factor *= self.warmup_factor * (1 - done) + done
         return factor
+
+    def evaluated_after(self, epoch: int) -> bool:
+        """Whether ``epoch``, counted from 1, ends with an evaluation."""
+        return epoch % self.eval_every == 0 or epoch == self.epochs

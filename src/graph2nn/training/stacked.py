@@ -17,12 +17,13 @@ from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.captured import Captured
+from graph2nn.training.epoch import Epoch
 from graph2nn.training.evaluation import Evaluation
-from graph2nn.training.loop import Epoch, stream
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.recipe import Recipe
 from graph2nn.training.stacked_batches import Draws, Feed, draw, widest_pad
 from graph2nn.training.stacked_mlp import Stack, kind
+from graph2nn.training.streams import stream
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,17 @@ def group(member: Member, network: MLP) -> tuple[object, ...]:
     """What members must have in common to be trained in one stack."""
     recipe = member.recipe
     return kind(network), recipe.batch_size, recipe.precise_bn, _nesterov(recipe)
+
+
+_PLAIN = {"weight_decay_on": "all", "label_smoothing": 0, "accumulate": 1, "eval_every": 1}
+
+
+def why_not_recipe(recipe: Recipe) -> str:
+    """Say why networks cannot be trained by a recipe in a stack; nothing if they can."""
+    for key, plain in _PLAIN.items():
+        if getattr(recipe, key) != plain:
+            return f"its recipe has {key} = {getattr(recipe, key)}, which stacks do not know yet"
+    return ""
 
 
 def _nesterov(recipe: Recipe) -> bool:

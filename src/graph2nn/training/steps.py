@@ -11,26 +11,45 @@ from torch.nn import functional as F
 #: A batch and its labels to the mean loss before the step and the scores; the weights move. What is returned
 #: may be overwritten by the next step.
 Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+#: Scores and labels to the mean loss.
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def eager_step(model: nn.Module, optimiser: torch.optim.Optimizer, *, scaled: bool = False) -> Step:
+def eager_step(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    *,
+    scaler: torch.amp.GradScaler | None = None,
+    loss: Loss = F.cross_entropy,
+    parts: int = 1,
+) -> Step:
     """Return the step that computes operation by operation.
 
     Args:
         model: in training mode when the step is taken.
         optimiser: of its parameters.
-        scaled: scale the loss so that gradients in fp16 do not vanish; steps that overflow are left out. On
+        scaler: scales the loss so that gradients in fp16 do not vanish; steps that overflow are left out. On
             CUDA. Untested on GPU.
+        loss: what is learnt.
+        parts: into how many equal parts each batch is cut; the weights move by the mean of their gradients.
     """
-    scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+    scaler = scaler or torch.amp.GradScaler("cuda", enabled=False)
+
+    def descend(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        scores = model(x)
+        value = loss(scores, y) / parts if parts > 1 else loss(scores, y)
+        torch.autograd.backward(scaler.scale(value))
+        return value.detach(), scores.detach()
 
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        scores = model(x)
-        loss = F.cross_entropy(scores, y)
         optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(scaler.scale(loss))
+        if parts == 1:
+            found = descend(x, y)
+        else:
+            each = [descend(*part) for part in zip(x.chunk(parts), y.chunk(parts), strict=True)]
+            found = torch.stack([value for value, _ in each]).sum(), torch.cat([scores for _, scores in each])
         scaler.step(optimiser)
         scaler.update()
-        return loss.detach(), scores.detach()
+        return found
 
     return step

@@ -2,134 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from graph2nn.data.dataset import Dataset
-from graph2nn.errors import UserError
+from graph2nn.experiments import failures
+from graph2nn.experiments.claims import TakenError, hold, holder
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.results import is_finished, sweep_up, write_table
-from graph2nn.experiments.run import execute
-from graph2nn.training.acceleration import PLAIN, Acceleration
-from graph2nn.training.loop import Epoch
-from graph2nn.training.processes import Ending, work_off
+from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt
+from graph2nn.training import processes
+from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 from graph2nn.training.sharing import SharedDataset
 
-OnEpoch = Callable[[RunConfig, Epoch], None]
-OnRun = Callable[[dict[str, Any]], None]
-
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a launch did: rows of the runs it finished, and how many were there already."""
-
-    rows: list[dict[str, Any]]
-    skipped: int
-
-
-def launch(
-    configs: Sequence[RunConfig],
-    data: Dataset,
-    out: Path,
-    *,
-    device: torch.device | str = "cpu",
-    acceleration: Acceleration = PLAIN,
-    workers: int = 1,
-    threads: int = 1,
-    on_epoch: OnEpoch | None = None,
-    on_run: OnRun | None = None,
-) -> Outcome:
-    """Carry out the runs that are not finished yet, in order, and write ``out/runs.parquet``.
-
-    Interrupted, it leaves the finished runs and the table of them; called again it goes on with the rest.
+class Local:
+    """Runs on this machine.
 
     Args:
-        configs: the runs.
-        data: the data set of all of them, loaded once.
-        out: folder of results.
-        device: where to train.
-        acceleration: how to compute.
-        workers: how many runs at once. One run at a time has this process; more have a process each, which
-            a run that fails or is killed does not take from the others.
+        workers: how many runs at once. One run at a time has this process; more have a process each, which a
+            run that fails or is killed does not take from the others.
         threads: of torch in each of several workers; a single one has those of this process.
-        on_epoch: called after each epoch of each run.
-        on_run: called after each run with its row of the table.
-
-    Raises:
-        UserError: a config that cannot be built; with several workers, after all other runs.
+        gpus: what to hand out among several workers on CUDA, as ``CUDA_VISIBLE_DEVICES`` names them; all that
+            this process sees if left out.
     """
-    sweep_up(out)
-    missing = [config for config in configs if not is_finished(out, config.folder)]
-    rows: list[dict[str, Any]] = []
 
-    def note(config: RunConfig, epoch: Epoch) -> None:
-        if on_epoch:
-            on_epoch(config, epoch)
+    workers: int = 1
+    threads: int = 1
+    gpus: tuple[str, ...] | None = None
 
-    def add(row: dict[str, Any]) -> None:
-        rows.append(row)
-        if on_run:
-            on_run(row)
+    def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
+        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 
-    try:
-        if workers > 1 and missing:
-            job = _Run(SharedDataset(data), out, device, acceleration)
-            _side_by_side(job, missing, workers, threads, note, add)
-        else:
-            for config in missing:
-                noted = partial(note, config)
-                add(execute(config, data, out, device=device, acceleration=acceleration, on_epoch=noted))
-    finally:
-        sweep_up(out)
-        if (out / "runs").is_dir() and any((out / "runs").iterdir()):
-            write_table(out)
-    return Outcome(rows, len(configs) - len(missing))
+        Raises:
+            SystemExit: this process was told to make room. The runs it has begun can go on later.
+        """
+        with _room_made_on_request():
+            if self.workers > 1:
+                self._side_by_side(configs, work, on_end, on_epoch)
+                return
+            for config in configs:
+                on_end(attempt(config, work, partial(on_epoch, config)))
+
+    def _side_by_side(self, configs: Sequence[RunConfig], work: Work, on_end: OnEnd, on_epoch: OnEpoch) -> None:
+        """Attempt runs in processes, in the order of the plan: a sweep cut short stays balanced."""
+
+        def end(ended: processes.Ending) -> None:
+            config = configs[ended.index]
+            on_end(ended.result if ended.error is None else _died(config, work, ended.error))
+
+        with tempfile.TemporaryDirectory() as slots:
+            gpus = self.gpus if self.gpus is not None else _visible_gpus(work.device)
+            shared = replace(work, data=SharedDataset(work.dataset()), threads=self.threads)
+            processes.work_off(
+                _Attempt(shared, gpus, Path(slots)),
+                configs,
+                processes=self.workers,
+                threads=self.threads,
+                on_note=lambda index, epoch: on_epoch(configs[index], epoch),
+                on_end=end,
+            )
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Attempt:
     """What a worker process does with a config."""
 
-    data: SharedDataset
-    out: Path
-    device: torch.device | str
-    acceleration: Acceleration
+    work: Work
+    gpus: tuple[str, ...]
+    slots: Path
 
-    def __call__(self, config: RunConfig, note: Callable[[Any], None]) -> dict[str, Any]:
-        how = self.acceleration
-        return execute(config, self.data.value, self.out, device=self.device, acceleration=how, on_epoch=note)
+    def __call__(self, config: RunConfig, note: Callable[[Any], None]) -> Ending:
+        if self.gpus:
+            _settle_on_a_gpu(self.gpus, self.slots)
+        return attempt(config, self.work, note)
 
 
-def _side_by_side(
-    job: _Run, configs: Sequence[RunConfig], workers: int, threads: int, on_epoch: OnEpoch, on_run: OnRun
-) -> None:
-    """Carry out runs in processes, and complain of those that failed once the others are done.
+def _died(config: RunConfig, work: Work, error: str) -> Ending:
+    """A run whose process died twice: it failed, unless it was told to make room and can go on."""
+    if error.endswith(f"ended with code {REQUEUE_EXIT_CODE}"):
+        return Ending(config.folder, again=True)
+    seen = holder(work.out, config.folder)
+    failure = failures.record(work.out, config, error, seen.tries if seen else 1)
+    return Ending(config.folder, error=failure.error)
 
-    They begin in the order of the plan and not longest first: a sweep cut short stays balanced, and runs of
-    equal budget take about as long.
+
+def _visible_gpus(device: str) -> tuple[str, ...]:
+    """The GPUs of this process, if the runs are to share them; none if the runs were given one by number."""
+    if device not in ("cuda", "auto") or not torch.cuda.is_available():
+        return ()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(named.split(",")) if named else tuple(map(str, range(torch.cuda.device_count())))
+
+
+@cache
+def _settle_on_a_gpu(gpus: tuple[str, ...], slots: Path) -> None:
+    """Give this worker process the first GPU that no living one has; with more workers than GPUs, one in turn.
+
+    Must come before the process first touches CUDA. The claim ends with the process, so the worker that takes
+    the place of a dead one gets its GPU.
     """
+    slot = 0
+    while True:
+        try:
+            _SETTLED.enter_context(hold(slots, f"slot-{slot}"))
+            break
+        except TakenError:
+            slot += 1
+    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
 
-    def end(ending: Ending) -> None:
-        if ending.error is None:
-            on_run(ending.result)
 
-    endings = work_off(
-        job,
-        configs,
-        processes=workers,
-        threads=threads,
-        on_note=lambda index, epoch: on_epoch(configs[index], epoch),
-        on_end=end,
-    )
-    failed = [ending for ending in endings if ending.error is not None]
-    if failed:
-        first = configs[failed[0].index]
-        raise UserError(
-            f"sweep: {len(failed)} of {len(configs)} runs failed; {first.graph_name} seed {first.seed}: "
-            f"{failed[0].error}"
-        )
+_SETTLED = ExitStack()
+
+
+@contextmanager
+def _room_made_on_request() -> Iterator[None]:
+    """End with the code upon which schedulers start a job anew, when told to make room.
+
+    The worker processes are told so too, and save what they have. Between runs there is nothing to save.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    names = ("SIGTERM", "SIGUSR1", "SIGUSR2")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+    def leave(_number: int, _frame: object) -> None:
+        for number in numbers:  # told once is enough: the workers are to be ended in peace
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(REQUEUE_EXIT_CODE)
+
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

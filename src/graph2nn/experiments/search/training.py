@@ -13,7 +13,7 @@ from typing import Any
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.launchers.local import launch
+from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import plan
 from graph2nn.experiments.presets import Preset
 from graph2nn.experiments.results import read_runs
@@ -76,19 +76,20 @@ class Training:
         """Train what has not been trained yet.
 
         Raises:
-            UserError: as the launcher.
+            UserError: as the launcher, or a run failed.
         """
         configs = [self.config(proposal) for proposal in proposals]
-        launch(
+        outcome = launch(
             configs,
             self.data,
             self.out,
+            Local(self.workers, self.threads),
             device=self.device,
             acceleration=self.acceleration,
-            workers=self.workers,
-            threads=self.threads,
             on_run=self.on_run,
         )
+        if outcome.failed:
+            raise UserError(f"search: {outcome.complaint(self.out)}")
         return [self._error(config) for config in configs]
 
     def _error(self, config: RunConfig) -> float:

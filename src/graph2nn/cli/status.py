@@ -1,0 +1,109 @@
+"""``graph2nn status``: how far a folder of runs is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from graph2nn.cli.common import Json, print_json, show_table
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.status import Status
+
+#: Rows of a table at most; --json has all.
+SHOWN = 20
+
+
+def status(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of results, as train and sweep write it.")],
+    as_json: Json = False,
+) -> None:
+    """Show what is done, running and failed in a folder of runs, and the time left.
+
+    It is read from the folder alone, whoever carries the runs out, and wherever.
+
+    [bold]Examples[/bold]
+
+    graph2nn status runs
+    graph2nn status runs --json
+    """
+    from graph2nn.experiments.status import status as find_out
+
+    found = find_out(out)
+    if as_json:
+        print_json(found.as_json())
+        return
+    typer.echo(_summary(found))
+    _show_running(found)
+    _show_failed(found, out)
+
+
+def _summary(found: Status) -> str:
+    parts = [
+        f"{found.done:,} of {found.planned:,} runs done",
+        f"{len(found.running):,} running",
+        f"{len(found.failed):,} failed",
+        f"{found.waiting + len(found.interrupted):,} waiting",
+    ]
+    if found.interrupted:
+        parts[-1] += f" ({len(found.interrupted):,} from a checkpoint)"
+    line = ", ".join(parts) + "."
+    if found.seconds_left is None:
+        return f"{line} Time left: not known before a run has finished."
+    if not found.seconds_left:
+        return line
+    how = f"with {len(found.running):,} at once" if found.running else "once begun, one at a time"
+    return f"{line} Time left: about {duration(found.seconds_left)} {how}."
+
+
+def _show_running(found: Status) -> None:
+    from rich.table import Table
+
+    if not found.running:
+        return
+    table = Table(
+        "running", "on", "process", "attempt", "for", "last sign of life", box=None, header_style="bold"
+    )
+    for each in found.running[:SHOWN]:
+        since = "" if each.seconds is None else duration(each.seconds)
+        table.add_row(
+            each.run, each.host, str(each.pid), str(each.attempt), since, f"{duration(each.silence)} ago"
+        )
+    show_table(table)
+    _and_more(len(found.running))
+
+
+def _show_failed(found: Status, out: Path) -> None:
+    from rich.table import Table
+
+    if not found.failed:
+        return
+    table = Table("failed", "attempts", "error", box=None, header_style="bold")
+    for each in found.failed[:SHOWN]:
+        table.add_row(each.run, str(each.attempts), each.error)
+    show_table(table)
+    _and_more(len(found.failed))
+    typer.echo(f"Tracebacks: {out / 'failed'}. Try them again: graph2nn retry {out}")
+
+
+def _and_more(count: int) -> None:
+    if count > SHOWN:
+        typer.echo(f"… and {count - SHOWN:,} more; --json has all.")
+
+
+def duration(seconds: float) -> str:
+    """Say a time as a person would.
+
+    >>> duration(42), duration(4000), duration(200000)
+    ('42 s', '1 h 7 min', '2 d 7 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"

@@ -1,0 +1,100 @@
+"""The runs of ``graph2nn train``, one after the other, watched by a person."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from graph2nn.cli.common import console
+from graph2nn.cli.watching import Live, live
+
+if TYPE_CHECKING:
+    from graph2nn.data.dataset import Dataset
+    from graph2nn.experiments.config import RunConfig
+    from graph2nn.experiments.loggers import Logger
+    from graph2nn.training.acceleration import Acceleration
+    from graph2nn.training.checkpoints import Saving
+
+
+@dataclass(frozen=True)
+class Training:
+    """Where and how the runs are trained, kept and watched: the options of the command."""
+
+    out: Path
+    device: str
+    acceleration: Acceleration
+    saving: Saving
+    loggers: tuple[str, ...] = ()
+    log_graphs: float | None = None
+    log_every: int = 0
+
+
+def train_each(configs: Sequence[RunConfig], data: Dataset, task: Training) -> list[dict[str, Any]]:
+    """Train what is not finished yet and bring the tables up to date; return the rows of all runs.
+
+    Raises:
+        typer.Exit: a scheduler wants the machine back; its code asks to be queued again.
+    """
+    from graph2nn.experiments.curves import write_curves
+    from graph2nn.experiments.loggers import make_logger
+    from graph2nn.experiments.results import is_finished, write_table
+    from graph2nn.training.preemption import Preempted
+
+    loggers = [make_logger(name, task.out) for name in task.loggers]
+    try:
+        with live(configs, len(data.train), log_every=task.log_every) as shown:
+            for config in configs:
+                shown.begin(config)
+                if is_finished(task.out, config.folder):
+                    console.print(f"{config.folder} was finished already in {task.out}.", soft_wrap=True)
+                else:
+                    _train(config, data, task, shown, loggers)
+    except Preempted as request:
+        console.print(f"graph2nn: {request}", soft_wrap=True)
+        raise typer.Exit(int(str(request.code))) from None
+    finally:
+        if any(is_finished(task.out, config.folder) for config in configs):
+            write_table(task.out)
+            write_curves(task.out)
+    return _rows(configs, task.out)
+
+
+def _train(config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger]) -> None:
+    from graph2nn.experiments.journal import Watch
+    from graph2nn.experiments.run import execute
+
+    watch = Watch(shown.on_epoch, shown.on_batch, shown.on_start, tuple(loggers), task.log_graphs)
+    execute(
+        config,
+        data,
+        task.out,
+        device=task.device,
+        acceleration=task.acceleration,
+        saving=task.saving,
+        watch=watch,
+    )
+
+
+def _rows(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
+    """Rows of the table of runs, in the order of the configs, as JSON takes them."""
+    from graph2nn.experiments.results import read_runs
+
+    table = read_runs(out).set_index("run", drop=False)
+    chosen = table.loc[[config.folder for config in configs]].astype(object)
+    rows = chosen.where(chosen.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> str:
+    """Mean and standard deviation of the test error over seeds, in one line."""
+    errors = [row["test_error"] for row in rows if row["test_error"] is not None]
+    if not errors:
+        return f"All {len(rows)} seeds diverged."
+    spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+    lost = f", {len(rows) - len(errors)} diverged" if len(errors) < len(rows) else ""
+    return f"Test error {statistics.mean(errors):.2f}{spread} % over {len(errors)} seeds{lost}."

@@ -1,0 +1,90 @@
+"""What one epoch gave, and the sums it is made of while it is under way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch gave: losses are means of cross-entropy, errors percent, ``seconds`` of training alone.
+
+    The training loss and error are those of the batches as they came, augmented, while the weights moved. What
+    was not evaluated (``recipe.eval_every``) is NaN.
+    """
+
+    epoch: int
+    lr: float
+    train_loss: float
+    train_error: float
+    test_loss: float
+    test_error: float
+    test_error_top5: float
+    seconds: float
+
+
+@dataclass
+class Running:
+    """The epoch under way: how far it is, and its sums. Reading ``loss`` or ``error`` waits for the device.
+
+    Args:
+        epoch: counted from 1.
+        order: state of the generator of its batches when it began; with ``batches`` the position in the data.
+        batches: taken so far.
+        images: in them.
+        seconds: of training alone.
+    """
+
+    epoch: int = 1
+    order: Tensor | None = None
+    batches: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    # Summed where they are computed: reading a number back at each step would stall a GPU.
+    _loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    _wrong: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.int64))
+    _since: float = 0.0
+
+    def start_clock(self) -> None:
+        """Count seconds from now on."""
+        self._since = time.perf_counter()
+
+    def add(self, loss: Tensor, scores: Tensor, y: Tensor) -> None:
+        """Count a batch: its mean loss, its scores ``[batch, classes]`` and its labels ``[batch]``."""
+        self._loss = self._loss + loss * len(y)
+        self._wrong = self._wrong + (scores.argmax(dim=1) != y).sum()
+        self.images += len(y)
+        self.batches += 1
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+
+    def close(self) -> tuple[float, float]:
+        """Stop the clock; return mean loss, and top-1 error in percent."""
+        found = self.loss, self.error
+        self.seconds += time.perf_counter() - self._since
+        return found
+
+    @property
+    def loss(self) -> float:
+        """Mean loss so far."""
+        return float(self._loss) / self.images
+
+    @property
+    def error(self) -> float:
+        """Top-1 error so far, in percent."""
+        return 100 * int(self._wrong) / self.images
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the clock, as tensors and numbers."""
+        return {name: value for name, value in vars(self).items() if name != "_since"}
+
+    @classmethod
+    def of(cls, state: dict[str, Any], device: torch.device | str) -> Running:
+        """Make what :meth:`state_dict` came from, its sums on ``device``."""
+        sums = {name: state[name].to(device) for name in ("_loss", "_wrong")}
+        return cls(**{**state, **sums})

@@ -1,0 +1,67 @@
+"""What tests need to start daemons, to find what those started, and to end it all by its process numbers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+def wait_for(true, seconds, what):
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if true():
+                return
+        except subprocess.SubprocessError:
+            pass  # the controller does not answer yet
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"after {seconds} s: {what}")
+        time.sleep(0.2)
+
+
+def free_ports(count):
+    """The first of so many ports in a row that are free on loopback."""
+    for first in range(20000, 60000, 1000):
+        ports = list(range(first, first + count))
+        if all(_free(port) for port in ports):
+            return ports
+    raise OSError("no free ports")
+
+
+def _free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def processes():
+    """Parent and command line of each process."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            found[int(path.name)] = (parent, (path / "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue  # ended meanwhile
+    return found
+
+
+def descendants(pid):
+    listed, found, new = processes(), set(), {pid}
+    while new:
+        new = {child for child, (parent, _) in listed.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def kill(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

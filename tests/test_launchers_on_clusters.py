@@ -1,0 +1,104 @@
+"""Ray and SLURM, the real ones, on this machine: nodes are lost, jobs pre-empted, and every run is done."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import ray_cluster
+import slurm_cluster
+from daemons import wait_for
+from tiny_sweep import COMMAND, assert_equal, attempts
+
+from graph2nn.cli import main
+from graph2nn.experiments.failures import failed_runs
+from graph2nn.experiments.results import finished_runs
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """The forty runs, carried out here one by one."""
+    out = tmp_path_factory.mktemp("local")
+    assert main([*COMMAND, "--out", str(out), "--threads", "1"]) == 0
+    return out
+
+
+@pytest.fixture
+def often(monkeypatch):
+    monkeypatch.setenv("GRAPH2NN_HEARTBEAT", "1")
+
+
+def begin(out, *options):
+    command = [sys.executable, "-m", "graph2nn", *COMMAND, "--out", str(out), *options]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def reach(sweep, out, count):
+    """Wait until so many runs have finished."""
+
+    def there():
+        assert sweep.poll() is None, sweep.communicate()[1]
+        return len(finished_runs(out)) >= count
+
+    wait_for(there, 200, f"{count} runs have finished")
+
+
+def check(out, local, lost):
+    """All forty runs are there, with the numbers of the local launcher; what was cut off was begun again."""
+    assert failed_runs(out) == {}
+    begun = attempts(out)
+    assert len(begun) == 40
+    assert 40 < sum(begun.values()) <= 40 + lost, begun
+    assert not list((out / ".claims").iterdir())
+    assert_equal(local, out)
+
+
+def test_ray_loses_a_node_and_all_runs_are_done(local, often, tmp_path):
+    """Two nodes with room for two runs each; the second one is killed half-way, with the runs it has."""
+    pytest.importorskip("ray", reason="Ray is not installed (the cluster extra)")
+    # Its sockets need short paths, which pytest's are not.
+    folder = Path(tempfile.mkdtemp(prefix="ray-"))
+    try:
+        with ray_cluster.cluster(folder) as ray:
+            sweep = begin(tmp_path, "--launcher", "ray", "--address", ray.address)
+            try:
+                reach(sweep, tmp_path, 20)
+                ray.lose()
+                said = sweep.communicate(timeout=400)[1]
+            finally:
+                sweep.kill()
+            assert sweep.returncode == 0, said
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    check(tmp_path, local, lost=2)
+
+
+def test_slurm_preempts_a_job_and_loses_a_node_and_all_runs_are_done(local, often, tmp_path, monkeypatch):
+    """Four jobs of an array on two nodes; one is pre-empted and queued again, then a node is lost with two."""
+    pytest.importorskip("submitit", reason="submitit is not installed (the cluster extra)")
+    if reason := slurm_cluster.why_not():
+        pytest.skip(reason)
+    out = tmp_path / "out"
+    with slurm_cluster.cluster(tmp_path / "slurm") as slurm:
+        for name, value in slurm.environment.items():
+            monkeypatch.setenv(name, value)
+        sweep = begin(out, "--launcher", "slurm", "--jobs", "4")
+        try:
+            reach(sweep, out, 5)
+            queued = slurm.run("squeue", "--noheader", "--states=R", "--format=%N %F_%K").splitlines()
+            jobs = dict(line.split() for line in queued)  # the last of each node
+            slurm.run("scancel", "--signal=USR2", jobs["n1"])
+            reach(sweep, out, 12)
+            slurm.lose("n2")
+            said = sweep.communicate(timeout=400)[1]
+        finally:
+            sweep.kill()
+        assert sweep.returncode == 0, said
+        assert "Restarts=1" in slurm.run("scontrol", "show", "job", jobs["n1"])
+    check(out, local, lost=3)

@@ -1,0 +1,82 @@
+"""Status: what is done, running, failed and left, from the folder alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_claims import ELSEWHERE, claim_of
+from tiny_sweep import configs
+
+from graph2nn.cli import main
+from graph2nn.cli.status import duration
+from graph2nn.data.registry import load_dataset
+from graph2nn.experiments import failures
+from graph2nn.experiments.launchers import launch
+from graph2nn.experiments.plan_file import write_plan
+from graph2nn.experiments.status import status
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Thirty runs planned; two done, one failed, one running elsewhere, one interrupted, one that died."""
+    data = load_dataset("digits")
+    runs = configs(data)
+    launch(runs[:2], data, tmp_path)
+    write_plan(tmp_path, {run.folder: run for run in runs}, {})
+    failures.record(tmp_path, runs[2], "line one\nMemoryError: all full", 3)
+    claim_of(ELSEWHERE, tmp_path, runs[3].folder)
+    for number, run in enumerate(runs[4:6]):
+        claim_of(ELSEWHERE, tmp_path, run.folder, silence=1000)
+        folder = tmp_path / ".unfinished" / run.folder
+        folder.mkdir(parents=True)
+        (folder / ("checkpoint.pt" if number == 0 else "metrics.csv")).touch()
+    return tmp_path, runs
+
+
+def test_everything_is_counted_once(sweep):
+    out, runs = sweep
+    found = status(out)
+    assert (found.planned, found.done, found.waiting) == (30, 2, 25)
+    assert [each.run for each in found.running] == [runs[3].folder]
+    assert (found.running[0].host, found.running[0].pid) == ("far", 1)
+    assert found.interrupted == (runs[4].folder,)
+    assert [(each.run, each.error, each.attempts) for each in found.failed] == [
+        (runs[2].folder, "MemoryError: all full", 3)
+    ]
+    # Twenty-six to begin and one begun just now, one at a time.
+    assert found.seconds_left == pytest.approx(27 * found.seconds_a_run, rel=0.05)
+
+
+def test_for_people_and_for_scripts(sweep, capsys):
+    out, runs = sweep
+    assert main(["status", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "2 of 30 runs done, 1 running, 1 failed, 26 waiting (1 from a checkpoint). Time left: "
+    )
+    assert "MemoryError: all full" in said
+    assert f"graph2nn retry {out}" in said
+    assert main(["status", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["failed"][0]["run"] == runs[2].folder
+    assert found["running"][0]["host"] == "far"
+
+
+def test_a_folder_without_runs_is_named(tmp_path, capsys):
+    assert main(["status", str(tmp_path / "no")]) == 2
+    assert "holds no runs" in capsys.readouterr().err
+
+
+def test_nothing_is_written_by_looking(sweep):
+    out, _ = sweep
+    before = sorted(out.rglob("*"))
+    status(out)
+    assert sorted(out.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(0.4, "0 s"), (42, "42 s"), (150, "2 min"), (4000, "1 h 7 min"), (200000, "2 d 7 h")]
+)
+def test_durations(seconds, says):
+    assert duration(seconds) == says
