@@ -181,7 +181,10 @@ def population() -> str:
 
 
 def main() -> None:
-    page = HEAD + "".join(part() for part in (graphs, matching, layers, epochs, population))
+    # That part takes its tables from this module.
+    from benchmarks.page_search import search
+
+    page = HEAD + "".join(part() for part in (graphs, matching, layers, epochs, population, search))
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 
 

@@ -65,6 +65,12 @@ def test_the_published_notes_name_the_rule_and_the_tie(everything):
     assert "lacks epochs 35–100" in " ".join(everything.tasks["resnet34_sep_imagenet"].notes)
 
 
+def test_ties_are_one_note():
+    errors = {"baseline": [33.0], "a": [31.0], "b": [31.0], "c": [32.0], "d": [32.0]}
+    (*_, note) = task_findings("t", table(errors)).notes
+    assert note == "a and b tie exactly at 31.000 %; c and d tie exactly at 32.000 %; catalogue order decides."
+
+
 def test_gaps_are_said():
     runs, _ = sweep(8, 3)
     assert task_findings("t", evaluations(runs)).notes == ()
@@ -97,6 +103,13 @@ def test_one_broken_task_does_not_stop_the_others_but_alone_it_does():
         study({"bad": broken})
     with pytest.raises(UserError, match=r"no task can be analysed: a: .* b: "):
         study({"a": broken, "b": broken})
+
+
+def test_cells_stand_as_published_in_the_order_of_the_graphs(everything, golden):
+    own = task_record(everything.tasks["mlp_cifar10"])["sweet_spot_align_results_bin"]
+    wanted = golden["tasks"]["mlp_cifar10"]["sweet_spot_align_results_bin"]
+    assert own["bins_kept"] == wanted["bins_kept"]
+    assert own["best_bin_values"] == wanted["best_bin_values"]
 
 
 def test_short_names():

@@ -7,6 +7,7 @@ from analysis_tables import table
 from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import seed_noise, shrink
 from graph2nn.analysis.beyond.selection import held_out_gain, record, select
+from graph2nn.analysis.figures.selection import caption
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.table import checked
 from graph2nn.errors import UserError
@@ -145,3 +146,12 @@ def test_shrinkage_finds_the_spread_of_true_means():
     assert spread == pytest.approx(0.4, abs=0.03)
     assert np.mean((middle - true) ** 2) < 0.75 * np.mean((noisy - true) ** 2)
     assert np.std((middle - true) / doubt) == pytest.approx(1, abs=0.06)
+
+
+def test_graphs_that_differ_by_noise_alone_are_equally_likely_the_best():
+    """Without spread no graph is better than another, and none may be called best with certainty."""
+    errors = {name: np.roll([31.0, 32.0, 33.0], i).tolist() for i, name in enumerate("abcd")}
+    found = select(checked(table({"baseline": [32.0, 32.5, 33.0], **errors})), draws=2000)
+    assert found.spread == 0
+    assert found.chosen["p_best"].tolist() == pytest.approx([0.25] * 4, abs=0.04)
+    assert "any of them may truly be the best" in caption(found)

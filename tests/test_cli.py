@@ -113,7 +113,7 @@ def test_match_for_people(capsys):
         (["sweep", "mlp-digits", "--seeds", "0"], "--seeds '0'"),
         (["sweep", "mlp-digits", "--workers", "many"], "--workers: 'many' is not a number of processes"),
         (["sweep", "mlp-digits", "--workers", "0"], "--workers: '0' is not a number of processes"),
-        (["analyze", "no/such/place"], "no finished run in no/such/place/runs"),
+        (["analyze", "no/such/place"], "no/such/place does not exist; name a folder of runs"),
         (["quickstart", "--graphs", "99"], "--graphs '99'"),
         (["graphs", "show", "nonsense"], "'nonsense' is not known"),
     ],

@@ -1,4 +1,4 @@
-"""The pages docs/your-own-*.md: their Python runs, their links lead somewhere, their commands are commands."""
+"""The pages for users: their Python runs, their links lead somewhere, their commands are commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from test_readme import ROOT
 
 from graph2nn.cli import main
 
-PAGES = sorted((ROOT / "docs").glob("your-own-*.md"))
+PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), ROOT / "docs/analysis.md", ROOT / "docs/search.md"]
+#: Whose commands are all there is to run.
+WITHOUT_PYTHON = ("search",)
 #: What a page may use that only the test extra installs.
 EXTRAS = ("transformers",)
 
@@ -29,7 +31,7 @@ def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     names = {"__name__": "__main__"}
     left_out = []
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
+    assert blocks or page.stem in WITHOUT_PYTHON
     for number, code in enumerate(blocks, start=1):
         if needed := [name for name in missing if re.search(rf"^(from|import) {name}\b", code, re.MULTILINE)]:
             left_out.append(f"block {number} needs {needed[0]}")

@@ -6,6 +6,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from analysis_tables import sweep
 from atlas_pages import NASTY, evaluations, graphs
@@ -17,7 +18,7 @@ from graph2nn.analysis.atlas import Atlas, atlas
 from graph2nn.analysis.atlas.parts import in_script
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.listing import listing
-from graph2nn.analysis.page import Chapter, Picture, page
+from graph2nn.analysis.page import Chapter, Picture, _size, page
 
 
 def png(noise):
@@ -102,3 +103,16 @@ def test_the_atlas_brings_its_data_and_plotly_and_asks_for_nothing():
     # Every element that the script asks for by name is in the markup.
     wanted = set(re.findall(r'\$\("([a-z0-9-]+)"\)', made.html))
     assert {f"atlas-{name}" for name in wanted} <= set(ids)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([58_358, 58_820], "58,358 – 58,820"),
+        ([2_364_416], "2.364 million"),
+        ([166e6, 167e6], "166 – 167 million"),
+        ([3_664_000_000, 3_680_000_000], "3.664 – 3.68 billion"),
+    ],
+)
+def test_costs_are_short_enough_for_their_box(values, said):
+    assert _size(pd.Series(values)) == said

@@ -100,7 +100,7 @@ def cell_means(table: pd.DataFrame, level: str = "coarse", binning: Binning | No
 def cell_sweet_spot(
     table: pd.DataFrame, binning: Binning | None = None, *, level: str = "coarse", alpha: float = 0.05
 ) -> CellSweetSpot:
-    """Find the cells whose runs are not worse than those of the best cell (paper, section 5.2).
+    """Find the cells whose runs are not worse than those of the best cell (paper, section 5.1).
 
     The rule is that of :func:`graph2nn.analysis.sweet_spot`, with the runs of all graphs of a cell as one
     sample; the rectangle bounds centres of cells, as published. The baseline is never part of it.

@@ -75,7 +75,11 @@ def _plates(said: Study, graphs: Mapping[str, RelationalGraph]) -> tuple[list[Pl
         own = gallery.plates(task.found, graphs, _curves(task)) if alone else []
         own += collection.of_task(task, tag, graphs)
         by_task[name] = own + further.plates(task, tag)
-    return collection.across(said), by_task
+    together = collection.across(said)
+    if any(plate.name == gallery.CURVES for plates in by_task.values() for plate in plates):
+        # Its own curves show more, the error on the training data.
+        together = [plate for plate in together if plate.name != "tasks_learning"]
+    return together, by_task
 
 
 def _curves(task: TaskFindings) -> pd.DataFrame | None:

@@ -42,7 +42,7 @@ def shared_cells(
 
 
 def task_correlations(tasks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Pearson correlation of mean error between tasks over their shared coarse cells (paper, section 5.4).
+    """Pearson correlation of mean error between tasks over their shared coarse cells (paper, section 5.3).
 
     Graphs of different sizes share cells by their C and L. NaN with fewer than three shared cells.
 
@@ -59,7 +59,7 @@ def task_correlations(tasks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def epoch_correlations(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Pearson correlation of mean error after each epoch with that after the last (paper, section 5.3).
+    """Pearson correlation of mean error after each epoch with that after the last (paper, section 5.4).
 
     Over all graphs evaluated at both epochs, the baseline among them.
 
@@ -89,7 +89,7 @@ def epoch_correlations(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
-    """Pearson correlation of cell means from few graphs with those from all (paper, section 5.3).
+    """Pearson correlation of cell means from few graphs with those from all (paper, section 5.4).
 
     The few are the graphs of the smaller catalogues, or, for graphs of no catalogue, those nearest the
     centres of the coarse cells. The baseline, the same number on both sides, is left out.

@@ -161,7 +161,8 @@ def _small(png: bytes) -> bytes:
 
 def _webp(pixels: PIL.Image.Image, **options: Any) -> bytes:
     encoded = io.BytesIO()
-    pixels.save(encoded, "WEBP", **options)
+    # Half the time of the usual effort (4), for files a twentieth larger.
+    pixels.save(encoded, "WEBP", method=2, **options)
     return encoded.getvalue()
 
 
@@ -174,8 +175,8 @@ def _stats(found: Findings) -> str:
         "graphs": f"{len(graphs):,}" + (" + baseline" if found.baseline is not None else ""),
         "seeds a graph": _span(graphs["seeds"]),
         "runs": f"{len(runs):,}",
-        "MACs": _span(runs["macs"]),
-        "parameters": _span(runs["params"]),
+        "MACs": _size(runs["macs"]),
+        "parameters": _size(runs["params"]),
     }
     if "seconds" in runs and pd.api.types.is_numeric_dtype(runs["seconds"]):
         facts["training time"] = _duration(float(runs["seconds"].sum()))
@@ -186,6 +187,16 @@ def _stats(found: Findings) -> str:
 def _span(values: pd.Series) -> str:
     low, high = int(values.min()), int(values.max())
     return f"{low:,}" if low == high else f"{low:,} – {high:,}"
+
+
+def _size(values: pd.Series) -> str:
+    """Write a large number, or the range of some, in millions or billions to four digits."""
+    low, high = float(values.min()), float(values.max())
+    if high < 100_000:
+        return _span(values)
+    unit, word = (1e9, "billion") if high >= 1e9 else (1e6, "million")
+    first, last = f"{low / unit:.4g}", f"{high / unit:.4g}"
+    return f"{first} {word}" if first == last else f"{first} – {last} {word}"
 
 
 def _duration(seconds: float) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graph2nn.analysis.cells import CellSweetSpot
+from graph2nn.analysis import significance
+from graph2nn.analysis.cells import cell_of
 from graph2nn.analysis.slices import SliceFit
 from graph2nn.analysis.tasks import Study, TaskFindings
 
@@ -31,7 +32,7 @@ def task_record(task: TaskFindings) -> dict[str, Any]:
         "best_rule": f"stable sort by mean error, number {found.rank + 1}",
         "best": _best(task),
         "sweet_spot": _sweet_spot(task, int(graphs["graph"].nunique())),
-        "sweet_spot_align_results_bin": _cells(task.cells, graphs),
+        "sweet_spot_align_results_bin": _cells(task, graphs),
         "slice_fits": {name: slice_record(fit) for name, fit in task.slices.items()},
         "epoch_correlation": _epochs(task),
         "graph_count_correlation": task.counts.to_dict(orient="records"),
@@ -119,21 +120,37 @@ def _sweet_spot(task: TaskFindings, graphs: int) -> dict[str, Any]:
         "n_rows_significant_graphs": len(spot.graphs),
         "n_graphs": graphs,
         "graph_indices_inside": inside,
+        "baseline_significant_kept": _baseline_kept(task),
         "rule": "a graph is inside unless a one-sided equal-variance t-test against the best says worse at "
         "0.05; the rectangle bounds C and L of the graphs inside; the baseline is never part of it",
     }
 
 
-def _cells(spot: CellSweetSpot, graphs: pd.DataFrame) -> dict[str, Any]:
+def _baseline_kept(task: TaskFindings) -> bool | None:
+    """Whether the rule of the sweet spot would keep the baseline, too; None without one."""
+    errors = task.found.results.errors()
+    own = task.runs.loc[task.runs["kind"] == "baseline", "graph"]
+    if own.empty:
+        return None
+    return not significance.worse([errors[own.iloc[0]]], errors[task.found.spot.best], alpha=0.05)[0]
+
+
+def _cells(task: TaskFindings, graphs: pd.DataFrame) -> dict[str, Any]:
+    spot = task.cells
     i, j = spot.best
     best = spot.cells[(spot.cells["i"] == i) & (spot.cells["j"] == j)].iloc[0]
+    at = cell_of(graphs["clustering"], graphs["path_length"], task.binning)
+    kept = set(zip(spot.cells["i"], spot.cells["j"], strict=True))
+    # As published, cells stand in the order in which the table comes upon them.
+    seen = dict.fromkeys(cell for cell in map(tuple, at.tolist()) if cell in kept)
     return {
         "n_occupied_bins": spot.occupied,
         "best_bin_path_clust_digit": [j, i],
         "best_bin_mean": float(best["mean"]),
+        "best_bin_values": graphs["test_error"][(at == (i, j)).all(axis=1)].tolist(),
         "best_bin_center_C_L": [float(best["C"]), float(best["L"])],
         "n_bins_kept": len(spot.cells),
-        "bins_kept": [[int(b), int(a)] for a, b in zip(spot.cells["i"], spot.cells["j"], strict=True)],
+        "bins_kept": [[along_l, along_c] for along_c, along_l in seen],
         **_rectangle(spot.C_min, spot.C_max, spot.L_min, spot.L_max),
         "n_sample_rows": len(graphs),
     }

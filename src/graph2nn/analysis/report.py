@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -53,14 +54,10 @@ def write_report(
         The path of ``index.html``.
 
     Raises:
-        UserError: a malformed table, no relational graph, an unknown format, or ``out`` is a file.
+        UserError: a malformed table, no relational graph, an unknown format, or ``out`` cannot be written to.
     """
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"report: {out} is a file. Name a folder.")
-    for kind in formats:
-        if kind not in FORMATS:
-            raise unknown("report: format", kind, FORMATS)
+    refuse_early(out, formats)
     found = results if isinstance(results, Study) else study({"runs": results})
     files = contents(
         found,
@@ -82,6 +79,28 @@ def write_report(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return out / "index.html"
+
+
+def refuse_early(out: Path, formats: Sequence[str]) -> None:
+    """Complain of a report that could not be written, before the work that takes a minute.
+
+    Raises:
+        UserError: an unknown format; ``out`` is a file, or a place that cannot be written to.
+    """
+    for kind in formats:
+        if kind not in FORMATS:
+            raise unknown("report: format", kind, FORMATS)
+    for folder in (out, out / "figures"):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"report: {folder} is a file. Name a folder.")
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".", dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"report: {out} cannot be written to ({error.strerror or error}); name another --out."
+        ) from None
 
 
 def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:

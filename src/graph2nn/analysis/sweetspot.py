@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 
 @dataclass(frozen=True)
 class SweetSpot:
-    """A region of the (C, L) plane (paper, section 5.2).
+    """A region of the (C, L) plane (paper, section 5.1).
 
     Attributes:
         best: label of the graph the others were tested against.
@@ -38,7 +38,7 @@ class SweetSpot:
 
 
 def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> SweetSpot:
-    """Find the graphs not worse than the best at level ``alpha`` (paper, section 5.2).
+    """Find the graphs not worse than the best at level ``alpha`` (paper, section 5.1).
 
     A relational graph is left out only if a one-sided equal-variance t-test of its seeds against those of
     the best says that its mean error is larger. Best is the lowest mean; the earlier row wins a tie. The

@@ -241,8 +241,11 @@ def _ties(found: Findings, among: int = 10) -> list[str]:
             f"Best is number {found.rank + 1} of a stable sort by mean error, {found.best['graph']}, as "
             f"published; the lowest mean is that of {first['graph']}, {first['mean']:.3f} %."
         )
-    for _, rows in top.groupby("mean", sort=True):
-        if len(rows) > 1:
-            names = " and ".join(rows["graph"])
-            said.append(f"{names} tie exactly at {rows['mean'].iloc[0]:.3f} %; catalogue order decides.")
+    ties = [
+        f"{' and '.join(rows['graph'])} tie exactly at {rows['mean'].iloc[0]:.3f} %"
+        for _, rows in top.groupby("mean", sort=True)
+        if len(rows) > 1
+    ]
+    if ties:
+        said.append(f"{'; '.join(ties)}; catalogue order decides.")
     return said

@@ -61,7 +61,14 @@ def analyze(
 
     command = shlex.join(["graph2nn", *sys.argv[1:]]) if sys.argv[1:2] == ["analyze"] else None
     page = report(
-        path, out, tasks=task, where=where, title=title, data=data, formats=formats.split(","), command=command
+        path,
+        out,
+        tasks=task,
+        where=where,
+        title=title,
+        data=data,
+        formats=[kind.strip() for kind in formats.split(",")],
+        command=command,
     )
     if as_json:
         print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))

@@ -13,7 +13,7 @@ from graph2nn.errors import unknown
 from graph2nn.experiments.choosing import one_experiment
 from graph2nn.experiments.config import GraphSpec
 from graph2nn.experiments.presets import PRESETS
-from graph2nn.experiments.results import read_config, read_curves, read_runs
+from graph2nn.experiments.sound import config_of, curves_of, runs_of
 
 #: Columns of the table, in order. Errors are top-1 and top-5 in percent; ``width`` is the first matched one.
 #: ``index`` is the graph's row in ``catalogue`` (both empty for the baseline and for graphs of no catalogue).
@@ -69,27 +69,26 @@ def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.
-        table: these of its runs only, rows of :func:`read_runs`.
+        table: these of its runs only, rows of :func:`graph2nn.experiments.sound.runs_of`.
 
     Raises:
-        UserError: no finished run; a preset with runs that differ in more than graph and seed.
+        UserError: no finished run, a damaged one; a preset with runs that differ in more than graph and seed.
     """
-    runs = read_runs(out) if table is None else table
+    runs = runs_of(out) if table is None else table
     for _, own in runs.groupby("preset", sort=False):
         one_experiment(own)
     # One run of each graph is enough: a large sweep has thousands of configs.
-    configs = [read_config(out, run) for run in runs.drop_duplicates("graph")["run"]]
+    configs = [config_of(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
-    evaluated = _evaluated(runs, read_curves(out))
+    evaluated = _evaluated(runs, curves_of(out))
     kept = [*COLUMNS, "run", "seconds"]
     own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
     tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
     tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")
     notes = {
-        task: PRESETS[task].notes
+        task: (*(PRESETS[task].notes if task in PRESETS else ()), *_gaps(tidy[tidy["task"] == task]))
         for task in dict.fromkeys(tidy["task"])
-        if task in PRESETS and PRESETS[task].notes
     }
     return Evaluations(tidy[[*kept, "train_error", "train_loss"]], specs, notes)
 
@@ -110,6 +109,18 @@ def _evaluated(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     places = pd.DataFrame({"run": joined["run"].map(order), "epoch": joined["epoch"]})
     sorted_rows: pd.DataFrame = joined.loc[places.sort_values(["run", "epoch"]).index].reset_index(drop=True)
     return sorted_rows
+
+
+def _gaps(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Say how many runs of one task lack epochs that others have: their ``metrics.csv`` is gone or was cut."""
+    counts = rows.groupby("run")["epoch"].nunique()
+    few = int((counts < counts.max()).sum())
+    if not few:
+        return ()
+    return (
+        f"{few} of {len(counts)} runs lack epochs that the others have (no metrics.csv, or a part of it): what "
+        "is shown by epoch rests on the others.",
+    )
 
 
 def _first_width(widths: object) -> float:

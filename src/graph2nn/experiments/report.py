@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from graph2nn.analysis.report import write_report
+from graph2nn.analysis.report import refuse_early, write_report
 from graph2nn.analysis.tasks import Known, study
+from graph2nn.analysis.words import plural
 from graph2nn.data.progress import Bar
-from graph2nn.errors import unknown
+from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.choosing import choose
 from graph2nn.experiments.evaluations import Evaluations, of_runs
 from graph2nn.experiments.published import is_published, read_published
-from graph2nn.experiments.results import read_runs
+from graph2nn.experiments.sound import runs_of, unfinished
 from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.measured import measured
 
@@ -44,8 +45,13 @@ def report(
         command: what to name as the page's origin.
 
     Raises:
-        UserError: nothing to analyse, damaged files, or runs that were made in different ways.
+        UserError: nothing to analyse, damaged files, runs that were made in different ways, an unknown format,
+            or an ``out`` that cannot be written to.
     """
+    # Reading and studying may take a minute: what is wrong with the rest is said first.
+    refuse_early(out, formats)
+    if data is not None and not data.exists():
+        raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
     found = read_evaluations(results, tasks=tasks, where=where)
     graphs = {label: spec.build() for label, spec in found.graphs.items()}
     # Connectomes that are not here are left out: a report does not wait for downloads.
@@ -53,6 +59,8 @@ def report(
     known = Known(measured(graphs).set_index("graph"), brains)
     if is_published(results):
         title = title or "The published results of Graph Structure of Neural Networks"
+    elif begun := unfinished(Path(results)):
+        notes = [*notes, f"{plural(len(begun), 'run')} had not ended when this was written: left out."]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
@@ -82,7 +90,7 @@ def read_evaluations(
             if not where
             else Evaluations(choose(found.table, where), found.graphs, found.notes, found.ranks)
         )
-    table = choose(read_runs(Path(results)), where)
+    table = choose(runs_of(Path(results)), where)
     for task in tasks:
         if task not in set(table["preset"]):
             raise unknown("analyze: task", task, set(table["preset"]))

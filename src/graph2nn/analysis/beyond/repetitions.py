@@ -71,7 +71,9 @@ def repeat(
         judged, _ = held_out(runs, there, subsets)
         # The baseline's own true mean cancels: only its luck is left of it.
         miss = luck - judged + np.take_along_axis(truth, pick[:, None], axis=1)[:, 0]
-        parts.append((miss, luck, truth[:, best], pick, np.argmin(truth, axis=-1)))
+        # Without any spread all graphs are equally good, and each is as likely the best as another.
+        first = np.argmin(truth, axis=-1) if spread > 0 else rng.integers(len(mean), size=count)
+        parts.append((miss, luck, truth[:, best], pick, first))
     return Repetitions(
         spread, float(middle[best]), *(np.concatenate(column) for column in zip(*parts, strict=True))
     )

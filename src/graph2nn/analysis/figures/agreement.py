@@ -1,4 +1,4 @@
-"""Do tasks agree on which graphs are good? Every pair over its shared cells (paper, section 5.4)."""
+"""Do tasks agree on which graphs are good? Every pair over its shared cells (paper, section 5.3)."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def caption(placed: Placed) -> str:
 
 def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Figure:
     """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores."""
-    figure = canvas(10.2, 5.4)
+    figure = canvas(7.6, 4.6)
     plane, scores = figure.subplots(1, 2, width_ratios=[1.15, 1])
     top = float(surface.map["mean"].quantile(0.9))
     low = float(surface.map["mean"].min())

@@ -175,7 +175,7 @@ def across(study: Study) -> list[Plate]:
             ),
             Plate(
                 "tasks_learning",
-                "Learning curves of all tasks",
+                "Learning curves of all tasks" if len(each) > 1 else "Learning curve",
                 "Test error of the best graph, the baseline and the worst graph, mean and range over seeds, "
                 f"the last tenth of the training larger; the first may lie above the frame ({several}).",
                 partial(learning.draw_tasks, each),

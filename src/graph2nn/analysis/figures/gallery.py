@@ -15,6 +15,9 @@ from graph2nn.analysis.findings import Correlation, Findings
 from graph2nn.analysis.words import number, p_text, percent
 from graph2nn.graphs.graph import RelationalGraph
 
+#: Name of the figure of what runs did on the training data, epoch by epoch.
+CURVES = "learning_curves"
+
 
 @dataclass(frozen=True)
 class Plate:
@@ -61,7 +64,7 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
             "Line: mean over the seeds at each epoch. Band: from the lowest to the highest seed. Best and "
             "worst by test error after the last epoch."
         )
-        made.append(Plate("learning_curves", "Learning curves", caption, partial(learning.draw, picked)))
+        made.append(Plate(CURVES, "Learning curves", caption, partial(learning.draw, picked)))
     return made
 
 

@@ -26,7 +26,9 @@ def caption(found: Predictors) -> str:
         f"The best is {rows['model'].iloc[0]} ({number(float(rows['r2'].iloc[0]))}), of single measures "
         f"{str(alone['model']).replace('_', ' ')} ({number(float(alone['r2']))})."
     )
-    if found.ceiling is not None:
+    if found.ceiling is not None and found.ceiling <= 0:
+        text += " There is nothing to predict: the means differ by no more than the scatter of runs."
+    elif found.ceiling is not None:
         text += f" The ceiling, {number(found.ceiling)}, is what the scatter of runs leaves to be predicted."
     if found.over_ceiling:
         text += " Scores above it mean that runs of one graph are not independent of each other."

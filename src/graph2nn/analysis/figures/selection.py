@@ -22,6 +22,10 @@ _ESTIMATES = (
 )
 
 
+_LAST = "Below: which graph would be the best again, and which truly is."
+_ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them may truly be the best."
+
+
 def caption(found: Selection) -> str:
     """Say how to read the figure, and what it says."""
     level = percent(found.confidence)
@@ -31,7 +35,7 @@ def caption(found: Selection) -> str:
         f"best gains {number(found.honest)} points ({level} interval {number(found.low)} to "
         f"{number(found.high)}); with every mean drawn towards that of all graphs, {number(found.shrunken)} "
         f"({number(found.shrunken_low)} to {number(found.shrunken_high)}). "
-        "Below: which graph would be the best again, and which truly is."
+        f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
     )
 
 

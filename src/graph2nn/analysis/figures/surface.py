@@ -13,10 +13,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.beyond import cells
 from graph2nn.analysis.beyond.surface import Surface
-from graph2nn.analysis.figures.theme import COLOURS, Theme, canvas
+from graph2nn.analysis.figures.theme import COLOURS, TEXT, Theme, canvas
 from graph2nn.analysis.words import number, percent
 
 #: White in a dark casing: seen on every colour of a map, and on light and dark paper.
@@ -41,7 +42,7 @@ def caption(found: Surface) -> str:
 
 def draw(found: Surface, theme: Theme) -> Figure:
     """Draw mean, uncertainty and the probability of being near the optimum, side by side."""
-    figure = canvas(10.4, 4.6)
+    figure = canvas(TEXT, 3.5)
     mean, sd, near = figure.subplots(1, 3, sharey=True)
     rows = found.map
     # The worst cells would take most of the colours: they share the last one.
@@ -50,9 +51,9 @@ def draw(found: Surface, theme: Theme) -> Figure:
     bar = "max" if rows["mean"].max() > top else "neither"
     _finish(figure, mean, image, "top-1 error (%)", extend=bar)
     image = _cells(sd, found, rows["sd"], vmin=0, cmap="cividis")
-    _finish(figure, sd, image, "its standard deviation (points)")
+    _finish(figure, sd, image, "its standard deviation")
     image = _cells(near, found, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)
-    _finish(figure, near, image, f"P(within {found.near:g} points of the lowest)")
+    _finish(figure, near, image, f"P(within {found.near:g} of lowest)")
     mean.set_ylabel("average path length L")
     outline = f"{percent(found.confidence)} of the probability of the lowest point"
     for axes in (mean, near):
@@ -128,5 +129,8 @@ def _outline(axes: Axes, found: Surface, label: str) -> None:
 def _finish(figure: Figure, axes: Axes, image: Any, label: str, *, extend: str = "neither") -> None:
     bar = figure.colorbar(image, ax=axes, location="top", pad=0.02, extend=extend, aspect=28)
     bar.set_label(label)
+    # Three panels side by side: more numbers would run into each other.
+    bar.locator = MaxNLocator(3)
+    bar.update_ticks()
     bar.outline.set_visible(False)
     axes.set_xlabel("clustering coefficient C")

@@ -136,6 +136,8 @@ def rendered(
             stream = io.BytesIO()
             undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
             figure.savefig(stream, format=kind, dpi=dpi, metadata=undated)
+            # Laid out once: all formats have every label in the same place, in half the time.
+            figure.set_layout_engine("none")
             files.append(stream.getvalue())
     return files
 
