@@ -135,14 +135,15 @@ def batches(
     shuffle: bool = True,
     drop_last: bool = True,
     skip: int = 0,
+    limit: int | None = None,
     part: Part = whole,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """One epoch of training batches: float32 ``[B, C, H, W]`` and int64 ``[B]`` on the split's device.
 
     The generator is drawn from for the order first (``randperm``), then for each batch's augmentation. With
-    ``skip`` the first batches are left out, and the generator is where it would be after them. With ``part``
-    each batch is cut down to some of its samples, augmented as in the whole one; where none is left, the batch
-    is left out.
+    ``skip`` the first batches are left out, and the generator is where it would be after them; with ``limit``
+    the epoch ends after so many, those left out included. With ``part`` each batch is cut down to some of its
+    samples, augmented as in the whole one; where none is left, the batch is left out.
 
     Raises:
         UserError: the batch size is below 1, or so large that ``drop_last`` would leave no batch.
@@ -154,11 +155,12 @@ def batches(
         )
     how = augment or Augment()
     if not isinstance(split, Split):
-        order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip, "part": part}
+        order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip}
+        order |= {"limit": limit, "part": part}
         return split.batches(batch_size, mean=mean, sd=sd, augment=how, generator=generator, **order)
     if how.resized or how.lighting:
         raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
-    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last, part)
+    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last, limit, part)
     # Making a batch costs far less than training on it, and draws what it always draws.
     for _ in islice(made, skip):
         pass
@@ -183,7 +185,7 @@ def eval_batches(
     _check_batch_size(batch_size)
     if not isinstance(split, Split):
         return split.eval_batches(batch_size, mean=mean, sd=sd, part=part)
-    chunks = zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True)
+    chunks = zip(torch.split(split.images, batch_size), torch.split(split.labels, batch_size), strict=True)
     parts = ((chunk, part(number, len(chunk[1]))) for number, chunk in enumerate(chunks))
     cut = ((images[wanted], labels[wanted]) for (images, labels), wanted in parts)
     return ((normalise(images, mean, sd), labels) for images, labels in cut if len(labels))
@@ -198,6 +200,7 @@ def _batches(
     generator: torch.Generator,
     shuffle: bool,
     drop_last: bool,
+    limit: int | None,
     part: Part,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     count, device = len(split), split.images.device
@@ -206,7 +209,7 @@ def _batches(
     if shuffle:
         order = torch.randperm(count, generator=generator, device=generator.device)
     order = order.to(device)
-    for number, chosen in enumerate(order[:stop].split(batch_size)):
+    for number, chosen in enumerate(torch.split(order[:stop], batch_size)[:limit]):
         wanted = part(number, len(chosen))
         images = augment(split.images, mean, sd, how, generator, chosen=chosen, part=wanted)
         yield images, split.labels.index_select(0, chosen[wanted])

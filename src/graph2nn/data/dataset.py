@@ -78,6 +78,7 @@ class Streamed(Protocol):
         shuffle: bool = True,
         drop_last: bool = True,
         skip: int = 0,
+        limit: int | None = None,
         part: Part = whole,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """One epoch of training batches; see :func:`graph2nn.data.augment.batches`."""

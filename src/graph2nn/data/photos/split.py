@@ -51,13 +51,14 @@ class PhotoSplit:
         shuffle: bool = True,
         drop_last: bool = True,
         skip: int = 0,
+        limit: int | None = None,
         part: Part = whole,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of training batches, as :func:`graph2nn.data.augment.batches` gives them.
 
         The generator is drawn from for the order, then once for the key of all photos' random numbers: what
         happens to a photo depends on that key and its number alone. ``skip`` leaves out the first batches
-        without reading them, ``part`` photos of each batch.
+        without reading them, ``limit`` those after so many, ``part`` photos of each batch.
 
         Raises:
             UserError: too many damaged photos, or padding asked for, which is for images kept in memory.
@@ -72,7 +73,7 @@ class PhotoSplit:
         chunks = [
             chunk for chunk in torch.split(order, batch_size) if len(chunk) == batch_size or not drop_last
         ]
-        for photos in self._load(reader, _cut(chunks, part)[skip:], key):
+        for photos in self._load(reader, _cut(chunks, part)[skip:limit], key):
             yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
 
     def eval_batches(
