@@ -69,7 +69,7 @@ def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> 
             Ranks(world=devices).check(config.recipe)
         from graph2nn.training.sharing import SharedDataset
 
-        job = _Runs(tuple(configs), SharedDataset(data), task)
+        job = _Runs(tuple(configs), SharedDataset(_fewer_readers(data, devices)), task)
         found: list[dict[str, Any]] = launch(
             job, devices, device=task.device, threads=task.threads, sync_bn=sync_bn
         )
@@ -89,6 +89,16 @@ class _Runs:
 
         with own_warnings_on_one_line():
             return train_each(self.configs, self.data.value, replace(self.task, device=device), ranks)
+
+
+def _fewer_readers(data: Dataset, devices: int) -> Dataset:
+    """Deal the processes that decode photos out to the devices."""
+    from graph2nn.data.photos import PhotoSplit
+
+    if not (isinstance(data.train, PhotoSplit) and isinstance(data.test, PhotoSplit)):
+        return data
+    train, test = (replace(split, workers=split.workers // devices) for split in (data.train, data.test))
+    return replace(data, train=train, test=test)
 
 
 @contextmanager

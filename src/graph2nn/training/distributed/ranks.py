@@ -69,8 +69,8 @@ class Ranks:
         cut = f"{self.world} devices" + (f" × {recipe.accumulate} parts" if recipe.accumulate > 1 else "")
         near = max(2, round(size / parts)) * parts
         raise UserError(
-            f"train: recipe.batch_size = {size} is that of all devices together and has no equal shares for {cut}, "
-            f"pieces of at least 2 images; use a multiple of {parts}, for example {near}."
+            f"train: recipe.batch_size = {size} is that of all devices together and cannot be cut for {cut} "
+            f"into equal pieces of at least 2 images; use a multiple of {parts}, for example {near}."
         )
 
     def share(self, batch: int, size: int) -> slice:
