@@ -42,7 +42,7 @@ def test_norms_without_running_statistics_are_left_alone():
 def test_the_recipe_says_how_many_samples(samples, batches, monkeypatch):
     """In whole batches, as many as it takes; before each evaluation and at no other time."""
     seen = []
-    monkeypatch.setattr(training_loop, "precise_bn", lambda _, inputs: seen.append(len(list(inputs))))
+    monkeypatch.setattr(training_loop, "precise_bn", lambda _, inputs, ranks: seen.append(len(list(inputs))))
     recipe = Recipe(epochs=3, batch_size=8, precise_bn=samples, eval_every=2)
     train(resuming.mlp(), resuming.images(), recipe, seed=1)
     assert seen == ([batches] * 2 if samples else [])

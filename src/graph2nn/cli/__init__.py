@@ -57,7 +57,7 @@ def _root(
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 a run failed, 2 wrong input, 130 interrupted."""
     try:
-        with warnings.catch_warnings(), _own_warnings_on_one_line():
+        with warnings.catch_warnings(), own_warnings_on_one_line():
             code = app(args=argv, standalone_mode=False)
     except UserError as error:
         return _say(f"graph2nn: {error}", 2)
@@ -93,7 +93,7 @@ def _interrupted() -> int:
 
 
 @contextmanager
-def _own_warnings_on_one_line() -> Iterator[None]:
+def own_warnings_on_one_line() -> Iterator[None]:
     """A person needs to know what is wrong, not which line of code noticed."""
     show = warnings.showwarning
 

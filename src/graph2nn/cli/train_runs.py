@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from graph2nn.cli.common import console
 from graph2nn.cli.watching import Live, live
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from graph2nn.experiments.loggers import Logger
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
+    from graph2nn.training.distributed import Ranks
 
 
 @dataclass(frozen=True)
@@ -32,31 +31,37 @@ class Training:
     loggers: tuple[str, ...] = ()
     log_graphs: float | None = None
     log_every: int = 0
+    threads: int | None = None
 
 
-def train_each(configs: Sequence[RunConfig], data: Dataset, task: Training) -> list[dict[str, Any]]:
+def train_each(
+    configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: Ranks | None = None
+) -> list[dict[str, Any]]:
     """Train what is not finished yet and bring the tables up to date; return the rows of all runs.
 
+    Of several ranks the first one talks and writes; the others only train, and return nothing.
+
     Raises:
-        typer.Exit: a scheduler wants the machine back; its code asks to be queued again.
+        Preempted: a scheduler wants the machine back; the run under way is saved.
     """
     from graph2nn.experiments.curves import write_curves
     from graph2nn.experiments.loggers import make_logger
     from graph2nn.experiments.results import is_finished, write_table
-    from graph2nn.training.preemption import Preempted
+    from graph2nn.training.distributed.ranks import ALONE
 
+    ranks = ranks or ALONE
+    if not ranks.first:
+        _follow(configs, data, task, ranks)
+        return []
     loggers = [make_logger(name, task.out) for name in task.loggers]
     try:
         with live(configs, len(data.train), log_every=task.log_every) as shown:
             for config in configs:
                 shown.begin(config)
-                if is_finished(task.out, config.folder):
+                if ranks.of_first(is_finished(task.out, config.folder)):
                     console.print(f"{config.folder} was finished already in {task.out}.", soft_wrap=True)
                 else:
-                    _train(config, data, task, shown, loggers)
-    except Preempted as request:
-        console.print(f"graph2nn: {request}", soft_wrap=True)
-        raise typer.Exit(int(str(request.code))) from None
+                    _train(config, data, task, shown, loggers, ranks)
     finally:
         if any(is_finished(task.out, config.folder) for config in configs):
             write_table(task.out)
@@ -64,7 +69,19 @@ def train_each(configs: Sequence[RunConfig], data: Dataset, task: Training) -> l
     return _rows(configs, task.out)
 
 
-def _train(config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger]) -> None:
+def _follow(configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: Ranks) -> None:
+    """Train along with the first rank, which knows what is finished."""
+    from graph2nn.experiments.run import execute
+
+    for config in configs:
+        if not ranks.of_first(False):
+            how: dict[str, Any] = {"acceleration": task.acceleration, "saving": task.saving, "ranks": ranks}
+            execute(config, data, task.out, device=task.device, **how)
+
+
+def _train(
+    config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger], ranks: Ranks
+) -> None:
     from graph2nn.experiments.journal import Watch
     from graph2nn.experiments.run import execute
 
@@ -77,6 +94,7 @@ def _train(config: RunConfig, data: Dataset, task: Training, shown: Live, logger
         acceleration=task.acceleration,
         saving=task.saving,
         watch=watch,
+        ranks=ranks,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -28,7 +29,8 @@ from graph2nn.cli.common import (
     print_json,
     use_threads,
 )
-from graph2nn.cli.train_runs import Training, summary, train_each
+from graph2nn.cli.train_devices import Devices, SyncBN, train_on
+from graph2nn.cli.train_runs import Training, summary
 from graph2nn.cli.watching import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
 from graph2nn.errors import UserError
 
@@ -60,6 +62,8 @@ def train(
     cache: Cache = None,
     out: Out = Path("runs"),
     device: Device = "auto",
+    devices: Devices = None,
+    sync_bn: SyncBN = False,
     threads: Threads = None,
     engine: EngineName = "auto",
     amp: Amp = None,
@@ -84,6 +88,7 @@ def train(
     graph2nn train mlp-cifar10 --select best --set recipe.epochs=5 --data cifar10-jpeg.tar.xz
     graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seeds 5 --logger tensorboard
     graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
+    graph2nn train mlp-cifar10 --devices 2
     """
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.training.acceleration import Acceleration
@@ -95,9 +100,11 @@ def train(
     graphs = [_one_graph(known, select, graph, ws_flex, data)]
     numbers = range(seed, seed + (seeds or 1))
     use_threads(threads)
-    configs, loaded = _plan(known, graphs, numbers, settings, data, cache, how, device)
-    task = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every)
-    rows = train_each(configs, loaded, task)
+    task = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
+    plan = partial(_plan, known, graphs, numbers, settings, data, cache, how, task.device)
+    rows = train_on(devices, sync_bn, plan, task)
+    if rows is None:  # another process talks
+        return
     if as_json:
         print_json(rows if seeds else rows[0])
     for row in rows:
@@ -139,6 +146,6 @@ def _plan(
     from graph2nn.experiments.planning import plan
 
     plan(preset, graphs, seeds, data="", settings=settings)
-    acceleration.check(pick_device(device))
+    acceleration.check(device)
     loaded = load_dataset(preset.data, path=data, cache=cache)
     return plan(preset, graphs, seeds, data=loaded.label, settings=settings), loaded

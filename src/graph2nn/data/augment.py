@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from graph2nn.data.compiled import byte_table, crop
-from graph2nn.data.dataset import Split, Streamed
+from graph2nn.data.dataset import Part, Split, Streamed, whole
 from graph2nn.errors import UserError
 
 
@@ -62,6 +62,7 @@ def augment(
     generator: torch.Generator,
     *,
     chosen: torch.Tensor | None = None,
+    part: slice = slice(None),
 ) -> torch.Tensor:
     """Normalise a batch, then flip and crop each sample by its own draw.
 
@@ -77,12 +78,16 @@ def augment(
         augment: what may happen.
         generator: of the draws.
         chosen: which images make the batch, int64 ``[B]``; all of them if left out.
+        part: which samples of the batch are returned. The draws are those of all.
     """
     if chosen is None:
         chosen = torch.arange(len(images), device=images.device)
     batch, pad = len(chosen), augment.pad
     flips = _draw(2, (batch,), generator) if augment.flip else None
     offsets = _draw(2 * pad + 1, (2, batch), generator) if pad else None
+    chosen = chosen[part]
+    flips = None if flips is None else flips[part]
+    offsets = None if offsets is None else offsets[:, part].contiguous()
     if images.device.type == "cpu":
         _check_channels(images, mean, sd)
         table = byte_table(tuple(mean), tuple(sd))
@@ -130,11 +135,15 @@ def batches(
     shuffle: bool = True,
     drop_last: bool = True,
     skip: int = 0,
+    limit: int | None = None,
+    part: Part = whole,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """One epoch of training batches: float32 ``[B, C, H, W]`` and int64 ``[B]`` on the split's device.
 
     The generator is drawn from for the order first (``randperm``), then for each batch's augmentation. With
-    ``skip`` the first batches are left out, and the generator is where it would be after them.
+    ``skip`` the first batches are left out, and the generator is where it would be after them; with ``limit``
+    the epoch ends after so many, those left out included. With ``part`` each batch is cut down to some of its
+    samples, augmented as in the whole one; where none is left, the batch is left out.
 
     Raises:
         UserError: the batch size is below 1, or so large that ``drop_last`` would leave no batch.
@@ -147,30 +156,39 @@ def batches(
     how = augment or Augment()
     if not isinstance(split, Split):
         order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip}
+        order |= {"limit": limit, "part": part}
         return split.batches(batch_size, mean=mean, sd=sd, augment=how, generator=generator, **order)
     if how.resized or how.lighting:
         raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
-    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last)
+    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last, limit, part)
     # Making a batch costs far less than training on it, and draws what it always draws.
     for _ in islice(made, skip):
         pass
-    return made
+    return (batch for batch in made if len(batch[1]))
 
 
 def eval_batches(
-    split: Split | Streamed, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+    split: Split | Streamed,
+    batch_size: int,
+    *,
+    mean: Sequence[float],
+    sd: Sequence[float],
+    part: Part = whole,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every image once, in stored order and only normalised; the last batch may be smaller.
+
+    With ``part`` only those samples of each batch; where none is left, the batch is left out.
 
     Raises:
         UserError: the batch size is below 1.
     """
     _check_batch_size(batch_size)
     if not isinstance(split, Split):
-        return split.eval_batches(batch_size, mean=mean, sd=sd)
-    starts = range(0, len(split), batch_size)
-    chunks = ((split.images[i : i + batch_size], split.labels[i : i + batch_size]) for i in starts)
-    return ((normalise(images, mean, sd), labels) for images, labels in chunks)
+        return split.eval_batches(batch_size, mean=mean, sd=sd, part=part)
+    chunks = zip(torch.split(split.images, batch_size), torch.split(split.labels, batch_size), strict=True)
+    parts = ((chunk, part(number, len(chunk[1]))) for number, chunk in enumerate(chunks))
+    cut = ((images[wanted], labels[wanted]) for (images, labels), wanted in parts)
+    return ((normalise(images, mean, sd), labels) for images, labels in cut if len(labels))
 
 
 def _batches(
@@ -182,6 +200,8 @@ def _batches(
     generator: torch.Generator,
     shuffle: bool,
     drop_last: bool,
+    limit: int | None,
+    part: Part,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     count, device = len(split), split.images.device
     stop = count - count % batch_size if drop_last else count
@@ -189,10 +209,10 @@ def _batches(
     if shuffle:
         order = torch.randperm(count, generator=generator, device=generator.device)
     order = order.to(device)
-    for start in range(0, stop, batch_size):
-        chosen = order[start : start + batch_size]
-        images = augment(split.images, mean, sd, how, generator, chosen=chosen)
-        yield images, split.labels.index_select(0, chosen)
+    for number, chosen in enumerate(torch.split(order[:stop], batch_size)[:limit]):
+        wanted = part(number, len(chosen))
+        images = augment(split.images, mean, sd, how, generator, chosen=chosen, part=wanted)
+        yield images, split.labels.index_select(0, chosen[wanted])
 
 
 def _draw(below: int, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from graph2nn.data.augment import Augment
 
 Device = torch.device | str
+
+#: From the number of a batch and its size to the samples of it that are wanted here; perhaps none.
+Part = Callable[[int, int], slice]
+
+
+def whole(batch: int, size: int) -> slice:
+    """Return the :data:`Part` that is every batch from its first sample to its last."""
+    return slice(0, size)
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,13 @@ class Streamed(Protocol):
         shuffle: bool = True,
         drop_last: bool = True,
         skip: int = 0,
+        limit: int | None = None,
+        part: Part = whole,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """One epoch of training batches; see :func:`graph2nn.data.augment.batches`."""
 
     def eval_batches(
-        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Every image once, in stored order; see :func:`graph2nn.data.augment.eval_batches`."""
 

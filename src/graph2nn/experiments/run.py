@@ -25,6 +25,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
+from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
@@ -78,6 +79,7 @@ def execute(
     saving: Saving = EVERY_FIVE_MINUTES,
     stop: Stop | None = None,
     watch: Watch = UNWATCHED,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Train one network and leave its folder in ``out/runs``; return its row of the table.
 
@@ -94,6 +96,8 @@ def execute(
         saving: when checkpoints are written. They are deleted when the run has finished, unless all are kept.
         stop: asked after each batch instead of listening to signals.
         watch: who else is told.
+        ranks: the processes that call this together, a device each. The first one writes and tells; all return
+            the row once the folder is in its place.
 
     Raises:
         UserError: the config does not fit the data, or cannot be built; an acceleration the device cannot give;
@@ -102,16 +106,21 @@ def execute(
     """
     if config.data != data.label:
         raise UserError(f"run: the config asks for {config.data!r}, the data loaded is {data.label!r}.")
-    acceleration.check(device)
+    acceleration.check(device, ranks)
+    ranks.check(config.recipe)
     network = build(config, data, engine=acceleration.engine_on(device))
     watch = replace(watch, on_epoch=on_epoch) if on_epoch else watch
     with ExitStack() as stack:
         if stop is None and not saving.off:
             stop = stack.enter_context(signals_caught())
-        folder = stack.enter_context(writing(out, config.folder))
-        how: dict[str, Any] = {"device": device, "acceleration": acceleration}
-        row = carry_out(folder, config, network, data, saving=saving, stop=stop, watch=watch, **how)
-    return {"run": config.folder, **row}
+        how: dict[str, Any] = {"device": device, "acceleration": acceleration, "stop": stop, "ranks": ranks}
+        row: dict[str, Any] = {}
+        if ranks.first:
+            folder = stack.enter_context(writing(out, config.folder))
+            row = carry_out(folder, config, network, data, saving=saving, watch=watch, **how)
+        else:
+            train(network.model, data, config.recipe, seed=config.seed, **how)
+    return {"run": config.folder, **ranks.of_first(row)}
 
 
 def carry_out(
@@ -125,8 +134,12 @@ def carry_out(
     saving: Saving = EVERY_FIVE_MINUTES,
     stop: Stop | None = None,
     watch: Watch = UNWATCHED,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
-    """Train a network in its folder, from the checkpoint there if there is one; return the row of the table."""
+    """Train a network in its folder, from the checkpoint there if there is one; return the row of the table.
+
+    Of several ranks this is the first; the others train alone.
+    """
     begin = time.perf_counter()
     folder.write_config(config)
     checkpoints = Checkpoints(folder.path / "checkpoints", {"config": config.digest}, saving)
@@ -144,11 +157,12 @@ def carry_out(
             on_start=journal.start,
             checkpoints=checkpoints,
             stop=stop,
+            ranks=ranks,
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
     row = _row(config, network, history, journal.earlier + time.perf_counter() - begin)
-    row |= {"device": str(device), "acceleration": str(acceleration)}
+    row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
     folder.write_result(row)
     if saving.keep is not None:
         shutil.rmtree(checkpoints.folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.layers.engines import Engine
+from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.steps import Step, eager_step
 
 Amp = Literal["bf16", "fp16"]
@@ -55,12 +56,15 @@ class Acceleration:
         parts += [f"engine={self.engine}"] if self.engine != "auto" else []
         return "+".join(parts) or "none"
 
-    def check(self, device: torch.device | str) -> None:
-        """Complain about what the device cannot do.
+    def check(self, device: torch.device | str, ranks: Ranks = ALONE) -> None:
+        """Complain about what the device, or several of them, cannot do.
 
         Raises:
-            UserError: fp16 or CUDA graphs elsewhere than on CUDA, or both at once.
+            UserError: fp16 or CUDA graphs elsewhere than on CUDA, or both at once; CUDA graphs on several
+                devices.
         """
+        if self.cuda_graphs and not ranks.alone:
+            raise UserError("acceleration: cuda_graphs records the step of one device alone; leave it out.")
         kind = torch.device(device).type
         if kind != "cuda" and self.amp == "fp16":
             raise UserError(f"acceleration: amp = fp16 needs a CUDA device, this is {kind}; use bf16.")

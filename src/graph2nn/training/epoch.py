@@ -54,11 +54,11 @@ class Running:
         """Count seconds from now on."""
         self._since = time.perf_counter()
 
-    def add(self, loss: Tensor, scores: Tensor, y: Tensor) -> None:
-        """Count a batch: its mean loss, its scores ``[batch, classes]`` and its labels ``[batch]``."""
-        self._loss = self._loss + loss * len(y)
-        self._wrong = self._wrong + (scores.argmax(dim=1) != y).sum()
-        self.images += len(y)
+    def add(self, loss: Tensor, wrong: Tensor, images: int) -> None:
+        """Count a batch: its mean loss, how many answers were wrong, and of how many."""
+        self._loss = self._loss + loss * images
+        self._wrong = self._wrong + wrong
+        self.images += images
         self.batches += 1
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now

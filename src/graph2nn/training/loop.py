@@ -6,21 +6,23 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from graph2nn.data.augment import Augment, batches
-from graph2nn.data.dataset import Dataset
+from graph2nn.data.dataset import Dataset, Part, whole
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints
 from graph2nn.training.decay import optimiser_of
+from graph2nn.training.distributed.lockstep import Lockstep
+from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.epoch import Epoch, Running
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.preemption import Stop, end
@@ -47,6 +49,7 @@ def train(
     on_start: OnStart | None = None,
     checkpoints: Checkpoints | None = None,
     stop: Stop | None = None,
+    ranks: Ranks = ALONE,
 ) -> list[Epoch]:
     """Initialise ``model`` from ``seed`` and train it by ``recipe``, or go on from its last checkpoint.
 
@@ -67,36 +70,53 @@ def train(
             was under way.
         checkpoints: where to go on from and what to leave. Killed and begun again, a training gives the
             weights that it would have given undisturbed: bit for bit on a CPU, with as many threads.
-        stop: asked after each batch; with a reason the state is saved and the training ends.
+        stop: asked after each batch; with a reason the state is saved and the training ends. Of several ranks
+            one that has a reason is enough.
+        ranks: the processes that call this together, each with a network of its own on a device of its own;
+            they take the same steps as one process would. ``checkpoints`` are the first rank's alone.
 
     Returns:
         One entry per epoch, those before the checkpoint included.
 
     Raises:
-        UserError: the batch size exceeds the training split; an acceleration that the device cannot give; a
-            checkpoint of another training, or one that cannot be written.
+        UserError: the batch size exceeds the training split, or cannot be cut for the ranks; an acceleration
+            that the device cannot give; a checkpoint of another training, or one that cannot be written.
         Preempted: ``stop`` had a reason; KeyboardInterrupt where it was Ctrl-C.
     """
-    acceleration.check(device)
+    acceleration.check(device, ranks)
+    ranks.check(recipe)
     data = data.to(device)
     state = _begin(model, recipe, seed, torch.device(device), acceleration)
+    ranks.norms(model, state.device)
     fast = acceleration.apply(model, device)
-    step = _step(state, fast, recipe, acceleration)
+    learner = ranks.parallel(fast)
+    step = _step(state, learner, recipe, acceleration)
+    together = Lockstep(model, ranks, seed)
     if checkpoints:
-        checkpoints.agree_on(_identity(recipe, seed, state.device, acceleration))
+        checkpoints.agree_on(_identity(state, recipe, seed, acceleration, ranks))
+
+    def pause() -> None:
+        _pause(state, checkpoints, stop, ranks)
+
     with own_random_numbers(seed):
-        if checkpoints and (found := checkpoints.latest()):
+        if found := ranks.of_first(checkpoints.latest() if checkpoints and ranks.first else None):
             state.load_state_dict(found)
         if on_start:
             on_start(tuple(state.history), state.running)
         while not state.over(recipe):
-            _train_epoch(state, fast, data, recipe, step, on_batch, lambda: _pause(state, checkpoints, stop))
-            state.history.append(_close_epoch(state, fast, data, recipe))
+            samples = training_batches(data, recipe, state.order, skip=state.running.batches, part=ranks.share)
+            last = len(data.train) // recipe.batch_size
+            for _ in _advance(learner, samples, step, state.running, together):
+                if on_batch:
+                    on_batch(state.running)
+                if state.running.batches < last:  # after the last one comes the evaluation
+                    pause()
+            state.history.append(_close_epoch(state, fast, data, recipe, ranks))
             state.begin_epoch()
             if on_epoch:
                 on_epoch(state.history[-1])
             if not state.over(recipe):
-                _pause(state, checkpoints, stop)
+                pause()
     return state.history
 
 
@@ -121,59 +141,50 @@ def _step(state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: 
     return acceleration.step(model, state.optimiser, state.device, **how)
 
 
-def _identity(recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration) -> dict[str, str]:
+def _identity(
+    state: TrainingState, recipe: Recipe, seed: int, acceleration: Acceleration, ranks: Ranks
+) -> dict[str, str]:
     """In what a training must agree with a checkpoint: what changes the numbers, or the state's own shapes."""
-    digest = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:8]
-    return {"recipe": digest, "seed": str(seed), "device": device.type, "acceleration": str(acceleration)}
-
-
-def _train_epoch(
-    state: TrainingState,
-    model: nn.Module,
-    data: Dataset,
-    recipe: Recipe,
-    step: Step,
-    on_batch: Callable[[Running], None] | None,
-    pause: Callable[[], None],
-) -> None:
-    """Take the steps that the epoch under way has left, with a pause between them."""
-    last = len(data.train) // recipe.batch_size
-    for _ in _advance(model, _rest_of_epoch(state, data, recipe), step, state.running):
-        if on_batch:
-            on_batch(state.running)
-        if state.running.batches < last:  # after the last one comes the evaluation
-            pause()
-
-
-def _rest_of_epoch(state: TrainingState, data: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return the batches that the epoch under way has left."""
-    return training_batches(data, recipe, state.order, skip=state.running.batches)
+    normed = any(isinstance(module, _BatchNorm) for module in state.model.modules())
+    return {
+        "recipe": hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:8],
+        "seed": str(seed),
+        "device": state.device.type,
+        "acceleration": str(acceleration),
+        "batch norm": f"of {ranks.images_normed(recipe)} images" if normed else "none",
+    }
 
 
 def _advance(
-    model: nn.Module, samples: Iterator[tuple[Tensor, Tensor]], step: Step, running: Running
+    model: nn.Module,
+    samples: Iterator[tuple[Tensor, Tensor]],
+    step: Step,
+    running: Running,
+    together: Lockstep,
 ) -> Iterator[None]:
     """Take one step per batch and count it; what is done between the steps takes none of their seconds."""
     model.train()
     running.start_clock()
     for x, y in samples:
-        running.add(*step(x, y), y)
+        together.before(running.epoch, running.batches)
+        loss, scores = step(x, y)
+        running.add(*together.after(loss, (scores.argmax(dim=1) != y).sum(), len(y)))
         yield
         running.start_clock()
 
 
-def _pause(state: TrainingState, checkpoints: Checkpoints | None, stop: Stop | None) -> None:
+def _pause(state: TrainingState, checkpoints: Checkpoints | None, stop: Stop | None, ranks: Ranks) -> None:
     """Between two steps: save where it is time to, and end where that is asked for."""
-    reason = stop() if stop else None
+    reason = ranks.agreed(stop() if stop else None)
     at = {"epochs": len(state.history), "batches": state.running.batches}
     saved = None
-    if checkpoints and (reason or checkpoints.due(**at)):
+    if checkpoints and ranks.first and (reason or checkpoints.due(**at)):
         saved = checkpoints.save(state.state_dict(), **at)
     if reason:
-        end(reason, saved)
+        end(reason, ranks.of_first(saved))
 
 
-def _close_epoch(state: TrainingState, model: nn.Module, data: Dataset, recipe: Recipe) -> Epoch:
+def _close_epoch(state: TrainingState, model: nn.Module, data: Dataset, recipe: Recipe, ranks: Ranks) -> Epoch:
     """Sum up the epoch under way and evaluate the network; the rate moves on."""
     number, lr = state.running.epoch, float(state.schedule.get_last_lr()[0])
     loss, error = state.running.close()
@@ -182,9 +193,19 @@ def _close_epoch(state: TrainingState, model: nn.Module, data: Dataset, recipe: 
     if recipe.evaluated_after(number) or not math.isfinite(loss):
         if recipe.precise_bn:
             count = math.ceil(recipe.precise_bn / recipe.batch_size)
-            precise_bn(model, (x for x, _ in islice(training_batches(data, recipe, state.probe), count)))
-        tested = evaluate(model, data)
+            precise_bn(model, _probes(data, recipe, state.probe, count, ranks), ranks)
+        tested = evaluate(model, data, ranks=ranks)
     return Epoch(number, lr, loss, error, *tested, state.running.seconds)
+
+
+def _probes(
+    data: Dataset, recipe: Recipe, generator: torch.Generator, count: int, ranks: Ranks
+) -> Iterator[Tensor]:
+    """The batches of an epoch's first ``count`` from which this rank finds statistics of batch norm."""
+    # Whole batches, or the statistics would depend on how many ranks there are.
+    deal = ranks.share if ranks.sync_bn else ranks.turn
+
+    return (x for x, _ in training_batches(data, recipe, generator, limit=count, part=deal))
 
 
 def train_epoch(
@@ -195,15 +216,25 @@ def train_epoch(
 ) -> tuple[float, float]:
     """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent."""
     running = Running()
-    for _ in _advance(model, samples, step or eager_step(model, optimiser), running):
+    for _ in _advance(model, samples, step or eager_step(model, optimiser), running, Lockstep(model)):
         pass
     return running.close()
 
 
 def training_batches(
-    data: Dataset, recipe: Recipe, generator: torch.Generator, *, skip: int = 0
+    data: Dataset,
+    recipe: Recipe,
+    generator: torch.Generator,
+    *,
+    skip: int = 0,
+    limit: int | None = None,
+    part: Part = whole,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch of the training split in random order, augmented as the recipe says, from batch ``skip`` on."""
+    """One epoch of the training split in random order, augmented as the recipe says, from batch ``skip`` on.
+
+    It ends after ``limit`` batches, if that is given. With ``part`` only those samples of each batch; what is
+    drawn from the generator stays the same.
+    """
     augment = Augment(flip=recipe.flip, pad=recipe.pad, resized=recipe.resized_crop, lighting=recipe.lighting)
     how: dict[str, Any] = {"mean": data.mean, "sd": data.sd, "augment": augment, "generator": generator}
-    return batches(data.train, recipe.batch_size, skip=skip, **how)
+    return batches(data.train, recipe.batch_size, skip=skip, limit=limit, part=part, **how)

@@ -188,7 +188,7 @@ class _Crew:
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.job, self.threads), daemon=True)
         try:
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 process.start()
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UserError(
@@ -203,7 +203,7 @@ class _Crew:
         self.workers.remove(worker)
         worker.connection.close()
         worker.process.join()
-        how = _ending_of(worker.process.exitcode or 0)
+        how = ending_of(worker.process.exitcode or 0)
         if not worker.ready:
             raise UserError(
                 f"processes: a worker process {how} before it could begin. In a script, what trains must "
@@ -219,7 +219,8 @@ class _Crew:
             yield worker.index, "failed", f"its process died {times}; the last one {how}"
 
 
-def _ending_of(code: int) -> str:
+def ending_of(code: int) -> str:
+    """Say how a process ended whose exit code this is."""
     if code >= 0:
         return f"ended with code {code}"
     try:
@@ -229,7 +230,7 @@ def _ending_of(code: int) -> str:
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Start children deaf to Ctrl-C, which is sent to them too: the parent hears it and ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -247,7 +248,7 @@ def _interrupts_held_back() -> Iterator[None]:
 def _serve(connection: Connection, job: Job, threads: int) -> None:
     """Life of a worker process: one task after the other, until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
 
     def send(message: bytes) -> None:
@@ -272,7 +273,7 @@ def _serve(connection: Connection, job: Job, threads: int) -> None:
             send(result)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process, whatever it is doing, as soon as the parent is gone."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,11 @@ def eager_step(
         if parts == 1:
             found = descend(x, y)
         else:
-            each = [descend(*part) for part in zip(x.chunk(parts), y.chunk(parts), strict=True)]
+            *others, last = zip(x.chunk(parts), y.chunk(parts), strict=True)
+            # Several processes exchange their gradients once, in the last part.
+            with getattr(model, "no_sync", nullcontext)():
+                each = [descend(*part) for part in others]
+            each.append(descend(*last))
             found = torch.stack([value for value, _ in each]).sum(), torch.cat([scores for _, scores in each])
         scaler.step(optimiser)
         scaler.update()

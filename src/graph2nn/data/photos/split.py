@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from graph2nn.data.augment import Augment, normalise
+from graph2nn.data.dataset import Part, whole
 from graph2nn.data.photos.index import Index
 from graph2nn.data.photos.reader import Photos, Reader, collate
 from graph2nn.errors import Graph2nnWarning, UserError
@@ -50,12 +51,14 @@ class PhotoSplit:
         shuffle: bool = True,
         drop_last: bool = True,
         skip: int = 0,
+        limit: int | None = None,
+        part: Part = whole,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of training batches, as :func:`graph2nn.data.augment.batches` gives them.
 
         The generator is drawn from for the order, then once for the key of all photos' random numbers: what
         happens to a photo depends on that key and its number alone. ``skip`` leaves out the first batches
-        without reading them.
+        without reading them, ``limit`` those after so many, ``part`` photos of each batch.
 
         Raises:
             UserError: too many damaged photos, or padding asked for, which is for images kept in memory.
@@ -70,20 +73,23 @@ class PhotoSplit:
         chunks = [
             chunk for chunk in torch.split(order, batch_size) if len(chunk) == batch_size or not drop_last
         ]
-        for photos in self._load(reader, chunks[skip:], key):
+        for photos in self._load(reader, _cut(chunks, part)[skip:limit], key):
             yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
 
     def eval_batches(
-        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float]
+        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Every photo once, in order, its central crop."""
         reader = Reader(self.index, self.size, self.resize)
-        for photos in self._load(reader, torch.split(torch.arange(len(self)), batch_size), key=0):
+        chunks = torch.split(torch.arange(len(self)), batch_size)
+        for photos in self._load(reader, _cut(chunks, part), key=0):
             yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
 
     def _load(self, reader: Reader, chunks: Sequence[Tensor], key: int) -> Iterator[Photos]:
         # Each photo's key is the epoch's and its own number, mixed by NumPy's seeding.
-        batches = [[(int(photo), key ^ int(photo)) for photo in chunk] for chunk in chunks]
+        batches = [[(int(photo), key ^ int(photo)) for photo in chunk] for chunk in chunks if len(chunk)]
+        if not batches:
+            return
         loader: DataLoader[Photos] = DataLoader(
             reader,  # type: ignore[arg-type]
             batch_sampler=batches,
@@ -117,3 +123,8 @@ class PhotoSplit:
                 Graph2nnWarning,
                 stacklevel=2,
             )
+
+
+def _cut(chunks: Sequence[Tensor], part: Part) -> list[Tensor]:
+    """Cut each batch of numbers of photos down to those that are wanted here."""
+    return [chunk[part(number, len(chunk))] for number, chunk in enumerate(chunks)]
