@@ -4,8 +4,8 @@
 
 The paper's largest experiment, 3,942 graphs and the baseline × 5 seeds, is planned with its real configs. Run
 folders are synthetic: configs and names are the plan's, numbers are drawn, weights are a few bytes. Each is
-written by the same code as a real run's; then all is read as a user would have it read, each step in a process of
-its own, with the files in the system's cache as after a sweep.
+written by the same code as a real run's; then all is read as a user would have it read, each step in a process
+of its own, with the files in the system's cache as after a sweep.
 """
 
 from __future__ import annotations
