@@ -220,7 +220,7 @@ def test_own_warnings_are_one_line_too(capsys, monkeypatch):
         return []
 
     monkeypatch.setattr("graph2nn.experiments.planning.plan", warn)
-    monkeypatch.setattr("graph2nn.cli.training.pick_device", lambda _: sys.exit(0))
+    monkeypatch.setattr("graph2nn.data.registry.load_dataset", lambda *_, **__: sys.exit(0))
     with pytest.raises(SystemExit):
         main(["train", "mlp-digits"])
     assert capsys.readouterr().err == "graph2nn: the cache is damaged\n"

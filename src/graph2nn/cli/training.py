@@ -95,6 +95,8 @@ def train(
     from graph2nn.training.checkpoints import Saving
 
     known = look_up(preset)
+    if log_graphs is not None and not 0 < log_graphs <= 1:
+        raise UserError(f"--log-graphs: density = {log_graphs:g} lies outside (0, 1], a share of the blocks.")
     how = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
     graphs = [_one_graph(known, select, graph, ws_flex, data)]
