@@ -27,12 +27,13 @@ from graph2nn.models.recurrent import GRULayer, LSTMLayer, RecurrentClassifier, 
 from graph2nn.wiring import Dense, Layerwise, Relational
 
 CELLS = {"rnn": (nn.RNN, RNNLayer, 1), "gru": (nn.GRU, GRULayer, 3), "lstm": (nn.LSTM, LSTMLayer, 4)}
-CASES = [Case(cell, [9], (3, 4)) for cell in CELLS]
+#: Sequences, and for one cell images.
+CASES = [*(Case(cell, [9], (3, 4)) for cell in CELLS), Case("gru", [9], (2, 4, 3))]
 GRAPH = ws_flex(8, 4, 0.3, 1)
 
 
 @pytest.mark.parametrize("law", LAWS, ids=name_of)
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES, ids=[*CELLS, "gru on images"])
 def test_laws(case, law):
     law(case)
 
@@ -119,6 +120,15 @@ def test_baseline_counts_those_of_torch(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+def test_an_image_is_the_sequence_of_its_rows(cell):
+    network = build_model(cell, Relational(GRAPH), [9], input_size=(2, 4, 3)).eval()
+    images = torch.randn(5, 2, 4, 3)
+    rows = torch.stack([images[:, :, row].reshape(5, 6) for row in range(4)], dim=1)
+    assert torch.equal(network(images), network(rows))
+    assert match(cell, GRAPH, input_size=(2, 4, 3)) == match(cell, GRAPH, input_size=(4, 6))
+
+
+@pytest.mark.parametrize("cell", CELLS)
 def test_match(cell):
     found = match(cell, ws_flex(64, 10, 0.2, 1))
     assert found.method == "exact"
@@ -156,7 +166,8 @@ def test_its_own_initialisation_depends_on_the_generator_alone():
     ("call", "message"),
     [
         (lambda: RecurrentClassifier("gruu", 3, 4, 5), "cell 'gruu' is not known; did you mean 'gru'"),
-        (lambda: build_model("lstm", input_size=(1, 28, 28)), r"give \(time, features\)"),
+        (lambda: build_model("lstm", input_size=(1, 1, 28, 28)), r"give \(time, features\)"),
+        (lambda: build_model("lstm", input_size=(28,)), r"\(28,\) is not that of a sequence"),
         (lambda: match("rnn", input_size=(28, 0)), r"give \(time, features\)"),
         (lambda: build_model("gru", widths=[4, 4]), "gru takes 1 widths"),
         (lambda: build_model("gru", Relational(GRAPH), [7]), "width 7 is smaller than the graph's 8 nodes"),

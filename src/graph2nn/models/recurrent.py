@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -111,7 +112,8 @@ _LAYERS: dict[str, type[RecurrentLayer]] = {"rnn": RNNLayer, "gru": GRULayer, "l
 class RecurrentClassifier(nn.Module):
     """Dense projection of the input, recurrent layers that follow a wiring, dense head on the last state.
 
-    Shapes: ``[batch, time, features]`` to ``[batch, num_classes]``. Sequences may have any length.
+    Shapes: ``[batch, time, features]`` to ``[batch, num_classes]``. Sequences may have any length. Images
+    ``[batch, channels, H, W]`` are read row by row: H steps of channels · W values, channel by channel.
 
     Args:
         cell: kind of recurrent layer: ``"rnn"``, ``"gru"`` or ``"lstm"``.
@@ -154,8 +156,9 @@ class RecurrentClassifier(nn.Module):
         draw_by_fan_in(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[batch, time, features]`` to class scores ``[batch, num_classes]``."""
-        scores: Tensor = self.head(self.layers(self.stem(x))[:, -1])
+        """Map ``[batch, time, features]`` or images to class scores ``[batch, num_classes]``."""
+        steps = x.transpose(1, 2).flatten(2) if x.ndim == 4 else x
+        scores: Tensor = self.head(self.layers(self.stem(steps))[:, -1])
         return scores
 
 
@@ -168,7 +171,7 @@ def _kind(cell: str) -> type[RecurrentLayer]:
 def recurrent_shapes(
     cell: Cell, width: int, num_classes: int, input_size: Size, *, depth: int = 2, dropout: float = 0.0
 ) -> list[Shape]:
-    """Return the layers of :class:`RecurrentClassifier` on ``(time, features)`` as the budget sees them."""
+    """Return the layers of :class:`RecurrentClassifier` on ``(time, features)``, or images, for the budget."""
     time, features = _steps(input_size)
     gate = LayerShape(width, width, positions=time, wired=True, bias=True, norm=False)
     return [
@@ -179,16 +182,21 @@ def recurrent_shapes(
 
 
 def _steps(input_size: Size) -> tuple[int, int]:
-    if len(input_size) != 2 or min(input_size) < 1:
+    """Return time and features of a sequence, or of an image whose rows are the steps."""
+    if len(input_size) not in (2, 3) or min(input_size) < 1:
         raise UserError(
             f"model: input size {tuple(input_size)} is not that of a sequence; give (time, features), "
-            "for example (28, 28)."
+            "for example (28, 28), or (channels, height, width) of images to read row by row."
         )
-    return input_size[0], input_size[1]
+    *channels, time, width = input_size
+    return time, math.prod(channels) * width
 
 
 def recurrent(cell: Cell) -> Architecture:
-    """Return two recurrent layers of one kind; options are ``depth`` and ``dropout``."""
+    """Return two recurrent layers of one kind; options are ``depth`` and ``dropout``.
+
+    It reads sequences ``(time, features)``, or the rows of images ``(channels, height, width)``.
+    """
 
     def build(
         wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, **options: Any
@@ -201,7 +209,7 @@ def recurrent(cell: Cell) -> Architecture:
         return recurrent_shapes(cell, width, num_classes, input_size, **options)
 
     return Architecture(
-        about=f"{cell.upper()}, 2 layers whose gates are wired (sequences)",
+        about=f"{cell.upper()}, 2 layers whose gates are wired (sequences, rows of images)",
         build=build,
         shapes=shapes,
         widths=(128,),
