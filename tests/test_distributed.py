@@ -272,6 +272,29 @@ def test_under_torchrun_the_command_is_the_same(tmp_path):
     assert done.stderr.count("epoch   2/2") == 1
 
 
+@pytest.mark.cluster
+def test_under_srun_the_command_is_the_same(tmp_path):
+    """One task on each of two nodes; pre-empted by the scheduler's signal to all, and begun again."""
+    import slurm_cluster
+
+    if reason := slurm_cluster.why_not():
+        pytest.skip(reason)
+    own, out = tmp_path / "own", tmp_path / "srun"
+    argv = ["train", "mlp-digits", "--set", "recipe.epochs=30", "--device", "cpu", "--threads", "1"]
+    assert main([*argv, "--devices", "2", "--out", str(own)]) == 0
+    with slurm_cluster.cluster(tmp_path / "slurm") as slurm:
+        command = ["srun", "--nodes=2", "--ntasks=2", sys.executable, "-m", "graph2nn", *argv]
+        command += ["--out", str(out)]
+        how = {"env": {**os.environ, **slurm.environment, "MASTER_ADDR": "127.0.0.1"}, "cwd": tmp_path}
+        first = subprocess.Popen(command, **how)
+        wait_until(lambda: lines_of(out) > 2)
+        slurm.run("scancel", "--signal=USR1", *slurm.run("squeue", "--noheader", "--format=%i").split())
+        assert first.wait(60) == 85
+        assert subprocess.run(command, **how, check=False, timeout=120).returncode == 0
+    weights = [next((path / "runs").iterdir()) / "weights.safetensors" for path in (own, out)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
 def test_places_as_they_are_said():
     assert place_of({}) is None
     assert place_of({"WORLD_SIZE": "1", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}) is None
