@@ -25,8 +25,12 @@ def wait_for(true, seconds, what):
 
 
 def free_ports(count):
-    """The first of so many ports in a row that are free on loopback."""
-    for first in range(20000, 60000, 1000):
+    """The first of so many ports in a row that are free on loopback.
+
+    From 30,000 on: below it lie the ports at which the ranks of a SLURM job meet, and a cluster whose own range
+    held one of those would take it from them (``graph2nn.training.distributed.environment.place_of``).
+    """
+    for first in range(30000, 60000, 1000):
         ports = list(range(first, first + count))
         if all(_free(port) for port in ports):
             return ports
