@@ -58,6 +58,12 @@ def sweep(
         list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
+    nulls: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")
+    ] = 0,
+    null: Annotated[
+        str, typer.Option(metavar="KIND", help="Of the nulls: degree (rewired), density, ws_flex.")
+    ] = "degree",
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
@@ -90,11 +96,12 @@ def sweep(
     [bold]Examples[/bold]
 
     graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
+    graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
     """
     from graph2nn.experiments.launchers import Source
-    from graph2nn.experiments.planning import plan
+    from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import preset as look_up
 
@@ -105,6 +112,8 @@ def sweep(
     known = look_up(preset)
     how = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     graphs = choose(known, select or ["all"], data=data)
+    if nulls:
+        graphs = with_nulls(graphs, nulls, null)
     numbers = range(1, (seeds or known.seeds) + 1)
     plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
     use_threads(threads)

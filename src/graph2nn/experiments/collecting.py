@@ -26,7 +26,7 @@ from graph2nn.training.loop import Epoch
 #: Columns of the table of runs, in order.
 COLUMNS = (
     "run", "experiment", "preset", "model", "data",
-    "kind", "graph", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
+    "kind", "graph", "null_of", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
     "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
     "threads", "device", "acceleration", "torch", "finished",

@@ -33,13 +33,15 @@ class WSFlexSpec(_Value):
 class GraphSpec(_Value):
     """A graph by its recipe or by its matrix; exactly one of the two.
 
-    ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph.
+    ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph. ``null_of``
+    is the name of the graph that this one is a null of; None for a graph that stands for itself.
     """
 
     name: str
     ws_flex: WSFlexSpec | None = None
     rows: tuple[str, ...] | None = None
     directed: bool = False
+    null_of: str | None = None
 
     @classmethod
     def of(cls, graph: RelationalGraph) -> GraphSpec:

@@ -59,7 +59,7 @@ def plan_nulls(
     for label, graph in named:
         called = RelationalGraph(graph.adjacency, name=label, directed=graph.directed)
         for one in _different(called, count, seed, null):
-            specs.append(GraphSpec.of(one))
+            specs.append(GraphSpec.of(one).model_copy(update={"null_of": label}))
             pairs.append({"graph": label, "null": one.name})
     return NullPlan(tuple(specs), pd.DataFrame(pairs))
 

@@ -62,6 +62,20 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 
 
+def with_nulls(
+    graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree"
+) -> list[GraphSpec | None]:
+    """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
+
+    Raises:
+        UserError: no graph beside the baseline, an unknown kind, or a graph with too few nulls.
+    """
+    from graph2nn.experiments.nulls import plan_nulls
+
+    named = {spec.name: spec.build() for spec in graphs if spec is not None}
+    return [*graphs, *plan_nulls(named, count, null=kind).specs]
+
+
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
     from graph2nn.graphs.catalogues import PUBLISHED
     from graph2nn.graphs.connectomes import SHA256

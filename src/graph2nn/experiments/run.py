@@ -180,6 +180,7 @@ def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: flo
         "data": config.data,
         "kind": "baseline" if graph is None else "relational",
         "graph": config.graph_name,
+        "null_of": config.graph.null_of if config.graph else None,
         "n": None if graph is None else graph.n,
         "sparsity": 1.0 if graph is None else (drawn.sparsity if drawn else graph.sparsity),
         "p": drawn.p if drawn else None,

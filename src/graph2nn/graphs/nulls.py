@@ -4,6 +4,7 @@
 degree    every node keeps its degree (directed: in- and out-degree), the rest is chance
 density   same nodes and number of edges, the rest is chance
 lattice   same nodes and number of edges, laid along a ring: as clustered as can be, and no chance
+ws_flex   same nodes and number of edges, a WS-flex graph whose p is drawn as the published sweep spaces it
 ========  =====================================================================================
 """
 
@@ -19,6 +20,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.generators.random_graphs import gnm_random
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.rewiring import rewire
+from graph2nn.graphs.ws_flex import ws_flex
 
 #: Draws of a density null before giving up on a connected one.
 TRIES = 100
@@ -75,10 +77,27 @@ def lattice_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     return lattice
 
 
+def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False) -> RelationalGraph:
+    """Draw a WS-flex graph with as many nodes and edges as ``graph``, to ask what lies beyond that family.
+
+    p is the square of a uniform draw, as dense near 0 as in the published sweep. WS-flex graphs are undirected
+    and connected: of a directed graph the null has half as many edges, so that its nodes read as many others
+    on average and a layer has as many weights.
+
+    Raises:
+        UserError: fewer than two reads a node, or 100 draws that fall into parts.
+    """
+    rng = random.Random(seed)
+    degree = float(graph.adjacency.sum() / graph.n)
+    drawn = ws_flex(graph.n, degree, rng.random() ** 2, rng.getrandbits(32))
+    return _called(drawn, f"ws_flex null({graph.name},{seed})")
+
+
 NULLS: dict[str, Callable[[RelationalGraph, int, bool], RelationalGraph]] = {
     "degree": degree_null,
     "density": density_null,
     "lattice": lattice_null,
+    "ws_flex": ws_flex_null,
 }
 
 
