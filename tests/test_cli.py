@@ -169,6 +169,32 @@ def test_train_then_sweep_then_analyze(capsys, tmp_path):
     assert summary["baseline"]["seeds"] == 2
 
 
+def test_nulls_are_swept_with_their_graph_and_compared_with_it(capsys, tmp_path):
+    out, report = str(tmp_path / "runs"), tmp_path / "report"
+    sweep = ["sweep", "mlp-digits", *QUICK, "--seeds", "2", "--out", out]
+    rows = [word for row in range(8) for word in ("--select", f"n64-52:{row}")]
+    assert main([*sweep, "--select", "baseline", *rows]) == 0
+    assert main([*sweep, "--select", "n64-52:7", "--nulls", "2"]) == 0
+    assert main([*sweep, "--select", "n64-52:7", "--nulls", "2", "--null", "ws_flex"]) == 0
+    table = pd.read_parquet(tmp_path / "runs" / "runs.parquet")
+    assert len(table) == 2 * (1 + 8 + 4)
+    assert table["null_of"].notna().sum() == 8
+    assert main(["analyze", out, "--against", out, "--out", str(report), "--formats", "png"]) == 0
+    summary = json.loads((report / "summary.json").read_text(encoding="utf-8"))
+    assert summary["counts"] == {**summary["counts"], "graphs": 8, "runs": 18}
+    assert {kind: found["graphs"][0]["nulls"] for kind, found in summary["nulls"].items()} == {
+        "degree": 2,
+        "ws_flex": 2,
+    }
+    assert summary["against"]["mlp-digits"]["pearson"] == pytest.approx(1)
+    drawn = {path.stem for path in (report / "figures").iterdir()}
+    assert drawn >= {"against_mlp-digits", "nulls_degree_mlp-digits", "nulls_ws_flex_mlp-digits"}
+    capsys.readouterr()
+    assert "no graph to draw nulls of" in complaint(capsys, *sweep, "--select", "baseline", "--nulls", "1")
+    assert "'degre'" in complaint(capsys, *sweep, "--select", "n64-52:7", "--nulls", "1", "--null", "degre")
+    assert "does not exist" in complaint(capsys, "analyze", out, "--against", "none", "--out", str(report))
+
+
 def test_analyze_says_how_to_choose_among_mixed_runs(capsys, tmp_path):
     out = str(tmp_path / "runs")
     for epochs in ("1", "2"):

@@ -77,7 +77,11 @@ def test_complete_graphs_and_stars_have_one_rewiring():
 
 
 @settings(max_examples=60, deadline=None)
-@given(graph=graphs(max_n=20, directed=None), null=st.sampled_from(sorted(NULLS)), seed=st.integers(0, 99))
+@given(
+    graph=graphs(max_n=20, directed=None),
+    null=st.sampled_from(sorted(NULLS.keys() - {"ws_flex"})),
+    seed=st.integers(0, 99),
+)
 def test_every_null_has_as_many_nodes_and_edges(graph, null, seed):
     drawn = NULLS[null](graph, seed, False)
     assert (drawn.n, drawn.edges, drawn.directed) == (graph.n, graph.edges, graph.directed)
@@ -165,3 +169,23 @@ def test_directed_graphs_have_them_too():
     graph = lattice_null(generators.random_directed(40, 240, seed=1))
     assert small_world_sigma(graph) > 1.5
     assert small_world_omega(graph) < 0
+
+
+def test_a_ws_flex_null_has_the_weights_of_its_graph():
+    """As many nodes and edges; of a directed graph as many reads, though both ends of an edge now read."""
+    undirected = ws_flex(24, 5, 0.3, seed=2)
+    directed = RelationalGraph(
+        np.triu(undirected.adjacency) | (np.arange(24)[:, None] % 5 == 0) & ~np.eye(24, dtype=bool)
+    )
+    for graph in (undirected, directed):
+        drawn = ensemble(graph, "ws_flex", 8, seed=3, connected=True)
+        assert {one.n for one in drawn} == {24}
+        assert {int(one.adjacency.sum()) for one in drawn} <= {
+            int(graph.adjacency.sum()) + i for i in (-1, 0, 1)
+        }
+        assert all(one.connected and not one.directed for one in drawn)
+        assert len({one.adjacency.tobytes() for one in drawn}) == 8
+        assert drawn[0].name.startswith(f"ws_flex null({graph.name},")
+        assert drawn[:3] == ensemble(graph, "ws_flex", 3, seed=3)
+    with pytest.raises(UserError, match=r"reads 1\.5 others on average"):
+        NULLS["ws_flex"](RelationalGraph.from_edges([(0, 1), (1, 2), (2, 3)], 4), 0, True)

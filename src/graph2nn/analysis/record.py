@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from graph2nn.analysis import published, words
+from graph2nn.analysis.beyond import against, nulls
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.plain import plain
 from graph2nn.analysis.quadratic import Quadratic
@@ -90,6 +91,10 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
     }
+    if task.nulls:
+        record["nulls"] = {kind: nulls.record(compared) for kind, compared in task.nulls.items()}
+    if task.against:
+        record["against"] = against.record(task.against)
     if task.beyond is not None:
         from graph2nn.analysis.beyond.study import record as further
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from graph2nn.analysis.beyond.against import Agreement, against
+from graph2nn.analysis.beyond.nulls import NullComparison, compare_nulls
 from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
 from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
 from graph2nn.analysis.findings import Findings, find
@@ -34,6 +36,8 @@ class TaskFindings:
         epochs: correlation of each epoch with the last; see :func:`epoch_correlations`.
         counts: correlation of few graphs with all; see :func:`graph_count_correlations`.
         notes: gaps, repairs, ties: what a reader must know first.
+        against: the same graphs in other experiments, by their names, where such were given.
+        nulls: graphs against their own nulls, by kind of null. Nulls are in nothing else that is said here.
         beyond: what the published analysis leaves open, where it was asked for.
     """
 
@@ -46,6 +50,8 @@ class TaskFindings:
     epochs: pd.DataFrame
     counts: pd.DataFrame
     notes: tuple[str, ...]
+    nulls: Mapping[str, NullComparison] = field(default_factory=dict)
+    against: Mapping[str, Agreement] = field(default_factory=dict)
     beyond: Beyond | None = None
 
     @property
@@ -87,10 +93,12 @@ class Known:
     Attributes:
         measures: one row a graph, by label, one column a measure.
         connectomes: to place on the plane; may be empty.
+        others: results tables of other experiments, by name, for the errors of the same graphs there.
     """
 
     measures: pd.DataFrame
     connectomes: Mapping[str, RelationalGraph] = field(default_factory=dict)
+    others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def study(
@@ -164,7 +172,7 @@ def _beyond(
                 scores=scores,
                 seed=seed,
             )
-        deeper[name] = replace(task, beyond=done)
+        deeper[name] = replace(task, beyond=done, against=against(task.runs, known.others, seed=seed))
         if step:
             step()
     return deeper
@@ -188,7 +196,10 @@ def task_findings(
         table = last_epoch(evaluations)
     else:  # a results table: it must be whole as it stands, and its epochs are the only ones there are
         table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
+    table, twins = _apart(table)
+    evaluations = _apart(evaluations)[0]
     found = find(table, draws=draws, seed=seed, rank=rank)
+    nulls, lone = compared(found.results.runs, twins)
     binning = binning_of(found.results.runs)
     return TaskFindings(
         name=name,
@@ -199,8 +210,40 @@ def task_findings(
         slices=fit_slices(found.results.runs),
         epochs=epoch_correlations(evaluations),
         counts=graph_count_correlations(found.results.runs),
-        notes=(*notes, *_gaps(found), *_ties(found)),
+        notes=(*notes, *_gaps(found), *_ties(found), *lone),
+        nulls=nulls,
     )
+
+
+def _apart(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The graphs that stand for themselves, and the nulls: rewired graphs are no part of a catalogue."""
+    if "null_of" not in table:
+        return table, table.iloc[:0]
+    null = table["null_of"].notna()
+    return table[~null].reset_index(drop=True), table[null].reset_index(drop=True)
+
+
+def compared(runs: pd.DataFrame, twins: pd.DataFrame) -> tuple[dict[str, NullComparison], list[str]]:
+    """Compare graphs with their nulls, kind by kind; and say of what there are too few.
+
+    Args:
+        runs: results table of the graphs, a row a run.
+        twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
+            kind, as :func:`graph2nn.experiments.nulls.plan_nulls` makes it.
+    """
+    found: dict[str, NullComparison] = {}
+    said = []
+    known = twins[twins["null_of"].isin(runs["graph"])] if len(twins) else twins
+    for kind, own in known.groupby(known["graph"].str.partition(" ")[0], sort=True) if len(known) else ():
+        pairs = own[["null_of", "graph"]].drop_duplicates().set_axis(["graph", "null"], axis=1)
+        try:
+            found[str(kind)] = compare_nulls(pd.concat([runs, own], ignore_index=True), pairs)
+        except UserError as error:
+            said.append(str(error))
+    if len(known) < len(twins):
+        lost = ", ".join(sorted(set(twins["null_of"]) - set(known["null_of"])))
+        said.append(f"Nulls of {lost} are left out: there is no finished run of the graph itself.")
+    return found, said
 
 
 def last_epoch(evaluations: pd.DataFrame) -> pd.DataFrame:

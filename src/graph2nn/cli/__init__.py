@@ -15,6 +15,7 @@ from graph2nn.cli import benching, graphs
 from graph2nn.cli.costing import cost, models
 from graph2nn.cli.listing import presets
 from graph2nn.cli.matching import match
+from graph2nn.cli.packing import pack
 from graph2nn.cli.recovering import recover
 from graph2nn.cli.reporting import analyze, quickstart
 from graph2nn.cli.searching import search
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _RUNS = (quickstart, train, sweep, status, retry, search)
-for command in (*_RUNS, presets, models, match, cost, recover, analyze):
+for command in (*_RUNS, presets, models, match, cost, recover, analyze, pack):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(benching.app, name="bench")

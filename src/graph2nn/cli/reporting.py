@@ -44,6 +44,13 @@ def analyze(
     formats: Annotated[
         str, typer.Option(metavar="LIST", help="Of the figure files: png, pdf, svg, joined by commas.")
     ] = "png,pdf",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Other results: how errors of the same graphs agree, e.g. [cyan]--against published[/cyan].",
+        ),
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -53,6 +60,7 @@ def analyze(
 
     graph2nn analyze runs --out report
     graph2nn analyze runs --where epochs=200 --out report-200
+    graph2nn analyze runs --against published
     graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
     """
     import json
@@ -67,6 +75,7 @@ def analyze(
         where=where,
         title=title,
         data=data,
+        against=against,
         formats=[kind.strip() for kind in formats.split(",")],
         command=command,
     )

@@ -58,9 +58,7 @@ def sweep(
         list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
-    nulls: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")
-    ] = 0,
+    nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
     null: Annotated[
         str, typer.Option(metavar="KIND", help="Of the nulls: degree (rewired), density, ws_flex.")
     ] = "degree",

@@ -1,4 +1,4 @@
-"""Collecting: one table of all finished runs, and one of all their epochs, made from the run folders.
+"""Collecting: one table of all finished runs, and one of all their epochs, from run folders and packed ones.
 
 The rows of runs seen before are kept in a file beside the folders, so that collecting reads only what is new.
 """
@@ -20,6 +20,7 @@ from pyarrow import csv
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
+from graph2nn.experiments.packed import CONFIG, packed_curves, packed_runs
 from graph2nn.files import replacing
 from graph2nn.training.loop import Epoch
 
@@ -43,10 +44,10 @@ _TOGETHER = 1000
 
 
 def read_runs(out: Path) -> pd.DataFrame:
-    """Make the table of all finished runs from their folders, one row a run; see ``COLUMNS``.
+    """Make the table of all finished runs, one row a run; see ``COLUMNS``.
 
     Raises:
-        UserError: no finished run, or a run folder that someone has damaged.
+        UserError: no finished run, or a run folder or packed file that someone has damaged.
     """
     return _table(out, _results(out))
 
@@ -70,7 +71,9 @@ def write_table(out: Path) -> Path:
 def read_curves(out: Path) -> pd.DataFrame:
     """Read the metrics of all finished runs: a row per run and epoch, with the columns of ``Epoch``."""
     names = _names(out / "runs")
-    frames = [
+    packed = packed_curves(out)
+    frames = [packed[~packed["run"].isin(names)]] if len(packed) else []
+    frames += [
         frame
         for first in range(0, len(names), _TOGETHER)
         for frame in _curves(out / "runs", names[first : first + _TOGETHER])
@@ -79,7 +82,12 @@ def read_curves(out: Path) -> pd.DataFrame:
 
 
 def read_config(out: Path, run: str) -> RunConfig:
-    """Read the config of a finished run by the name of its folder."""
+    """Read the config of a finished run by its name."""
+    packed = packed_runs(out)
+    if len(packed) and not (out / "runs" / run).exists():
+        texts = packed.loc[packed["run"] == run, CONFIG]
+        if len(texts):
+            return RunConfig.model_validate_json(texts.iloc[0])
     return RunConfig.from_yaml((out / "runs" / run / "config.yaml").read_text(encoding="utf-8"))
 
 
@@ -120,7 +128,8 @@ def _before(file: Path) -> dict[str, _Result]:
 
 
 def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
-    if not results:
+    packed = packed_runs(out)
+    if not results and packed.empty:
         raise UserError(
             f"results: no finished run in {out / 'runs'}. Train some first, or name another folder."
         )
@@ -134,6 +143,10 @@ def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
                 f"results: {file} is not valid JSON; delete its folder and repeat the run."
             ) from None
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    if len(packed):
+        others = packed[~packed["run"].isin([result.run for result in results])]
+        table = pd.concat([table, others], ignore_index=True) if len(table) else others.reset_index(drop=True)
+        table = table.reindex(columns=list(COLUMNS)).sort_values("run", kind="stable", ignore_index=True)
     # A column of nulls only, such as p when all runs are baselines, would otherwise hold objects.
     table[list(_NUMBERS)] = table[list(_NUMBERS)].apply(pd.to_numeric)
     return table

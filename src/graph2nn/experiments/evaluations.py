@@ -65,7 +65,8 @@ class Evaluations:
 def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
     """Collect the evaluations of our own finished runs; the task of a run is its preset.
 
-    Beside :data:`COLUMNS` the table has ``run, train_error, train_loss`` and ``seconds`` (of the whole run).
+    Beside :data:`COLUMNS` the table has ``run, null_of, train_error, train_loss`` and ``seconds`` (of the whole
+    run); ``null_of`` is the graph that a null belongs to.
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.
@@ -81,7 +82,7 @@ def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
     configs = [config_of(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
     evaluated = _evaluated(runs, curves_of(out))
-    kept = [*COLUMNS, "run", "seconds"]
+    kept = [*COLUMNS, "run", "null_of", "seconds"]
     own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
     tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)

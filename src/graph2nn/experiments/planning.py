@@ -62,9 +62,7 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 
 
-def with_nulls(
-    graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree"
-) -> list[GraphSpec | None]:
+def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree") -> list[GraphSpec | None]:
     """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
 
     Raises:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from graph2nn.analysis.report import refuse_early, write_report
 from graph2nn.analysis.tasks import Known, study
 from graph2nn.analysis.words import plural
@@ -27,6 +29,7 @@ def report(
     title: str | None = None,
     notes: Sequence[str] = (),
     data: Path | None = None,
+    against: Path | str | None = None,
     formats: Sequence[str] = ("png",),
     command: str | None = None,
 ) -> Path:
@@ -41,6 +44,7 @@ def report(
         title: headline; models and data if left out.
         notes: remarks to put first.
         data: folder that may hold the connectomes, to place them on the plane.
+        against: other results, as ``results`` may be, for the errors of the same graphs there.
         formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
         command: what to name as the page's origin.
 
@@ -56,7 +60,8 @@ def report(
     graphs = {label: spec.build() for label, spec in found.graphs.items()}
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
-    known = Known(measured(graphs).set_index("graph"), brains)
+    others = {} if against is None else _last_of_each(against)
+    known = Known(measured(graphs).set_index("graph"), brains, others)
     if is_published(results):
         title = title or "The published results of Graph Structure of Neural Networks"
     elif begun := unfinished(Path(results)):
@@ -73,6 +78,15 @@ def report(
         return write_report(
             said, out, graphs=graphs, title=title, notes=notes, formats=formats, command=command, step=drawn
         )
+
+
+def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:
+    """Results tables of all tasks of other results, without their nulls."""
+    found = read_evaluations(results)
+    tables = {task: found.last(task) for task in found.tasks}
+    return {
+        task: table[table["null_of"].isna()] if "null_of" in table else table for task, table in tables.items()
+    }
 
 
 def read_evaluations(

@@ -40,6 +40,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.claims import Claim, LostError, hold
 from graph2nn.experiments.collecting import COLUMNS, read_config, read_curves, read_runs, write_table
 from graph2nn.experiments.config import RunConfig
+from graph2nn.experiments.packed import CONFIG, packed_names, packed_runs
 from graph2nn.files import replacing
 from graph2nn.training.loop import Epoch
 
@@ -52,6 +53,7 @@ __all__ = [
     "read_config",
     "read_curves",
     "read_runs",
+    "result_of",
     "resumable",
     "write_table",
     "writing",
@@ -130,13 +132,29 @@ def is_finished(out: Path, name: str) -> bool:
     # Opening a folder is what makes NFS ask the server for names that were not there a moment ago.
     with contextlib.suppress(OSError):
         os.close(os.open(out / "runs", os.O_RDONLY))
-    return (out / "runs" / name / "result.json").is_file()
+    return (out / "runs" / name / "result.json").is_file() or name in packed_names(out)
 
 
 def finished_runs(out: Path) -> set[str]:
     """Names of all finished runs, at the cost of listing one folder."""
     runs = out / "runs"
-    return {entry.name for entry in os.scandir(runs) if entry.name[0] != "."} if runs.is_dir() else set()
+    there = {entry.name for entry in os.scandir(runs) if entry.name[0] != "."} if runs.is_dir() else set()
+    return there | packed_names(out)
+
+
+def result_of(out: Path, name: str) -> dict[str, Any]:
+    """Return the row of a finished run, alone.
+
+    Raises:
+        ValueError: its ``result.json`` is damaged.
+    """
+    file = out / "runs" / name / "result.json"
+    if file.is_file() or name not in packed_names(out):
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {"run": name, **found}
+    table = packed_runs(out)
+    row = table[table["run"] == name].iloc[0].drop(CONFIG)
+    return {str(key): _plain(value) for key, value in row.items()}
 
 
 def resumable(out: Path, name: str) -> bool:

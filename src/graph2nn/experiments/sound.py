@@ -11,7 +11,8 @@ import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.results import read_config, read_curves, read_runs
+from graph2nn.experiments.packed import packed_names
+from graph2nn.experiments.results import finished_runs, read_config, read_curves, read_runs
 
 #: What every result says; a graph and its place may be missing from nothing but the baseline.
 _NAMED = ("experiment", "preset", "model", "data", "kind", "graph", "seed", "epochs")
@@ -59,7 +60,7 @@ def config_of(out: Path, run: str) -> RunConfig:
 def unfinished(out: Path) -> list[str]:
     """Names of the runs that were begun below ``out`` and have not ended, or were killed."""
     begun = {path.name.partition("@")[0] for path in (out / ".unfinished").glob("[!.]*/")}
-    return sorted(name for name in begun if not (out / "runs" / name).exists())
+    return sorted(begun - finished_runs(out))
 
 
 def _is_folder_of_runs(out: Path) -> None:
@@ -72,7 +73,7 @@ def _is_folder_of_runs(out: Path) -> None:
         )
     if (out / "runs").is_dir() or not any(out.glob("*/result.json")):
         begun = unfinished(out)
-        if begun and not any((out / "runs").glob("*/result.json")):
+        if begun and not any((out / "runs").glob("*/result.json")) and not packed_names(out):
             raise UserError(
                 f"analyze: no finished run in {out / 'runs'}, {len(begun)} unfinished; run the command that "
                 "trains them again, and it goes on."

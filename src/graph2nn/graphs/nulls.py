@@ -85,10 +85,15 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     on average and a layer has as many weights.
 
     Raises:
-        UserError: fewer than two reads a node, or 100 draws that fall into parts.
+        UserError: a node reads fewer than two others on average, or 100 draws fell into parts.
     """
     rng = random.Random(seed)
     degree = float(graph.adjacency.sum() / graph.n)
+    if degree < 2:
+        raise UserError(
+            f"ws_flex null: a node of {graph.name!r} reads {degree:.3g} others on average, a WS-flex graph's "
+            "at least 2. Take the degree or density null."
+        )
     drawn = ws_flex(graph.n, degree, rng.random() ** 2, rng.getrandbits(32))
     return _called(drawn, f"ws_flex null({graph.name},{seed})")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from graph2nn.analysis.beyond.gap import Gap
-from graph2nn.analysis.figures import brains, predictors, selection, surface
+from graph2nn.analysis.figures import against, brains, nulls, predictors, selection, surface
 from graph2nn.analysis.figures.gallery import Plate
 from graph2nn.analysis.tasks import TaskFindings
 
@@ -14,13 +14,25 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
     """Return the figures a task has material for.
 
     Args:
-        task: its findings; without ``beyond``, nothing is drawn.
+        task: its findings; without ``beyond``, only graphs against their nulls and elsewhere are drawn.
         tag: end of the figures' file names.
     """
+    made = [
+        Plate(
+            f"nulls_{kind}_{tag}",
+            f"{task.name}: graphs against their {kind.replace('_', '-')} nulls",
+            nulls.caption(compared, kind),
+            partial(nulls.draw, compared),
+        )
+        for kind, compared in task.nulls.items()
+    ]
+    if task.against:
+        caption = against.caption(task.against)
+        draw = partial(against.draw, task.against)
+        made.append(Plate(f"against_{tag}", f"{task.name}: the same graphs elsewhere", caption, draw))
     found = task.beyond
     if found is None:
-        return []
-    made = []
+        return made
     if not isinstance(found.selection, Gap):
         draw = partial(selection.draw, found.selection)
         caption = selection.caption(found.selection)

@@ -9,13 +9,21 @@ from graph2nn.analysis.beyond.nulls import ALL, NullComparison
 from graph2nn.analysis.figures.theme import Theme, canvas, short
 from graph2nn.analysis.words import number, p_text, percent
 
+#: What the nulls of a kind are, in words.
+KINDS = {
+    "degree": "rewirings that keep its degrees",
+    "density": "random graphs of as many edges",
+    "lattice": "ring lattices of as many edges",
+    "ws_flex": "WS-flex graphs of as many nodes and edges",
+}
 
-def caption(found: NullComparison) -> str:
+
+def caption(found: NullComparison, kind: str = "degree") -> str:
     """Say how to read the figure, and what it says."""
     total = found.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
     return (
-        f"Each graph (diamond) beside {total['nulls']:,} rewirings in all that keep its degrees (dots). Over "
+        f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). Over "
         f"all graphs the original is {number(abs(float(total['effect'])))} points {better} "
         f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."

@@ -24,7 +24,7 @@ from graph2nn.experiments.claims import LostError, TakenError, hold, holder
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.failures import Failure
 from graph2nn.experiments.plan_file import write_plan
-from graph2nn.experiments.results import finished_runs, is_finished, write_table
+from graph2nn.experiments.results import finished_runs, is_finished, result_of, write_table
 from graph2nn.experiments.run import execute
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch
@@ -284,11 +284,8 @@ def _here() -> Launcher:
 
 
 def _row(out: Path, run: str) -> dict[str, Any]:
-    import json
-
-    text = (out / "runs" / run / "result.json").read_text(encoding="utf-8")
     with suppress(ValueError):  # damaged: who reads the table will say so
-        return {"run": run, **json.loads(text)}
+        return result_of(out, run)
     return {"run": run}
 
 

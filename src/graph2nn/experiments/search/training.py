@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import plan
 from graph2nn.experiments.presets import Preset
-from graph2nn.experiments.results import read_runs
+from graph2nn.experiments.results import finished_runs, read_runs, result_of
 from graph2nn.experiments.search.halving import rungs
 from graph2nn.experiments.search.space import Space
 from graph2nn.experiments.search.trials import Problem, Proposal
@@ -93,16 +92,16 @@ class Training:
         return [self._error(config) for config in configs]
 
     def _error(self, config: RunConfig) -> float:
-        file = self.out / "runs" / config.folder / "result.json"
         try:
-            error = json.loads(file.read_text(encoding="utf-8"))["test_error"]
+            error = result_of(self.out, config.folder)["test_error"]
         except (ValueError, KeyError):
+            file = self.out / "runs" / config.folder / "result.json"
             raise UserError(f"search: {file} is damaged; delete its folder and search again.") from None
         return math.nan if error is None else float(error)
 
     def _check_folder(self) -> None:
         """Errors of other networks, data or recipes must not be taken for those of this search."""
-        if not any((self.out / "runs").glob("*/result.json")):
+        if not finished_runs(self.out):
             return
         recipe = self.base.recipe
         lengths = [recipe.model_copy(update={"epochs": epochs}) for epochs in self.problem.lengths]
