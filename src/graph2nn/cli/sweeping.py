@@ -26,6 +26,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.following import Log
 from graph2nn.cli.launching import (
     Address,
     Cpus,
@@ -203,13 +204,20 @@ def _carry_out(
     *,
     only: Collection[str] | None = None,
 ) -> Outcome:
-    """Carry out runs with a bar."""
+    """Carry out runs, with a bar on a terminal and a line a run in a log."""
     from graph2nn.experiments.launchers import launch
+    from graph2nn.experiments.results import finished_runs
 
-    with progress("runs", len(configs) if only is None else len(only)) as bar:
+    names = {config.folder for config in configs} if only is None else set(only)
+    log = Log(len(names), len(names & finished_runs(out)))
+    with progress("runs", len(names)) as bar:
+        bar.advance(bar.task_ids[0], log.earlier)
 
         def on_run(row: dict[str, Any]) -> None:
             bar.advance(bar.task_ids[0])
+            line = log.line(row)
+            if not console.is_terminal:
+                console.print(line, soft_wrap=True, markup=False)
 
         def on_wait(count: int) -> None:
             console.print(f"Waiting for {count} runs that other launchers carry out.", soft_wrap=True)

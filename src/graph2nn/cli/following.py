@@ -1,0 +1,42 @@
+"""A sweep as a log tells it: a line a run, for whoever looks at the file tomorrow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph2nn.cli.status import duration
+
+
+@dataclass
+class Log:
+    """Lines about runs as they end.
+
+    Args:
+        total: runs of the sweep.
+        earlier: how many of them were finished before; they tell nothing about the pace.
+    """
+
+    total: int
+    earlier: int = 0
+    ended: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    def line(self, row: dict[str, Any], now: float | None = None) -> str:
+        """Say which run has ended, how well, and how long the rest will take at this pace."""
+        self.ended += 1
+        done = self.earlier + self.ended
+        error = row.get("test_error")
+        seconds = row.get("seconds")
+        said = [
+            f"{done} of {self.total}",
+            f"{row.get('graph', row['run'])} seed {row.get('seed', '?')}",
+            "diverged" if error is None or error != error else f"test error {error:.2f} %",
+        ]
+        if seconds is not None:
+            said.append(duration(seconds))
+        if rest := self.total - done:
+            pace = ((time.monotonic() if now is None else now) - self.begun) / self.ended
+            said.append(f"about {duration(pace * rest)} left")
+        return "  ".join(said)
