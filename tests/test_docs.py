@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shlex
 
 import pytest
 from test_readme import ROOT
 
 from graph2nn.cli import main
 
-PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), ROOT / "docs/analysis.md", ROOT / "docs/search.md"]
+NAMED = ("analysis", "search", "tutorial", "experiment")
+PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), *(ROOT / f"docs/{name}.md" for name in NAMED)]
 #: Whose commands are all there is to run.
-WITHOUT_PYTHON = ("search",)
+WITHOUT_PYTHON = ("search", "experiment")
+#: Whose commands are run too, in order with the Python.
+ENTIRE = "tutorial"
 #: What a page may use that only the test extra installs.
 EXTRAS = ("transformers",)
 
@@ -21,7 +25,7 @@ def test_there_are_pages():
     assert {"your-own-model.md", "your-own-layer.md"} <= {page.name for page in PAGES}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != ENTIRE], ids=lambda page: page.stem)
 def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     """Blocks share their names. A block that imports an extra is left out where that is not installed."""
     monkeypatch.chdir(tmp_path)
@@ -39,6 +43,26 @@ def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
             exec(compile(code, f"{page.name}, block {number}", "exec"), names)
     if left_out:
         pytest.skip(f"{', '.join(left_out)}, of the test extra; the others ran")
+
+
+def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    """Every command and every line of Python of it, in order, as a reader would."""
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "__main__"}
+    text = (ROOT / f"docs/{ENTIRE}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(python)?\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 8
+    for language, block in blocks:
+        if language:
+            exec(compile(block, ENTIRE, "exec"), names)
+        else:
+            for line in block.splitlines():
+                assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert re.search(r"error of the graph \d", said.out)
+    assert "18 of 21 runs were finished already" in said.err  # one null more asks for three runs more
+    assert (tmp_path / "report/figures/nulls_degree_mlp-digits.png").is_file()
+    assert len(names["designs"]) > 5
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

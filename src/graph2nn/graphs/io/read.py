@@ -79,7 +79,8 @@ def _binary(weights: npt.NDArray[Any], threshold: float | None) -> npt.NDArray[A
     if odd.size:
         raise UserError(
             f"the graph is weighted (an entry is {odd.flat[0]:g}). Say which weights make an edge, for example "
-            "threshold=0 (on the command line --threshold 0) to keep all above 0."
+            "threshold=0 to keep all above 0 (on the command line: graph2nn graphs show FILE --threshold 0 "
+            "--out NEW.graphml, and use NEW.graphml)."
         )
     return numbers
 
