@@ -6,8 +6,9 @@ Per case one graph of 64 nodes: the published best one (density .144), WS-flex w
 dense layer is square with as many weights, a dense network the baseline whose budget is matched. All networks
 take the fused optimiser's step, but for the masked one, which stands for the published technique. What has
 images is also timed dense in torch's other memory layout, and the faster one is what the others are divided by.
-Contenders take turns, so that what else the machine does falls on all of them; times are medians over the
-rounds, ratios medians of the ratios within a round, with their quartiles.
+Freed memory is kept for the next step, as trainings do. Contenders take turns, so that what else the machine
+does falls on all of them; times are medians over the rounds, ratios medians of the ratios within a round, with
+their quartiles.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.record import birth_certificate, write
+from graph2nn.allocation import keep_memory
 from graph2nn.budget import match_widths
 from graph2nn.experiments import preset
 from graph2nn.graphs import RelationalGraph, ws_flex
@@ -154,6 +156,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
+    keep_memory()
     result = birth_certificate("bench_layers", ("torch", "numba", "numpy"))
     result |= {"rounds": options.rounds}
     for threads in options.threads:

@@ -136,6 +136,24 @@ def draw_layers(found: Mapping[str, Any]) -> None:
     plt.close(figure)
 
 
+def memory() -> str:
+    if (found := results("memory")) is None:
+        return ""
+    dense = found["networks"]["dense"]
+    rows = [
+        [
+            who,
+            f"{entry['parameters_and_momentum_mib']:,.0f}",
+            f"{entry['peak_mib']:,.0f}",
+            f"{entry['peak_mib'] / dense['peak_mib']:.2f}",
+        ]
+        for who, entry in found["networks"].items()
+    ]
+    head = ["network", "parameters and momentum, MiB", "peak of a step, MiB", "peak ÷ dense"]
+    what = f"A training step of {found['model']}, density {found['density']}, batch {found['images']}.\n"
+    return "\n## Memory\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
+
+
 def epochs() -> str:
     if (found := results("epoch")) is None:
         return ""
@@ -184,7 +202,7 @@ def main() -> None:
     # That part takes its tables from this module.
     from benchmarks.page_search import search
 
-    page = HEAD + "".join(part() for part in (graphs, matching, layers, epochs, population, search))
+    page = HEAD + "".join(part() for part in (graphs, matching, layers, memory, epochs, population, search))
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from graph2nn.budget import macs, parameters
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear
-from graph2nn.layers.block import BlockConv2d, BlockLinear
+from graph2nn.layers.block import BlockConv2d, BlockLinear, geometry
 from graph2nn.models import initialise
 
 GRAPH = ws_flex(8, 3.5, 0.3, 1)
@@ -84,6 +84,19 @@ def test_convolution_equals_the_mask_in_float64(graph, extra, batch, kernel, siz
         kind(graph, *widths, side, stride=stride, padding=padding) for kind in (RelationalConv2d, BlockConv2d)
     )
     assert_same_function(masked, block, torch.randn(batch, widths[0], *size), 2e-6)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1)])
+def test_group_after_group_equals_the_mask(kernel, monkeypatch):
+    """As wide images are worked through: other weights for the input's gradient, dots added to dots."""
+    monkeypatch.setattr(geometry, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(geometry, "DOT_COLUMNS", 1)
+    geometry.geometry.cache_clear()
+    side, stride, padding = kernel
+    options = {"stride": stride, "padding": padding}
+    masked, block = (kind(GRAPH, 9, 21, side, **options) for kind in (RelationalConv2d, BlockConv2d))
+    assert_same_function(masked, block, torch.randn(5, 9, 19, 17), 2e-6)
+    geometry.geometry.cache_clear()
 
 
 @given(graph=graphs(max_n=9, directed=None), kernel=st.sampled_from(CONVOLUTIONS))

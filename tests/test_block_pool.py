@@ -1,7 +1,10 @@
 """Sharing kernels among threads: any number of them, after a fork, inside DataLoader workers."""
 
 import multiprocessing
+import subprocess
+import sys
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -90,18 +93,50 @@ def test_threads_of_torch_and_our_own_give_the_same(threads, monkeypatch, lent):
         assert all(torch.equal(a, b) for a, b in zip(results(layer, x), expected, strict=True))
 
 
-@pytest.mark.skipif(not team.available(), reason="this torch does not run on GNU's OpenMP")
-def test_a_team_does_all_the_work_once_and_hands_on_errors():
-    done = []
-    team.run(done.append, 5)
-    assert sorted(done) == [0, 1, 2, 3, 4]
+@numba.njit(nogil=True)
+def mark(part, ranges, done, failing):
+    """A kernel that counts how often each unit is done, and fails in some of its parts."""
+    if part < 0:
+        team.on_team(len(ranges))
+        return
+    for unit in range(ranges[part, 0], ranges[part, 1]):
+        done[unit] += 1
+    if part == failing:
+        raise ValueError("one of them")
 
-    def fail(i):
-        if i == 1:
-            raise ValueError("one of them")
 
+needs_team = pytest.mark.skipif(not team.available(), reason="this torch does not run on GNU's OpenMP")
+
+
+@needs_team
+@pytest.mark.parametrize("parts", [2, 5])
+def test_a_team_does_all_the_work_once(parts):
+    done = np.zeros(23, dtype=np.int64)
+    ranges = cut(np.ones(23, dtype=np.int64), parts)
+    for times in (1, 2):
+        mark(-1, ranges, done, -1)
+        assert (done == times).all()
+
+
+@needs_team
+def test_a_team_hands_on_errors_once_all_threads_are_done():
+    done = np.zeros(9, dtype=np.int64)
+    ranges = cut(np.ones(9, dtype=np.int64), 3)
     with pytest.raises(ValueError, match="one of them"):
-        team.run(fail, 3)
-    inside = []
-    team.run(lambda i: team.run(lambda k: inside.append((i, k)), 2), 2)  # a region within a region
-    assert sorted(inside) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+        mark(-1, ranges, done, 1)
+    assert (done == 1).all()
+    mark(-1, ranges, done, -1)
+    assert (done == 2).all()
+
+
+@needs_team
+def test_a_machine_without_the_library_still_has_the_symbols(threads):
+    """Kernels refer to them wherever they run; without a team nobody calls them."""
+    code = (
+        "import torch\nfrom graph2nn.layers.block import team\nteam._library = lambda: None\n"
+        "assert not team._bind()\nteam._FOUND = False\ntorch.set_num_threads(2)\n"
+        "from graph2nn.graphs import ws_flex\nfrom graph2nn.layers.block import BlockLinear\n"
+        "print(BlockLinear(ws_flex(16, 5, 0.3, 1), 70, 90)(torch.ones(40, 70)).shape)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[40, 90]" in found.stdout

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graph2nn.allocation import keep_memory
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset, Part, whole
 from graph2nn.models.initialise import initialise
@@ -85,6 +86,7 @@ def train(
     """
     acceleration.check(device, ranks)
     ranks.check(recipe)
+    keep_memory()
     data = data.to(device)
     state = _begin(model, recipe, seed, torch.device(device), acceleration)
     ranks.norms(model, state.device)

@@ -26,8 +26,9 @@ from graph2nn.layers.block.vectors import VECTOR_BYTES
 GROUP_COLUMNS = 256
 #: Bytes of activations that are worked through before the next weights are fetched; about an L2 cache.
 BLOCK_BYTES = 1 << 19
-#: Columns over which the dots of a weight's gradient are taken before they are added to it.
-DOT_COLUMNS = 1024
+#: Columns over which the dots of a weight's gradient are taken before they are added to it: few enough that
+#: what all nodes read of them stays in the L2 cache.
+DOT_COLUMNS = 600
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +174,14 @@ class Geometry:
         return max(1, BLOCK_BYTES // step)
 
     @property
+    def gathers(self) -> bool:
+        """Whether the input's gradient brings each node's weights together on its way, rather than all before.
+
+        That spares a pass over the weights, and pays where it is done once: not anew for each block of groups.
+        """
+        return self.kernel == 1 and self.groups <= self.block
+
+    @property
     def gradient_block(self) -> int:
         """Groups whose dots are taken at once: long enough that adding up lanes does not count."""
         return max(1, DOT_COLUMNS // self.out_columns)
@@ -183,14 +192,14 @@ class Geometry:
         rows, pitch = (side * self.stride - self.padding for side in self._plane)
         return self.used == self.stride and rows >= self.height and pitch >= self.width
 
-    def shares(self, kind: str, threads: int) -> tuple[tuple[int, int], ...]:
+    def shares(self, kind: str, threads: int) -> Integers:
         """Cut one kind of work into ranges of its units, one a thread, by cost."""
         if (kind, threads) not in self._shares:
             self._shares[kind, threads] = cut(self._costs(kind), threads)
         return self._shares[kind, threads]
 
     @cached_property
-    def _shares(self) -> dict[tuple[str, int], tuple[tuple[int, int], ...]]:
+    def _shares(self) -> dict[tuple[str, int], Integers]:
         return {}
 
     def _costs(self, kind: str) -> Integers:

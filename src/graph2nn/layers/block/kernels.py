@@ -1,6 +1,7 @@
 """Compiled loops of the block engine: the products node by node, and their gradients.
 
-Every array is flat; every kernel does a range of units, so that threads can share the work. ``layout.py`` says
+Every array is flat; every kernel does a range of units, so that threads can share
+the work: number ``part`` of ``ranges``, or with part −1 all of them, on torch's team. ``layout.py`` says
 where things lie, ``tiles.py`` has the inner loops, ``moves.py`` lays things out.
 """
 
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import Planes, Products, Stretches, Turn
+from graph2nn.layers.block.borrow import borrowed
+from graph2nn.layers.block.layout import Integers, Planes, Products, Stretches, Turn
 from graph2nn.layers.block.moves import copy_panel, prefetch, scatter_plane, transpose, transpose_wide
+from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.tiles import (
     ROWS,
     VECTORS,
@@ -37,14 +40,16 @@ def _across_columns(left: Int) -> Int:
 
 @compiled
 def node_product(
-    t: Int,
+    rows: Int,
+    depth: Int,
     columns: Int,
     w: Any,
     w_at: Int,
     turned: bool,
     source: Any,
     start: Int,
-    products: Products,
+    taps: Any,
+    tap_at: Int,
     out: Any,
     out_at: Int,
     out_step: Int,
@@ -53,21 +58,21 @@ def node_product(
 ) -> None:
     """All columns of one node's product, of which there are at least as many as a vector has lanes.
 
-    Its weights begin at ``w_at``, row by row or, ``turned``, column by column.
+    Its weights begin at ``w_at``, row by row or, ``turned``, column by column; its shifts at ``tap_at``.
 
     On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
     """
-    rows, depth = products.rows[t], products.depth[t]
     lanes = VECTOR_BYTES // source.itemsize
     parts, vectors = -(-rows // ROWS), -(-columns // lanes)
+    near, far, after = -(-share // vectors), -(-rows * out_step // vectors), out_at + rows * out_step
     done: Int = 0
     while done < vectors:
         across = min(_across_columns(vectors - done), columns // lanes)
         # The last tile overlaps the one before it and writes the same numbers again.
         c = min(done * lanes, columns - across * lanes)
         if share:
-            prefetch(source, ahead, share, done, done + across, vectors)
-            prefetch(out, out_at + rows * out_step, rows * out_step, done, done + across, vectors)
+            prefetch(source, ahead + done * near, ahead + (done + across) * near)
+            prefetch(out, after + done * far, after + (done + across) * far)
         done += across
         r: Int = 0
         for part in range(parts):
@@ -75,13 +80,13 @@ def node_product(
             to = out_at + r * out_step + c
             if turned:
                 turned_product_tile(
-                    height, across, w, w_at + r, rows, source, start + c, products.taps,
-                    products.tap_at[t], depth, out, to, out_step,
+                    height, across, w, w_at + r, rows, source, start + c, taps,
+                    tap_at, depth, out, to, out_step,
                 )  # fmt: skip
             else:
                 product_tile(
-                    height, across, w, w_at + r * depth, depth, source, start + c, products.taps,
-                    products.tap_at[t], depth, out, to, out_step,
+                    height, across, w, w_at + r * depth, depth, source, start + c, taps,
+                    tap_at, depth, out, to, out_step,
                 )  # fmt: skip
             r += height
 
@@ -100,8 +105,8 @@ def _gather_panel(j: Int, w: Any, forward: Products, turn: Turn, panel: Any) -> 
 
 @compiled
 def multiply(
-    low: Int,
-    high: Int,
+    part: Int,
+    ranges: Integers,
     w: Any,
     source: Any,
     group_step: Int,
@@ -124,18 +129,23 @@ def multiply(
     phase ``t mod used²`` of the rows of its node. With a ``pitch``, rows of results are written as they come,
     that far apart. If ``turned``, ``w`` are the weights of the products ``of``, by what they read.
     """
+    if part < 0:
+        on_team(len(ranges))
+        return
+    w, source, products, of, turn, out = borrowed((w, source, products, of, turn, out))
     count = len(products.rows)
+    # A plain 0 is a type of its own to the compiler, which would compile the product twice.
+    zero: Int = begin - begin
     phases = p.used * p.used
     pixels = p.height * p.width
     scratch: Any = np.empty(1 if pitch else products.rows.max() * columns, dtype=w.dtype)
-    panel: Any = np.empty(_largest(products, w) if turned else 1, dtype=w.dtype)
-    for item in range(low, high):
+    panel: Any = np.empty(_largest(products, w), dtype=w.dtype) if turned else w
+    for item in range(ranges[part, 0], ranges[part, 1]):
         t = item % count
-        first, rows = products.first[t], products.rows[t]
-        weights, w_at = w, products.weight_at[t]
+        first, rows, depth, tap_at = products.first[t], products.rows[t], products.depth[t], products.tap_at[t]
+        w_at = 0 if turned else products.weight_at[t]
         if turned:
             _gather_panel(t, w, of, turn, panel)
-            weights, w_at = panel, 0
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
             start = g * group_step + begin
             if pitch:
@@ -143,10 +153,14 @@ def multiply(
                 share = group_step // count if groups > 1 else 0
                 ahead = (g + block) * group_step + t * share
                 node_product(
-                    t, columns, weights, w_at, turned, source, start, products, out, at, pitch, ahead, share
-                )
+                    rows, depth, columns, panel, w_at, turned, source, start, products.taps, tap_at,
+                    out, at, pitch, ahead, share,
+                )  # fmt: skip
                 continue
-            node_product(t, columns, weights, w_at, turned, source, start, products, scratch, 0, columns, 0, 0)
+            node_product(
+                rows, depth, columns, panel, w_at, turned, source, start, products.taps, tap_at, scratch,
+                zero, columns, zero, zero,
+            )  # fmt: skip
             here = min(p.group, p.images - g * p.group)
             if rowwise:
                 at = g * p.group * p.channels + first
@@ -168,8 +182,8 @@ def _largest(products: Products, w: Any) -> Int:
 
 @compiled
 def differentiate(
-    low: Int,
-    high: Int,
+    part: Int,
+    ranges: Integers,
     gradient: Any,
     y: Planes,
     source: Any,
@@ -181,10 +195,17 @@ def differentiate(
     products: Products,
     out: Any,
 ) -> None:
-    """Add the gradient of the weights of a range of nodes to ``out``: dots of output and input rows."""
+    """The gradient of the weights of a range of nodes: dots of output and input rows."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    gradient, source, products, out = borrowed((gradient, source, products, out))
+    first, last = ranges[part, 0], ranges[part, 1] - 1
+    # Every block of groups adds to it.
+    out[products.weight_at[first] : products.weight_at[last] + products.rows[last] * products.depth[last]] = 0
     for base in range(0, groups, block):
         here = min(block, groups - base)
-        for t in range(low, high):
+        for t in range(ranges[part, 0], ranges[part, 1]):
             rows, depth = products.rows[t], products.depth[t]
             parts = -(-rows // ROWS)
             start = base * y.group_step + products.first[t] * y.channel_step + y.front
@@ -193,8 +214,8 @@ def differentiate(
                 wide = min(STRIP, depth - d)
                 whole = wide // across
                 r: Int = 0
-                for part in range(parts):
-                    height = (rows - r) // (parts - part)
+                for tile in range(parts):
+                    height = (rows - r) // (parts - tile)
                     for count, width, e in ((whole, across, d), (wide % across, 1, d + whole * across)):
                         dot_tiles(
                             height, width, count, ahead, gradient, start + r * y.channel_step, y.channel_step,
@@ -207,8 +228,8 @@ def differentiate(
 
 @compiled
 def differentiate_rows(
-    low: Int,
-    high: Int,
+    part: Int,
+    ranges: Integers,
     gradient: Any,
     y: Planes,
     source: Any,
@@ -217,7 +238,12 @@ def differentiate_rows(
     stretches: Stretches,
     out: Any,
 ) -> None:
-    """The same for samples of one pixel, written rather than added: products with the gradient, turned."""
+    """The same for samples of one pixel: products with the gradient, turned."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    gradient, source, out = borrowed((gradient, source, out))
+    products, stretches = borrowed((products, stretches))
     lanes = VECTOR_BYTES // out.itemsize
     half = lanes // 2
     width = -(-products.rows.max() // half) * half
@@ -225,7 +251,7 @@ def differentiate_rows(
     found = np.empty(products.depth.max() * width + lanes, dtype=out.dtype)
     more = np.empty(len(found), dtype=out.dtype)
     taps = (np.arange(y.group) * width).astype(np.int32)
-    for t in range(low, high):
+    for t in range(ranges[part, 0], ranges[part, 1]):
         rows, depth = products.rows[t], products.depth[t]
         for base in range(0, y.images, y.group):
             here = min(y.group, y.images - base)
@@ -235,12 +261,12 @@ def differentiate_rows(
             tall = tall if here >= lanes and products.first[t] + tall <= y.channels else rows
             start = g * y.group_step + products.first[t] * y.channel_step
             transpose(tall, here, gradient, start, y.channel_step, panel, 0, width)
-            part = found if g == 0 else more
+            place = found if g == 0 else more
             for k in range(stretches.at[t], stretches.at[t + 1]):
                 at = g * x.group_step + stretches.first[k] * x.channel_step
                 _stretch_product(
                     stretches.length[k], width, source, at, x.channel_step, panel, taps, here,
-                    part, stretches.to[k] * width,
+                    place, stretches.to[k] * width,
                 )  # fmt: skip
             if g > 0:
                 for i in range(depth * width):
@@ -285,10 +311,16 @@ def _stretch_product(
 
 
 @compiled
-def turn_over(low: Int, high: Int, w: Any, forward: Products, backward: Products, turn: Turn, out: Any) -> None:
+def turn_over(
+    part: Int, ranges: Integers, w: Any, forward: Products, backward: Products, turn: Turn, out: Any
+) -> None:
     """Write the weights that read a range of nodes as rows of these nodes, phase by phase."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    w, out, forward, backward, turn = borrowed((w, out, forward, backward, turn))
     taps, phases = len(turn.phase), len(turn.per_phase)
-    for j in range(low, high):
+    for j in range(ranges[part, 0], ranges[part, 1]):
         width = backward.rows[j * phases]
         for e in range(turn.edge_at[j], turn.edge_at[j + 1]):
             i = turn.reader[e]

@@ -8,7 +8,9 @@ from numba import types
 from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.layout import BUNDLE, Planes
+from graph2nn.layers.block.borrow import borrowed
+from graph2nn.layers.block.layout import BUNDLE, Integers, Planes
+from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
 intrinsic: Any = _intrinsic
@@ -69,12 +71,11 @@ _prefetch_line: Any = intrinsic(_prefetch)
 
 
 @compiled
-def prefetch(array: Any, at: Int, length: Int, part: Int, end: Int, parts: Int) -> None:
-    """Ask for some of ``parts`` parts of ``length`` elements to be brought nearer while others are worked on.
+def prefetch(array: Any, low: Int, high: Int) -> None:
+    """Ask for elements to be brought nearer while others are worked on; they need not exist.
 
-    They need not exist. All at once would fill the queue that the loads of the work itself wait in.
+    Best a few at a time: all at once would fill the queue that the loads of the work itself wait in.
     """
-    low, high = at + length * part // parts, at + length * end // parts
     for at in range(low, high, 64 // array.itemsize):
         _prefetch_line(array, at)
 
@@ -192,13 +193,17 @@ def copy(source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int, 
 
 
 @compiled
-def lay_out_rows(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
+def lay_out_rows(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) -> None:
     """Lay samples ``[N, C]`` out as rows of channels, for a range of (group, bundle of channels).
 
     Missing samples of the last group are zero.
     """
+    if part < 0:
+        on_team(len(ranges))
+        return
+    source, out = borrowed((source, out))
     bundles = -(-p.channels // BUNDLE)
-    for unit in range(low, high):
+    for unit in range(ranges[part, 0], ranges[part, 1]):
         g, first = unit // bundles, unit % bundles * BUNDLE
         here = min(p.group, p.images - g * p.group)
         wide = min(BUNDLE, p.channels - first)
@@ -211,9 +216,13 @@ def lay_out_rows(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
 
 
 @compiled
-def lay_out_planes(low: Int, high: Int, source: Any, p: Planes, out: Any) -> None:
+def lay_out_planes(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) -> None:
     """Lay images ``[N, C, H, W]`` out in padded planes, for a range of (group, channel)."""
-    for unit in range(low, high):
+    if part < 0:
+        on_team(len(ranges))
+        return
+    source, out = borrowed((source, out))
+    for unit in range(ranges[part, 0], ranges[part, 1]):
         g, c = unit // p.channels, unit % p.channels
         start = g * p.group_step + c * p.channel_step
         out[start : start + p.channel_step] = 0

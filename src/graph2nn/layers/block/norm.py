@@ -15,11 +15,13 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.kernels import node_product
-from graph2nn.layers.block.layout import Products
-from graph2nn.layers.block.product import as_rows, gradients, is_rows, lay_out, no_second_derivative, run_share
+from graph2nn.layers.block.layout import Integers, Products
+from graph2nn.layers.block.product import Gradients, as_rows, gradients, is_rows, lay_out, once, run_share
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
+from graph2nn.layers.block.team import on_team
 
 
 class Running(NamedTuple):
@@ -71,40 +73,34 @@ class _Normed(Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        found = _Differentiate.apply(  # type: ignore[no-untyped-call]
-            upstream[0], ctx.geometry, ctx.rows, ctx.needs_input_grad[:2], *ctx.saved_tensors
-        )
-        return *found, None, None
+        g, rows, wanted = ctx.geometry, ctx.rows, ctx.needs_input_grad[:2]
+
+        def differentiate(upstream: Tensor, *saved: Tensor) -> Gradients:
+            return _gradients(upstream, saved, g, rows, wanted)
+
+        return *once(differentiate, upstream[0], *ctx.saved_tensors), None, None
 
 
-class _Differentiate(Function):
-    """The gradient, as a function of its own so that differentiating it once more can say what is wrong."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, upstream: Tensor, g: Geometry, rows: bool, wanted: tuple[bool, bool], *saved: Tensor
-    ) -> tuple[Tensor | None, ...]:
-        source, weight, gamma, beta, z, mean, scale = saved
-        laid_out = lay_out(upstream, "result", g)
-        dz = torch.empty_like(laid_out) if is_rows(upstream, g.result) else laid_out
-        dgamma, dbeta = torch.empty_like(gamma), torch.empty_like(beta)
-        run_share(
-            _differentiate_norm, "norm", g, laid_out, z, g.forward, g.result.channel_step, g.images,
-            gamma, beta, mean, scale, dgamma, dbeta, dz,
-        )  # fmt: skip
-        dx, dw = gradients(dz, source, weight, g, wanted, of_rows=rows)
-        dx = dx.reshape(g.images, -1) if dx is not None and not rows else dx
-        return dx, dw, dgamma, dbeta
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        no_second_derivative()
+def _gradients(
+    upstream: Tensor, saved: tuple[Tensor, ...], g: Geometry, rows: bool, wanted: tuple[bool, bool]
+) -> Gradients:
+    source, weight, gamma, beta, z, mean, scale = saved
+    laid_out = lay_out(upstream, "result", g)
+    dz = torch.empty_like(laid_out) if is_rows(upstream, g.result) else laid_out
+    dgamma, dbeta = torch.empty_like(gamma), torch.empty_like(beta)
+    run_share(
+        _differentiate_norm, "norm", g, laid_out, z, g.forward, g.result.channel_step, g.images,
+        gamma, beta, mean, scale, dgamma, dbeta, dz,
+    )  # fmt: skip
+    dx, dw = gradients(dz, source, weight, g, wanted, of_rows=rows)
+    dx = dx.reshape(g.images, -1) if dx is not None and not rows else dx
+    return dx, dw, dgamma, dbeta
 
 
 @compiled
 def _multiply_normed(
-    low: Int,
-    high: Int,
+    part: Int,
+    ranges: Integers,
     w: Any,
     source: Any,
     columns: Int,
@@ -123,30 +119,41 @@ def _multiply_normed(
     out: Any,
 ) -> None:
     """Do a range of nodes: the product ``z``, its ``mean`` and 1/deviation ``scale``, and what ReLU leaves."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    w, source, products, z, out = borrowed((w, source, products, z, out))
+    gamma, beta, mean, scale = borrowed((gamma, beta, mean, scale))
+    running_mean, running_variance = borrowed((running_mean, running_variance))
     numbers = np.zeros(N.many, dtype=w.dtype)
     unbiased = images / (images - 1)
-    for t in range(low, high):
+    # Plain constants are types of their own to the compiler, which would compile the product twice.
+    zero, turned = part - part, part < 0
+    for t in range(ranges[part, 0], ranges[part, 1]):
         first, rows = products.first[t], products.rows[t]
         at = first * pitch
-        node_product(t, columns, w, products.weight_at[t], False, source, 0, products, z, at, pitch, 0, 0)
+        node_product(
+            rows, products.depth[t], columns, w, products.weight_at[t], turned, source, zero, products.taps,
+            products.tap_at[t], z, at, pitch, zero, zero,
+        )  # fmt: skip
         for c in range(first, first + rows):
             at = c * pitch
             total((images, z, z, at, out, numbers))
             numbers[N.mean] = mean[c] = numbers[N.first] / images
             squares((images, z, z, at, out, numbers))
-            spread = numbers[N.second] / images
-            scale[c] = 1 / np.sqrt(spread + eps)
+            variance = numbers[N.second] / images
+            scale[c] = 1 / np.sqrt(variance + eps)
             numbers[N.scale] = gamma[c] * scale[c]
             numbers[N.shift] = beta[c] - mean[c] * numbers[N.scale]
             norm_relu((images, z, z, at, out, numbers))
             running_mean[c] += momentum * (mean[c] - running_mean[c])
-            running_variance[c] += momentum * (spread * unbiased - running_variance[c])
+            running_variance[c] += momentum * (variance * unbiased - running_variance[c])
 
 
 @compiled
 def _differentiate_norm(
-    low: Int,
-    high: Int,
+    part: Int,
+    ranges: Integers,
     upstream: Any,
     z: Any,
     products: Products,
@@ -161,8 +168,14 @@ def _differentiate_norm(
     out: Any,
 ) -> None:
     """The gradient of a range of nodes through ReLU and norm; ``out`` may be ``upstream``."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    upstream, z, products, out = borrowed((upstream, z, products, out))
+    gamma, beta, mean, scale, dgamma, dbeta = borrowed((gamma, beta, mean, scale, dgamma, dbeta))
     numbers = np.zeros(N.many, dtype=z.dtype)
-    for c in range(products.first[low], products.first[high - 1] + products.rows[high - 1]):
+    low, last = ranges[part, 0], ranges[part, 1] - 1
+    for c in range(products.first[low], products.first[last] + products.rows[last]):
         numbers[N.mean] = mean[c]
         numbers[N.scale] = gamma[c] * scale[c]
         numbers[N.shift] = beta[c] - mean[c] * numbers[N.scale]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from graph2nn.layers.block import team
+from graph2nn.layers.block.layout import Integers
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -38,38 +38,39 @@ def _workers(count: int) -> ThreadPoolExecutor:
         return _pool
 
 
-def share(kernel: Callable[..., None], ranges: Sequence[tuple[int, int]], *arguments: object) -> None:
-    """Call ``kernel(low, high, *arguments)`` for each range of units, one a thread.
+def share(kernel: Callable[..., None], ranges: Integers, *arguments: object) -> None:
+    """Call ``kernel(part, ranges, *arguments)`` for each range of units, one a thread.
 
     The threads are torch's own where they can be had (:mod:`team`), else those of a plain pool. Not numba's
     ``prange``, whose OpenMP layer kills every child forked afterwards. One thread never leaves the caller.
 
     Args:
-        kernel: compiled, and without the interpreter's lock while it runs.
+        kernel: compiled, and without the interpreter's lock while it runs; with part −1 it does all of them.
         ranges: as :func:`cut` makes them for ``torch.get_num_threads()``.
         arguments: passed on.
     """
+    if len(ranges) > 1 and team.available():
+        kernel(-1, ranges, *arguments)
+        return
     kind = kernel, tuple(a.dtype if isinstance(a, np.ndarray) else type(a) for a in arguments)
     if len(ranges) < 2 or kind not in _compiled:
         # The first call compiles, which is not for threads that have little stack.
-        for low, high in ranges:
-            kernel(low, high, *arguments)
+        for part in range(len(ranges)):
+            kernel(part, ranges, *arguments)
         _compiled.add(kind)
-    elif team.available():
-        team.run(lambda i: kernel(*ranges[i], *arguments), len(ranges))
-    else:
-        pool = _workers(len(ranges) - 1)
-        waiting = [pool.submit(kernel, low, high, *arguments) for low, high in ranges[1:]]
-        kernel(*ranges[0], *arguments)
-        for future in waiting:
-            future.result()
+        return
+    pool = _workers(len(ranges) - 1)
+    waiting = [pool.submit(kernel, part, ranges, *arguments) for part in range(1, len(ranges))]
+    kernel(0, ranges, *arguments)
+    for future in waiting:
+        future.result()
 
 
-def cut(costs: npt.NDArray[np.int64], parts: int) -> tuple[tuple[int, int], ...]:
+def cut(costs: Integers, parts: int) -> Integers:
     """Cut ``range(len(costs))`` into at most ``parts`` ranges of about equal cost, none empty."""
     if len(costs) == 0:
-        return ()
+        return np.empty((0, 2), dtype=np.int64)
     total = np.cumsum(costs)
     ends = np.searchsorted(total, total[-1] * np.arange(1, parts) / parts, side="left") + 1
     edges = [0, *ends.tolist(), len(costs)]
-    return tuple((low, high) for low, high in pairwise(edges) if low < high)
+    return np.array([(low, high) for low, high in pairwise(edges) if low < high], dtype=np.int64)

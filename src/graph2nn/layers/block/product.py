@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from graph2nn.layers.block import kernels, moves
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
 from graph2nn.layers.block.pool import share
+
+Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 
 def supported(*tensors: Tensor) -> bool:
@@ -49,30 +51,35 @@ class _Multiply(Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        found = _Differentiate.apply(  # type: ignore[no-untyped-call]
-            upstream[0], ctx.geometry, ctx.needs_input_grad[:2], *ctx.saved_tensors
+    def backward(ctx: Any, *upstream: Tensor) -> Gradients:
+        g, wanted = ctx.geometry, ctx.needs_input_grad[:2]
+
+        def differentiate(upstream: Tensor, source: Tensor, weight: Tensor) -> Gradients:
+            return gradients(lay_out(upstream, "result", g), source, weight, g, wanted)
+
+        return *once(differentiate, upstream[0], *ctx.saved_tensors), None
+
+
+def once(differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients:
+    """Return gradients that can be differentiated in no tensor, and where somebody may try, that say so."""
+    # Grad mode is on in a backward only with create_graph; a function less a layer is worth the branch.
+    if torch.is_grad_enabled():
+        return cast(Gradients, _Once.apply(differentiate, *tensors))  # type: ignore[no-untyped-call]
+    return differentiate(*tensors)
+
+
+class _Once(Function):
+    """A gradient, as a function of its own so that differentiating it once more can say what is wrong."""
+
+    @staticmethod
+    def forward(ctx: Any, differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients:
+        return differentiate(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> NoReturn:
+        raise UserError(
+            "block engine: second derivatives are not available; use engine='masked', which has them."
         )
-        return *found, None
-
-
-class _Differentiate(Function):
-    """The gradient, as a function of its own so that differentiating it once more can say what is wrong."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, upstream: Tensor, g: Geometry, wanted: tuple[bool, bool], source: Tensor, weight: Tensor
-    ) -> tuple[Tensor | None, Tensor | None]:
-        return gradients(lay_out(upstream, "result", g), source, weight, g, wanted)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        no_second_derivative()
-
-
-def no_second_derivative() -> NoReturn:
-    """Raise a UserError for whoever differentiates a gradient."""
-    raise UserError("block engine: second derivatives are not available; use engine='masked', which has them.")
 
 
 def gradients(
@@ -83,7 +90,7 @@ def gradients(
     wanted: tuple[bool, bool],
     *,
     of_rows: bool = False,
-) -> tuple[Tensor | None, Tensor | None]:
+) -> Gradients:
     """Return the gradients of the input and of the weight, those that are wanted.
 
     Args:
@@ -100,7 +107,7 @@ def gradients(
 
 def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool) -> Tensor:
     turned = weight
-    if g.kernel > 1:
+    if not g.gathers:
         turned = torch.empty_like(weight)
         run_share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
     if of_rows:
@@ -114,15 +121,13 @@ def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool
 
 
 def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
-    # One kernel writes, the other adds.
+    dw = torch.empty_like(weight)
     if g.rowwise and g.images:
-        dw = torch.empty_like(weight)
         run_share(
             kernels.differentiate_rows, "weights", g, upstream, g.result, source, g.source,
             g.forward, g.stretches, dw,
         )  # fmt: skip
         return dw
-    dw = torch.zeros_like(weight)
     # Taps of one channel overlap and are near already; of single ones the next is fetched.
     ahead = 0 if g.kernel > 1 else -(-g.out_columns // g.lanes)
     run_share(
@@ -175,7 +180,7 @@ def _run(
         begin, columns = g.in_begin, g.in_columns
     if g.direct:
         pitch = written.height * written.width
-    turned = kind == "backward" and g.kernel == 1
+    turned = kind == "backward" and g.gathers
     run_share(
         kernels.multiply, kind, g, w, source, read.group_step, g.groups, g.block, begin, columns,
         products, g.forward, g.turn, turned, written, g.rowwise, pitch, out,

@@ -1,0 +1,111 @@
+"""Memory of a training step of ResNet-34: dense, relational by the block engine, relational by the mask.
+
+    python -m benchmarks.bench_memory
+
+Relational networks have the published best graph (density .144) at matched widths; two images a batch.
+Parameters and momentum are counted; the peak is that of a fresh process from building the network to the end of
+its first step, less what the process had before: imports, and tiny layers of the same kind, for the kernels
+that these compile or load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmarks.bench_layers import RECIPE, graph_of
+from benchmarks.record import birth_certificate, write
+from graph2nn.budget import match_widths
+from graph2nn.models import architecture, build_model
+from graph2nn.training.optimiser import sgd
+from graph2nn.wiring import Dense, Relational
+
+MODEL, DENSITY, IMAGES = "resnet34", ".144", 2
+KINDS = ("dense", "masked", "block")
+MIB = 1 << 20
+
+
+def network(kind: str) -> nn.Module:
+    if kind == "dense":
+        return build_model(MODEL, Dense())
+    graph = graph_of(DENSITY)
+    return build_model(
+        MODEL, Relational(graph, engine="block" if kind == "block" else "masked"), match_widths(MODEL, graph)
+    )
+
+
+def peak() -> float:
+    """Highest resident memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1 << 10)
+
+
+def one_step(kind: str) -> dict[str, float]:
+    """Build the network and train it for a step, in this process; memory in MiB."""
+    torch.set_num_threads(1)
+    size = architecture(MODEL).input_size
+    # What every process has: libraries, and machine code for this kind of layer.
+    warm(kind)
+    before = peak()
+    model = network(kind)
+    optimiser = sgd(model.parameters(), RECIPE)
+    labels = torch.randint(0, 1000, (IMAGES,))
+    nn.functional.cross_entropy(model(torch.randn(IMAGES, *size)), labels).backward()
+    optimiser.step()
+    held = [*model.parameters()]
+    held += [value for state in optimiser.state.values() for value in state.values() if torch.is_tensor(value)]
+    stored = sum(tensor.numel() * tensor.element_size() for tensor in held)
+    return {"parameters_and_momentum_mib": stored / MIB, "peak_mib": peak() - before}
+
+
+def warm(kind: str) -> None:
+    from graph2nn.layers import RelationalConv2d
+    from graph2nn.layers.block import BlockConv2d
+
+    graph = graph_of(DENSITY)
+    for kernel, padding in ((3, 1), (1, 0)):
+        layer: nn.Module
+        if kind == "dense":
+            layer = nn.Conv2d(64, 64, kernel, padding=padding)
+        else:
+            layer = (BlockConv2d if kind == "block" else RelationalConv2d)(
+                graph, 64, 64, kernel, padding=padding
+            )
+        layer(torch.randn(2, 64, 8, 8, requires_grad=True)).sum().backward()
+
+
+def fresh(kind: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.bench_memory", "--one", kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", choices=KINDS, help="measure one kind in this process, and print it")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one_step(options.one)))
+        return
+    result = birth_certificate("bench_memory", ("torch", "numba", "numpy"))
+    result |= {"model": MODEL, "density": DENSITY, "images": IMAGES, "rounds": options.rounds}
+    networks: dict[str, Any] = {}
+    for kind in KINDS:
+        runs = [fresh(kind) for _ in range(options.rounds)]
+        networks[kind] = {name: round(statistics.median(run[name] for run in runs), 1) for name in runs[0]}
+        peaks = [run["peak_mib"] for run in runs]
+        networks[kind]["peak_range_mib"] = [round(min(peaks), 1), round(max(peaks), 1)]
+    write("memory", result | {"networks": networks})
+
+
+if __name__ == "__main__":
+    main()
