@@ -35,11 +35,12 @@ from graph2nn.wiring import Relational
 
 #: Degrees whose densities with self-reads are .144, .30 and .52, and the widths that match MLP-5 there.
 DENSITIES = {".144": (8.2, 1522), ".30": (18.2, 993), ".52": (32.3, 753)}
-#: Name: channels, kernel, stride, padding, side of the image, batch.
+#: Name: channels, kernel, stride, padding, side of the image, batch. With few images what a call costs shows.
 CONVOLUTIONS = {
     "3×3, 338 channels at 28²": (338, 3, 1, 1, 28, 8),
     "3×3 stride 2, 338 channels at 28²": (338, 3, 2, 1, 28, 8),
-    "1×1, 576 channels at 14²": (576, 1, 1, 0, 14, 16),
+    "1×1, 576 channels at 14²": (576, 1, 1, 0, 14, 128),
+    "1×1, 576 channels at 14², few images": (576, 1, 1, 0, 14, 16),
 }
 
 #: Images of a step of an ImageNet network.
@@ -111,6 +112,18 @@ def compare(contenders: dict[str, Work], rounds: int, repeats: int) -> dict[str,
     return found
 
 
+class SparseLinear(nn.Module):
+    """torch's own sparse product (CSR), without the structure of blocks."""
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        weight = torch.randn(mask.shape) * mask
+        self.weight = nn.Parameter(weight.to_sparse_csr())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sparse.mm(self.weight, x.T).T
+
+
 def linear_case(density: str) -> dict[str, tuple[nn.Module, Tensor]]:
     graph, width = graph_of(density), DENSITIES[density][1]
     block = BlockLinear(graph, width, width)
@@ -118,6 +131,7 @@ def linear_case(density: str) -> dict[str, tuple[nn.Module, Tensor]]:
     return {
         "dense": (nn.Linear(side, side, bias=False), torch.randn(128, side)),
         "masked": (RelationalLinear(graph, width, width), torch.randn(128, width)),
+        "CSR": (SparseLinear(block.mask), torch.randn(128, width)),
         "block": (block, torch.randn(128, width)),
     }
 

@@ -98,11 +98,11 @@ def layers() -> str:
         if not threads.endswith(("thread", "threads")):
             continue
         rows = [
-            [case, *(times_dense(entries[who]) for who in ("masked", "block"))]
+            [case, *(times_dense(entries[who]) if who in entries else "" for who in ("masked", "CSR", "block"))]
             for case, entries in cases.items()
         ]
         parts.append(f"\nTime ÷ that of the dense layer of as many multiply-adds, {threads} (quartiles):\n\n")
-        parts.append(table(["what", "masked (published technique)", "block"], rows))
+        parts.append(table(["what", "masked (published technique)", "CSR (torch.sparse)", "block"], rows))
     draw_layers(found)
     return "".join(parts)
 

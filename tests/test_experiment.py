@@ -1,0 +1,104 @@
+"""The committed results of the real experiment: the summary is what the table gives, and the page quotes it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_readme import ROOT
+
+from graph2nn.analysis.record import summary as summarise
+from graph2nn.analysis.tasks import study
+from graph2nn.experiments.packed import packed_curves, packed_runs
+from graph2nn.experiments.report import read_evaluations
+
+FOLDER = ROOT / "results" / "cifar10-mlp"
+#: Parts of a task's record that are arithmetic, and so the same on any machine.
+PLAIN = ("baseline", "best", "worst", "sweet_spot", "comparison", "correlations", "counts", "nulls", "fits")
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return json.loads((FOLDER / "summary.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def again():
+    """The summary made anew from the committed table, without what takes a model or the published archive."""
+    found = read_evaluations(FOLDER)
+    said = study({task: found.of(task) for task in found.tasks}, notes=found.notes)
+    return json.loads(json.dumps(summarise(said, title="", notes=[], provenance={})))
+
+
+def assert_same(one, other, where=""):
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list):
+        assert len(one) == len(other), where
+        for place, pair in enumerate(zip(one, other, strict=True)):
+            assert_same(*pair, f"{where}[{place}]")
+    elif isinstance(one, float) or isinstance(other, float):
+        assert one == pytest.approx(other, rel=1e-9, abs=1e-12), where
+    else:
+        assert one == other, where
+
+
+def test_the_summary_is_what_the_table_gives(committed, again):
+    assert committed["tasks"].keys() == again["tasks"].keys()
+    for name, task in again["tasks"].items():
+        for part in PLAIN:
+            assert_same(committed["tasks"][name].get(part), task.get(part), f"{name}.{part}")
+
+
+def test_the_gain_that_was_judged_on_other_seeds_too(committed):
+    from graph2nn.analysis.beyond.selection import record, select
+    from graph2nn.analysis.table import checked
+
+    table = read_evaluations(FOLDER).last("mlp-cifar10")
+    own = table[table["null_of"].isna()]
+    assert_same(
+        committed["tasks"]["mlp-cifar10"]["beyond"]["selection"],
+        json.loads(json.dumps(record(select(checked(own), seed=0)))),
+    )
+
+
+def test_the_agreement_with_the_published_errors_too(committed, shared_file):
+    from graph2nn.analysis.beyond.against import against, record
+
+    published = read_evaluations(shared_file("data/published/final_results.tar.xz"), tasks=["mlp_cifar10"])
+    table = read_evaluations(FOLDER).last("mlp-cifar10")
+    found = against(table[table["null_of"].isna()], {"mlp_cifar10": published.last("mlp_cifar10")})
+    wanted = committed["tasks"]["mlp-cifar10"]["against"]["mlp_cifar10"]
+    assert_same(wanted, json.loads(json.dumps(record(found)))["mlp_cifar10"])
+
+
+def test_the_table_is_whole_and_small():
+    runs, curves = packed_runs(FOLDER), packed_curves(FOLDER)
+    assert not runs["run"].duplicated().any()
+    assert sorted(curves["run"].unique()) == sorted(runs["run"])
+    assert (curves.groupby("run")["epoch"].max() == runs.set_index("run")["epochs"]).all()
+    assert runs["experiment"].groupby(runs["preset"]).nunique().eq(1).all()
+    assert sum(file.stat().st_size for file in (FOLDER / "packed").iterdir()) < 5e6
+    budget = runs["macs"] / runs["target_macs"]
+    assert (np.abs(budget - 1) < 0.01).all()
+    assert pd.notna(runs["test_error"]).all()
+
+
+def test_the_numbers_of_the_page_are_those_of_the_summary(committed):
+    """Every number of the page that is marked `like this`{key} stands in the summary under that key."""
+    text = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
+    marked = re.findall(r"([−0-9.,]+)<!-- ([\w.:-]+) -->", text)
+    assert len(marked) > 10, "the page quotes the summary"
+    for shown, path in marked:
+        value = committed["tasks"]
+        for key in path.split(":"):
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        digits = len(shown.partition(".")[2])
+        assert float(shown.replace("−", "-").replace(",", "")) == pytest.approx(
+            value, abs=0.51 * 10**-digits
+        ), path
