@@ -55,7 +55,8 @@ def train(
     """Initialise ``model`` from ``seed`` and train it by ``recipe``, or go on from its last checkpoint.
 
     Training stops early, after the epoch in which it happens, when the loss is no longer finite; the last
-    entry then tells.
+    entry then tells. From the first call on the process keeps the memory that its largest step took; see
+    :func:`graph2nn.allocation.keep_memory`.
 
     Args:
         model: any classifier of the data's classes; trained in place and left on ``device``.
