@@ -22,22 +22,29 @@ def caption(found: NullComparison, kind: str = "degree") -> str:
     """Say how to read the figure, and what it says."""
     total = found.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
+    start = "The" if len(found.rows) == 2 else "Over all graphs the"
     return (
-        f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). Over "
-        f"all graphs the original is {number(abs(float(total['effect'])))} points {better} "
+        f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
+        f"{start} original is {number(abs(float(total['effect'])))} points {better} "
         f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
     )
 
 
 def draw(found: NullComparison, theme: Theme) -> Figure:
-    """Draw one line a graph: left its error among its nulls', right the effect; the mean effect below."""
+    """Draw one line a graph: left its error among its nulls', right the effect; the mean effect below.
+
+    Nulls are set a little apart, as equal errors would hide one another.
+    """
     rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
-    total = found.rows[found.rows["graph"] == ALL]
+    total = found.rows[found.rows["graph"] == ALL] if len(rows) > 1 else found.rows.iloc[:0]
     figure = canvas(8.6, 2.1 + 0.3 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
     place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
     members = found.members.assign(place=found.members["graph"].map(place))
+    number_of = members.groupby(["graph", "null"]).cumcount()
+    count = members.groupby(["graph", "null"])["label"].transform("size")
+    members["place"] += 0.4 * ((number_of + 0.5) / count - 0.5)
     for null, marker, size, colour, label in (
         (True, "o", 22, theme.faint, "its nulls"),
         (False, "D", 46, theme.point, "the graph"),
@@ -52,6 +59,8 @@ def draw(found: NullComparison, theme: Theme) -> Figure:
         (rows, np.arange(len(rows), dtype=np.float64), "o", theme.point, "one graph"),
         (total, np.array([len(rows) + 0.5]), "D", theme.fit, "mean over graphs"),
     ):
+        if some.empty:
+            continue
         effect = some["effect"].to_numpy(dtype=np.float64)
         right.errorbar(
             effect,
@@ -66,8 +75,9 @@ def draw(found: NullComparison, theme: Theme) -> Figure:
             label=f"{label}, {percent(found.confidence)} interval",
         )
     right.set_xlabel("error of its nulls minus its own (points)")
-    left.set_yticks([*place.values(), len(rows) + 0.5], [*(short(str(name)) for name in place), ALL])
-    left.set_ylim(len(rows) + 1.1, -0.6)
+    labels = [short(str(name)) for name in place]
+    left.set_yticks([*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [ALL] * len(total))
+    left.set_ylim(len(rows) + (1.1 if len(total) else -0.4), -0.6)
     for axes in (left, right):
         axes.grid(visible=False, axis="y")
     handles, labels = (
