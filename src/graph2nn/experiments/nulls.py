@@ -75,6 +75,6 @@ def _different(graph: RelationalGraph, count: int, seed: int, null: str) -> list
     if len(kept) < count:
         raise UserError(
             f"nulls: graph {graph.name!r} has {len(kept)} {null} nulls other than itself, expected {count}. "
-            "Its degrees allow few other graphs; ask for fewer, or leave it out."
+            "There are few such graphs; ask for fewer, or leave it out."
         )
     return kept
