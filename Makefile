@@ -36,6 +36,7 @@ bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.
 	$(BIN)/python -m benchmarks.bench_layers
 	$(BIN)/python -m benchmarks.bench_memory
 	$(BIN)/python -m benchmarks.bench_epoch
+	$(BIN)/python -m benchmarks.bench_photos
 	$(BIN)/python -m benchmarks.bench_population
 	$(BIN)/python -m benchmarks.bench_search
 	$(BIN)/python -m benchmarks.bench_collect

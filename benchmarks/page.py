@@ -131,7 +131,7 @@ def draw_layers(found: Mapping[str, Any]) -> None:
     axis.set_xlabel("time ÷ dense of equal multiply-adds")
     axis.margins(x=0.12)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside upper right", ncols=2)
     figure.savefig(DOCS / "images" / "layers.png", dpi=150)
     plt.close(figure)
 
@@ -176,6 +176,33 @@ def epochs() -> str:
     return "".join([*parts, "\n", table(["a batch of 128", "by", "ms", "× compiled"], batches)])
 
 
+def photos() -> str:
+    if (found := results("photos")) is None:
+        return ""
+    rows = [
+        [
+            who,
+            f"{entry['photos_a_second']:,.0f}",
+            "–".join(f"{value:,.0f}" for value in entry["spread"]),
+            f"{entry['times_plain']:.2f}",
+        ]
+        for who, entry in found["photos"].items()
+    ]
+    head = [
+        "decoded, cropped, normalised by",
+        "photos a second, one core",
+        "slowest to fastest",
+        "× plain",
+    ]
+    return (
+        "\n## Photos\n\n"
+        + birth(found)
+        + "\n"
+        + table(head, rows)
+        + "\nPlain is one sample at a time with the same libraries; see `benchmarks/bench_photos.py`.\n"
+    )
+
+
 def population() -> str:
     if (found := results("population")) is None:
         return ""
@@ -199,10 +226,12 @@ def population() -> str:
 
 
 def main() -> None:
-    # That part takes its tables from this module.
+    # Those parts take their tables from this module.
+    from benchmarks.page_families import families
     from benchmarks.page_search import search
 
-    page = HEAD + "".join(part() for part in (graphs, matching, layers, memory, epochs, population, search))
+    parts = (graphs, matching, layers, memory, epochs, photos, population, families, search)
+    page = HEAD + "".join(part() for part in parts)
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 
 
