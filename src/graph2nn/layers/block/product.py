@@ -128,7 +128,7 @@ def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geomet
             g.forward, g.stretches, dw,
         )  # fmt: skip
         return dw
-    # Of kernels with many taps the next node's rows are fetched in no time as it is.
+    # Rows of kernels with many taps are read so slowly that the next are there in time as it is.
     fetch = g.kernel == 1
     run_share(
         dots.differentiate, "weights", g, upstream, g.result, source, g.source,
