@@ -2,7 +2,8 @@
 
 Every array is flat; every kernel does a range of units, so that threads can share
 the work: number ``part`` of ``ranges``, or with part −1 all of them, on torch's team. ``layout.py`` says
-where things lie, ``tiles.py`` has the inner loops, ``moves.py`` lays things out.
+where things lie, ``tiles.py`` has the inner loops, ``moves.py`` lays things out, ``dots.py`` does the
+weights of images.
 """
 
 from __future__ import annotations
@@ -19,17 +20,11 @@ from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.tiles import (
     ROWS,
     VECTORS,
-    dot_tiles,
     half_product_tile,
     product_tile,
     turned_product_tile,
-    vectors_across,
 )
 from graph2nn.layers.block.vectors import VECTOR_BYTES
-
-#: Weights whose gradients are taken for all rows before the next ones: their inputs stay in the cache.
-STRIP = 24
-_across = compiled(vectors_across)
 
 
 @compiled
@@ -178,52 +173,6 @@ def multiply(
 def _largest(products: Products, w: Any) -> Int:
     """Numbers of the largest panel of weights, and a vector more."""
     return (products.rows * products.depth).max() + VECTOR_BYTES // w.itemsize
-
-
-@compiled
-def differentiate(
-    part: Int,
-    ranges: Integers,
-    gradient: Any,
-    y: Planes,
-    source: Any,
-    x: Planes,
-    groups: Int,
-    columns: Int,
-    block: Int,
-    ahead: Int,
-    products: Products,
-    out: Any,
-) -> None:
-    """The gradient of the weights of a range of nodes: dots of output and input rows."""
-    if part < 0:
-        on_team(len(ranges))
-        return
-    gradient, source, products, out = borrowed((gradient, source, products, out))
-    first, last = ranges[part, 0], ranges[part, 1] - 1
-    # Every block of groups adds to it.
-    out[products.weight_at[first] : products.weight_at[last] + products.rows[last] * products.depth[last]] = 0
-    for base in range(0, groups, block):
-        here = min(block, groups - base)
-        for t in range(ranges[part, 0], ranges[part, 1]):
-            rows, depth = products.rows[t], products.depth[t]
-            parts = -(-rows // ROWS)
-            start = base * y.group_step + products.first[t] * y.channel_step + y.front
-            across = _across(-(-rows // parts))
-            for d in range(0, depth, STRIP):
-                wide = min(STRIP, depth - d)
-                whole = wide // across
-                r: Int = 0
-                for tile in range(parts):
-                    height = (rows - r) // (parts - tile)
-                    for count, width, e in ((whole, across, d), (wide % across, 1, d + whole * across)):
-                        dot_tiles(
-                            height, width, count, ahead, gradient, start + r * y.channel_step, y.channel_step,
-                            y.group_step, source, base * x.group_step, x.group_step, products.taps,
-                            products.tap_at[t] + e, here, columns, out,
-                            products.weight_at[t] + r * depth + e, depth,
-                        )  # fmt: skip
-                    r += height
 
 
 @compiled

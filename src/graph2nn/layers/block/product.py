@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.errors import UserError
-from graph2nn.layers.block import kernels, moves
+from graph2nn.layers.block import dots, kernels, moves
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
 from graph2nn.layers.block.pool import share
@@ -128,11 +128,11 @@ def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geomet
             g.forward, g.stretches, dw,
         )  # fmt: skip
         return dw
-    # Taps of one channel overlap and are near already; of single ones the next is fetched.
-    ahead = 0 if g.kernel > 1 else -(-g.out_columns // g.lanes)
+    # Rows of kernels with many taps are read so slowly that the next are there in time as it is.
+    fetch = g.kernel == 1
     run_share(
-        kernels.differentiate, "weights", g, upstream, g.result, source, g.source,
-        g.groups, g.out_columns, g.gradient_block, ahead, g.forward, dw,
+        dots.differentiate, "weights", g, upstream, g.result, source, g.source,
+        g.groups, g.out_columns, g.gradient_block, fetch, g.forward, dw,
     )  # fmt: skip
     return dw
 

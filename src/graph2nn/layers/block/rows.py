@@ -51,7 +51,9 @@ class _Scribe:
     def put(self, value: Value, place: int) -> None:
         """Keep the sum over the lanes of a vector."""
         (total,) = self.pen.sums([value])
-        self.builder.store(total, self.pen.pointer(self.row.numbers, INDEX(place)))
+        self.builder.store(
+            self.builder.extract_element(total, INDEX(0)), self.pen.pointer(self.row.numbers, INDEX(place))
+        )
 
     def values(self, array: Value, at: Value, here: Value | None) -> Value:
         """A vector of a row; the last one, with ``here`` numbers, is zero behind the row's end."""

@@ -79,11 +79,12 @@ class _Dots(NamedTuple):
     """Arguments of :func:`dot_tiles`, as LLVM values."""
 
     count: Value
-    ahead: Value
+    panel: Value
+    panel_at: Value
     y: Value
-    y_at: Value
-    y_step: Value
+    next_at: Value
     y_group: Value
+    share: Value
     x: Value
     x_at: Value
     x_group: Value
@@ -93,21 +94,24 @@ class _Dots(NamedTuple):
     columns: Value
     out: Value
     out_at: Value
-    out_step: Value
 
 
 def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
     builder = pen.builder
-    lanes = INDEX(pen.lanes)
+    lanes, height = INDEX(pen.lanes), INDEX(pen.lanes * rows)
     whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
+    some = builder.zext(builder.icmp_signed(">", rest, INDEX(0)), INDEX)
+    panel_group = builder.mul(height, builder.add(whole, some))
     slots = pen.accumulators(rows * across)
 
-    def step(left: list[Value], right: list[Value], at: Value, keep: Value | None) -> None:
+    def step(left: Value, right: list[Value], ahead: list[Value], number: Value, at: Value) -> None:
+        # One line a row and step: all at once would fill the queue that the loads wait in.
+        for row in ahead:
+            pen.prefetch(builder.gep(row, [at]))
         seen = [pen.load(builder.gep(row, [at])) for row in right]
-        for r, row in enumerate(left):
-            value = pen.load(builder.gep(row, [at]))
-            if keep is not None:
-                value = builder.select(keep, value, pen.zero)
+        column = builder.gep(left, [builder.mul(number, height)])
+        for r in range(rows):
+            value = pen.load(builder.gep(column, [INDEX(r * pen.lanes)]))
             for d in range(across):
                 pen.add_product(value, seen[d], slots[r * across + d])
 
@@ -119,25 +123,63 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
         next_tap = builder.gep(tap, [builder.select(last, INDEX(0), INDEX(across))])
         nexts = [builder.sext(builder.load(builder.gep(next_tap, [INDEX(d)])), INDEX) for d in range(across)]
         pen.clear(slots)
+        fetched = builder.add(a.next_at, builder.mul(builder.mul(tile.index, a.share), lanes))
         with cgutils.for_range(builder, a.groups) as outer:
-            y_start, x_start = pen.row(a.y_at, a.y_group, outer.index), pen.row(a.x_at, a.x_group, outer.index)
-            left = [pen.pointer(a.y, pen.row(y_start, a.y_step, r)) for r in range(rows)]
+            x_start = pen.row(a.x_at, a.x_group, outer.index)
+            left = pen.pointer(a.panel, pen.row(a.panel_at, panel_group, outer.index))
             right = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in offsets]
             ahead = [pen.pointer(a.x, builder.add(x_start, offset)) for offset in nexts]
-            with cgutils.for_range(builder, a.ahead) as inner:
-                for row in ahead:
-                    pen.prefetch(builder.gep(row, [builder.mul(inner.index, lanes)]))
+            after = pen.pointer(a.y, pen.row(fetched, a.y_group, outer.index))
+            with cgutils.for_range(builder, a.share) as inner:
+                pen.prefetch(builder.gep(after, [builder.mul(inner.index, lanes)]))
             with cgutils.for_range(builder, whole) as inner:
-                step(left, right, builder.mul(inner.index, lanes), None)
+                step(left, right, ahead, inner.index, builder.mul(inner.index, lanes))
             with builder.if_then(builder.icmp_signed(">", rest, INDEX(0)), likely=False):
-                # The last vector overlaps the one before it; lanes already counted are left out.
-                step(left, right, builder.sub(a.columns, lanes), pen.lanes_from(builder.sub(lanes, rest)))
-        totals = pen.sums([builder.load(slot) for slot in slots])
-        for r in range(rows):
-            place = pen.pointer(a.out, builder.add(pen.row(a.out_at, a.out_step, r), done))
-            for d in range(across):
-                cell = builder.gep(place, [INDEX(d)])
-                builder.store(builder.fadd(builder.load(cell), totals[r * across + d]), cell)
+                # The last vector overlaps the one before it; the panel is zero in lanes already counted.
+                step(left, right, ahead, whole, builder.sub(a.columns, lanes))
+        place = pen.pointer(a.out, pen.row(a.out_at, INDEX(rows * across), tile.index))
+        for i, total in enumerate(pen.sums([builder.load(slot) for slot in slots])):
+            pen.add_to(total, builder.gep(place, [INDEX(i * total.type.count)]))
+
+
+class _Panel(NamedTuple):
+    """Arguments of :func:`pack_panel`, as LLVM values."""
+
+    rows: Value
+    y: Value
+    y_at: Value
+    y_step: Value
+    columns: Value
+    panel: Value
+    panel_at: Value
+
+
+def _pack(typingctx: Any, values: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Panel(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, signature.args[0][1])
+        lanes = INDEX(pen.lanes)
+        whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
+        height = builder.mul(a.rows, lanes)
+        with cgutils.for_range(builder, a.rows) as row:
+            source = pen.pointer(a.y, pen.row(a.y_at, a.y_step, row.index))
+            place = pen.pointer(a.panel, pen.row(a.panel_at, lanes, row.index))
+            with cgutils.for_range(builder, whole) as inner:
+                value = pen.load(builder.gep(source, [builder.mul(inner.index, lanes)]))
+                pen.store(value, builder.gep(place, [builder.mul(inner.index, height)]))
+            with builder.if_then(builder.icmp_signed(">", rest, INDEX(0))):
+                value = pen.load(builder.gep(source, [builder.sub(a.columns, lanes)]))
+                value = builder.select(pen.lanes_from(builder.sub(lanes, rest)), value, pen.zero)
+                pen.store(value, builder.gep(place, [builder.mul(whole, height)]))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+#: ``pack_panel((rows, y, y_at, y_step, columns, panel, panel_at))``: rows of ``y`` as :func:`dot_tiles` reads
+#: them, vector by vector the rows beside each other. The last vector overlaps the one before it, and is zero
+#: there. Whole vectors of a panel lie in one cache line each, which those of images of 14² pixels do not.
+pack_panel: Any = intrinsic(_pack)
 
 
 def _tile(
@@ -254,11 +296,12 @@ def dot_tiles(
     rows: Int,
     across: Int,
     count: Int,
-    ahead: Int,
+    panel: Any,
+    panel_at: Int,
     y: Any,
-    y_at: Int,
-    y_step: Int,
+    next_at: Int,
     y_group: Int,
+    share: Int,
     x: Any,
     x_at: Int,
     x_group: Int,
@@ -268,19 +311,20 @@ def dot_tiles(
     columns: Int,
     out: Any,
     out_at: Int,
-    out_step: Int,
 ) -> None:
-    """``out[r, d] += Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]``, for ``count`` times ``across`` values of d.
+    """Add ``Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]`` to ``out``, for ``count`` times ``across`` values of d.
 
-    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. Meanwhile the
-    first ``ahead`` vectors of each x that is next are fetched.
+    ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. ``out`` has the tiles one
+    after another, each row by row; of the vector after the last number zeros are added.
+    The rows of y are those of a panel (:func:`pack_panel`), one for each g. Meanwhile each x
+    that is next is fetched, and ``share`` vectors a tile from ``next_at`` of each group of y.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
     """
     _dots(
         rows, across,
         (
-            count, ahead, y, y_at, y_step, y_group, x, x_at, x_group, taps, tap_at, groups, columns,
-            out, out_at, out_step,
+            count, panel, panel_at, y, next_at, y_group, share, x, x_at, x_group, taps, tap_at,
+            groups, columns, out, out_at,
         ),
     )  # fmt: skip

@@ -127,7 +127,7 @@ class Pen:
             self.builder.store(self.zero, slot)
 
     def sums(self, vectors: list[Value]) -> list[Value]:
-        """Return the sum over the lanes of each vector, as scalars.
+        """Return the sum over the lanes of each vector, in short vectors that end with zeros.
 
         Neighbours are added pairwise inside 16-byte parts, where shuffles are cheap, four (two) vectors at
         once; then the parts are added.
@@ -136,8 +136,7 @@ class Pen:
         found: list[Value] = []
         for start in range(0, len(vectors), part):
             group = vectors[start : start + part]
-            wanted = len(group)
-            group += [self.zero] * (part - wanted)
+            group += [self.zero] * (part - len(group))
             while len(group) > 1:
                 group = [self._pairwise(a, b, part) for a, b in zip(group[::2], group[1::2], strict=True)]
             total, length = group[0], self.lanes
@@ -145,8 +144,14 @@ class Pen:
                 length //= 2
                 low, high = list(range(length)), list(range(length, 2 * length))
                 total = self.builder.fadd(self.shuffle(total, total, low), self.shuffle(total, total, high))
-            found += [self.builder.extract_element(total, ir.IntType(32)(i)) for i in range(wanted)]
+            found.append(total)
         return found
+
+    def add_to(self, value: Value, pointer: Value) -> None:
+        """Add a vector of any length to what lies there."""
+        place = self.builder.bitcast(pointer, value.type.as_pointer())
+        total = self.builder.fadd(self.builder.load(place, align=self.size), value)
+        self.builder.store(total, place, align=self.size)
 
     def _pairwise(self, a: Value, b: Value, part: int) -> Value:
         even: list[int] = []
