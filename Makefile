@@ -36,8 +36,9 @@ bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.
 	$(BIN)/python -m benchmarks.bench_layers
 	$(BIN)/python -m benchmarks.bench_memory
 	$(BIN)/python -m benchmarks.bench_epoch
+	$(BIN)/python -m benchmarks.bench_sweep
 	$(BIN)/python -m benchmarks.bench_photos
-	$(BIN)/python -m benchmarks.bench_population
+	$(BIN)/python -m benchmarks.bench_population --rounds 2 --steps 40 --epochs 2 --no-stacked
 	$(BIN)/python -m benchmarks.bench_search
 	$(BIN)/python -m benchmarks.bench_collect
 	$(BIN)/python -m benchmarks.page

@@ -203,6 +203,21 @@ def photos() -> str:
     )
 
 
+def sweep() -> str:
+    if (found := results("sweep")) is None:
+        return ""
+    ratio = found["ratio"]
+    rows = [[who, f"{rate:,.0f}"] for who, rate in found["runs_an_hour"].items()]
+    return (
+        "\n## Runs of a sweep\n\n"
+        + birth(found)
+        + "\n"
+        + table([f"runs of {found['epochs']} epoch of MLP-5", "an hour, one core"], rows)
+        + f"\n{found['runs']} graphs from dense to sparse, one run each way; the time of one way ÷ that of the "
+        + f"other: {', '.join(f'{value:.2f}' for value in ratio['all'])}, median {ratio['median']:.2f}.\n"
+    )
+
+
 def population() -> str:
     if (found := results("population")) is None:
         return ""
@@ -230,7 +245,7 @@ def main() -> None:
     from benchmarks.page_families import families
     from benchmarks.page_search import search
 
-    parts = (graphs, matching, layers, memory, epochs, photos, population, families, search)
+    parts = (graphs, matching, layers, memory, epochs, sweep, photos, population, families, search)
     page = HEAD + "".join(part() for part in parts)
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 

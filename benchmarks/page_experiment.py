@@ -2,8 +2,8 @@
 
     python -m benchmarks.page_experiment
 
-A number that is followed by ``<!-- task:key:key -->`` is the value under those keys of the summary's tasks, with
-as many digits as stand there. The tests compare them; words around them are for a person to check.
+A number that is followed by ``<!-- task:key:key -->`` is the value under those keys of the summary's tasks,
+with as many digits as stand there. The tests compare them; words around them are for a person to check.
 """
 
 from __future__ import annotations
