@@ -16,14 +16,17 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PAGE, SUMMARY = ROOT / "docs" / "experiment.md", ROOT / "results" / "cifar10-mlp" / "summary.json"
 #: A number as the page writes it, and the keys that it is found under.
-MARKED = re.compile(r"([−0-9.,]+)<!-- ([^ ]+) -->")
+MARKED = re.compile(r"([−0-9.,]+)<!-- (.+?) -->")
 
 
 def value_at(summary: Any, keys: str) -> float:
-    """The number under ``task:key:key`` of a summary; lists are counted from 0."""
+    """The number under ``task:key:key`` of a summary; in a list a key is a graph or model by name."""
     value = summary["tasks"]
     for key in keys.split(":"):
-        value = value[int(key)] if isinstance(value, list) else value[key]
+        if isinstance(value, list):
+            value = next(item for item in value if key in (item.get("graph"), item.get("model")))
+        else:
+            value = value[key]
     return float(value)
 
 
