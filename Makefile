@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow test-cluster lint format bench clean
+.PHONY: help demo test test-slow test-cluster lint format bench bench-long clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -30,17 +30,20 @@ format: $(VENV)/.lint ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.bench ## measure; writes benchmarks/results and docs/benchmarks.md
+bench: $(VENV)/.bench ## measure kernels, layers, networks; writes benchmarks/results and docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_graphs --full
 	$(BIN)/python -m benchmarks.bench_match
 	$(BIN)/python -m benchmarks.bench_layers
 	$(BIN)/python -m benchmarks.bench_memory
 	$(BIN)/python -m benchmarks.bench_epoch
-	$(BIN)/python -m benchmarks.bench_sweep
 	$(BIN)/python -m benchmarks.bench_photos
+	$(BIN)/python -m benchmarks.bench_collect
+	$(BIN)/python -m benchmarks.page
+
+bench-long: $(VENV)/.bench ## measure sweeps, populations, searches
+	$(BIN)/python -m benchmarks.bench_sweep
 	$(BIN)/python -m benchmarks.bench_population --rounds 2 --steps 40 --epochs 2 --no-stacked
 	$(BIN)/python -m benchmarks.bench_search
-	$(BIN)/python -m benchmarks.bench_collect
 	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made
