@@ -23,7 +23,8 @@ COLOURS = {"dense": "#999999", "masked": "#D55E00", "block": "#0072B2"}
 
 HEAD = """# Measurements
 
-Made by `make bench` and `make bench-long` (families: `benchmarks.train_families`) from `benchmarks/results/`; do not edit by hand. Machines differ and are
+Made by `make bench` and `make bench-long` (families: `benchmarks.train_families`) from what lies in
+`benchmarks/results/`; do not edit by hand. Machines differ and are
 noisy: what counts is a ratio within one run, in which contenders took turns. Each table says where it was made.
 """
 
