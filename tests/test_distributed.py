@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 import together
 import torch
 from resuming import command, images, in_a_process
+from torch.distributed import TCPStore
 
 from graph2nn.cli import main
 from graph2nn.errors import UserError
@@ -251,6 +253,23 @@ def stopped_after(lines, process, out, number):
 
 def lines_of(out):
     return sum(len(path.read_text().splitlines()) for path in out.glob(".unfinished/*/metrics.csv"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks threads up in /proc")
+@pytest.mark.parametrize("stop", [False, True], ids=["at the end", "pre-empted"])
+def test_no_thread_of_gloo_is_left_to_abort_the_end_of_a_rank(stop):
+    context = get_context("spawn")
+    store, found = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False), context.Queue()
+    how = (store.port, stop, found)
+    ranks = [context.Process(target=together.parted, args=(rank, *how)) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for during, after, stopped in [found.get(timeout=60) for _ in ranks]:
+        assert during > 0
+        assert (after, stopped) == (0, stop)
+    for rank in ranks:
+        rank.join(30)
+        assert rank.exitcode == 0
 
 
 # --- who is there ------------------------------------------------------------------------------------------

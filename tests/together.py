@@ -17,6 +17,7 @@ from torch import nn
 from graph2nn.errors import UserError
 from graph2nn.layers.masked import RelationalLinear
 from graph2nn.training import Acceleration, Checkpoints, Preempted, Saving, evaluate, precise_bn, train
+from graph2nn.training.distributed import Place, joined
 from graph2nn.training.distributed.ranks import ALONE
 from graph2nn.training.loop import stream, training_batches
 from graph2nn.wiring import Relational
@@ -220,6 +221,23 @@ def failing(ranks, device, error):
     if ranks.rank == 1:
         raise error
     train(conv(), images(), RECIPE, seed=1, ranks=ranks)
+
+
+def parted(rank, port, stop, found):
+    """Train on two ranks and part; say which threads are left, while a traceback still holds the network."""
+    ended = None
+    try:
+        with joined(Place(rank, 2, rank, f"open://127.0.0.1:{port}"), "cpu", sync_bn=True) as ranks:
+            during = threads_of_gloo()
+            train(conv(), images(), RECIPE, seed=1, ranks=ranks, stop=stopping_after(3) if stop else None)
+    except Preempted as request:
+        ended = request
+    found.put((during, threads_of_gloo(), ended is not None))
+
+
+def threads_of_gloo():
+    comms = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    return sum("gloo" in comm for comm in comms)
 
 
 def shares_of_photos(split, rank, world, **how):

@@ -92,8 +92,6 @@ def train(
     state = _begin(model, recipe, seed, torch.device(device), acceleration)
     ranks.norms(model, state.device)
     fast = acceleration.apply(model, device)
-    learner = ranks.parallel(fast)
-    step = _step(state, learner, recipe, acceleration)
     together = Lockstep(model, ranks, seed)
     if checkpoints:
         checkpoints.agree_on(_identity(state, recipe, seed, acceleration, ranks))
@@ -101,7 +99,8 @@ def train(
     def pause() -> None:
         _pause(state, checkpoints, stop, ranks)
 
-    with own_random_numbers(seed):
+    with own_random_numbers(seed), ranks.parallel(fast) as learner:
+        step = _step(state, learner, recipe, acceleration)
         if found := ranks.of_first(checkpoints.latest() if checkpoints and ranks.first else None):
             state.load_state_dict(found)
         if on_start:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,9 @@ def _number(environment: Mapping[str, str], name: str, default: str = "") -> int
 def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Ranks]:
     """Meet the other ranks, and part from them at the end. Collectives of GPUs go by nccl, of CPUs by gloo.
 
-    Should whoever began this process die, it ends at once, whatever it is doing. nccl is untested.
+    Should whoever began this process die, it ends at once, whatever it is doing. After parting no thread of
+    gloo is left: one that lets go of a tensor while the interpreter ends would abort the process. nccl is
+    untested.
 
     Args:
         place: of this process.
@@ -132,6 +135,8 @@ def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Rank
         how["init_method"] = place.meeting
     if cuda:
         torch.cuda.set_device(device)
+    # Its functions have the process group of the time of their import as a default, and would keep it for ever.
+    import_module("torch.distributed.nn.functional")
     dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", **how)
     try:
         yield Ranks(place.rank, place.world, sync_bn)

@@ -7,7 +7,8 @@ whichever rank writes it, and the first one does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeVar
@@ -81,14 +82,16 @@ class Ranks:
         """Return all samples of every batch that is this rank's turn, none of the others."""
         return slice(0, size if batch % self.world == self.rank else 0)
 
-    def parallel(self, computing: nn.Module) -> nn.Module:
-        """Return the network to take steps with: its gradients are means over all ranks.
+    @contextmanager
+    def parallel(self, computing: nn.Module) -> Iterator[nn.Module]:
+        """Give the network to take steps with, for the block: its gradients are means over all ranks.
 
         Args:
             computing: already on its device; it stays the network to evaluate.
         """
         if self.alone:
-            return computing
+            yield computing
+            return
         device = next(computing.parameters()).device
         known = signature(DistributedDataParallel.__init__).parameters
         # Running averages are kept equal by Lockstep, and masks never change. Newer versions of torch have
@@ -97,7 +100,13 @@ class Ranks:
             "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
         }
         own = [device] if device.type == "cuda" else None
-        return DistributedDataParallel(computing, device_ids=own, gradient_as_bucket_view=True, **how)
+        learner = DistributedDataParallel(computing, device_ids=own, gradient_as_bucket_view=True, **how)
+        try:
+            yield learner
+        finally:
+            # It sits in cycles and in tracebacks, and would keep gloo's threads past destroy_process_group, up
+            # to the end of the interpreter, where one that lets go of a tensor aborts the process.
+            del learner.reducer, learner.logger, learner.process_group
 
     def norms(self, model: nn.Module, device: torch.device) -> None:
         """Let the batch norms inside ``model`` see the whole batch, where that is asked for."""
