@@ -184,6 +184,7 @@ def test_what_is_wrong_with_the_rest_is_said_before_the_work(capsys, runs, tmp_p
         (["--out", tmp_path / "r", "--data", tmp_path / "none"], "--data: .*none does not exist"),
         (["--out", tmp_path / "r", "--task", "mlp-digit"], "did you mean 'mlp-digits'?"),
         (["--out", tmp_path / "r", "--where", "kind=baseline"], "no relational graph finished"),
+        (["--out", tmp_path / "r", "--where", "model!=mlp5"], "no run has model ≠ mlp5; there are mlp5."),
     ):
         line = complaint(capsys, runs, *argv)
         assert said in line or re.search(said, line), line
@@ -233,9 +234,10 @@ def test_two_presets_in_one_folder_are_two_tasks(runs, tmp_path):
     assert found["correlations_resolution52"]
 
 
-def test_a_subset_of_the_published_folder_and_a_condition(tmp_path):
+@pytest.mark.parametrize("condition", ["seed=2", "seed!=1"])
+def test_a_subset_of_the_published_folder_and_a_condition(condition, tmp_path):
     write_task(tmp_path / "raw", seeds=2)
-    argv = ["analyze", str(tmp_path / "raw"), "--where", "seed=2", "--formats", "png"]
+    argv = ["analyze", str(tmp_path / "raw"), "--where", condition, "--formats", "png"]
     assert main([*argv, "--out", str(tmp_path / "report")]) == 0
     found = read(tmp_path / "report")
     assert list(found["tasks"]) == ["resnet34_imagenet"]

@@ -16,7 +16,7 @@ from graph2nn.analysis.sweetspot import SweetSpot
 @pytest.fixture(scope="module")
 def task():
     found = find(sweep(30, 3)[0], draws=200)
-    noise = seed_noise(list(found.results.errors().values()))
+    noise = seed_noise(found.results.runs)
     return found, fit_surface(found.graphs, noise, draws=300)
 
 

@@ -5,7 +5,7 @@ import pytest
 from analysis_tables import table
 
 from graph2nn.analysis.beyond.gap import Gap
-from graph2nn.analysis.beyond.noise import seed_noise, shrink
+from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
 from graph2nn.analysis.beyond.selection import held_out_gain, record, select
 from graph2nn.analysis.figures.selection import caption
 from graph2nn.analysis.findings import find
@@ -88,14 +88,14 @@ def test_the_naive_gain_is_the_one_of_the_findings():
     errors = {"baseline": rng.normal(33, 0.3, 3)} | {f"g{i}": rng.normal(32, 0.3, 3) for i in range(20)}
     found = find(table(errors), draws=200)
     done = select(found.results, draws=200)
-    assert (done.best, done.naive) == (found.best["graph"], found.best["gain"])
+    assert (done.best, done.naive) == (found.best["graph"], pytest.approx(found.best["gain"]))
     assert done.honest == found.held_out_gain
 
 
 def test_missing_runs_are_neither_chosen_nor_judged():
     # b has no second seed: it could not be judged there, so it is never chosen without it.
-    results = checked(table({"baseline": [34.0, 34.2], "a": [33.0, 33.2], "b": [20.0]}))
-    assert held_out_gain(results) == pytest.approx(34.1 - 33.1)
+    results = checked(table({"baseline": [34.0, 34.2], "a": [33.0, 33.3], "b": [20.0]}))
+    assert held_out_gain(results) == pytest.approx(34.1 - 33.15)
     assert set(select(results, draws=100).chosen["splits"] * 2) == {2.0, 0.0}
 
 
@@ -127,14 +127,39 @@ def test_bad_arguments():
         select(results, draws=10)
 
 
-def test_pooled_noise_is_the_root_of_the_mean_variance():
+def test_pooled_noise_is_the_scatter_about_graphs_and_seeds():
     rng = np.random.default_rng(4)
-    samples = [rng.normal(i, 0.5, 4) for i in range(200)]
-    noise = seed_noise(samples)
-    assert noise.freedom == 600
-    assert noise.sd == pytest.approx(np.sqrt(np.mean([sample.var(ddof=1) for sample in samples])))
+    shift = rng.normal(0, 2, 4)
+    runs = table({f"g{i}": rng.normal(i / 10, 0.5, 4) + shift + 20 for i in range(200)})
+    noise = seed_noise(runs)
+    assert noise.freedom == 200 * 4 - 200 - 3
+    square = runs.pivot_table("test_error", "graph", "seed").to_numpy()
+    left = square - square.mean(axis=1, keepdims=True) - square.mean(axis=0) + square.mean()
+    assert noise.sd == pytest.approx(np.sqrt((left**2).sum() / noise.freedom))
+    assert noise.sd == pytest.approx(0.5, rel=0.08)
     assert np.std(noise.residuals) == pytest.approx(noise.sd)
-    assert seed_noise([np.array([1.0]), np.array([2.0])]) is None
+    assert seed_noise(table({"a": [1.0], "b": [2.0]})) is None
+    assert seed_noise(table({"a": [1.0, 1.5], "b": [2.0]})) is None  # a shift of the seed says it all
+    assert seed_noise(table({"a": [1.0, 1.5]})).sd == pytest.approx(np.std([1.0, 1.5], ddof=1))
+
+
+def test_a_shift_of_all_graphs_changes_neither_gain_nor_interval():
+    """Nor does a graph that lacks the unlucky seed look better for it."""
+    rng = np.random.default_rng(6)
+    errors = {"baseline": rng.normal(33, 0.3, 4)} | {f"g{i}": rng.normal(32.5, 0.3, 4) for i in range(30)}
+    even = table(errors)
+    moved = table({label: np.add(values, [0, 3, -2, 5]) for label, values in errors.items()})
+    one, other = (record(select(checked(runs), draws=200)) for runs in (even, moved))
+    for name in ("honest_gain", "low", "high", "shrunken_low", "noise_sd"):
+        assert other[name] == pytest.approx(one[name], abs=1e-9)
+    # A third of the graphs without the seed that is worst for all.
+    lacking = moved["graph"].isin([f"g{i}" for i in range(10)]) & (moved["seed"] == 4)
+    means = [
+        paired(runs).groupby("graph")["test_error"].mean().filter(like="g") for runs in (moved, moved[~lacking])
+    ]
+    assert np.abs(means[1] - means[0]).max() < 0.3
+    naive = moved[~lacking].groupby("graph")["test_error"].mean().filter(like="g")
+    assert np.abs(naive - means[0]).max() > 1
 
 
 def test_shrinkage_finds_the_spread_of_true_means():

@@ -125,4 +125,4 @@ def test_the_published_resnet34(shared_file):
     assert scores.loc["C and L, Gaussian process", "r2"] > 0.87
     assert scores.loc["path_length", "rank"] == 1
     assert scores.loc["density", "r2"] < 0.3
-    assert made.predictors.ceiling == pytest.approx(0.950, abs=0.001)
+    assert made.predictors.ceiling == pytest.approx(0.949, abs=0.001)

@@ -35,7 +35,10 @@ def analyze(
     ),
     where: Annotated[
         list[str],
-        typer.Option(metavar="COLUMN=VALUE", help="Only these runs, e.g. [cyan]--where epochs=200[/cyan]."),
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only these runs, e.g. [cyan]--where epochs=200[/cyan] or [cyan]--where seed!=1[/cyan].",
+        ),
     ] = [],  # noqa: B006
     task: Annotated[
         list[str], typer.Option(metavar="NAME", help="Only this task, e.g. mlp_cifar10; may be repeated.")

@@ -10,21 +10,27 @@ from graph2nn.errors import UserError, unknown
 
 
 def choose(table: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
-    """Keep the rows for which every ``column=value`` holds; values are compared as they are printed.
+    """Keep the rows for which every ``column=value`` and ``column!=value`` holds.
+
+    Values are compared as they are printed.
 
     Raises:
         UserError: not a condition, no such column, or nothing left.
     """
     for condition in where:
         column, equals, value = condition.partition("=")
+        sign = "≠" if column.endswith("!") else "="
+        column = column.removesuffix("!")
         if not equals:
-            raise UserError(f"--where: {condition!r} is no condition; write column=value, such as epochs=200.")
+            raise UserError(
+                f"--where: {condition!r} is no condition; write column=value or column!=value, as in epochs=5."
+            )
         if column not in table:
             raise unknown("--where: column", column, table.columns)
-        kept = table[table[column].map(_shown) == value]
+        kept = table[(table[column].map(_shown) == value) == (sign == "=")]
         if kept.empty:
             there = ", ".join(sorted({_shown(cell) for cell in table[column]})[:8])
-            raise UserError(f"--where: no run has {column} = {value}; there are {there}.")
+            raise UserError(f"--where: no run has {column} {sign} {value}; there are {there}.")
         table = kept
     return table.reset_index(drop=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond.noise import seed_noise
+from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.table import checked
 
 Floats = npt.NDArray[np.float64]
@@ -90,8 +90,8 @@ def _means(table: pd.DataFrame) -> pd.DataFrame:
     """Mean error of each WS-flex graph, its runs, and the variance that their scatter leaves in the mean."""
     runs = checked(table).runs
     runs = runs[(runs["kind"] == "relational") & runs["p"].notna()]
+    noise, runs = seed_noise(runs), paired(runs)
     groups = [rows["test_error"].to_numpy(dtype=np.float64) for _, rows in runs.groupby("graph", sort=False)]
-    noise = seed_noise(groups)
     keys = runs.drop_duplicates("graph")[["graph", *_KEY]].reset_index(drop=True)
     keys[_KEY] = keys[_KEY].astype(np.float64).round(6)
     sizes = np.array([len(group) for group in groups])

@@ -1,19 +1,22 @@
-"""How far runs of one graph scatter about its mean: one pool for all graphs of a task.
+"""How far runs of one graph scatter about its mean: one pool for all graphs of a task, paired by seed.
 
 Three seeds say little about one graph's spread, 52 graphs with three seeds say much about a common one. In
 the published results the scatter is close to normal (excess kurtosis −0.3 to 0.8), much the same for good and
-bad graphs, and a training seed moves all graphs together by 0.03 points or less, so runs are taken as
-independent. One task strains that: the means of EfficientNet lie closer to a quadratic in C and L than such a
-scatter allows (0.42 of the variance, p = 0.0004), so its seeds balance each other and intervals are too wide.
+bad graphs, and a training seed moves all graphs together by 0.03 points or less. Where the graphs of one seed
+share initial draws and order of images it may move them by more than they differ: such a shift tells no graph
+from another, so it is estimated (two-way least squares: graph + seed) and taken off, and costs a degree of
+freedom a seed. One task strains what is left: the means of EfficientNet lie closer to a quadratic in C and L
+than such a scatter allows (0.42 of the variance, p = 0.0004), so its seeds balance each other and intervals are
+too wide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,25 +41,55 @@ class Noise:
         return self.sd**2
 
 
-def seed_noise(samples: Sequence[Floats]) -> Noise | None:
-    """Pool the scatter of several graphs.
+def paired(runs: pd.DataFrame) -> pd.DataFrame:
+    """Take off each run's error what its training seed does to all graphs alike.
+
+    With every graph trained with every seed no graph's mean changes; with gaps, as in a sweep under way, means
+    over different seeds become comparable.
 
     Args:
-        samples: errors of each graph, one array ``[seeds]`` a graph.
+        runs: ``graph, seed, test_error``, a row a run; other columns are kept.
+    """
+    return runs.assign(test_error=_fitted(runs)[0])
+
+
+def seed_noise(runs: pd.DataFrame) -> Noise | None:
+    """Pool the scatter of several graphs, seeds taken off (:func:`paired`; a lone graph has nothing to pair).
+
+    Args:
+        runs: ``graph, seed, test_error``, a row a run.
 
     Returns:
-        None if no graph has two runs, or none has any scatter.
+        None if nothing is left to tell a scatter from, or if there is none.
     """
-    several = [sample for sample in samples if len(sample) > 1]
-    if not several:
+    errors, effects = _fitted(runs)
+    table = pd.DataFrame({"graph": runs["graph"].to_numpy(), "error": errors})
+    groups = table.groupby("graph", sort=False)["error"]
+    several = groups.transform("size").to_numpy() > 1
+    residuals = (table["error"] - groups.transform("mean")).to_numpy(dtype=np.float64)[several]
+    freedom = len(residuals) - int(table.loc[several, "graph"].nunique()) - effects
+    if freedom < 1 or float(np.abs(residuals).max()) < 1e-12:
         return None
-    residuals = np.concatenate([sample - sample.mean() for sample in several])
-    freedom = len(residuals) - len(several)
-    sd = float(np.sqrt((residuals**2).sum() / freedom))
-    if sd < 1e-12:
-        return None
-    # Deviations from a mean of S runs are too small by √(1 − 1/S).
-    return Noise(sd, freedom, residuals * np.sqrt(len(residuals) / freedom))
+    # Deviations from fitted means are too small.
+    scale = np.sqrt(len(residuals) / freedom)
+    return Noise(float(np.sqrt((residuals**2).sum() / freedom)), freedom, residuals * scale)
+
+
+def _fitted(runs: pd.DataFrame) -> tuple[Floats, int]:
+    """Errors without their seeds' effects, and how many of these could be told from graphs' means."""
+    errors = runs["test_error"].to_numpy(dtype=np.float64)
+    graph, graphs = pd.factorize(runs["graph"])
+    seed, seeds = pd.factorize(runs["seed"])
+    if len(graphs) < 2 or len(seeds) < 2:
+        return errors, 0
+    has = np.zeros((len(graphs), len(seeds)))
+    has[graph, seed] = 1
+    size = has.sum(axis=1)
+    deviations = errors - (np.bincount(graph, errors) / size)[graph]
+    # Normal equations of the seeds, the graphs' means projected out: their sum is free, and set to 0.
+    normal = np.diag(has.sum(axis=0)) - has.T @ (has / size[:, None])
+    effect = np.linalg.pinv(normal, rcond=1e-9, hermitian=True) @ np.bincount(seed, deviations)
+    return errors - effect[seed], int(np.linalg.matrix_rank(normal, tol=1e-9 * len(runs), hermitian=True))
 
 
 def shrink(mean: Floats, variance: Floats) -> tuple[float, Floats, Floats]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond.noise import seed_noise
+from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.significance import holm
 from graph2nn.analysis.table import checked
 from graph2nn.errors import UserError
@@ -65,7 +65,9 @@ def compare_nulls(
     Raises:
         UserError: columns missing, a label without runs, or no graph with two nulls.
     """
-    errors = checked(table).errors()
+    results = checked(table)
+    noise = seed_noise(results.runs)
+    errors = replace(results, runs=paired(results.runs)).errors()
     members = _members(errors, pairs)
     groups = [rows for _, rows in members.groupby("graph", sort=False)]
     nulls = [rows.loc[rows["null"], "mean"].to_numpy(dtype=np.float64) for rows in groups]
@@ -92,7 +94,6 @@ def compare_nulls(
     alone = [_permuted(own[i : i + 1], nulls[i : i + 1], seed) for i in range(len(own))]
     rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)), p_permutation=alone)
     total = _overall(rows, error, freedom, confidence).assign(p_permutation=_permuted(own, nulls, seed))
-    noise = seed_noise(list(errors.values()))
     luck = 0.0 if noise is None else noise.variance * float((1 / members.loc[members["null"], "seeds"]).mean())
     return NullComparison(
         rows=pd.concat([rows, total], ignore_index=True),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.beyond.gap import Gap
-from graph2nn.analysis.beyond.noise import seed_noise
+from graph2nn.analysis.beyond.noise import Noise, paired, seed_noise
 from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
 from graph2nn.analysis.beyond.splits import held_out, splits
 from graph2nn.analysis.significance import moments
@@ -98,7 +98,7 @@ def select(
         raise UserError(
             f"selection: draws = {draws}, confidence = {confidence:g}; expected at least 100, within (0, 1)."
         )
-    labels, errors, baseline = _matrix(results)
+    labels, errors, baseline = _matrix(paired(results.runs))
     seeds = errors.shape[1]
     if len(baseline) == 0:
         return Gap("there is no baseline to gain on")
@@ -107,7 +107,10 @@ def select(
     if choose is not None and not 0 < choose < seeds:
         raise UserError(f"selection: choose = {choose} lies outside 1…{seeds - 1} ({seeds} seeds).")
     choose = seeds - 1 if choose is None else choose
-    return _estimated(labels, errors, baseline, choose, draws=draws, seed=seed, confidence=confidence)
+    noise = seed_noise(results.runs)
+    if noise is None:
+        return Gap("no run differs from another of its graph, so there is no noise to account for")
+    return _estimated(labels, errors, baseline, noise, choose, draws=draws, seed=seed, confidence=confidence)
 
 
 def held_out_gain(results: Results) -> float | None:
@@ -118,7 +121,7 @@ def held_out_gain(results: Results) -> float | None:
     Returns:
         None without a baseline, or when no seed can be left out.
     """
-    _, errors, baseline = _matrix(results)
+    _, errors, baseline = _matrix(paired(results.runs))
     if len(baseline) == 0 or errors.shape[1] < 2:
         return None
     subsets = list(splits(errors.shape[1], errors.shape[1] - 1))
@@ -155,6 +158,7 @@ def _estimated(
     labels: npt.NDArray[np.object_],
     errors: Floats,
     baseline: Floats,
+    noise: Noise,
     choose: int,
     *,
     draws: int,
@@ -164,9 +168,6 @@ def _estimated(
     """Do what :func:`select` does on errors ``[graphs, seeds]`` and on the baseline's, all checked."""
     there = np.isfinite(errors)
     samples = [row[own] for row, own in zip(errors, there, strict=True)]
-    noise = seed_noise([*samples, baseline])
-    if noise is None:
-        return Gap("no run differs from another of its graph, so there is no noise to account for")
     subsets = list(splits(errors.shape[1], choose))
     judged, picked = held_out(errors, there, subsets)
     if not picked.size:
@@ -201,9 +202,8 @@ def _estimated(
     )
 
 
-def _matrix(results: Results) -> tuple[npt.NDArray[np.object_], Floats, Floats]:
+def _matrix(runs: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Floats, Floats]:
     """Labels and errors ``[graphs, seeds]`` of the relational graphs (NaN: no such run); the baseline's."""
-    runs = results.runs
     baseline = runs.loc[runs["kind"] == "baseline", "test_error"].to_numpy(dtype=np.float64)
     relational = runs.loc[runs["kind"] == "relational"]
     table = relational.pivot_table("test_error", "graph", "seed", sort=False)

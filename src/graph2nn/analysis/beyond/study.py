@@ -13,7 +13,7 @@ from graph2nn.analysis.beyond import connectomes as brains
 from graph2nn.analysis.beyond import predictors, selection, surface
 from graph2nn.analysis.beyond.connectomes import Placed
 from graph2nn.analysis.beyond.gap import Gap
-from graph2nn.analysis.beyond.noise import seed_noise
+from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.beyond.surface import Surface
@@ -66,8 +66,11 @@ def study(
     Raises:
         UserError: ``measures`` has no row for any graph, or one label twice.
     """
-    noise = seed_noise(list(found.results.errors().values()))
-    rows = found.graphs
+    runs = found.results.runs
+    noise = seed_noise(runs)
+    rows = found.graphs.assign(
+        mean=found.graphs["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
+    )
     plane = surface.fit_surface(rows, noise, seed=seed)
     measured = _measured(rows, graphs, measures)
     if isinstance(measured, Gap):
