@@ -3,7 +3,8 @@
     python -m benchmarks.page_experiment
 
 A number that is followed by ``<!-- task:key:key -->`` is the value under those keys of the summary's tasks,
-with as many digits as stand there; ``<!-- judged:task:key:key -->`` is of the summary without the seed that chose. The tests compare them; words around them are for a person to check.
+with as many digits as stand there; ``<!-- judged:task:key:key -->`` is of the summary without the seed that
+chose. The tests compare them; words around them are for a person to check.
 """
 
 from __future__ import annotations
