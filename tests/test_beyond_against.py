@@ -51,6 +51,19 @@ def test_the_ceiling_is_what_noise_leaves_of_agreement():
     assert found.pearson == pytest.approx(found.ceiling, abs=0.03)
 
 
+def test_a_seed_that_moves_all_graphs_takes_nothing_from_agreement():
+    rng = np.random.default_rng(5)
+    truth = rng.standard_normal(60)
+    even, other = (runs(rng, truth, noise=0.3) for _ in range(2))
+    moved = even.assign(test_error=even["test_error"] + even["seed"].map({1: 0.0, 2: 6.0, 3: -3.0}))
+    for few in (False, True):
+        lacking = few & moved["graph"].isin([f"g{i}" for i in range(20)]) & (moved["seed"] == 2)
+        one, two = (against(table[~lacking], {"it": other})["it"] for table in (even, moved))
+        assert two.pearson == pytest.approx(one.pearson)
+        assert two.ceiling == pytest.approx(one.ceiling)
+    assert one.pearson > 0.9
+
+
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(2)
     inside = 0

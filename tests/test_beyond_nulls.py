@@ -162,3 +162,17 @@ def test_small_graphs_with_few_rewirings():
         plan_nulls([RelationalGraph.from_edges([(0, 1), (2, 3)], 4)], 1)
     with pytest.raises(UserError, match="no graph"):
         plan_nulls([], 1)
+
+
+def test_a_seed_that_moves_all_networks_is_no_difference_between_them():
+    """Nor does a null without the seed that is worst for all look better for it."""
+    even, pairs = runs(np.random.default_rng(3), graphs=4, nulls=5, seeds=4, effect=0.3)
+    moved = even.assign(test_error=even["test_error"] + even["seed"].map({1: 0.0, 2: 3.0, 3: -2.0, 4: 5.0}))
+    one, other = compare_nulls(even, pairs), compare_nulls(moved, pairs)
+    assert other.seed_sd == pytest.approx(one.seed_sd)
+    pd.testing.assert_frame_equal(
+        other.rows[["effect", "low", "high", "p"]], one.rows[["effect", "low", "high", "p"]], check_exact=False
+    )
+    lacking = moved["graph"].isin(["null0.1", "g2"]) & (moved["seed"] == 4)
+    effect = compare_nulls(moved[~lacking], pairs).rows["effect"]
+    assert np.abs(effect - one.rows["effect"]).max() < 0.3

@@ -126,3 +126,14 @@ def test_the_published_resnet34(shared_file):
     assert scores.loc["path_length", "rank"] == 1
     assert scores.loc["density", "r2"] < 0.3
     assert made.predictors.ceiling == pytest.approx(0.949, abs=0.001)
+
+
+def test_the_surface_sees_no_difference_where_a_seed_is_missing():
+    """Graphs without the seed that is worst for all are not better for it."""
+    even, graphs = sweep(30, 3)
+    moved = even.assign(test_error=even["test_error"] + even["seed"].map({1: 0.0, 2: 0.0, 3: 9.0}))
+    lacking = even["graph"].isin(even.loc[even["kind"] == "relational", "graph"].unique()[::3])
+    lacking &= even["seed"] == 3
+    one, other = (study(find(runs[~lacking], draws=200), graphs=graphs).surface for runs in (even, moved))
+    places = [(found.optimum.C, found.optimum.L) for found in (one, other)]
+    assert places[1] == pytest.approx(places[0])
