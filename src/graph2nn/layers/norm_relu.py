@@ -29,7 +29,7 @@ class NormReLU(nn.Sequential):
     def _in_one(self) -> bool:
         if torch.compiler.is_compiling() or len(self) != 3 or not hasattr(self[0], "normed_relu"):
             return False
-        if type(self[1]) is not nn.BatchNorm1d or type(self[2]) is not nn.ReLU:
+        if type(self[1]) not in (nn.BatchNorm1d, nn.BatchNorm2d) or type(self[2]) is not nn.ReLU:
             return False
         watched = torch._C._get_tracing_state() is not None or _module._has_any_global_hook()  # type: ignore[no-untyped-call]
         return not (watched or any(map(_hooked, self)))

@@ -12,6 +12,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.product import multiply, supported
+from graph2nn.layers.block.select import on_mask
 
 
 class Compact(nn.Module):
@@ -65,7 +66,7 @@ class Compact(nn.Module):
         """
         if weight.is_meta:
             return weight.new_empty(self.blocks.weights * self.shape[2:].numel())
-        return weight[self.mask.expand(self.shape)]
+        return on_mask(weight, self.mask)
 
     def expand(self, values: Tensor) -> Tensor:
         """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it; undoes :meth:`compact`."""
@@ -90,10 +91,12 @@ class Compact(nn.Module):
         """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
-        drawn = self.weight.new_empty(self.shape)
-        nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
         # The constructor of the masked layer calls this before the weight is made compact.
-        self.weight.copy_(drawn if self.weight.shape == self.shape else self.compact(drawn))
+        full = self.weight.shape == self.shape
+        drawn = self.weight if full else self.weight.new_empty(self.shape)
+        nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
+        if not full:
+            self.weight.copy_(self.compact(drawn))
         if self.bias is not None:
             self.bias.zero_()
 
