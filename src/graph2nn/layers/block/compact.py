@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +16,12 @@ from graph2nn.layers.block.product import multiply, supported
 
 
 class Compact(nn.Module):
-    """Mixed into a masked layer, keeps its weight flat: only the entries on the mask, in their order.
+    """Mixed into a masked layer, stores only the entries of its weight on the mask, ``[out, pitch]``.
+
+    A row holds the weights of one output feature in their order. Where outputs read different numbers of
+    features, the shorter rows end in zeros, which have no gradient and stay zero under SGD and Adam. So the
+    parameter is a matrix, as the masked one: rules such as "no weight decay below two dimensions" treat it
+    alike (``docs/training.md`` lists what each optimiser does with it).
 
     Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
     so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
@@ -59,17 +65,31 @@ class Compact(nn.Module):
         return torch.Size((*self.mask.shape[:2], *self.kernel))
 
     def compact(self, weight: Tensor) -> Tensor:
-        """Return the entries on the mask of a tensor shaped like the masked weight, in its order, flat.
+        """Return the entries on the mask of a tensor ``[out, in, *k]`` as they are stored, ``[out, pitch]``.
 
-        Also for what an optimiser keeps beside the weight, such as momentum.
+        Also for what an optimiser keeps for each weight, such as momentum.
         """
+        out, pitch = self.shape[0], self.blocks.pitch * self.shape[2:].numel()
         if weight.is_meta:
-            return weight.new_empty(self.blocks.weights * self.shape[2:].numel())
-        return weight[self.mask.expand(self.shape)]
+            return weight.new_empty(out, pitch)
+        values, places = weight[self.mask.expand(self.shape)], self._places(weight.device)
+        if places is None:
+            return values.view(out, pitch)
+        return weight.new_zeros(out * pitch).index_copy(0, places, values).view(out, pitch)
 
     def expand(self, values: Tensor) -> Tensor:
-        """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it; undoes :meth:`compact`."""
-        return values.new_zeros(self.shape).masked_scatter(self.mask, values)
+        """Return ``[out, in, *k]``, stored ``values`` on the mask and zero off it; undoes :meth:`compact`."""
+        places = self._places(values.device)
+        used = values.reshape(-1) if places is None else values.reshape(-1).index_select(0, places)
+        return values.new_zeros(self.shape).masked_scatter(self.mask, used)
+
+    def _places(self, device: torch.device) -> Tensor | None:
+        """Where the weights are among the stored numbers, int64, in order; None if there is no padding."""
+        stored = self.blocks.stored
+        if stored is None:
+            return None
+        taps = self.shape[2:].numel()
+        return torch.from_numpy(np.flatnonzero(np.repeat(stored, taps, axis=1))).to(device)
 
     def effective_weight(self) -> Tensor:
         """The weight as the masked engine has it, ``[out, in, *k]``, differentiable."""

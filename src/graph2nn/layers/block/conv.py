@@ -14,7 +14,7 @@ class BlockConv2d(Compact, RelationalConv2d):
     """The function of a :class:`RelationalConv2d`, computed on its blocks alone, at any density.
 
     Shapes: ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``, as the masked layer; ``weight``
-    is flat, see :class:`Compact` for what that means to checkpoints, devices and derivatives.
+    is stored compactly, see :class:`Compact` for what that means to checkpoints, devices and derivatives.
 
     Args:
         graph: as for :class:`RelationalConv2d`; directed graphs and nodes that read only themselves too.
