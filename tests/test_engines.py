@@ -172,7 +172,7 @@ def test_training_gives_the_same_errors_to_rounding():
 
 
 def test_a_relational_resnet34_takes_little_more_memory_than_the_dense_one():
-    """The masked engine stores 152 million weights for the 23 million in use; rows of equal length, 30 million."""
+    """The masked engine stores 152 million weights for the 23 million in use; the block engine 30 million."""
     graph = ws_flex(64, 64 * 0.128, 0.128, 4)
 
     def held(engine):
