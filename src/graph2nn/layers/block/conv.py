@@ -17,7 +17,7 @@ class BlockConv2d(Compact, RelationalConv2d):
     """The function of a :class:`RelationalConv2d`, computed on its blocks alone, at any density.
 
     Shapes: ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``, as the masked layer; ``weight``
-    is flat, see :class:`Compact` for what that means to checkpoints, devices and derivatives.
+    is stored compactly, see :class:`Compact` for what that means to checkpoints, devices and derivatives.
 
     Args:
         graph: as for :class:`RelationalConv2d`; directed graphs and nodes that read only themselves too.
@@ -56,7 +56,6 @@ class BlockConv2d(Compact, RelationalConv2d):
             graph, in_channels, out_channels, kernel_size,
             stride=stride, padding=padding, bias=bias, device=device, dtype=dtype,
         )  # fmt: skip
-        self.make_compact()
 
     @property
     def kernel(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from torch.autograd import Function
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.norm import Running, running
 from graph2nn.layers.block.plane_norm import differentiate_planes, norm_planes
-from graph2nn.layers.block.product import Gradients, gradients, lay_out, once, product, run_share
+from graph2nn.layers.block.product import Gradients, checked, gradients, lay_out, once, product, run_share
 
 
 def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry, *, relu: bool) -> Tensor:
@@ -24,7 +24,7 @@ def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry
 
     Args:
         x: ``[N, in, H, W]``, contiguous or not.
-        weight: compact weights.
+        weight: compact weights ``[out, pitch]``.
         norm: with learnt scale and shift, and running averages.
         g: geometry of the layer on these images; at least two output pixels in all.
         relu: whether ReLU follows.
@@ -32,14 +32,21 @@ def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry
     Returns:
         ``[N, out, H′, W′]``, differentiable once.
     """
-    moving = running(norm)
+    weight, moving = checked(weight, g), running(norm)
     return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g, relu))  # type: ignore[no-untyped-call]
 
 
 class _Normed(Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, moving: Running, g: Geometry, relu: bool
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        moving: Running,
+        g: Geometry,
+        relu: bool,
     ) -> Tensor:
         z = product(lay_out(x, "source", g), weight, g)
         out = torch.empty_like(z)

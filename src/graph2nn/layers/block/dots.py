@@ -9,6 +9,7 @@ import numpy as np
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.layout import Integers, Planes, Products
+from graph2nn.layers.block.moves import fill_padding
 from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.tiles import ROWS, dot_tiles, pack_panel, vectors_across
 from graph2nn.layers.block.vectors import VECTOR_BYTES
@@ -38,10 +39,12 @@ def differentiate(
         on_team(len(ranges))
         return
     gradient, source, products, out = borrowed((gradient, source, products, out))
-    begin, last = products.weight_at[ranges[part, 0]], ranges[part, 1] - 1
-    end = products.weight_at[last] + products.rows[last] * products.depth[last]
+    # Where each node's sums begin, and after the last of them how many there are.
+    sums_at = np.zeros(ranges[part, 1] - ranges[part, 0] + 1, dtype=np.int64)
+    for t in range(ranges[part, 0], ranges[part, 1]):
+        sums_at[t - ranges[part, 0] + 1] = sums_at[t - ranges[part, 0]] + products.rows[t] * products.depth[t]
     # Every block of groups adds to it; the tiles lie one after another, so that sums are added as vectors.
-    sums: Any = np.zeros(end - begin + VECTOR_BYTES // out.itemsize, dtype=out.dtype)
+    sums: Any = np.zeros(sums_at[-1] + VECTOR_BYTES // out.itemsize, dtype=out.dtype)
     lanes = VECTOR_BYTES // out.itemsize
     wide = -(-columns // lanes) * lanes
     room: Any = np.empty(products.rows.max() * min(block, groups) * wide + lanes, dtype=out.dtype)
@@ -62,11 +65,12 @@ def differentiate(
                 r += height
             _node_dots(
                 t, here, columns, fetch, products, gradient, start, y, source, base * x.group_step, x,
-                room, room_at, sums, products.weight_at[t] - begin,
+                room, room_at, sums, sums_at[t - ranges[part, 0]],
             )  # fmt: skip
     for t in range(ranges[part, 0], ranges[part, 1]):
-        at = products.weight_at[t]
-        _untile(products.rows[t], products.depth[t], sums, at - begin, out, at)
+        at = sums_at[t - ranges[part, 0]]
+        _untile(products.rows[t], products.depth[t], sums, at, out, products.weight_at[t], products.step[t])
+        fill_padding(t, products, out)
 
 
 @compiled
@@ -123,7 +127,7 @@ def _node_dots(
 
 
 @compiled
-def _untile(rows: Int, depth: Int, sums: Any, at: Int, out: Any, out_at: Int) -> None:
+def _untile(rows: Int, depth: Int, sums: Any, at: Int, out: Any, out_at: Int, out_step: Int) -> None:
     """Write one node's tiles of sums as rows of weights."""
     parts = -(-rows // ROWS)
     across = _across_node(rows)
@@ -137,6 +141,6 @@ def _untile(rows: Int, depth: Int, sums: Any, at: Int, out: Any, out_at: Int) ->
                 for k in range(count):
                     for i in range(height):
                         for j in range(width):
-                            out[out_at + (r + i) * depth + e + k * width + j] = sums[at]
+                            out[out_at + (r + i) * out_step + e + k * width + j] = sums[at]
                             at += 1
             r += height

@@ -225,7 +225,8 @@ class Geometry:
         tap_at, lists = joined(self.blocks.on, self.blocks.inputs, self.source.channel_step, taps)
         depth = self.blocks.read * self.kernel**2
         first, rows = self.blocks.outputs
-        return Products(first, rows, starts(rows * depth), depth, tap_at, lists)
+        step = np.full_like(depth, self.blocks.pitch * self.kernel**2)
+        return Products(first, rows, first * step, step, depth, tap_at, lists)
 
     @cached_property
     def backward(self) -> Products:
@@ -244,7 +245,7 @@ class Geometry:
         depth = (self.blocks.readers[:, None] * count).reshape(-1)
         first, rows = np.repeat(first, phases), np.repeat(rows, phases)
         tap_at = np.stack(ats, axis=1).reshape(-1)
-        return Products(first, rows, starts(rows * depth), depth, tap_at, np.concatenate(lists))
+        return Products(first, rows, starts(rows * depth), depth, depth, tap_at, np.concatenate(lists))
 
     @cached_property
     def turn(self) -> Turn:

@@ -15,7 +15,14 @@ import numpy as np
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.layout import Integers, Planes, Products, Stretches, Turn
-from graph2nn.layers.block.moves import copy_panel, prefetch, scatter_plane, transpose, transpose_wide
+from graph2nn.layers.block.moves import (
+    copy_panel,
+    fill_padding,
+    prefetch,
+    scatter_plane,
+    transpose,
+    transpose_wide,
+)
 from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.tiles import (
     ROWS,
@@ -40,6 +47,7 @@ def node_product(
     columns: Int,
     w: Any,
     w_at: Int,
+    w_step: Int,
     turned: bool,
     source: Any,
     start: Int,
@@ -53,7 +61,8 @@ def node_product(
 ) -> None:
     """All columns of one node's product, of which there are at least as many as a vector has lanes.
 
-    Its weights begin at ``w_at``, row by row or, ``turned``, column by column; its shifts at ``tap_at``.
+    Its weights begin at ``w_at``, row by row, ``w_step`` apart, or, ``turned``, column by column; its shifts at
+    ``tap_at``.
 
     On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
     """
@@ -75,12 +84,12 @@ def node_product(
             to = out_at + r * out_step + c
             if turned:
                 turned_product_tile(
-                    height, across, w, w_at + r, rows, source, start + c, taps,
+                    height, across, w, w_at + r, w_step, source, start + c, taps,
                     tap_at, depth, out, to, out_step,
                 )  # fmt: skip
             else:
                 product_tile(
-                    height, across, w, w_at + r * depth, depth, source, start + c, taps,
+                    height, across, w, w_at + r * w_step, w_step, source, start + c, taps,
                     tap_at, depth, out, to, out_step,
                 )  # fmt: skip
             r += height
@@ -94,7 +103,7 @@ def _gather_panel(j: Int, w: Any, forward: Products, turn: Turn, panel: Any) -> 
     for e in range(turn.edge_at[j], turn.edge_at[j + 1]):
         i = turn.reader[e]
         at = forward.weight_at[i] + turn.column[e]
-        copy_panel(forward.rows[i], width, w, at, forward.depth[i], panel, to)
+        copy_panel(forward.rows[i], width, w, at, forward.step[i], panel, to)
         to += forward.rows[i] * width
 
 
@@ -139,6 +148,7 @@ def multiply(
         t = item % count
         first, rows, depth, tap_at = products.first[t], products.rows[t], products.depth[t], products.tap_at[t]
         w_at = 0 if turned else products.weight_at[t]
+        w_step = rows if turned else products.step[t]
         if turned:
             _gather_panel(t, w, of, turn, panel)
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
@@ -148,13 +158,13 @@ def multiply(
                 share = group_step // count if groups > 1 else 0
                 ahead = (g + block) * group_step + t * share
                 node_product(
-                    rows, depth, columns, panel, w_at, turned, source, start, products.taps, tap_at,
+                    rows, depth, columns, panel, w_at, w_step, turned, source, start, products.taps, tap_at,
                     out, at, pitch, ahead, share,
                 )  # fmt: skip
                 continue
             node_product(
-                rows, depth, columns, panel, w_at, turned, source, start, products.taps, tap_at, scratch,
-                zero, columns, zero, zero,
+                rows, depth, columns, panel, w_at, w_step, turned, source, start, products.taps, tap_at,
+                scratch, zero, columns, zero, zero,
             )  # fmt: skip
             here = min(p.group, p.images - g * p.group)
             if rowwise:
@@ -220,7 +230,8 @@ def differentiate_rows(
             if g > 0:
                 for i in range(depth * width):
                     found[i] += more[i]
-        transpose_wide(depth, rows, found, 0, width, out, products.weight_at[t], depth)
+        transpose_wide(depth, rows, found, 0, width, out, products.weight_at[t], products.step[t])
+        fill_padding(t, products, out)
 
 
 @compiled
@@ -273,7 +284,7 @@ def turn_over(
         width = backward.rows[j * phases]
         for e in range(turn.edge_at[j], turn.edge_at[j + 1]):
             i = turn.reader[e]
-            rows, step = forward.rows[i], forward.depth[i]
+            rows, step = forward.rows[i], forward.step[i]
             at = forward.weight_at[i] + turn.column[e] * taps
             for tap in range(taps):
                 k = j * phases + turn.phase[tap]

@@ -1,7 +1,7 @@
 """Where everything lies: compact weights node by node, and activations in planes a tap can slide over.
 
-Weights: node i has a matrix ``[features of i, features it reads · k²]``, the nodes one after another. Row for
-row these are the entries of ``[out, in, k, k]`` that the mask leaves, so ``weight[mask]`` makes them.
+Weights: ``[out, pitch]``, one row per output feature. A row begins with the entries of ``[out, in, k, k]`` that
+the mask leaves, in their order; the pitch is the longest row, and zeros fill the others.
 
 Activations: images are laid side by side in *groups*, each channel one row of numbers, so that a kernel runs
 along pixels of one or many images. A convolution adds its zero padding and keeps every ``stride``-th row and
@@ -36,6 +36,7 @@ class Products(NamedTuple):
     first: Integers  # first row (feature) of the node
     rows: Integers
     weight_at: Integers  # where its weights begin
+    step: Integers  # numbers between two rows of its weights, at least depth
     depth: Integers  # numbers added up for one result
     tap_at: Integers  # where its shifts begin in taps
     taps: Offsets  # for each of these numbers: its distance from the first of the group
@@ -120,8 +121,19 @@ class Blocks:
 
     @property
     def weights(self) -> int:
-        """Number of weights, without the kernel's taps."""
+        """Number of weights in use, without the kernel's taps."""
         return int(self.outputs[1] @ self.read)
+
+    @cached_property
+    def pitch(self) -> int:
+        """Numbers of a row of stored weights, without the kernel's taps: the most that an output reads."""
+        return int(self.read.max())
+
+    @cached_property
+    def stored(self) -> npt.NDArray[np.bool_] | None:
+        """Which stored weights are in use, ``[out, pitch]``; None if all are."""
+        read = np.repeat(self.read, self.outputs[1])
+        return None if (read == self.pitch).all() else np.arange(self.pitch) < read[:, None]
 
 
 @lru_cache(maxsize=1024)

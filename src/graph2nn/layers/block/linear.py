@@ -16,8 +16,8 @@ from graph2nn.layers.masked import RelationalLinear
 class BlockLinear(Compact, RelationalLinear):
     """The function of a :class:`RelationalLinear`, computed on its blocks alone, at any density.
 
-    Shapes: ``[…, in_features]`` to ``[…, out_features]``, as the masked layer; ``weight`` is flat, see
-    :class:`Compact` for what that means to checkpoints, devices and derivatives.
+    Shapes: ``[…, in_features]`` to ``[…, out_features]``, as the masked layer; ``weight`` is stored
+    compactly, see :class:`Compact` for what that means to checkpoints, devices and derivatives.
 
     Args:
         graph: as for :class:`RelationalLinear`; directed graphs and nodes that read only themselves too.
@@ -45,7 +45,6 @@ class BlockLinear(Compact, RelationalLinear):
     ) -> None:
         self.refuse(symmetric)
         super().__init__(graph, in_features, out_features, bias=bias, device=device, dtype=dtype)
-        self.make_compact()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[…, in_features]`` to ``[…, out_features]``."""

@@ -9,7 +9,7 @@ from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.borrow import borrowed
-from graph2nn.layers.block.layout import BUNDLE, Integers, Planes
+from graph2nn.layers.block.layout import BUNDLE, Integers, Planes, Products
 from graph2nn.layers.block.team import on_team
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
@@ -260,3 +260,13 @@ def scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, im
         x = image + y * p.width + b - p.padding
         row = at + r * p.pitch
         copy(scratch, row + skip, 1, out, x + skip * p.stride, p.stride, stop - skip)
+
+
+@compiled
+def fill_padding(t: Int, products: Products, out: Any) -> None:
+    """Write zeros behind each row of a node's weights: padding has no gradient."""
+    depth, step = products.depth[t], products.step[t]
+    for r in range(products.rows[t]):
+        at = products.weight_at[t] + r * step
+        for k in range(depth, step):
+            out[at + k] = 0

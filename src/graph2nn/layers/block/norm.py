@@ -19,7 +19,16 @@ from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.kernels import node_product
 from graph2nn.layers.block.layout import Integers, Products
-from graph2nn.layers.block.product import Gradients, as_rows, gradients, is_rows, lay_out, once, run_share
+from graph2nn.layers.block.product import (
+    Gradients,
+    as_rows,
+    checked,
+    gradients,
+    is_rows,
+    lay_out,
+    once,
+    run_share,
+)
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
 from graph2nn.layers.block.team import on_team
 
@@ -38,14 +47,14 @@ def multiply_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry
 
     Args:
         x: ``[N, in]``, at least two samples; those of one group of ``g``.
-        weight: flat compact weights.
+        weight: compact weights ``[out, pitch]``.
         norm: with learnt scale and shift, and running averages.
         g: geometry of the layer on these samples.
 
     Returns:
         ``[N, out]``, each feature's samples side by side; differentiable once.
     """
-    moving = running(norm)
+    weight, moving = checked(weight, g), running(norm)
     return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g))  # type: ignore[no-untyped-call]
 
 
@@ -138,8 +147,8 @@ def _multiply_normed(
         first, rows = products.first[t], products.rows[t]
         at = first * pitch
         node_product(
-            rows, products.depth[t], columns, w, products.weight_at[t], turned, source, zero, products.taps,
-            products.tap_at[t], z, at, pitch, zero, zero,
+            rows, products.depth[t], columns, w, products.weight_at[t], products.step[t], turned, source, zero,
+            products.taps, products.tap_at[t], z, at, pitch, zero, zero,
         )  # fmt: skip
         for c in range(first, first + rows):
             at = c * pitch

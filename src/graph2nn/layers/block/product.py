@@ -1,4 +1,4 @@
-"""The block engine's product as torch sees it: an autograd function over flat compact weights."""
+"""The block engine's product as torch sees it: an autograd function over compact weights."""
 
 from __future__ import annotations
 
@@ -34,10 +34,28 @@ def multiply(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 
     Args:
         x: ``[N, in, H, W]``, contiguous or not.
-        weight: flat compact weights.
+        weight: compact weights ``[out, pitch]``, contiguous or not.
         geometry: of the layer on inputs of this shape.
+
+    Raises:
+        UserError: weights of another shape.
     """
-    return cast(Tensor, _Multiply.apply(x, weight, geometry))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Multiply.apply(x, checked(weight, geometry), geometry))  # type: ignore[no-untyped-call]
+
+
+def checked(weight: Tensor, g: Geometry) -> Tensor:
+    """Return weights that the kernels can read row by row: these, or a contiguous copy of them.
+
+    Raises:
+        UserError: weights of another shape, which the kernels would read past their end.
+    """
+    shape = (g.blocks.out_features, g.blocks.pitch * g.kernel**2)
+    if weight.shape != shape:
+        raise UserError(
+            f"block engine: the weight has shape {list(weight.shape)} where {list(shape)} is stored; "
+            "layer.compact(weight) makes it from [out, in, …]."
+        )
+    return weight.contiguous()
 
 
 class _Multiply(Function):
@@ -103,7 +121,7 @@ def gradients(
     Args:
         upstream: gradient of the output, laid out.
         source: input; laid out already if samples have one pixel.
-        weight: flat compact weights.
+        weight: compact weights, contiguous.
         g: geometry of the layer.
         wanted: whether the input's is, whether the weight's is.
         of_rows: return the input's as rows of features, see :func:`as_rows`.
@@ -118,7 +136,7 @@ def gradients(
 def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool) -> Tensor:
     turned = weight
     if not g.gathers:
-        turned = torch.empty_like(weight)
+        turned = weight.new_empty(g.blocks.weights * g.kernel**2)
         run_share(kernels.turn_over, "turn", g, weight, g.forward, g.backward, g.turn, turned)
     if of_rows:
         rows = upstream.new_empty(g.source.group_step)

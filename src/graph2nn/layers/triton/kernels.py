@@ -1,9 +1,9 @@
 """The kernels: one product for outputs and for inputs' gradients, and one for the weights' gradient.
 
-Activations are ``[samples, features]``, contiguous; weights flat, as :class:`Compact` keeps them. Sums are
-float32, and products of float32 are exact to its rounding (``ieee``, no TF32). No two programs write to the
-same place, so results do not depend on their order. Only Triton's core language is used: what its library adds
-is defined when Triton is imported, which may be before the interpreter is asked for.
+Activations are ``[samples, features]``, contiguous; weights ``[out, pitch]``, as :class:`Compact` stores them.
+Sums are float32, and products of float32 are exact to its rounding (``ieee``, no TF32). No two programs write
+to the same place, so results do not depend on their order. Only Triton's core language is used: what its
+library adds is defined when Triton is imported, which may be before the interpreter is asked for.
 """
 
 # Triton compiles these functions from their source; they have no types of Python's.
@@ -16,12 +16,12 @@ import triton.language as tl
 
 @triton.jit
 def multiply(
-    x, w, out, nodes, taps, weights, tiles, samples, sample_tiles, x_step, out_step,
+    x, w, out, nodes, taps, weights, tiles, samples, sample_tiles, x_step, out_step, w_step,
     TURNED: tl.constexpr, WIDEN: tl.constexpr, SAMPLES: tl.constexpr, SIDE: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
     """``out[s, first + r] = Σ_k x[s, taps[k]] · w[…]`` for one tile of samples s and features r of a node.
 
-    The weight is ``w[own + r·depth + k]``, or if ``TURNED`` ``w[weights[k] + r]``. ``WIDEN`` multiplies in
+    The weight is ``w[own + r·pitch + k]``, or if ``TURNED`` ``w[weights[k] + r]``. ``WIDEN`` multiplies in
     float32 whatever the type, for the interpreter, which has no bfloat16.
     """
     program = tl.program_id(0)
@@ -48,7 +48,9 @@ def multiply(
             # Read along k, where neighbours in memory are neighbours.
             weight = tl.trans(
                 tl.load(
-                    w + own + row[:, None] * depth + k[None, :], mask=row_on[:, None] & k_on[None, :], other=0.0
+                    w + own + row[:, None] * w_step + k[None, :],
+                    mask=row_on[:, None] & k_on[None, :],
+                    other=0.0,
                 )
             )
         if WIDEN:
@@ -63,10 +65,10 @@ def multiply(
 
 @triton.jit
 def differentiate(
-    y, x, dw, nodes, taps, tiles, samples, y_step, x_step,
+    y, x, dw, nodes, taps, tiles, samples, y_step, x_step, w_step,
     WIDEN: tl.constexpr, SAMPLES: tl.constexpr, SIDE: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """``dw[own + r·depth + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for one tile of rows r and columns k."""
+    """``dw[own + r·pitch + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for one tile of rows r and columns k."""
     tile = tiles + tl.program_id(0) * 3
     node = nodes + tl.load(tile) * 5
     first, size, depth = tl.load(node), tl.load(node + 1), tl.load(node + 2)
@@ -92,7 +94,7 @@ def differentiate(
             gradient, read = gradient.to(tl.float32), read.to(tl.float32)
         total = tl.dot(tl.trans(gradient), read, total, input_precision="ieee")
     tl.store(
-        dw + own + row[:, None] * depth + k[None, :],
+        dw + own + row[:, None] * w_step + k[None, :],
         total.to(dw.dtype.element_ty),
         mask=row_on[:, None] & k_on[None, :],
     )

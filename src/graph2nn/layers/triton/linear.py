@@ -14,7 +14,7 @@ from graph2nn.layers.triton.product import multiply, supported
 class TritonLinear(BlockLinear):
     """A :class:`BlockLinear` whose kernels are Triton's, for CUDA. Tested under its interpreter, not on a GPU.
 
-    Shapes, arguments and what a flat ``weight`` means are those of :class:`BlockLinear`. The kernels take
+    Shapes, arguments and what a compact ``weight`` means are those of :class:`BlockLinear`. The kernels take
     float32, and 16-bit numbers with sums in float32; for other types, and on the CPU without Triton's
     interpreter, the layer computes as the masked one. There are no second derivatives.
 

@@ -1,4 +1,4 @@
-"""The Triton engine's product as torch sees it: an autograd function over flat compact weights."""
+"""The Triton engine's product as torch sees it: an autograd function over compact weights."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def multiply(x: Tensor, weight: Tensor, blocks: Blocks) -> Tensor:
 class _Multiply(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, blocks: Blocks) -> Tensor:
-        x = x.contiguous()
+        x, weight = x.contiguous(), weight.contiguous()
         ctx.save_for_backward(x, weight)
         ctx.blocks = blocks
         lists = plan(blocks, x.device).forward
@@ -63,7 +63,7 @@ class _Multiply(Function):
         if ctx.needs_input_grad[0]:
             dx = _product(gradient, weight, tables.backward, torch.empty_like(x), turned=True)
         if ctx.needs_input_grad[1]:
-            dw = _gradient(gradient, x, tables.forward, tables.gradient, torch.empty_like(weight))
+            dw = _gradient(gradient, x, tables.forward, tables.gradient, torch.zeros_like(weight))
         return dx, dw, None
 
 
@@ -75,7 +75,7 @@ def _product(x: Tensor, weight: Tensor, lists: Lists, out: Tensor, *, turned: bo
         with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
             kernels.multiply[(len(lists.tiles) * sample_tiles,)](
                 x, weight, out, lists.nodes, lists.taps, lists.weights, lists.tiles,
-                len(x), sample_tiles, x.shape[1], out.shape[1],
+                len(x), sample_tiles, x.shape[1], out.shape[1], weight.shape[1],
                 TURNED=turned, WIDEN=interpreted(), SAMPLES=SAMPLES, SIDE=lists.side, DEPTH=DEPTH,
             )  # fmt: skip
     return out
@@ -86,7 +86,7 @@ def _gradient(y: Tensor, x: Tensor, lists: Lists, tiles: Tensor, out: Tensor) ->
 
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
         kernels.differentiate[(len(tiles),)](
-            y, x, out, lists.nodes, lists.taps, tiles, len(x), y.shape[1], x.shape[1],
+            y, x, out, lists.nodes, lists.taps, tiles, len(x), y.shape[1], x.shape[1], out.shape[1],
             WIDEN=interpreted(), SAMPLES=SAMPLES, SIDE=lists.side, DEPTH=DEPTH,
         )  # fmt: skip
     return out

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graph2nn.layers.block.layout import Blocks, Integers, Offsets, joined, starts
+from graph2nn.layers.block.layout import Blocks, Integers, Offsets, joined
 
 #: Samples of a tile, and numbers added up at a time; ``tl.dot`` takes no side below 16. Never tuned on a GPU.
 SAMPLES, DEPTH = 64, 32
@@ -47,7 +47,7 @@ def plan(blocks: Blocks, device: torch.device) -> Plan:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     none = np.zeros(1, dtype=np.int64)
-    own = starts(blocks.outputs[1] * blocks.read)
+    own = blocks.outputs[0] * blocks.pitch
     tap_at, taps = joined(blocks.on, blocks.inputs, 1, [0])
     forward = _lists(blocks.outputs, blocks.read, tap_at, own)
     tap_at, reader_taps = joined(blocks.on.T, blocks.outputs, 1, [0])
@@ -82,12 +82,12 @@ def _lists(
 def _columns(blocks: Blocks, own: Integers) -> Integers:
     """Where the weights of each reader's feature for the features of a node begin, node by node.
 
-    A node's matrix ``[its features, what it reads]`` holds the features of node j side by side, row by row.
+    In a row of stored weights, those for the features of node j stand side by side.
     """
     within = np.cumsum(blocks.on * blocks.inputs[1], axis=1) - blocks.on * blocks.inputs[1]
     return np.concatenate(
         [
-            own[reader] + within[reader, node] + np.arange(blocks.outputs[1][reader]) * blocks.read[reader]
+            own[reader] + within[reader, node] + np.arange(blocks.outputs[1][reader]) * blocks.pitch
             for node in range(blocks.graph.n)
             for reader in np.flatnonzero(blocks.on[:, node])
         ]
