@@ -99,7 +99,7 @@ class BlockConv2d(Compact, RelationalConv2d):
         found = [number for number in numbers if number is not None]
         if self.bias is not None or not norm.training or not norm.track_running_stats:
             return None
-        if not self._fits(x) or norm.num_features != self.out_channels:
+        if not isinstance(norm, nn.BatchNorm2d) or not self._fits(x) or norm.num_features != self.out_channels:
             return None
         if len(found) < len(numbers) or not supported(x, self.weight, *found):
             return None
