@@ -92,7 +92,9 @@ class Geometry:
 
     @cached_property
     def _plane(self) -> tuple[int, int]:
-        return self.out_height + self._reach, self.out_width + self._reach
+        # The zeros after a row are those before the next one, and so for images: the taps reach no further.
+        shared = min(self.padding, self._reach) if self.stride == 1 else 0
+        return self.out_height + self._reach - shared, self.out_width + self._reach - shared
 
     @property
     def image(self) -> int:
@@ -112,7 +114,7 @@ class Geometry:
     @cached_property
     def out_columns(self) -> int:
         """Columns of a group that hold outputs, in whole vectors unless tensors serve as they lie."""
-        last = self.out_height * self._plane[1] - self._reach
+        last = (self.out_height - 1) * self._plane[1] + self.out_width
         columns = (self.group - 1) * self.image + last
         return columns if self.direct else self._rounded(columns)
 
