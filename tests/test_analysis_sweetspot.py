@@ -1,7 +1,6 @@
 """The sweet spot: hand-worked, at its limits, and the published count of graphs inside."""
 
 import io
-import json
 import tarfile
 
 import numpy as np
@@ -63,9 +62,9 @@ def test_no_graph_no_sweet_spot():
         sweet_spot(table({"baseline": [33.0, 34.0]}))
 
 
-def test_published_count_of_the_mlp(shared_file):
+def test_published_count_of_the_mlp(shared_file, golden):
     """363 of 3,942 graphs lie in the published sweet spot of the MLP on CIFAR-10."""
-    golden = json.loads(shared_file("golden/published_analysis.json").read_text())["tasks"]["mlp_cifar10"]
+    golden = golden["tasks"]["mlp_cifar10"]
     with tarfile.open(shared_file("data/published/final_results.tar.xz")) as archive:
         member = archive.extractfile("final_results/mlp_cifar10/results_mlp_cifar10_epoch200.npy")
         errors = np.load(io.BytesIO(member.read()), allow_pickle=False)[:, :, 3]
