@@ -68,6 +68,7 @@ def one_step(kind: str) -> dict[str, float]:
 def warm(kind: str) -> None:
     from graph2nn.layers import RelationalConv2d
     from graph2nn.layers.block import BlockConv2d
+    from graph2nn.models.conv import norm_relu
 
     graph = graph_of(DENSITY)
     for kernel, padding in ((3, 1), (1, 0)):
@@ -78,7 +79,9 @@ def warm(kind: str) -> None:
             layer = (BlockConv2d if kind == "block" else RelationalConv2d)(
                 graph, 64, 64, kernel, padding=padding
             )
-        layer(torch.randn(2, 64, 8, 8, requires_grad=True)).sum().backward()
+        x = torch.randn(2, 64, 8, 8, requires_grad=True)
+        norm_relu(layer, 64)(x).sum().backward()
+        layer(x).sum().backward()
 
 
 def fresh(kind: str) -> dict[str, float]:

@@ -46,9 +46,15 @@ class _Masked(nn.Module):
         self.symmetric = symmetric
         on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
         self.register_buffer("mask", on.reshape(*on.shape, *(1 for _ in kernel)))
-        self.weight = nn.Parameter(torch.empty(*on.shape, *kernel, device=device, dtype=dtype))
+        self.weight = nn.Parameter(self.new_weight(torch.Size((*on.shape, *kernel)), device, dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
+
+    def new_weight(
+        self, shape: torch.Size, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> Tensor:
+        """Return an uninitialised weight of the masked ``shape``, as the engine stores it."""
+        return torch.empty(shape, device=device, dtype=dtype)
 
     @property
     def shape(self) -> torch.Size:

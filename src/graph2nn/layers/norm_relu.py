@@ -13,7 +13,8 @@ class NormReLU(nn.Sequential):
     """Layer, batch norm and ReLU; a sequence like any other, its children and ``state_dict`` too.
 
     Layers of the block engine compute all three in one where nobody looks between them, in training, on the
-    CPU: same numbers to rounding, and running averages as torch's. See ``BlockLinear.normed_relu``.
+    CPU: same numbers to rounding, and running averages as torch's. See ``BlockLinear.normed_relu`` and
+    ``BlockConv2d.normed_relu``.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -29,10 +30,15 @@ class NormReLU(nn.Sequential):
     def _in_one(self) -> bool:
         if torch.compiler.is_compiling() or len(self) != 3 or not hasattr(self[0], "normed_relu"):
             return False
-        if type(self[1]) is not nn.BatchNorm1d or type(self[2]) is not nn.ReLU:
+        if type(self[1]) not in (nn.BatchNorm1d, nn.BatchNorm2d) or type(self[2]) is not nn.ReLU:
             return False
-        watched = torch._C._get_tracing_state() is not None or _module._has_any_global_hook()  # type: ignore[no-untyped-call]
-        return not (watched or any(map(_hooked, self)))
+        return unwatched(*self)
+
+
+def unwatched(*modules: nn.Module) -> bool:
+    """Whether calling these modules does no more than their forward: no hooks, no tracing."""
+    watched = torch._C._get_tracing_state() is not None or _module._has_any_global_hook()  # type: ignore[no-untyped-call]
+    return not (watched or any(map(_hooked, modules)))
 
 
 def _hooked(module: nn.Module) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.shapes import LayerShape
 
 #: Height and width of a feature map.
@@ -62,9 +63,9 @@ def conv_shape(
     )
 
 
-def norm_relu(layer: nn.Module, channels: int) -> nn.Sequential:
+def norm_relu(layer: nn.Module, channels: int) -> NormReLU:
     """Follow a convolution by batch norm and ReLU."""
-    return nn.Sequential(layer, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
+    return NormReLU(layer, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
 
 
 def depthwise(channels: int, stride: int) -> nn.Conv2d:

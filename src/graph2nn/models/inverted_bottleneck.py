@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from graph2nn.layers.normed import NormedSequential
 from graph2nn.models.shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
 from graph2nn.models.squeeze_excite import SqueezeExcite, squeeze_excite_shapes
@@ -70,7 +71,7 @@ def blocks(
 
 def norm_swish(layer: nn.Module, channels: int) -> nn.Sequential:
     """Follow a convolution by batch norm and swish."""
-    return nn.Sequential(layer, nn.BatchNorm2d(channels), nn.SiLU(inplace=True))
+    return NormedSequential(layer, nn.BatchNorm2d(channels), nn.SiLU(inplace=True))
 
 
 class InvertedBottleneck(nn.Module):
@@ -94,7 +95,7 @@ class InvertedBottleneck(nn.Module):
         if block.squeezed:
             layers.append(SqueezeExcite(wide, block.squeezed))
         layers += [wiring.conv2d(wide, block.after, 1), nn.BatchNorm2d(block.after)]
-        self.branch = nn.Sequential(*layers)
+        self.branch = NormedSequential(*layers)
         self.residual = block.stride == 1 and block.before == block.after
         self.drop = StochasticDepth(drop)
 

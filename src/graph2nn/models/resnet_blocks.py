@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph2nn.layers.normed import NormedSequential
 from graph2nn.models.conv import Sides, after, conv_shape, depthwise, norm_relu
 from graph2nn.models.shapes import LayerShape, Shape
 from graph2nn.wiring import Dense, Wiring, next_layer
@@ -101,7 +102,7 @@ class Block(nn.Module):
         here = wiring if self.wired_shortcut else Dense()
         if in_channels != out_channels or stride != 1:
             conv = here.conv2d(in_channels, out_channels, 1, stride=stride)
-            return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+            return NormedSequential(conv, nn.BatchNorm2d(out_channels))
         next_layer(here)  # see shapes: the identity takes the projection's place in the order
         return nn.Identity()
 
@@ -114,7 +115,7 @@ class Basic(Block):
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
         """Return 3×3, norm, ReLU, 3×3, norm."""
-        return nn.Sequential(
+        return NormedSequential(
             norm_relu(wiring.conv2d(in_channels, out_channels, 3, stride=stride, padding=1), out_channels),
             wiring.conv2d(out_channels, out_channels, 3, padding=1),
             last,
@@ -138,7 +139,7 @@ class Separable(Block):
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
         """Return depthwise, 1×1, norm, ReLU, depthwise, 1×1, norm."""
-        return nn.Sequential(
+        return NormedSequential(
             depthwise(in_channels, stride),
             norm_relu(wiring.conv2d(in_channels, out_channels, 1), out_channels),
             depthwise(out_channels, 1),
@@ -169,7 +170,7 @@ class Bottleneck(Block):
     ) -> nn.Sequential:
         """Return 1×1, norm, ReLU, 3×3, norm, ReLU, 1×1, norm."""
         inner = round(out_channels / 4)
-        return nn.Sequential(
+        return NormedSequential(
             norm_relu(wiring.conv2d(in_channels, inner, 1), inner),
             norm_relu(wiring.conv2d(inner, inner, 3, stride=stride, padding=1), inner),
             wiring.conv2d(inner, out_channels, 1),

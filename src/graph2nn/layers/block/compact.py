@@ -13,6 +13,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.product import multiply, supported
+from graph2nn.layers.block.select import passing, pick
 
 
 class Compact(nn.Module):
@@ -49,9 +50,15 @@ class Compact(nn.Module):
                 f"layer: the {self.engine} engine has no symmetric weights; use engine='masked' for them."
             )
 
-    def make_compact(self) -> None:
-        """Replace the masked weight by its entries on the mask."""
-        self.weight = nn.Parameter(self.compact(self.weight.detach()))
+    def new_weight(
+        self, shape: torch.Size, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> Tensor:
+        """Return an uninitialised weight of the masked ``shape`` as it is stored, ``[out, pitch]``."""
+        return torch.empty(*self._stored_shape, device=device, dtype=dtype)
+
+    @property
+    def _stored_shape(self) -> tuple[int, int]:
+        return self.shape[0], self.blocks.pitch * self.shape[2:].numel()
 
     @property
     def blocks(self) -> Blocks:
@@ -69,13 +76,15 @@ class Compact(nn.Module):
 
         Also for what an optimiser keeps for each weight, such as momentum.
         """
-        out, pitch = self.shape[0], self.blocks.pitch * self.shape[2:].numel()
-        if weight.is_meta:
-            return weight.new_empty(out, pitch)
-        values, places = weight[self.mask.expand(self.shape)], self._places(weight.device)
-        if places is None:
-            return values.view(out, pitch)
-        return weight.new_zeros(out * pitch).index_copy(0, places, values).view(out, pitch)
+        out = weight.new_empty(self._stored_shape)
+        return out if weight.is_meta else self._compact_into(out, weight)
+
+    def _compact_into(self, out: Tensor, weight: Tensor) -> Tensor:
+        stored = self.blocks.stored
+        if stored is None:
+            return pick(weight, self.mask, None, out)
+        places = torch.from_numpy(stored.repeat(self.shape[2:].numel(), axis=1)).to(weight.device)
+        return pick(weight, self.mask, places, out)
 
     def expand(self, values: Tensor) -> Tensor:
         """Return ``[out, in, *k]``, stored ``values`` on the mask and zero off it; undoes :meth:`compact`."""
@@ -110,10 +119,9 @@ class Compact(nn.Module):
         """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
-        drawn = self.weight.new_empty(self.shape)
+        drawn = passing(self.shape, self.weight)
         nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
-        # The constructor of the masked layer calls this before the weight is made compact.
-        self.weight.copy_(drawn if self.weight.shape == self.shape else self.compact(drawn))
+        self._compact_into(self.weight, drawn)
         if self.bias is not None:
             self.bias.zero_()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.compact import Compact
+from graph2nn.layers.block.conv_norm import convolve_normed
+from graph2nn.layers.block.geometry import geometry
+from graph2nn.layers.block.product import supported
 from graph2nn.layers.masked import RelationalConv2d
 
 
@@ -53,7 +56,6 @@ class BlockConv2d(Compact, RelationalConv2d):
             graph, in_channels, out_channels, kernel_size,
             stride=stride, padding=padding, bias=bias, device=device, dtype=dtype,
         )  # fmt: skip
-        self.make_compact()
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -67,9 +69,45 @@ class BlockConv2d(Compact, RelationalConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
-        fits = x.ndim == 4 and x.shape[1] == self.in_channels
-        fits = fits and min(x.shape[2:]) + 2 * self.padding >= self.kernel_size[0]
-        if not fits or not self.computes(x):
+        if not self._fits(x) or not self.computes(x):
             return super().forward(x)
         y = self.multiply(x)
         return y if self.bias is None else y + self.bias[:, None, None]
+
+    def _fits(self, x: Tensor) -> bool:
+        fits = x.ndim == 4 and x.shape[1] == self.in_channels
+        return fits and min(x.shape[2:]) + 2 * self.padding >= self.kernel_size[0]
+
+    def normed_relu(self, x: Tensor, norm: nn.BatchNorm2d) -> Tensor | None:
+        """Return what ``norm`` in training and ReLU make of this layer; None where that takes them one by one.
+
+        Args:
+            x: ``[batch, in_channels, H, W]``.
+            norm: batch norm of the outputs; its running averages move.
+        """
+        return self.normed(x, norm, relu=True)
+
+    def normed(self, x: Tensor, norm: nn.BatchNorm2d, *, relu: bool = False) -> Tensor | None:
+        """Return what ``norm`` in training makes of this layer; None where that takes them one by one.
+
+        Args:
+            x: ``[batch, in_channels, H, W]``.
+            norm: batch norm of the outputs; its running averages move.
+            relu: whether ReLU follows.
+        """
+        numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
+        found = [number for number in numbers if number is not None]
+        if self.bias is not None or not norm.training or not norm.track_running_stats:
+            return None
+        if not isinstance(norm, nn.BatchNorm2d) or not self._fits(x) or norm.num_features != self.out_channels:
+            return None
+        if len(found) < len(numbers) or not supported(x, self.weight, *found):
+            return None
+        images, _, height, width = x.shape
+        g = geometry(
+            self.blocks, self.kernel_size[0], self.stride, self.padding, images, height, width, x.element_size()
+        )
+        # A single number has no variance, as torch says; samples of one pixel are laid out as rows.
+        if g.rowwise or images * g.out_height * g.out_width < 2:
+            return None
+        return convolve_normed(x, self.weight, norm, g, relu=relu)

@@ -45,7 +45,6 @@ class BlockLinear(Compact, RelationalLinear):
     ) -> None:
         self.refuse(symmetric)
         super().__init__(graph, in_features, out_features, bias=bias, device=device, dtype=dtype)
-        self.make_compact()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[…, in_features]`` to ``[…, out_features]``."""
@@ -67,7 +66,8 @@ class BlockLinear(Compact, RelationalLinear):
         if self.bias is not None or not norm.training or not norm.track_running_stats:
             return None
         if (
-            x.ndim != 2
+            not isinstance(norm, nn.BatchNorm1d)
+            or x.ndim != 2
             or x.shape[1] != self.in_features
             or len(x) < 2
             or norm.num_features != self.out_features

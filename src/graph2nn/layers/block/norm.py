@@ -54,27 +54,31 @@ def multiply_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry
     Returns:
         ``[N, out]``, each feature's samples side by side; differentiable once.
     """
+    weight, moving = checked(weight, g), running(norm)
+    return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g))  # type: ignore[no-untyped-call]
+
+
+def running(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Running:
+    """Count one more batch of a norm in training, and return how its averages move by it."""
     assert norm.num_batches_tracked is not None
-    norm.num_batches_tracked.add_(1)
-    momentum = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    weight = checked(weight, g)
-    running = Running(norm.running_mean, norm.running_var, momentum, norm.eps)
-    return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, running, g))  # type: ignore[no-untyped-call]
+    norm.num_batches_tracked.add_(1)
+    momentum = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+    return Running(norm.running_mean, norm.running_var, momentum, norm.eps)
 
 
 class _Normed(Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, running: Running, g: Geometry
+        ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, moving: Running, g: Geometry
     ) -> Tensor:
         source = lay_out(x, "source", g)
         z, out = (x.new_empty(g.result.group_step) for _ in range(2))
         mean, scale = (x.new_empty(g.blocks.out_features) for _ in range(2))
         run_share(
             _multiply_normed, "forward", g, weight, source, g.out_columns, g.forward, g.result.channel_step,
-            g.images, gamma, beta, running.mean, running.variance, running.momentum, running.eps,
+            g.images, gamma, beta, moving.mean, moving.variance, moving.momentum, moving.eps,
             mean, scale, z, out,
         )  # fmt: skip
         ctx.save_for_backward(source, weight, gamma, beta, z, mean, scale)

@@ -62,9 +62,9 @@ class _Multiply(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
         source = lay_out(x, "source", g)
-        out = x.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
-        _run("forward", weight, source, g, out)
-        ctx.save_for_backward(source, weight)
+        out = product(source, weight, g)
+        # Whoever made an image keeps it as a rule, and laying it out is cheap beside a convolution: not twice.
+        ctx.save_for_backward(source if g.rowwise else x, weight)
         ctx.geometry = g
         return out
 
@@ -76,6 +76,13 @@ class _Multiply(Function):
             return gradients(lay_out(upstream, "result", g), source, weight, g, wanted)
 
         return *once(differentiate, upstream[0], *ctx.saved_tensors), None
+
+
+def product(source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
+    """Return the output ``[N, out, H′, W′]`` for an input that is laid out."""
+    out = source.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
+    _run("forward", weight, source, g, out)
+    return out
 
 
 def once(differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients:
@@ -113,14 +120,17 @@ def gradients(
 
     Args:
         upstream: gradient of the output, laid out.
-        source: input, laid out.
+        source: input; laid out already if samples have one pixel.
         weight: compact weights, contiguous.
         g: geometry of the layer.
         wanted: whether the input's is, whether the weight's is.
         of_rows: return the input's as rows of features, see :func:`as_rows`.
     """
     dx = _input_gradient(upstream, weight, g, of_rows) if wanted[0] else None
-    return dx, _weight_gradient(upstream, source, weight, g) if wanted[1] else None
+    if not wanted[1]:
+        return dx, None
+    source = source if g.rowwise else lay_out(source, "source", g)
+    return dx, _weight_gradient(upstream, source, weight, g)
 
 
 def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool) -> Tensor:

@@ -21,7 +21,8 @@ class Numbers(NamedTuple):
     shift: int = 2  # added then, β − mean · scale
     first: int = 3  # sum
     second: int = 4  # sum of products
-    many: int = 5
+    floor: int = 5  # what is not above it becomes zero: 0 for ReLU, −∞ without
+    many: int = 6
 
 
 N = Numbers()
@@ -36,13 +37,18 @@ class _Row(NamedTuple):
     at: Value
     out: Value
     numbers: Value
+    out_at: Value | None = None
 
 
 class _Scribe:
-    """Writes one loop over a row, and the numbers it takes and gives."""
+    """Writes one loop over a row, and the numbers it takes and gives.
+
+    Rows with an ``out_at`` of their own for the result have no room behind their end: nothing is written there.
+    """
 
     def __init__(self, pen: Pen, row: _Row) -> None:
         self.pen, self.row, self.builder = pen, row, pen.builder
+        self.floor = self.number(N.floor)
 
     def number(self, place: int) -> Value:
         """One of the numbers, in all lanes."""
@@ -65,10 +71,13 @@ class _Scribe:
         return value if here is None else self.builder.select(self.pen.lanes_from(here), self.pen.zero, value)
 
     def write(self, value: Value, at: Value, here: Value | None) -> None:
-        """Write a vector of the result, zero behind its end."""
-        self.pen.store(
-            self.within(value, here), self.pen.pointer(self.row.out, self.builder.add(self.row.at, at))
-        )
+        """Write a vector of the result, zero behind its end if there is room."""
+        start = self.row.at if self.row.out_at is None else self.row.out_at
+        place = self.pen.pointer(self.row.out, self.builder.add(start, at))
+        if self.row.out_at is not None and here is not None:
+            self.pen.store_lanes(value, place, here)
+        else:
+            self.pen.store(self.within(value, here), place)
 
     def each(self, body: Callable[[Value, Value | None], None]) -> None:
         """Do something for each vector of the row: where it begins and, of a last part, its numbers."""
@@ -86,7 +95,7 @@ class _Scribe:
     def off(self, z: Value, scale: Value, shift: Value) -> tuple[Value, Value]:
         """The normed numbers and where ReLU is off; it is on for what is not a number, as torch's."""
         y = self.builder.fadd(self.builder.fmul(z, scale), shift)
-        return y, self.builder.fcmp_ordered("<=", y, self.pen.zero)
+        return y, self.builder.fcmp_ordered("<=", y, self.floor)
 
     def passed(self, at: Value, here: Value | None, scale: Value, shift: Value) -> Value:
         """The gradient that ReLU lets through."""
@@ -165,12 +174,13 @@ def _gradient(s: _Scribe) -> None:
     s.each(body)
 
 
-#: Each takes ``(count, z, y, at, out, numbers)``, arrays flat; rows have room for whole vectors.
+#: Each takes ``(count, z, y, at, out, numbers)``, arrays flat; rows have room for whole vectors. With one more
+#: value, ``out_at``, the result begins there, and rows of it need no such room.
 #: The sum of ``z``, first.
 total: Callable[..., None] = _loop(_sum)
 #: The sum of the squares of ``z − mean``, second.
 squares: Callable[..., None] = _loop(_squares)
-#: ``out = max(0, z · scale + shift)``.
+#: ``out = z · scale + shift``, zero where that is not above ``floor``.
 norm_relu: Callable[..., None] = _loop(_norm_relu)
 #: Sums of the gradient ``y`` where ReLU is on, and of its products with ``z − mean``.
 gradient_sums: Callable[..., None] = _loop(_gradient_sums)

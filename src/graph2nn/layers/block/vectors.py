@@ -83,6 +83,16 @@ class Pen:
         wide = self.builder.bitcast(pointer, self.vector.as_pointer())
         self.builder.store(value, wide, align=self.size)
 
+    def store_lanes(self, value: Value, pointer: Value, count: Value) -> None:
+        """Write the first ``count`` lanes of a vector; what lies behind them is not touched."""
+        flags = ir.VectorType(ir.IntType(1), self.lanes)
+        wide = self.builder.bitcast(pointer, self.vector.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, wide.type, ir.IntType(32), flags])
+        name = f"llvm.masked.store.v{self.lanes}f{8 * self.size}.p0"
+        function = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        keep = self.builder.not_(self.lanes_from(count))
+        self.builder.call(function, [value, wide, ir.IntType(32)(self.size), keep])
+
     def prefetch(self, pointer: Value) -> None:
         """Ask for a cache line to be brought nearer; it need not exist."""
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
