@@ -84,7 +84,7 @@ def order_by_mean(graphs: pd.DataFrame, mean: Floats) -> npt.NDArray[np.intp]:
     keys = [
         pd.to_numeric(graphs[name], errors="coerce").fillna(np.inf).to_numpy(dtype=np.float64) for name in names
     ]
-    order: npt.NDArray[np.intp] = np.lexsort((*(key.to_numpy(dtype=np.float64) for key in keys), mean))
+    order: npt.NDArray[np.intp] = np.lexsort((*keys, mean))
     return order
 
 
