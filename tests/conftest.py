@@ -1,4 +1,4 @@
-"""Where the measured numbers and real data lie, when this machine has them."""
+"""Golden numbers, which lie in ``tests/golden``, and real data, where this machine has them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if not torch.cuda.is_available():
 settings.register_profile("graph2nn", deadline=None, print_blob=True)
 settings.load_profile("graph2nn")
 
+GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(os.environ.get("GRAPH2NN_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
@@ -32,20 +33,25 @@ def shared(path: str) -> Path:
     return found
 
 
+def read_golden(name: str) -> dict:
+    """The numbers of one file of ``tests/golden``."""
+    return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def golden_graphs() -> dict:
-    return json.loads(shared("golden/graphs_and_masks.json").read_text())
+    return read_golden("graphs_and_masks")
 
 
 @pytest.fixture(scope="session")
 def golden_widths() -> list[dict]:
-    return json.loads(shared("golden/widths.json").read_text())["rows"]
+    return read_golden("widths")["rows"]
 
 
 @pytest.fixture(scope="session")
 def golden() -> dict:
     """What the published analysis yields on the published raw results."""
-    return json.loads(shared("golden/published_analysis.json").read_text())
+    return read_golden("published_analysis")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The sweet spot: hand-worked, at its limits, and the published count of graphs inside."""
 
 import io
-import json
 import tarfile
 
 import numpy as np
@@ -11,7 +10,9 @@ from analysis_tables import table
 from scipy import stats
 
 from graph2nn.analysis import sweet_spot
+from graph2nn.analysis.findings import find
 from graph2nn.errors import UserError
+from graph2nn.experiments import preset
 
 
 def test_by_hand():
@@ -63,9 +64,9 @@ def test_no_graph_no_sweet_spot():
         sweet_spot(table({"baseline": [33.0, 34.0]}))
 
 
-def test_published_count_of_the_mlp(shared_file):
+def test_published_count_of_the_mlp(shared_file, golden):
     """363 of 3,942 graphs lie in the published sweet spot of the MLP on CIFAR-10."""
-    golden = json.loads(shared_file("golden/published_analysis.json").read_text())["tasks"]["mlp_cifar10"]
+    golden = golden["tasks"]["mlp_cifar10"]
     with tarfile.open(shared_file("data/published/final_results.tar.xz")) as archive:
         member = archive.extractfile("final_results/mlp_cifar10/results_mlp_cifar10_epoch200.npy")
         errors = np.load(io.BytesIO(member.read()), allow_pickle=False)[:, :, 3]
@@ -88,3 +89,27 @@ def test_published_count_of_the_mlp(shared_file):
     assert best.std(ddof=0) == pytest.approx(golden["best"]["top1_std"])
     assert len(spot.graphs) == golden["sweet_spot"]["n_rows_significant_graphs"] == 363
     assert spot.compared == golden["sweet_spot"]["n_graphs"] - 1
+
+
+def test_equal_means_are_ordered_as_the_published_rows():
+    """By sparsity, then p, then the seed of the graph, wherever they stand in the table; unnamed ones last."""
+    runs = table({"a": [30.0, 32.0], "b": [31.0, 31.0], "c": [32.0, 30.0], "d": [31.0, 31.0]})
+    runs["sparsity"] = runs["graph"].map({"a": 0.3, "b": 0.2, "c": 0.2, "d": float("nan")})
+    runs["p"] = runs["graph"].map({"a": 0.0, "b": 0.5, "c": 0.1, "d": float("nan")})
+    runs["graph_seed"] = 0
+    assert [sweet_spot(runs, rank=rank).best for rank in range(4)] == ["c", "b", "a", "d"]
+
+
+def test_the_published_best_of_cnn6_is_the_sparser_of_two_that_tie(published):
+    """Its YAML file says so, and so does the preset."""
+    runs = published.last("cnn6_imagenet")
+    best = find(runs, draws=100).graphs.iloc[0]
+    assert best["graph"] == sweet_spot(runs).best
+    assert (best["sparsity"], best["p"], best["graph_seed"]) == (
+        pytest.approx(0.170251, abs=1e-6),
+        pytest.approx(0.120983, abs=1e-6),
+        13,
+    )
+    spec = preset("cnn6-imagenet").best
+    assert spec is not None
+    assert spec.build() == published.graphs[best["graph"]].build()

@@ -110,9 +110,8 @@ def test_figures_show_the_numbers(done):
     assert sorted(shown) == pytest.approx(sorted(made.surface.map["mean"]))
 
 
-def test_the_published_resnet34(shared_file):
+def test_the_published_resnet34(shared_file, golden):
     """What the study says of it, to the digits that these seeds give; the naive gain is the golden one."""
-    golden = json.loads(shared_file("golden/published_analysis.json").read_text())
     evaluations = read_published(shared_file("data/published/final_results.tar.xz"))
     found = find(evaluations.last("resnet34_imagenet"), draws=200)
     graphs = {label: evaluations.graphs[label].build() for label in found.graphs["graph"]}

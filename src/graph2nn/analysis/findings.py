@@ -14,7 +14,7 @@ from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import Results, checked
+from graph2nn.analysis.table import Results, checked, order_by_mean
 from graph2nn.errors import UserError
 
 #: Level of every test in a report, after correction where many graphs are tested.
@@ -94,7 +94,7 @@ def find(
         draws: bootstrap resamples.
         seed: of the resampling.
         confidence: of the intervals.
-        rank: which graph of a stable sort by mean plays the best; see :func:`sweet_spot`.
+        rank: which graph in the order of means plays the best; see :func:`sweet_spot`.
 
     Raises:
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
@@ -104,7 +104,8 @@ def find(
     relational = rows.loc[rows["kind"] == "relational"]
     if relational.empty:
         raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
-    graphs = relational.sort_values("mean", kind="stable").reset_index(drop=True)
+    order = order_by_mean(relational, relational["mean"].to_numpy(dtype=np.float64))
+    graphs = relational.iloc[order].reset_index(drop=True)
     own = rows.loc[rows["kind"] == "baseline"]
     mean = graphs["mean"].to_numpy(dtype=np.float64)
     measures = {name: graphs[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}

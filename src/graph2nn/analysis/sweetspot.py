@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis import significance
-from graph2nn.analysis.table import MAP_COLUMNS, checked
+from graph2nn.analysis.table import MAP_COLUMNS, checked, order_by_mean
 from graph2nn.errors import UserError
 
 
@@ -41,8 +41,8 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
     """Find the graphs not worse than the best at level ``alpha`` (paper, section 5.1).
 
     A relational graph is left out only if a one-sided equal-variance t-test of its seeds against those of
-    the best says that its mean error is larger. Best is the lowest mean; the earlier row wins a tie. The
-    baseline is never part of it.
+    the best says that its mean error is larger. Best is the lowest mean; :func:`order_by_mean` decides ties.
+    The baseline is never part of it.
 
     A test needs two runs on at least one side. A graph that cannot be tested (one seed on both sides) is
     left out, so with a single seed everywhere the sweet spot is the best graph alone and ``tested`` is
@@ -51,7 +51,7 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
 
     Args:
         table: one row a run, with ``graph``, ``kind``, ``clustering``, ``path_length``, ``test_error`` (%).
-        rank: which graph of a stable sort by mean plays the best: 0 the first; the published figure of the
+        rank: which graph in the order of means plays the best: 0 the first; the published figure of the
             MLP took the third (rank 2).
         alpha: level of the one-sided test.
 
@@ -65,7 +65,7 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
         raise UserError("sweet spot: the table holds no relational graph that finished.")
     errors = results.errors()
     samples = [errors[label] for label in relational["graph"]]
-    order = np.argsort(significance.moments(samples)[1], kind="stable")
+    order = order_by_mean(relational, significance.moments(samples)[1])
     if not 0 <= rank < len(order):
         raise UserError(f"sweet spot: rank = {rank} lies outside 0…{len(order) - 1} ({len(order)} graphs).")
     best = int(order[rank])

@@ -67,6 +67,27 @@ class Results:
         return self.runs.drop_duplicates("graph").reset_index(drop=True)
 
 
+def order_by_mean(graphs: pd.DataFrame, mean: Floats) -> npt.NDArray[np.intp]:
+    """Order graphs by mean error; equal means as the published analysis orders its rows.
+
+    That is by the columns that name a configuration: sparsity, then p, then the seed of the graph. Graphs
+    without these columns, or with gaps in them, come last among equals and keep their order.
+
+    Args:
+        graphs: one row per graph, ``[graphs]``.
+        mean: mean test error of each, ``[graphs]``.
+
+    Returns:
+        Positions of the rows, lowest mean first, ``[graphs]``.
+    """
+    names = [name for name in ("graph_seed", "p", "sparsity") if name in graphs.columns]
+    keys = [
+        pd.to_numeric(graphs[name], errors="coerce").fillna(np.inf).to_numpy(dtype=np.float64) for name in names
+    ]
+    order: npt.NDArray[np.intp] = np.lexsort((*keys, mean))
+    return order
+
+
 def checked(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results:
     """Check a results table and drop the runs that diverged.
 

@@ -32,26 +32,26 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(200, ge=1)
-    batch_size: int = Field(128, ge=2)
-    accumulate: int = Field(1, ge=1)
-    lr: float = Field(0.1, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
+    epochs: int = Field(default=200, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    accumulate: int = Field(default=1, ge=1)
+    lr: float = Field(default=0.1, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = True
-    weight_decay: float = Field(5e-4, ge=0)
+    weight_decay: float = Field(default=5e-4, ge=0)
     weight_decay_on: Decayed = "all"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     schedule: Schedule = "cosine"
     steps: tuple[int, ...] = ()
-    gamma: float = Field(0.1, gt=0, le=1)
-    warmup_epochs: int = Field(0, ge=0)
-    warmup_factor: float = Field(0.1, ge=0, le=1)
-    precise_bn: int = Field(1024, ge=0)
-    eval_every: int = Field(1, ge=1)
+    gamma: float = Field(default=0.1, gt=0, le=1)
+    warmup_epochs: int = Field(default=0, ge=0)
+    warmup_factor: float = Field(default=0.1, ge=0, le=1)
+    precise_bn: int = Field(default=1024, ge=0)
+    eval_every: int = Field(default=1, ge=1)
     flip: bool = False
-    pad: int = Field(0, ge=0)
+    pad: int = Field(default=0, ge=0)
     resized_crop: tuple[float, float] | None = None
-    lighting: float = Field(0.0, ge=0)
+    lighting: float = Field(default=0.0, ge=0)
     initialisation: Initialisation = "published"
 
     @field_validator("accumulate")

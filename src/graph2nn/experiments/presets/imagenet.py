@@ -33,11 +33,12 @@ def _pair(
     )
 
 
-#: ``best`` is the graph with the lowest mean error over the three published seeds.
+#: ``best`` is the graph with the lowest mean error over the three published seeds; two of CNN-6 tie exactly,
+#: and the published analysis takes the sparser one.
 PRESETS = (
     *_pair(
         "cnn6-imagenet", "cnn6", "n64-52",
-        GraphSpec.of_ws_flex(64, 0.25973881254281256, 0.05798592856903167, 8), (EIGHT, _CNN_ONE),
+        GraphSpec.of_ws_flex(64, 0.17025144571251188, 0.12098298676748581, 13), (EIGHT, _CNN_ONE),
     ),
     *_pair(
         "resnet34-imagenet", "resnet34", "n64-52",

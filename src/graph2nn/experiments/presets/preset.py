@@ -29,7 +29,7 @@ class Preset(BaseModel):
     data: str
     recipe: Recipe = Field(default_factory=Recipe)
     graphs: tuple[str, ...] = ("n64-52",)
-    seeds: int = Field(1, ge=1)
+    seeds: int = Field(default=1, ge=1)
     best: GraphSpec | None = None
     match: Literal["auto", "published", "exact"] = "published"
     notes: tuple[str, ...] = ()
