@@ -180,7 +180,7 @@ def test_layerwise_sequence_takes_graphs_and_wirings_and_says_when_they_run_out(
     network = build_model("mlp5", wiring, [40])
     assert [type(block[0]).__name__ for block in network.hidden] == [
         "RelationalLinear",
-        "Linear",
+        "DenseLinear",
         "GroupedLinear",
     ]
     with pytest.raises(UserError, match="more than 3 wired layers, yet only 3 graphs"):

@@ -189,8 +189,8 @@ def _compare_threads(path: Path, state: Mapping[str, Any]) -> None:
     before, now = state.get("threads"), torch.get_num_threads()
     if before not in (None, now):
         warnings.warn(
-            f"checkpoint: {path} was written with --threads {before}, training goes on with {now}: the bits of the "
-            f"result will differ from those of an undisturbed run. Use --threads {before} to keep them.",
+            f"checkpoint: {path} was written with --threads {before}, training goes on with {now}: the bits of "
+            f"the result will differ. Use --threads {before} to end with the bits of an undisturbed run.",
             Graph2nnWarning,
             stacklevel=3,
         )
