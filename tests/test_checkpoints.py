@@ -187,6 +187,23 @@ def test_a_checkpoint_of_another_config_is_refused(tmp_path):
         Checkpoints(tmp_path, {"config": "2"}).latest()
 
 
+def test_another_number_of_threads_is_said(tmp_path):
+    before = torch.get_num_threads()
+    path = Checkpoints(tmp_path).save({}, epochs=1, batches=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Checkpoints(tmp_path).latest()["threads"] == before
+    torch.set_num_threads(before + 1)
+    try:
+        with pytest.warns(Graph2nnWarning) as warned:
+            assert Checkpoints(tmp_path).latest() is not None
+    finally:
+        torch.set_num_threads(before)
+    (line,) = [str(warning.message) for warning in warned]
+    assert f"{path.name} was written with --threads {before}, training goes on with {before + 1}" in line
+    assert "bits of the result will differ" in line
+
+
 def test_the_state_of_another_network_is_refused(tmp_path):
     stopped(tmp_path, 3)
     with pytest.raises(UserError, match="it does not fit this network"):

@@ -9,9 +9,12 @@ import warnings
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from graph2nn.cli import main
 from graph2nn.errors import Graph2nnWarning
+from graph2nn.experiments.results import read_config
 
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.batch_size=256", "--threads", "1"]
 
@@ -167,6 +170,27 @@ def test_train_then_sweep_then_analyze(capsys, tmp_path):
     assert "smoke test" in page
     summary = json.loads((report / "summary.json").read_text())
     assert summary["baseline"]["seeds"] == 2
+
+
+def test_a_sweep_in_bf16_says_so_in_its_table_and_its_help(capsys, tmp_path):
+    out = tmp_path / "runs"
+    argv = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "1", *QUICK, "--out", str(out)]
+    assert main([*argv, "--amp", "bf16", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["acceleration"] == "bf16"
+    weights = load_file(out / "runs" / row["run"] / "weights.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
+    assert read_config(out, row["run"]).threads == 1
+    assert main([*argv[:-1], str(tmp_path / "float32"), "--json"]) == 0
+    (plain,) = json.loads(capsys.readouterr().out)
+    assert plain["run"] == row["run"]
+    assert plain["acceleration"] == "none"
+    assert plain["train_loss"] != row["train_loss"]
+    assert main([*argv, "--amp", "bf32"]) == 2
+    assert "'bf32' is not known; did you mean 'bf16'?" in capsys.readouterr().err
+    for command in ("train", "sweep"):
+        assert main([command, "--help"]) == 0
+        assert "bf16" in capsys.readouterr().out
 
 
 def test_nulls_are_swept_with_their_graph_and_compared_with_it(capsys, tmp_path):

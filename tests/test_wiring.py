@@ -47,7 +47,7 @@ def test_complete_graph_is_dense():
 
 
 def test_dense_makes_torch_layers():
-    assert type(Dense().linear(3, 4)) is nn.Linear
+    assert isinstance(Dense().linear(3, 4), nn.Linear)
     conv = Dense().conv2d(3, 4, 3, stride=2, padding=1)
     assert type(conv) is nn.Conv2d
     assert conv(torch.zeros(1, 3, 8, 8)).shape == (1, 4, 4, 4)
@@ -180,7 +180,7 @@ def test_layerwise_sequence_takes_graphs_and_wirings_and_says_when_they_run_out(
     network = build_model("mlp5", wiring, [40])
     assert [type(block[0]).__name__ for block in network.hidden] == [
         "RelationalLinear",
-        "Linear",
+        "DenseLinear",
         "GroupedLinear",
     ]
     with pytest.raises(UserError, match="more than 3 wired layers, yet only 3 graphs"):

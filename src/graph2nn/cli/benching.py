@@ -31,9 +31,13 @@ def engines(
 ) -> None:
     """Time masked and block layers by width and density; then engine="auto" goes by what is faster here.
 
+    Dense layers of our own models are timed too, by shape: torch's product or oneDNN's, with batch norm and
+    ReLU in one pass or not. That table is dense.json, next to the first one.
+
     Takes one to three minutes, in which nothing else should run. The table that is shipped decides until then.
     """
     from graph2nn.files import replacing
+    from graph2nn.layers import dense_products, measure_dense
     from graph2nn.layers.engines import dump, own_file, table
     from graph2nn.layers.measure import cases, measure
 
@@ -50,6 +54,11 @@ def engines(
         measured = measure(rounds, on_case=lambda: bar.advance(bar.task_ids[0]))
         temporary.write_text(dump(measured), encoding="utf-8")
     table.cache_clear()
+    dense_file = target.parent / dense_products.FILE
+    with progress("dense products", len(measure_dense.SHAPES)) as bar, replacing(dense_file) as temporary:
+        dense = measure_dense.measure_dense(rounds, on_shape=lambda: bar.advance(bar.task_ids[0]))
+        temporary.write_text(dense_products.dump(dense), encoding="utf-8")
+    dense_products.table.cache_clear()
     if as_json:
         print_json([point._asdict() for point in measured.points])
         return
@@ -58,4 +67,11 @@ def engines(
     for point in measured.points:
         shown.add_row(point.kind, str(point.width), f"{point.density:.2f}", f"{point.speedup:.2f}")
     show_table(shown)
-    console.print(f"Kept in {target}", soft_wrap=True)
+    chosen = Shown("in", "out", "output", "input gradient", "weight gradient", "norm", title="dense layers")
+    for shape in dense.points:
+        *products, fused = shape.choice
+        chosen.add_row(
+            str(shape.in_features), str(shape.out_features), *products, "fused" if fused else "torch"
+        )
+    show_table(chosen)
+    console.print(f"Kept in {target} and {dense_file}", soft_wrap=True)

@@ -84,7 +84,9 @@ class RunConfig(_Value):
 
     ``graph`` is None for the dense baseline. ``data`` is the label of the data set, which tells copies of it
     apart; where its files lie does not matter. ``match`` names the procedure that finds the widths;
-    ``symmetric`` ties the two directions of each edge.
+    ``symmetric`` ties the two directions of each edge. ``threads`` is noted when the run begins or is resumed:
+    the number of CPU threads it was last computed with, on which the last bits depend. It does not enter the
+    run's name.
     """
 
     preset: str
@@ -95,6 +97,7 @@ class RunConfig(_Value):
     match: Literal["auto", "published", "exact"] = "published"
     symmetric: bool = False
     seed: int = 1
+    threads: int | None = None
 
     @property
     def graph_name(self) -> str:
@@ -108,7 +111,9 @@ class RunConfig(_Value):
         Values left at their default do not enter, so that an option added later, off by default, leaves the
         names of earlier runs as they are.
         """
-        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
+        text = json.dumps(
+            self.model_dump(mode="json", exclude_defaults=True, exclude={"threads"}), sort_keys=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property

@@ -141,7 +141,7 @@ def carry_out(
     Of several ranks this is the first; the others train alone.
     """
     begin = time.perf_counter()
-    folder.write_config(config)
+    folder.write_config(config.model_copy(update={"threads": torch.get_num_threads()}))
     checkpoints = Checkpoints(folder.path / "checkpoints", {"config": config.digest}, saving)
     with ExitStack() as stack:
         journal = Journal(folder, config, network.model, network.graph, watch, stack)

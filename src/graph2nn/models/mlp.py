@@ -9,6 +9,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.shapes import LayerShape, Shape
@@ -50,9 +51,9 @@ class MLP(nn.Module):
             raise UserError("mlp: no hidden layer; give at least one hidden width.")
         wiring = begin(wiring)
         widths = [stem, *hidden]
-        self.stem = nn.Sequential(nn.Flatten(), norm_relu(nn.Linear(in_features, stem, bias=False), stem))
+        self.stem = nn.Sequential(nn.Flatten(), norm_relu(DenseLinear(in_features, stem, bias=False), stem))
         self.hidden = nn.Sequential(*(norm_relu(wiring.linear(i, o), o) for i, o in pairwise(widths)))
-        self.head = nn.Linear(widths[-1], num_classes)
+        self.head = DenseLinear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, …]`` to class scores ``[batch, num_classes]``."""

@@ -118,6 +118,7 @@ class Checkpoints:
         """
         buffer = io.BytesIO()
         head = {"format": FORMAT, "identity": self._identity, "epoch": epochs, "batch": batches}
+        head["threads"] = torch.get_num_threads()
         torch.save({**head, **state}, buffer)
         path = self.folder / f"epoch{epochs}-batch{batches}.pt"
         try:
@@ -138,7 +139,8 @@ class Checkpoints:
     def latest(self) -> dict[str, Any] | None:
         """Load the last whole checkpoint, tensors on the CPU; None where there is none.
 
-        One that is damaged is deleted with a warning, and the one before it is loaded.
+        One that is damaged is deleted with a warning, and the one before it is loaded. A warning says so where
+        it was written with another number of threads.
 
         Raises:
             UserError: it belongs to another training, or to a newer graph2nn; it cannot be read.
@@ -151,6 +153,7 @@ class Checkpoints:
             state = _whole(path)
             if state is not None:
                 self._check(path, state)
+                _compare_threads(path, state)
                 return state
             instead = f"going on from {files[-1].name}" if files else "none is left, so training begins again"
             warnings.warn(
@@ -178,6 +181,18 @@ class Checkpoints:
         before = f"{files[-1].name} is whole" if files else "there is none before it"
         return UserError(
             f"checkpoint: {error} {before}. Make room or mend the permissions, then run the same command again."
+        )
+
+
+def _compare_threads(path: Path, state: Mapping[str, Any]) -> None:
+    """Warn if training goes on with another number of threads, which add in another order."""
+    before, now = state.get("threads"), torch.get_num_threads()
+    if before not in (None, now):
+        warnings.warn(
+            f"checkpoint: {path} was written with --threads {before}, training goes on with {now}: the bits of "
+            f"the result will differ. Use --threads {before} to end with the bits of an undisturbed run.",
+            Graph2nnWarning,
+            stacklevel=3,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from graph2nn.training.fused_sgd import FusedSGD
 from graph2nn.training.recipe import Recipe
 
 
@@ -18,7 +19,8 @@ def sgd(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.SGD:
     """
     weights = list(parameters)
     fusable = all(weight.is_floating_point() and weight.device.type in ("cpu", "cuda") for weight in weights)
-    return torch.optim.SGD(
+    kind = FusedSGD if fusable else torch.optim.SGD
+    return kind(
         weights,
         lr=recipe.lr,
         momentum=recipe.momentum,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.masked import RelationalLinear
 from graph2nn.models.mlp import MLP
 
@@ -24,7 +25,7 @@ def why_not(network: nn.Module) -> str:
         return f"it is a {type(network).__name__}, and only the MLP can be stacked yet"
     for layer, norm in _wired(network):
         masked = type(layer) is RelationalLinear
-        if not masked and type(layer) is not nn.Linear:
+        if not masked and type(layer) not in (nn.Linear, DenseLinear):
             return f"it has a layer {type(layer).__name__}, and only dense and masked ones can be stacked yet"
         if masked and layer.symmetric:
             return "its weights are symmetric, which cannot be stacked yet"

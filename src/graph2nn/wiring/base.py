@@ -7,6 +7,8 @@ from typing import Protocol
 
 from torch import nn
 
+from graph2nn.layers.dense import DenseLinear
+
 
 class Wiring(Protocol):
     """Makes the layers a model asks for, and says how many of their weights are in use."""
@@ -55,8 +57,8 @@ class Dense:
         return 1
 
     def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
-        """Return ``nn.Linear``."""
-        return nn.Linear(in_features, out_features, bias=bias)
+        """Return ``nn.Linear``, computed by the fastest exact product (:class:`DenseLinear`)."""
+        return DenseLinear(in_features, out_features, bias=bias)
 
     def conv2d(
         self,
