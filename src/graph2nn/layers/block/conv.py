@@ -72,4 +72,4 @@ class BlockConv2d(Compact, RelationalConv2d):
         if not fits or not self.computes(x):
             return super().forward(x)
         y = self.multiply(x)
-        return y if self.bias is None else y + self.bias[:, None, None]
+        return self.rounded(y if self.bias is None else y + self.bias[:, None, None], x)
