@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.autocast import autocast_type, multiply_autocast
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.product import multiply, supported
@@ -26,8 +27,9 @@ class Compact(nn.Module):
 
     Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
     so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
-    cannot compute (another device, another type, autocast, ``torch.func`` transforms) the layer computes as the
-    masked one. ``torch.compile`` breaks its graph around the kernels. There are no second derivatives.
+    cannot compute (another device, another type, ``torch.func`` transforms) the layer computes as the masked
+    one. Under autocast it returns 16 bits as torch's layers do, see :mod:`autocast`. ``torch.compile`` breaks
+    its graph around the kernels. There are no second derivatives.
     """
 
     graph: RelationalGraph
@@ -132,10 +134,15 @@ class Compact(nn.Module):
 
     def computes(self, x: Tensor) -> bool:
         """Whether the kernels can compute on ``x``."""
-        return supported(x, self.weight)
+        return supported(x, self.weight) or autocast_type(x, self.weight) is not None
+
+    def rounded(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return the output ``y`` for an input ``x`` in the type that autocast gives it, contiguous."""
+        dtype = autocast_type(x, self.weight)
+        return y if dtype is None else y.to(dtype, memory_format=torch.contiguous_format)
 
     def multiply(self, x: Tensor) -> Tensor:
-        """Return the output ``[N, out, H′, W′]`` without bias for an input ``[N, in, H, W]``."""
+        """Return ``[N, out, H′, W′]`` without bias for an input ``[N, in, H, W]``; not yet :meth:`rounded`."""
         if torch.compiler.is_compiling():
             return _outside_the_graph(self, x)
         return self.multiply_now(x)
@@ -144,7 +151,10 @@ class Compact(nn.Module):
         """:meth:`multiply` as the kernels do it."""
         images, _, height, width = x.shape
         side = self.kernel[0] if self.kernel else 1
-        shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, x.element_size())
+        itemsize = self.weight.element_size()
+        shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, itemsize)
+        if autocast_type(x, self.weight) is not None:
+            return multiply_autocast(x, self.weight, shape)
         return multiply(x, self.weight, shape)
 
     def wiring_repr(self) -> str:

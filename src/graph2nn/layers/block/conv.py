@@ -72,7 +72,7 @@ class BlockConv2d(Compact, RelationalConv2d):
         if not self._fits(x) or not self.computes(x):
             return super().forward(x)
         y = self.multiply(x)
-        return y if self.bias is None else y + self.bias[:, None, None]
+        return self.rounded(y if self.bias is None else y + self.bias[:, None, None], x)
 
     def _fits(self, x: Tensor) -> bool:
         fits = x.ndim == 4 and x.shape[1] == self.in_channels

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.autocast import autocast_type, multiply_normed_autocast
 from graph2nn.layers.block.compact import Compact
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.norm import multiply_normed
@@ -52,7 +53,7 @@ class BlockLinear(Compact, RelationalLinear):
             return super().forward(x)
         *leading, features = x.shape
         y = self.multiply(x.reshape(x.numel() // features, features, 1, 1)).reshape(*leading, self.out_features)
-        return y if self.bias is None else y + self.bias.to(y.dtype)
+        return self.rounded(y if self.bias is None else y + self.bias.to(y.dtype), x)
 
     def normed_relu(self, x: Tensor, norm: nn.BatchNorm1d) -> Tensor | None:
         """Return what ``norm`` in training and ReLU make of this layer; None where that takes them one by one.
@@ -73,7 +74,10 @@ class BlockLinear(Compact, RelationalLinear):
             or norm.num_features != self.out_features
         ):
             return None
-        if len(found) < len(numbers) or not supported(x, self.weight, *found):
+        reduced = autocast_type(x, self.weight, *found) is not None
+        if len(found) < len(numbers) or not (reduced or supported(x, self.weight, *found)):
             return None
-        g = geometry(self.blocks, 1, 1, 0, len(x), 1, 1, x.element_size())
-        return multiply_normed(x, self.weight, norm, g) if g.groups == 1 else None
+        g = geometry(self.blocks, 1, 1, 0, len(x), 1, 1, self.weight.element_size())
+        if g.groups > 1:
+            return None
+        return (multiply_normed_autocast if reduced else multiply_normed)(x, self.weight, norm, g)

@@ -99,6 +99,16 @@ def _gradients(
     upstream: Tensor, saved: tuple[Tensor, ...], g: Geometry, rows: bool, wanted: tuple[bool, bool]
 ) -> Gradients:
     source, weight, gamma, beta, z, mean, scale = saved
+    dz, dgamma, dbeta = differentiate_through_norm(upstream, gamma, beta, z, mean, scale, g=g)
+    dx, dw = gradients(dz, source, weight, g, wanted, of_rows=rows)
+    dx = dx.reshape(g.images, -1) if dx is not None and not rows else dx
+    return dx, dw, dgamma, dbeta
+
+
+def differentiate_through_norm(
+    upstream: Tensor, gamma: Tensor, beta: Tensor, z: Tensor, mean: Tensor, scale: Tensor, *, g: Geometry
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of the product ``z``, laid out, and of the norm's scale and shift."""
     laid_out = lay_out(upstream, "result", g)
     dz = torch.empty_like(laid_out) if is_rows(upstream, g.result) else laid_out
     dgamma, dbeta = torch.empty_like(gamma), torch.empty_like(beta)
@@ -106,9 +116,7 @@ def _gradients(
         _differentiate_norm, "norm", g, laid_out, z, g.forward, g.result.channel_step, g.images,
         gamma, beta, mean, scale, dgamma, dbeta, dz,
     )  # fmt: skip
-    dx, dw = gradients(dz, source, weight, g, wanted, of_rows=rows)
-    dx = dx.reshape(g.images, -1) if dx is not None and not rows else dx
-    return dx, dw, dgamma, dbeta
+    return dz, dgamma, dbeta
 
 
 @compiled
@@ -140,7 +148,6 @@ def _multiply_normed(
     gamma, beta, mean, scale = borrowed((gamma, beta, mean, scale))
     running_mean, running_variance = borrowed((running_mean, running_variance))
     numbers = np.zeros(N.many, dtype=w.dtype)
-    unbiased = images / (images - 1)
     # Plain constants are types of their own to the compiler, which would compile the product twice.
     zero, turned = part - part, part < 0
     for t in range(ranges[part, 0], ranges[part, 1]):
@@ -150,18 +157,44 @@ def _multiply_normed(
             rows, products.depth[t], columns, w, products.weight_at[t], products.step[t], turned, source, zero,
             products.taps, products.tap_at[t], z, at, pitch, zero, zero,
         )  # fmt: skip
-        for c in range(first, first + rows):
-            at = c * pitch
-            total((images, z, z, at, out, numbers))
-            numbers[N.mean] = mean[c] = numbers[N.first] / images
-            squares((images, z, z, at, out, numbers))
-            variance = numbers[N.second] / images
-            scale[c] = 1 / np.sqrt(variance + eps)
-            numbers[N.scale] = gamma[c] * scale[c]
-            numbers[N.shift] = beta[c] - mean[c] * numbers[N.scale]
-            norm_relu((images, z, z, at, out, numbers))
-            running_mean[c] += momentum * (mean[c] - running_mean[c])
-            running_variance[c] += momentum * (variance * unbiased - running_variance[c])
+        norm_node(
+            first, rows, pitch, images, gamma, beta, running_mean, running_variance, momentum, eps, mean, scale,
+            numbers, z, out,
+        )  # fmt: skip
+
+
+@compiled
+def norm_node(
+    first: Int,
+    rows: Int,
+    pitch: Int,
+    images: Int,
+    gamma: Any,
+    beta: Any,
+    running_mean: Any,
+    running_variance: Any,
+    momentum: float,
+    eps: float,
+    mean: Any,
+    scale: Any,
+    numbers: Any,
+    z: Any,
+    out: Any,
+) -> None:
+    """Norm and ReLU of one node's rows ``z``: ``mean`` and 1/deviation ``scale``, running averages, result."""
+    unbiased = images / (images - 1)
+    for c in range(first, first + rows):
+        at = c * pitch
+        total((images, z, z, at, out, numbers))
+        numbers[N.mean] = mean[c] = numbers[N.first] / images
+        squares((images, z, z, at, out, numbers))
+        variance = numbers[N.second] / images
+        scale[c] = 1 / np.sqrt(variance + eps)
+        numbers[N.scale] = gamma[c] * scale[c]
+        numbers[N.shift] = beta[c] - mean[c] * numbers[N.scale]
+        norm_relu((images, z, z, at, out, numbers))
+        running_mean[c] += momentum * (mean[c] - running_mean[c])
+        running_variance[c] += momentum * (variance * unbiased - running_variance[c])
 
 
 @compiled

@@ -19,9 +19,12 @@ Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 
 def supported(*tensors: Tensor) -> bool:
-    """Whether the kernels can compute with these tensors: on the CPU, all float32 or all float64."""
+    """Whether the kernels can compute with these: on the CPU, all float64, or float32 without autocast."""
     dtype = tensors[0].dtype
-    if dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+    # Autocast leaves float64 alone; what it makes of float32 is in autocast.py.
+    if dtype == torch.float32 and torch.is_autocast_enabled("cpu"):
+        return False
+    if dtype not in (torch.float32, torch.float64):
         return False
     if torch._C._are_functorch_transforms_active():
         return False

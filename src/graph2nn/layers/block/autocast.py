@@ -1,0 +1,67 @@
+"""Layers of the block engine under ``torch.autocast("cpu")``: result types and choice of kernels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graph2nn.layers.block.bf16_norm import multiply_normed_bf16
+from graph2nn.layers.block.bf16_product import multiply_bf16
+from graph2nn.layers.block.bf16_tiles import Lowering, lowering_in_use
+from graph2nn.layers.block.geometry import Geometry
+from graph2nn.layers.block.norm import multiply_normed
+from graph2nn.layers.block.product import multiply
+
+
+def autocast_type(x: Tensor, *parameters: Tensor) -> torch.dtype | None:
+    """Return the type autocast gives the result of a layer; None if it is off or the kernels cannot compute.
+
+    Args:
+        x: float32 or 16 bits, on the CPU.
+        parameters: of the layer, float32, on the CPU.
+    """
+    if not torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active():
+        return None
+    if x.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        return None
+    plain = (Tensor, nn.Parameter)
+    fits = all(type(t) in plain and t.device.type == "cpu" for t in (x, *parameters))
+    fits = fits and all(parameter.dtype == torch.float32 for parameter in parameters)
+    return torch.get_autocast_dtype("cpu") if fits else None
+
+
+def multiply_autocast(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
+    """Return the product ``[N, out, H′, W′]`` in float32, before autocast rounds it.
+
+    Linear layers under bfloat16 autocast are computed in bfloat16 where the CPU has AVX512_BF16; without it,
+    and in all other cases, by the float32 kernels.
+
+    Args:
+        x: ``[N, in, H, W]``, float32 or 16 bits.
+        weight: compact weights, float32.
+        g: geometry of the layer on float32 inputs of this shape.
+    """
+    lowering = _lowering(g)
+    if lowering is None:
+        return multiply(x.float(), weight, g)
+    return multiply_bf16(x.float(), weight, g, lowering)[:, :, None, None]
+
+
+def multiply_normed_autocast(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry) -> Tensor:
+    """Return ``max(0, norm(x · weightᵀ))`` in float32, the product as :func:`multiply_autocast` computes it.
+
+    Args:
+        x: ``[N, in]``, float32 or 16 bits, as for :func:`graph2nn.layers.block.norm.multiply_normed`.
+        weight: compact weights, float32.
+        norm: in training; float32.
+        g: geometry of the layer on float32 samples.
+    """
+    lowering = _lowering(g)
+    if lowering is None:
+        return multiply_normed(x.float(), weight, norm, g)
+    return multiply_normed_bf16(x.float(), weight, norm, g, lowering)
+
+
+def _lowering(g: Geometry) -> Lowering | None:
+    in_bf16 = g.rowwise and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return lowering_in_use() if in_bf16 else None

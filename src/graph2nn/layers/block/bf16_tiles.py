@@ -1,0 +1,283 @@
+"""Register tiles of bfloat16 products with float32 sums: AVX512_BF16's instruction, or plain arithmetic.
+
+Numbers are read in pairs: an int32 holds two bfloat16, the first in its lower half. One instruction,
+``vdpbf16ps``, multiplies 16 pairs by 16 pairs and adds both products of each to a float32 sum. The same tile
+with plain arithmetic tests layout and packing on machines without that instruction, where it is slow.
+
+The tile with the instruction is compiled in the tests, but untested on hardware with AVX512_BF16. The
+instruction reads and writes denormal numbers as zero; plain arithmetic keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+from llvmlite import binding, ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import config
+from numba.extending import intrinsic as _intrinsic
+
+from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Value, cgutils
+
+intrinsic: Any = _intrinsic
+
+#: Rows of a tile, and vectors of columns: 8 × 3 sums, 3 vectors read and 1 broadcast fit 32 registers.
+ROWS, VECTORS = 8, 3
+#: Pairs, and float32 sums, of a vector.
+LANES = VECTOR_BYTES // 4
+
+WORD, FLOAT = ir.IntType(32), ir.FloatType()
+
+
+class Instruction(NamedTuple):
+    """Products by ``vdpbf16ps``; the type, not the value, tells compiled code which arithmetic to use."""
+
+    bits: int = 16
+
+
+class Arithmetic(NamedTuple):
+    """Products by shifts and float32 multiply-adds: for tests on machines without the instruction."""
+
+    bits: int = 16
+
+
+Lowering = Instruction | Arithmetic
+
+
+def has_instruction() -> bool:
+    """Return True if compiled code may use ``vdpbf16ps``: CPU and LLVM have it, and numba targets this CPU."""
+    settings: Any = config
+    retargeted = settings.CPU_NAME is not None or settings.CPU_FEATURES is not None
+    # Before LLVM 16 the intrinsic took vectors of integers.
+    known = binding.llvm_version_info >= (16, 0, 0)
+    return known and not retargeted and bool(binding.get_host_cpu_features().get("avx512bf16"))
+
+
+_forced: ContextVar[Lowering | None] = ContextVar("graph2nn_bf16_lowering", default=None)
+
+
+def lowering_in_use() -> Lowering | None:
+    """Return how bfloat16 products are computed here; None where float32 products are faster."""
+    forced = _forced.get()
+    if forced is not None:
+        return forced
+    return Instruction() if has_instruction() else None
+
+
+@contextmanager
+def forced_lowering(lowering: Lowering) -> Iterator[None]:
+    """Compute bfloat16 products as told, whatever the machine has; for tests.
+
+    Args:
+        lowering: ``Arithmetic()`` runs anywhere; ``Instruction()`` needs the instruction.
+    """
+    token = _forced.set(lowering)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+class _Bfloats(ir.Type):  # type: ignore[misc]
+    """A vector of bfloat16, a type that llvmlite does not know."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def _to_string(self) -> str:
+        return f"<{self.count} x bfloat>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bfloats) and other.count == self.count
+
+    def __hash__(self) -> int:
+        return hash((_Bfloats, self.count))
+
+
+class TileArguments(NamedTuple):
+    """Arguments of a tile, as LLVM values: pointers to int32, int32, int32 and float32; steps of 64 bits."""
+
+    w: Value
+    w_step: Value
+    x: Value
+    taps: Value
+    depth: Value
+    out: Value
+    out_step: Value
+
+
+class TileWriter:
+    """Writes tiles for one width of vectors and one kind of arithmetic."""
+
+    def __init__(self, builder: Builder, lowering: type[Lowering], lanes: int) -> None:
+        self.builder, self.lowering, self.lanes = builder, lowering, lanes
+        self.words, self.sums = ir.VectorType(WORD, lanes), ir.VectorType(FLOAT, lanes)
+
+    def write(self, a: TileArguments, rows: int, vectors: int, *, turned: bool) -> None:
+        """Write ``out[r, c] = Σ_k w[r, k] · x[taps[k] + c]``; two pairs multiply to the sum of two products.
+
+        Args:
+            a: the weights of a row lie next to each other, rows ``w_step`` apart; or, ``turned``, those of a
+                pair ``k`` lie next to each other, pairs ``w_step`` apart.
+            rows: of the tile.
+            vectors: of columns.
+            turned: which of the two.
+        """
+        builder = self.builder
+        starts = [a.w if turned else builder.gep(a.w, [self._times(a.w_step, r)]) for r in range(rows)]
+        slots = [cgutils.alloca_once(builder, self.sums) for _ in range(rows * vectors)]
+        for slot in slots:
+            builder.store(ir.Constant(self.sums, [0.0] * self.lanes), slot)
+        with cgutils.for_range(builder, a.depth) as loop:
+            offset = builder.sext(builder.load(builder.gep(a.taps, [loop.index])), INDEX)
+            source = builder.gep(a.x, [offset])
+            read = [self._load(builder.gep(source, [INDEX(v * self.lanes)])) for v in range(vectors)]
+            column = builder.mul(loop.index, a.w_step) if turned else loop.index
+            for r, start in enumerate(starts):
+                place = builder.gep(start, [builder.add(column, INDEX(r)) if turned else column])
+                weight = self._broadcast(builder.load(place))
+                for v in range(vectors):
+                    slot = slots[r * vectors + v]
+                    builder.store(self._add_products(builder.load(slot), weight, read[v]), slot)
+        for r in range(rows):
+            row = builder.gep(a.out, [self._times(a.out_step, r)])
+            for v in range(vectors):
+                place = builder.gep(row, [INDEX(v * self.lanes)])
+                wide = builder.bitcast(place, self.sums.as_pointer())
+                builder.store(builder.load(slots[r * vectors + v]), wide, align=4)
+
+    def _times(self, step: Value, count: int) -> Value:
+        return self.builder.mul(step, INDEX(count))
+
+    def _load(self, pointer: Value) -> Value:
+        return self.builder.load(self.builder.bitcast(pointer, self.words.as_pointer()), align=4)
+
+    def _broadcast(self, word: Value) -> Value:
+        nothing = ir.Constant(self.words, ir.Undefined)
+        one = self.builder.insert_element(nothing, word, WORD(0))
+        order = ir.Constant(ir.VectorType(WORD, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, nothing, order)
+
+    def _add_products(self, total: Value, a: Value, b: Value) -> Value:
+        builder = self.builder
+        if self.lowering is Instruction:
+            halves = _Bfloats(2 * self.lanes)
+            kind = ir.FunctionType(self.sums, [self.sums, halves, halves])
+            name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * self.lanes}"
+            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            return builder.call(function, [total, builder.bitcast(a, halves), builder.bitcast(b, halves)])
+        kind = ir.FunctionType(self.sums, [self.sums] * 3)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{self.lanes}f32")
+        for half in (self._upper, self._lower):
+            total = builder.call(function, [half(a), half(b), total])
+        return total
+
+    def _upper(self, pairs: Value) -> Value:
+        mask = ir.Constant(self.words, [0xFFFF0000] * self.lanes)
+        return self.builder.bitcast(self.builder.and_(pairs, mask), self.sums)
+
+    def _lower(self, pairs: Value) -> Value:
+        shift = ir.Constant(self.words, [16] * self.lanes)
+        return self.builder.bitcast(self.builder.shl(pairs, shift), self.sums)
+
+
+def _tile(turned: bool) -> Any:
+    """Make an intrinsic of ``(lowering, rows, across, (the arguments))`` that picks the tile of that size."""
+
+    def typed(typingctx: Any, lowering: Any, rows: Any, across: Any, values: Any) -> Any:
+        def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+            w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step = cgutils.unpack_tuple(
+                builder, given[3]
+            )
+            # Member 4 of numba's arrays is the pointer to their elements.
+            pointers = [
+                builder.gep(builder.extract_value(array, 4), [at])
+                for array, at in ((w, w_at), (x, x_at), (taps, tap_at), (out, out_at))
+            ]
+            a = TileArguments(pointers[0], w_step, pointers[1], pointers[2], depth, pointers[3], out_step)
+            writer = TileWriter(builder, signature.args[0].instance_class, LANES)
+            for height in range(1, ROWS + 1):
+                with builder.if_then(builder.icmp_signed("==", given[1], INDEX(height))):
+                    for width in range(1, VECTORS + 1):
+                        with builder.if_then(builder.icmp_signed("==", given[2], INDEX(width))):
+                            writer.write(a, height, width, turned=turned)
+            return context.get_dummy_value()
+
+        return types.void(lowering, types.int64, types.int64, values), build
+
+    return intrinsic(typed)
+
+
+_rows_tile, _turned_tile = _tile(False), _tile(True)
+
+
+@compiled
+def multiply_node(
+    lowering: Any,
+    turned: bool,
+    rows: Int,
+    depth: Int,
+    vectors: Int,
+    w: Any,
+    w_at: Int,
+    w_step: Int,
+    x: Any,
+    x_at: Int,
+    taps: Any,
+    tap_at: Int,
+    out: Any,
+    out_at: Int,
+    out_step: Int,
+) -> None:
+    """One node's product, tile by tile as :meth:`TileWriter.write` says; ``…_at`` is where an array begins."""
+    parts = -(-rows // ROWS)
+    done: Int = 0
+    while done < vectors:
+        left = vectors - done
+        # No single vector is left over if it can be avoided.
+        across = VECTORS if left >= VECTORS and left != VECTORS + 1 else min(left, 2)
+        c = done * LANES
+        done += across
+        r: Int = 0
+        for part in range(parts):
+            height = (rows - r) // (parts - part)
+            to = out_at + r * out_step + c
+            if turned:
+                _turned_tile(
+                    lowering, height, across,
+                    (w, w_at + r, w_step, x, x_at + c, taps, tap_at, depth, out, to, out_step),
+                )  # fmt: skip
+            else:
+                _rows_tile(
+                    lowering, height, across,
+                    (w, w_at + r * w_step, w_step, x, x_at + c, taps, tap_at, depth, out, to, out_step),
+                )  # fmt: skip
+            r += height
+
+
+def _rounded_bits(builder: Builder, number: Value) -> Value:
+    """Bits of a float32 whose upper half is the nearest bfloat16; the lower half has no meaning."""
+    bits = builder.bitcast(number, WORD)
+    # Halfway cases go to the even neighbour: the last bit kept decides whether 0x8000 carries.
+    last = builder.and_(builder.lshr(bits, WORD(16)), WORD(1))
+    near = builder.add(bits, builder.add(last, WORD(0x7FFF)))
+    # Adding could carry a NaN into infinity; a quiet bit keeps it one.
+    quiet = builder.or_(bits, WORD(0x00400000))
+    return builder.select(builder.fcmp_unordered("uno", number, number), quiet, near)
+
+
+def _pair(typingctx: Any, first: Any, second: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        low, high = (_rounded_bits(builder, number) for number in given)
+        return builder.or_(builder.lshr(low, WORD(16)), builder.and_(high, WORD(0xFFFF0000)))
+
+    return types.int32(types.float32, types.float32), build
+
+
+#: Two float32 rounded to bfloat16, as an int32 with the first in its lower half. Nearest, ties to even; NaN
+#: stays NaN and infinity infinity.
+pair: Callable[[Any, Any], Int] = intrinsic(_pair)
