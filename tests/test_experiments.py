@@ -176,7 +176,9 @@ def test_a_run_leaves_config_metrics_weights_and_result(digits, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == [
         "attempts.jsonl", "config.yaml", "metrics.csv", "result.json", "weights.safetensors",
     ]  # fmt: skip
-    assert RunConfig.from_yaml((folder / "config.yaml").read_text()) == config
+    written = RunConfig.from_yaml((folder / "config.yaml").read_text())
+    assert written == config.model_copy(update={"threads": torch.get_num_threads()})
+    assert (written.folder, written.experiment) == (config.folder, config.experiment)
     network = build(config, digits)
     network.model.load_state_dict(load_file(folder / "weights.safetensors"))
     from graph2nn.training import evaluate
