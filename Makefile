@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow test-cluster lint format bench bench-long clean
+.PHONY: help demo test test-slow test-cluster lint format bench bench-quick bench-long clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,10 @@ bench: $(VENV)/.bench ## measure kernels, layers, networks; writes benchmarks/re
 	$(BIN)/python -m benchmarks.bench_photos
 	$(BIN)/python -m benchmarks.bench_collect
 	$(BIN)/python -m benchmarks.page
+
+bench-quick: $(VENV)/.bench ## try the benchmarks out on small shapes, a minute; keeps no result
+	$(BIN)/python -m benchmarks.bench_layers --quick
+	$(BIN)/python -m benchmarks.bench_epoch --quick
 
 bench-long: $(VENV)/.bench ## measure sweeps, populations, searches
 	$(BIN)/python -m benchmarks.bench_sweep

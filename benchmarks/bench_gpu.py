@@ -25,9 +25,11 @@ import torch
 from torch import nn
 
 from benchmarks.bench_epoch import RECIPE, random_images
-from benchmarks.bench_layers import DENSITIES, Work, compare, graph_of
+from benchmarks.bench_layers import graph_of
 from benchmarks.bench_population import wall
+from benchmarks.layer_cases import DENSITIES
 from benchmarks.record import birth_certificate, write
+from benchmarks.timing import Contender, Work, compare
 from graph2nn import Member, Relational, build_model, match_widths
 from graph2nn.data.dataset import Split
 from graph2nn.experiments.planning import spread
@@ -53,8 +55,11 @@ def synchronised(work: Work, repeats: int, device: str) -> Work:
 
 
 def timed(contenders: dict[str, Work], rounds: int, repeats: int, device: str) -> dict[str, Any]:
-    stretches = {name: synchronised(work, repeats, device) for name, work in contenders.items()}
-    found = compare(stretches, rounds, 1)
+    stretches = {
+        name: Contender(synchronised(work, repeats, device), dense=name.startswith("dense"))
+        for name, work in contenders.items()
+    }
+    found = compare(stretches, rounds, 1, {})
     return {name: {**row, "ms": round(row["ms"] / repeats, 4)} for name, row in found.items()}
 
 

@@ -21,8 +21,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.bench_layers import RECIPE, graph_of
+from benchmarks.bench_layers import graph_of
 from benchmarks.record import birth_certificate, write
+from benchmarks.step_cases import RECIPE
 from graph2nn.budget import match_widths
 from graph2nn.models import architecture, build_model
 from graph2nn.training.optimiser import sgd

@@ -5,21 +5,10 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
-from benchmarks.record import RESULTS
-
-DOCS = Path(__file__).parents[1] / "docs"
-#: Colour-blind-safe (Okabe and Ito), one for each contender wherever it appears.
-COLOURS = {"dense": "#999999", "masked": "#D55E00", "block": "#0072B2"}
+from benchmarks.page_families import families
+from benchmarks.page_layers import epochs, layers, memory
+from benchmarks.page_parts import DOCS, birth, results, table
+from benchmarks.page_search import search
 
 HEAD = """# Measurements
 
@@ -27,26 +16,6 @@ Made by `make bench` and `make bench-long` (families: `benchmarks.train_families
 `benchmarks/results/`; do not edit by hand. Machines differ and are
 noisy: what counts is a ratio within one run, in which contenders took turns. Each table says where it was made.
 """
-
-
-def results(name: str) -> dict[str, Any] | None:
-    file = RESULTS / f"{name}.json"
-    found: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found
-
-
-def birth(found: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    return (
-        f"*{found['date']}, {found['cpu']}, {found['cores']} cores, Python {found['python']}, {versions}; load "
-        f"{found['load_average_at_start']} at the start, {found['load_average_at_end']} at the end. "
-        f"`{found['command']}`*\n"
-    )
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]]
-    return "\n".join(lines) + "\n"
 
 
 def graphs() -> str:
@@ -85,96 +54,6 @@ def matching() -> str:
     return "\n## Width matching\n\n" + birth(found) + "\n" + table(
         ["model", "published walk, ms", "exact search, ms", "building at every step ÷ published walk"], rows
     ) + f"\nAll {every['graphs']:,} MLP-5 networks of the catalogue: {every['matching_s']} s.\n"  # fmt: skip
-
-
-def layers() -> str:
-    if (found := results("layers")) is None:
-        return ""
-    parts = [
-        "\n## Layers and training steps by engine\n\n",
-        birth(found),
-        "\n![Time by engine](images/layers.png)\n",
-    ]
-    for threads, cases in found.items():
-        if not threads.endswith(("thread", "threads")):
-            continue
-        rows = [
-            [case, *(times_dense(entries[who]) if who in entries else "" for who in ("masked", "CSR", "block"))]
-            for case, entries in cases.items()
-        ]
-        parts.append(f"\nTime ÷ that of the dense layer of as many multiply-adds, {threads} (quartiles):\n\n")
-        parts.append(table(["what", "masked (published technique)", "CSR (torch.sparse)", "block"], rows))
-    draw_layers(found)
-    return "".join(parts)
-
-
-def times_dense(entry: Mapping[str, Any]) -> str:
-    low, high = entry["quartiles"]
-    return f"{entry['times_dense']:.2f} ({low:.2f}–{high:.2f})"
-
-
-def label(case: str) -> str:
-    return case.replace(", batch 128", "").replace("forward + backward", "both ways")
-
-
-def draw_layers(found: Mapping[str, Any]) -> None:
-    cases = found["1 thread"]
-    shown = [case for case in cases if not case.endswith(", forward")]
-    figure, axis = plt.subplots(figsize=(7.2, 0.55 * len(shown) + 1.2), layout="constrained")
-    for i, case in enumerate(shown):
-        for k, who in enumerate(("masked", "block")):
-            value = cases[case][who]["times_dense"]
-            axis.barh(i + 0.38 * k - 0.19, value, 0.36, color=COLOURS[who], label=who if i == 0 else None)
-            axis.text(value + 0.08, i + 0.38 * k - 0.19, f"{value:.2f}", va="center", fontsize=8)
-    axis.axvline(1, color=COLOURS["dense"], linewidth=1)
-    axis.set_yticks(range(len(shown)), [label(case) for case in shown], fontsize=8)
-    axis.invert_yaxis()
-    axis.set_xlabel("time ÷ dense of equal multiply-adds")
-    axis.margins(x=0.12)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(frameon=False, loc="outside upper right", ncols=2)
-    figure.savefig(DOCS / "images" / "layers.png", dpi=150)
-    plt.close(figure)
-
-
-def memory() -> str:
-    if (found := results("memory")) is None:
-        return ""
-    dense = found["networks"]["dense"]
-    rows = [
-        [
-            who,
-            f"{entry['parameters_and_momentum_mib']:,.0f}",
-            f"{entry['peak_mib']:,.0f}",
-            f"{entry['peak_mib'] / dense['peak_mib']:.2f}",
-        ]
-        for who, entry in found["networks"].items()
-    ]
-    head = ["network", "parameters and momentum, MiB", "peak of a step, MiB", "peak ÷ dense"]
-    what = f"A training step of {found['model']}, density {found['density']}, batch {found['images']}.\n"
-    return "\n## Memory\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
-
-
-def epochs() -> str:
-    if (found := results("epoch")) is None:
-        return ""
-    cases = {case: entries for case, entries in found.items() if case.endswith(("thread", "threads"))}
-    parts = ["\n## Epochs with data\n\n", birth(found)]
-    columns = ("ms_per_step", "times_compute", "times_graph2nn")
-    feeds = [
-        [case, who, *(f"{entry[column]:.2f}" for column in columns)]
-        for case, entries in cases.items()
-        for who, entry in entries.items()
-        if "times_graph2nn" in entry
-    ]
-    parts += ["\n", table(["MLP-5", "fed by", "ms a step", "× compute alone", "× graph2nn"], feeds)]
-    batches = [
-        [case, who, f"{entry['ms_per_batch']:.2f}", f"{entry['times_compiled']:.1f}"]
-        for case, entries in cases.items()
-        for who, entry in entries.items()
-        if "ms_per_batch" in entry
-    ]
-    return "".join([*parts, "\n", table(["a batch of 128", "by", "ms", "× compiled"], batches)])
 
 
 def photos() -> str:
@@ -242,10 +121,6 @@ def population() -> str:
 
 
 def main() -> None:
-    # Those parts take their tables from this module.
-    from benchmarks.page_families import families
-    from benchmarks.page_search import search
-
     parts = (graphs, matching, layers, memory, epochs, sweep, photos, population, families, search)
     page = HEAD + "".join(part() for part in parts)
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")

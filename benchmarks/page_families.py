@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from benchmarks.page import COLOURS, DOCS, birth, results, table
+from benchmarks.page_parts import COLOURS, DOCS, birth, results, table
 
 #: Column of the record to its colour and line: told apart without the colour too.
 LINES = {"dense": (COLOURS["dense"], "--"), "relational": (COLOURS["block"], "-")}

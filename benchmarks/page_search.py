@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.page import DOCS, birth, results, table
+from benchmarks.page_parts import DOCS, birth, results, table
 from graph2nn.analysis.figures import theme
 from graph2nn.analysis.figures.search import STYLES, TITLES, draw
 

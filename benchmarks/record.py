@@ -30,12 +30,28 @@ def birth_certificate(script: str, libraries: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def write(name: str, result: dict[str, Any]) -> None:
+def write(name: str, result: dict[str, Any], folder: Path | None = None, *, quick: bool = False) -> None:
+    """Print a result and keep it as ``NAME.json``, replaced in one piece.
+
+    Args:
+        name: of the file.
+        result: with its birth certificate.
+        folder: where; ``benchmarks/results`` if left out.
+        quick: the result of a try-out, which is printed and, without a folder, not kept.
+    """
     result["load_average_at_end"] = round(os.getloadavg()[0], 2)
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     print(text)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    if folder is not None or not quick:
+        save((folder or RESULTS) / f"{name}.json", text)
+
+
+def save(file: Path, text: str) -> None:
+    """Replace a file in one piece: a reader, or an end of the process, never meets half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
 
 
 def _version(library: str) -> str:
