@@ -23,7 +23,7 @@ def precise_bn(model: nn.Module, inputs: Iterable[Tensor], ranks: Ranks = ALONE)
 
     Unlike the published code this includes ``BatchNorm1d``, the only norm of an MLP. The mode and the
     momentum of each module are left as they were; without inputs, so are the statistics. Of several ranks each
-    brings its turn of the batches, perhaps none, and all get the statistics of all of them, equal to one rank's.
+    brings its turn of the batches, perhaps none, and all get the statistics of all of them, as one rank would.
 
     Args:
         model: any module.
@@ -106,7 +106,8 @@ class _Moments:
     def of(cls, norm: _BatchNorm, ranks: Ranks) -> _Moments:
         """Start with no batch."""
         assert norm.running_mean is not None
-        return cls(*(torch.zeros_like(norm.running_mean) for _ in range(3)), ranks)
+        mean, variance, spread = (torch.zeros_like(norm.running_mean) for _ in range(3))
+        return cls(mean, variance, spread, ranks)
 
     def add(self, norm: nn.Module, args: tuple[Any, ...], _output: Any) -> None:
         """Add the batch that ``norm`` has just seen, whose statistics it holds."""

@@ -187,7 +187,7 @@ class _Stepper:
 
     @torch.no_grad()
     def precise_bn(self, draws: Draws) -> None:
-        """Replace the running statistics by those of the batches drawn, as ``precise_bn`` of one network does."""
+        """Replace the running statistics by those of the batches drawn, as ``precise_bn`` does."""
         self.stack.reset_statistics()
         steps, _, batch = draws.chosen.shape
         moments = [[torch.zeros_like(mean) for mean in self.stack.means] for _ in range(3)]
