@@ -47,8 +47,8 @@ _HYPOTHESES = (
 _PRECISION = (
     "float32, unless bf16 passes first: 12 seeds of the dense network and of the published best graph at 5 "
     "epochs in both precisions, paired: the 90 % interval of the mean difference over the 24 pairs within "
-    "± 0.3 points and neither network's own mean difference above 0.3; and 3 of A's pairs at 200 epochs in both, "
-    "reported. All arms use the same precision. It may change before the plan is frozen, not after."
+    "± 0.3 points and neither network's own mean difference above 0.3; and 3 of A's pairs at 200 epochs in "
+    "both, reported. All arms use the same precision. It may change before the plan is frozen, not after."
 )
 _RULES = (
     "Primary: the tests of A and B1, Holm over the two.",
