@@ -116,13 +116,13 @@ def test_one_step_is_torchs_sgd_on_the_mean_cross_entropy():
     torch.testing.assert_close(model.head.weight.detach(), before - 0.1 * 1.9 * gradient)
 
 
-def test_precise_bn_is_the_mean_over_batches_and_includes_one_dimension():
+def test_precise_bn_has_the_variance_of_all_samples_and_includes_one_dimension():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, momentum=0.3), nn.Dropout(0.5)).train()
     batches = [torch.randn(10, 4) * scale for scale in (1, 2, 5)]
     inner = [model[0](batch) for batch in batches]
     precise_bn(model, batches)
     torch.testing.assert_close(model[1].running_mean, torch.stack([x.mean(0) for x in inner]).mean(0))
-    torch.testing.assert_close(model[1].running_var, torch.stack([x.var(0) for x in inner]).mean(0))
+    torch.testing.assert_close(model[1].running_var, torch.cat(inner).var(0, unbiased=False))
     assert model[1].momentum == 0.3
     assert all(module.training for module in model.modules())
 

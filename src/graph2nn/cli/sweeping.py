@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,7 @@ from graph2nn.cli.launching import (
     pick_acceleration,
     rows_of,
 )
-from graph2nn.cli.training import Out, PresetName
+from graph2nn.cli.training import Out
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,15 +55,24 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    preset: PresetName,
+    preset: Annotated[
+        str | None, typer.Argument(metavar="PRESET", help="graph2nn presets lists them. Not with --plan.")
+    ] = None,
     select: Annotated[
         list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
     null: Annotated[
-        str, typer.Option(metavar="KIND", help="Of the nulls: degree (rewired), density, ws_flex.")
-    ] = "degree",
+        str | None,
+        typer.Option(metavar="KIND", help="Of the nulls: degree (rewired, default), density, ws_flex."),
+    ] = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Train exactly what a frozen plan says.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the runs and their cost; train nothing.")
+    ] = False,
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
@@ -98,28 +108,27 @@ def sweep(
     graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
+    graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
-    from graph2nn.experiments.launchers import Source
-    from graph2nn.experiments.planning import plan, with_nulls
-    from graph2nn.experiments.planning import select as choose
-    from graph2nn.experiments.presets import preset as look_up
+    from graph2nn.cli.planning import Work, choose_work, show_work
 
     where = choose_launcher(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
         jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
     )  # fmt: skip
-    known = look_up(preset)
     how = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
-    graphs = choose(known, select or ["all"], data=data)
-    if nulls:
-        graphs = with_nulls(graphs, nulls, null)
-    numbers = range(1, (seeds or known.seeds) + 1)
-    plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
     use_threads(threads)
-    source = Source(known.data, *(None if path is None else str(path.absolute()) for path in (data, cache)))
+    work: Work = choose_work(
+        plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
+        data=data, cache=cache, dry_run=dry_run,
+    )  # fmt: skip
+    if dry_run:
+        show_work(work, as_json)
+        return 0
+    how = replace(how, amp=work.amp)
     place = _device(device, launcher, how)
-    configs = plan(known, graphs, numbers, data=source.load().label, settings=settings)
-    return _conclude(_carry_out(configs, source, out, where, place, how), configs, out, as_json)
+    work.note_arms(out)
+    return _conclude(_carry_out(work.configs, work.source, out, where, place, how), work.configs, out, as_json)
 
 
 def retry(

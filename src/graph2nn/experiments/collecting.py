@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graph2nn.errors import UserError
+from graph2nn.experiments.arms import with_arms
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.packed import CONFIG, packed_curves, packed_runs
 from graph2nn.files import replacing
@@ -30,7 +31,7 @@ COLUMNS = (
     "kind", "graph", "null_of", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
     "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
-    "threads", "device", "acceleration", "torch", "finished",
+    "threads", "device", "acceleration", "torch", "finished", "recipe", "plan", "arm",
 )  # fmt: skip
 _NUMBERS = (
     "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
@@ -147,6 +148,7 @@ def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
         others = packed[~packed["run"].isin([result.run for result in results])]
         table = pd.concat([table, others], ignore_index=True) if len(table) else others.reset_index(drop=True)
         table = table.reindex(columns=list(COLUMNS)).sort_values("run", kind="stable", ignore_index=True)
+    table = with_arms(table, out)
     # A column of nulls only, such as p when all runs are baselines, would otherwise hold objects.
     table[list(_NUMBERS)] = table[list(_NUMBERS)].apply(pd.to_numeric)
     return table

@@ -204,4 +204,8 @@ def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: flo
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "recipe": " ".join(
+            f"{key}={value}"
+            for key, value in config.recipe.model_dump(mode="json", exclude_defaults=True).items()
+        ),
     }

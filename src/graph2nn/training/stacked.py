@@ -16,6 +16,7 @@ from graph2nn.data.dataset import Dataset, resident
 from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
 from graph2nn.models.shared_draws import share_draws
+from graph2nn.training.batch_norm import add_batch
 from graph2nn.training.captured import Captured
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.evaluation import Evaluation
@@ -186,12 +187,19 @@ class _Stepper:
 
     @torch.no_grad()
     def precise_bn(self, draws: Draws) -> None:
-        """Replace the running statistics by their mean over the batches drawn."""
+        """Replace the running statistics by those of the batches drawn, as ``precise_bn`` does."""
         self.stack.reset_statistics()
-        for step in range(len(draws.chosen)):
+        steps, _, batch = draws.chosen.shape
+        moments = [[torch.zeros_like(mean) for mean in self.stack.means] for _ in range(3)]
+        for step in range(steps):
             x, _ = self._feed(*draws.at(step))
             self.stack.batches += 1
-            self.stack.forward(x, training=True, momentum=1 / self.stack.batches)
+            self.stack.forward(x, training=True, momentum=1.0)
+            for mean, variance, *sums in zip(self.stack.means, self.stack.variances, *moments, strict=True):
+                add_batch(sums, mean, variance * ((batch - 1) / batch), self.stack.batches)
+        for mean, variance, *sums in zip(self.stack.means, self.stack.variances, *moments, strict=True):
+            mean.copy_(sums[0])
+            variance.copy_(sums[1] + sums[2] / steps)
 
     def _step(self, chosen: Tensor, flips: Tensor | None, offsets: Tensor | None) -> None:
         x, y = self._feed(chosen, flips, offsets)

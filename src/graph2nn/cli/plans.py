@@ -1,0 +1,69 @@
+"""``graph2nn plan …``: write, show and freeze the plan of an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graph2nn.cli.common import Json, print_json
+
+app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_help=True)
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A plan, as YAML.")]
+
+
+@app.command()
+def show(file: File, as_json: Json = False) -> None:
+    """Show a plan: its hash, its arms with their number of runs, its tests.
+
+    Example: graph2nn plan show plan.yaml
+    """
+    from graph2nn.experiments.plans import read_plan
+
+    plan = read_plan(file)
+    if as_json:
+        arms = [{"arm": arm.name, "part": arm.part, "runs": arm.count} for arm in plan.arms]
+        print_json({"sha256": plan.sha256, "order": plan.order, "arms": arms, "runs": plan.count()})
+        return
+    typer.echo(plan.title)
+    typer.echo(f"sha256 {plan.sha256}" if plan.sha256 else "not frozen")
+    typer.echo(f"precision {plan.precision}")
+    for part in plan.order:
+        typer.echo(f"{part}: {plan.count(part)} runs")
+        for arm in plan.arms:
+            if arm.part == part:
+                recipe = " ".join(f"{key}={value}" for key, value in arm.set.items())
+                typer.echo(f"  {arm.count:>4} {arm.name} {recipe}".rstrip())
+        for test in plan.tests:
+            if test.part == part:
+                margin = f" ± {test.margin:g}" if test.margin else ""
+                typer.echo(f"  test {test.name}: {test.kind}{margin}, {test.family}")
+    typer.echo(f"{plan.count()} runs")
+
+
+@app.command()
+def freeze(file: File) -> None:
+    """Freeze a plan: write the hash of its content at its end. A frozen file that is changed is refused.
+
+    Example: graph2nn plan freeze plan.yaml
+    """
+    from graph2nn.experiments.plans import freeze_plan
+
+    typer.echo(f"{file}: sha256 {freeze_plan(file)}")
+
+
+@app.command()
+def draft(
+    file: File,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the graphs of arms A and B1.")] = 2026,
+) -> None:
+    """Write the plan of the 200-epoch CIFAR-10 experiment, not frozen.
+
+    Example: graph2nn plan draft plan.yaml
+    """
+    from graph2nn.experiments.plans.decisive import draft_plan, write_draft
+
+    plan = draft_plan(seed)
+    write_draft(plan, file)
+    typer.echo(f"{file}: {plan.count()} runs; freeze it with graph2nn plan freeze {file}")

@@ -1,0 +1,114 @@
+"""Plan files: read, hashed and frozen. A frozen file has the hash of its content; changed, it is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.config import first_complaint
+from graph2nn.experiments.plans.schema import ExperimentPlan
+from graph2nn.files import replacing
+
+_KEY = "sha256"
+
+
+def read_plan(path: Path) -> ExperimentPlan:
+    """Read a plan from a YAML file; its ``sha256`` is None while it is not frozen.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UserError: no such file, not YAML, an unknown or missing key, a value out of range, or a frozen
+            file whose content is not what was frozen.
+
+    Example:
+        >>> from pathlib import Path
+        >>> read_plan(Path("results/cifar10-mlp-200/plan.yaml")).order  # doctest: +SKIP
+        ('A', 'B1', 'D', 'B2', 'C')
+    """
+    return _read(path)[1]
+
+
+def plan_hash(tree: dict[str, Any]) -> str:
+    """Return the SHA-256 of a plan's content as plain values, without its key ``sha256``.
+
+    The content is written as JSON with sorted keys, so that comments, order of keys and layout do not matter.
+
+    Example:
+        >>> plan_hash({"title": "A", "sha256": "0"}) == plan_hash({"title": "A"})
+        True
+    """
+    content = {key: value for key, value in tree.items() if key != _KEY}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def freeze_plan(path: Path) -> str:
+    """Write the hash of a plan's content at the end of its file, and return it.
+
+    Args:
+        path: the file; everything else in it stays as it is, comments too.
+
+    Returns:
+        The hash, 64 hexadecimal digits.
+
+    Raises:
+        UserError: as :func:`read_plan`; the plan is frozen already.
+
+    Example:
+        >>> from pathlib import Path
+        >>> freeze_plan(Path("plan.yaml"))  # doctest: +SKIP
+        '1f0c…'
+    """
+    tree, plan = _read(path)
+    if plan.sha256 is not None:
+        raise UserError(f"plan: {path} is frozen already, with hash {plan.sha256[:12]}.")
+    value = plan_hash(tree)
+    text = path.read_text(encoding="utf-8")
+    # A key left empty would be there twice.
+    lines = [line for line in text.splitlines() if not line.startswith(f"{_KEY}:")]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join([*lines, f"{_KEY}: {value}", ""]), encoding="utf-8")
+    read_plan(path)
+    return value
+
+
+def _read(path: Path) -> tuple[dict[str, Any], ExperimentPlan]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise UserError(f"plan: {path} cannot be read ({reason}).") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"plan: {path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise UserError(f"plan: {path} is not a plan; it has no keys such as title, arms and tests.")
+    try:
+        plan = ExperimentPlan.model_validate(tree)
+    except ValidationError as error:
+        raise UserError(f"plan: {path}: {_complaint(error)}") from None
+    if plan.sha256 is not None and plan.sha256 != (actual := plan_hash(tree)):
+        raise UserError(
+            f"plan: {path} was changed after it was frozen: its hash is {actual[:12]}, not {plan.sha256[:12]}; "
+            "restore it, or delete the line sha256 and freeze it as a new plan."
+        )
+    return tree, plan
+
+
+def _complaint(error: ValidationError) -> str:
+    """Return the first thing wrong; where keys do not fit together, without their whole values."""
+    first = error.errors()[0]
+    if first["type"] != "inconsistent_plan":
+        return first_complaint(error, ExperimentPlan)
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}." if where else f"{first['msg']}."

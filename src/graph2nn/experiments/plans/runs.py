@@ -1,0 +1,122 @@
+"""The runs of a plan: the networks of each arm with their own seeds and the arm's recipe, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.config import GraphSpec, RunConfig, override
+from graph2nn.experiments.planning import select
+from graph2nn.experiments.plans.schema import Arm, ExperimentPlan, Network, Settings
+from graph2nn.experiments.presets import Preset, preset
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.nulls import degree_null
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run, and the arm and part that it belongs to."""
+
+    arm: str
+    part: str
+    config: RunConfig
+
+
+def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None) -> list[PlannedRun]:
+    """List the runs of a plan in its order: part by part, inside a part seed by seed.
+
+    Args:
+        plan: the plan.
+        data: label of the loaded data set.
+        folder: folder that may hold connectomes.
+
+    Returns:
+        One value per run, all different.
+
+    Raises:
+        UserError: a preset, graph or setting that does not exist, or one run in two arms.
+
+    Example:
+        >>> from graph2nn.experiments.plans import Arm, ExperimentPlan, Network
+        >>> arm = Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(3, 1)),))
+        >>> plan = ExperimentPlan(title="Dense", preset="mlp-digits", order=("A",), arms=(arm,))
+        >>> [run.config.seed for run in planned_runs(plan, data="digits")]
+        [1, 3]
+    """
+    known = preset(plan.preset)
+    graphs = _Graphs(known, folder)
+    runs = [run for arm in plan.arms for run in _runs_of(plan, arm, known, data, graphs)]
+    place = {part: number for number, part in enumerate(plan.order)}
+    runs.sort(key=lambda run: (place[run.part], run.config.seed))
+    arms: dict[str, str] = {}
+    for run in runs:
+        if (name := run.config.folder) in arms:
+            raise UserError(f"plan: run {name} is in arm {arms[name]!r} and in arm {run.arm!r}; leave one out.")
+        arms[name] = run.arm
+    return runs
+
+
+def _runs_of(plan: ExperimentPlan, arm: Arm, known: Preset, data: str, graphs: _Graphs) -> Iterable[PlannedRun]:
+    base = override(
+        RunConfig(preset=known.name, model=known.model, data=data, recipe=known.recipe, match=known.match),
+        _assignments({**plan.set, **arm.set}),
+    )
+    for network in arm.networks:
+        graph = graphs.of(network)
+        for seed in network.seeds:
+            yield PlannedRun(arm.name, arm.part, base.model_copy(update={"graph": graph, "seed": seed}))
+
+
+def _assignments(settings: Settings) -> list[str]:
+    words: Mapping[object, str] = {True: "true", False: "false"}
+    return [f"{key}={words[value] if isinstance(value, bool) else value}" for key, value in settings.items()]
+
+
+class _Graphs:
+    """The graphs of a plan, each with one name of its own: tables and figures know a graph by its name."""
+
+    def __init__(self, known: Preset, folder: Path | None) -> None:
+        self._preset, self._folder = known, folder
+        self._kept: dict[Network, GraphSpec | None] = {}
+        self._names: dict[str, GraphSpec] = {}
+
+    def of(self, network: Network) -> GraphSpec | None:
+        """Return the graph of a network; None for the baseline."""
+        key = network.model_copy(update={"seeds": (0,)})
+        if key not in self._kept:
+            self._kept[key] = self._find(key)
+        return self._kept[key]
+
+    def _find(self, network: Network) -> GraphSpec | None:
+        if network.rewired is not None:
+            original = self.of(network.model_copy(update={"rewired": None}))
+            assert original is not None  # the schema has refused a null of the baseline
+            null = degree_null(original.build(), network.rewired.seed, connected=True)
+            return self._named(GraphSpec.of(null).model_copy(update={"null_of": original.name}))
+        if network.ws_flex is not None:
+            spec = GraphSpec.of_ws_flex(**network.ws_flex.model_dump())
+        else:
+            found = select(self._preset, [str(network.graph)], data=self._folder)
+            if len(found) != 1:
+                raise UserError(f"plan: {network.graph!r} is {len(found)} graphs, expected one per network.")
+            if found[0] is None:
+                return None
+            spec = found[0]
+        if network.symmetrise:
+            spec = GraphSpec.of(_renamed(spec.build().symmetrised(), f"{spec.name} symmetrised"))
+        return self._named(spec)
+
+    def _named(self, spec: GraphSpec) -> GraphSpec:
+        """Number graphs that differ and share a name."""
+        name, number = spec.name, 1
+        while name in self._names and self._names[name] != spec.model_copy(update={"name": name}):
+            number += 1
+            name = f"{spec.name} #{number}"
+        spec = spec.model_copy(update={"name": name})
+        return self._names.setdefault(name, spec)
+
+
+def _renamed(graph: RelationalGraph, name: str) -> RelationalGraph:
+    return RelationalGraph(graph.adjacency, name=name, directed=graph.directed)

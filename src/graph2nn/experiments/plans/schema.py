@@ -1,0 +1,179 @@
+"""Schema of an experiment plan: a plain, validated value that says what is run and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from graph2nn.experiments.config import WSFlexSpec
+
+Precision = Literal["float32", "bf16"]
+TestKind = Literal["paired_t_by_seed", "welch", "paired_t_over_graphs", "tost", "contrast", "best_recipe"]
+Family = Literal["primary", "secondary", "descriptive"]
+Seed = Annotated[int, Field(ge=0)]
+#: Values of a config by key, such as ``recipe.lr: 0.05``; the same keys as ``--set``.
+Settings = dict[str, bool | int | float | str]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Null(_Value):
+    """A connected null of the graph beside it: which kind, and the seed that draws it."""
+
+    kind: Literal["degree"] = "degree"
+    seed: Seed
+
+
+class Network(_Value):
+    """One graph and the training seeds it is trained with.
+
+    Exactly one of ``graph`` and ``ws_flex`` says which graph. ``graph`` is ``baseline``, a row of a catalogue
+    (``n64-3942:17``), or anything that the commands take as a graph (``cat``, ``ws_flex:n=64,…``, a file).
+    ``symmetrise`` forgets directions; ``rewired`` takes a null of the graph in its place. (YAML reads a key
+    ``null`` as no value at all.)
+    """
+
+    graph: str | None = None
+    ws_flex: WSFlexSpec | None = None
+    symmetrise: bool = False
+    rewired: Null | None = None
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_one_graph(self) -> Network:
+        if (self.graph is None) == (self.ws_flex is None):
+            _refuse("expected one of graph and ws_flex")
+        if self.graph == "baseline" and (self.rewired or self.symmetrise):
+            _refuse("the baseline has no null and no direction")
+        if len(set(self.seeds)) < len(self.seeds):
+            _refuse("expected each seed once")
+        return self
+
+
+class Arm(_Value):
+    """Networks trained with one recipe. ``set`` changes values of the plan's common recipe."""
+
+    name: str = Field(min_length=1)
+    part: str = Field(min_length=1)
+    set: Settings = Field(default_factory=dict)
+    networks: tuple[Network, ...] = Field(min_length=1)
+
+    @property
+    def count(self) -> int:
+        """Number of runs."""
+        return sum(len(network.seeds) for network in self.networks)
+
+
+class PlannedTest(_Value):
+    """A test between arms. The estimate is the error of the first arm minus that of the second.
+
+    A ``contrast`` may have other ``weights``, one per arm; ``tost`` has the ``margin`` of equivalence, in
+    points of error. ``best_recipe`` chooses each side's recipe on all seeds but one and judges it on that seed.
+    """
+
+    name: str = Field(min_length=1)
+    kind: TestKind
+    part: str
+    arms: tuple[str, ...] = Field(min_length=2)
+    family: Family
+    margin: float | None = Field(None, gt=0)
+    weights: tuple[float, ...] = ()
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> PlannedTest:
+        if (self.kind == "tost") != (self.margin is not None):
+            _refuse("expected a margin for tost and for no other kind")
+        if self.kind not in ("contrast", "best_recipe") and len(self.arms) != 2:
+            _refuse(f"{self.kind} compares two arms")
+        if self.weights and (self.kind != "contrast" or len(self.weights) != len(self.arms)):
+            _refuse("expected weights for contrast only, one per arm")
+        if self.kind == "contrast" and len(self.arms) != 2 and not self.weights:
+            _refuse("a contrast of more than two arms needs weights")
+        return self
+
+
+class Rules(_Value):
+    """How the tests become decisions: the level, the correction within each family, and words."""
+
+    alpha: float = Field(0.05, gt=0, lt=1)
+    correction: Literal["holm"] = "holm"
+    text: tuple[str, ...] = ()
+
+
+class Draw(_Value):
+    """How the graphs of an arm were drawn: ``chosen`` of ``candidates`` rows of a catalogue, with one seed."""
+
+    arm: str
+    catalogue: str
+    where: str
+    candidates: int
+    chosen: int
+    seed: int
+
+
+class ExperimentPlan(_Value):
+    """A whole experiment, written before its first run.
+
+    ``preset`` and ``set`` are common to all arms. ``order`` lists the parts in the order in which they run;
+    inside a part runs go seed by seed. ``sha256`` is the hash of everything else, in a frozen plan.
+
+    Example:
+        >>> plan = ExperimentPlan(
+        ...     title="Does wiring matter?",
+        ...     preset="mlp-digits",
+        ...     order=("A",),
+        ...     arms=(Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(1, 2)),)),),
+        ... )
+        >>> plan.arms[0].count
+        2
+    """
+
+    title: str = Field(min_length=1)
+    hypotheses: tuple[str, ...] = ()
+    preset: str
+    set: Settings = Field(default_factory=dict)
+    precision: Precision = "float32"
+    precision_rule: str = ""
+    order: tuple[str, ...] = Field(min_length=1)
+    draws: tuple[Draw, ...] = ()
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    tests: tuple[PlannedTest, ...] = ()
+    rules: Rules = Field(default_factory=Rules)
+    notes: tuple[str, ...] = ()
+    sha256: str | None = None
+
+    def count(self, part: str | None = None) -> int:
+        """Return the number of runs of one part, or of all."""
+        return sum(arm.count for arm in self.arms if part in (None, arm.part))
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ExperimentPlan:
+        names = [arm.name for arm in self.arms]
+        for what, values in (
+            ("arm", names), ("part of the order", self.order), ("test", [test.name for test in self.tests]),
+        ):  # fmt: skip
+            if twice := next((value for i, value in enumerate(values) if value in values[:i]), None):
+                _refuse(f"{what} {twice!r} is there twice")
+        parts = {arm.part for arm in self.arms}
+        _known("part of the order", self.order, parts)
+        _known("part of an arm", [arm.part for arm in self.arms], self.order)
+        _known("part of a test", [test.part for test in self.tests], parts)
+        _known("arm of a test", [arm for test in self.tests for arm in test.arms], names)
+        _known("arm of a draw", [draw.arm for draw in self.draws], names)
+        return self
+
+
+def _known(what: str, values: Sequence[str], known: Sequence[str] | set[str]) -> None:
+    for value in values:
+        if value not in known:
+            _refuse(f"{what} {value!r} is not one of {', '.join(sorted(known))}")
+
+
+def _refuse(message: str) -> NoReturn:
+    raise PydanticCustomError("inconsistent_plan", "{message}", {"message": message})
