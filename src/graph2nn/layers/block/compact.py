@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,11 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
+from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
+
+#: What is stored compactly: the weight, and what ``prune`` and ``weight_norm`` of torch make of it.
+STORED = ("weight", "weight_orig", "weight_mask", "weight_v")
 
 
 class Compact(nn.Module):
@@ -20,7 +24,9 @@ class Compact(nn.Module):
     Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
     so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
     cannot compute (another device, another type, autocast, ``torch.func`` transforms) the layer computes as the
-    masked one. ``torch.compile`` breaks its graph around the kernels. There are no second derivatives.
+    masked one, and so do ``torch.jit.trace`` and ONNX export. ``torch.compile`` and ``torch.export`` see the
+    kernels as one operator. There are no second derivatives. An input that is infinite or not a number reaches
+    only the nodes that read it; in the masked layer 0 · ∞ makes every output of that sample not a number.
     """
 
     graph: RelationalGraph
@@ -30,6 +36,12 @@ class Compact(nn.Module):
     stride: int = 1
     padding: int = 0
     engine = "block"
+    #: The graph as the operator of compiled graphs takes it; kept, as compilers do not trace its making.
+    graph_text: str
+
+    def reset_mask(self) -> None:
+        """Make the mask from the graph again."""
+        super().reset_mask()  # type: ignore[misc]
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -45,6 +57,7 @@ class Compact(nn.Module):
 
     def make_compact(self) -> None:
         """Replace the masked weight by its entries on the mask."""
+        self.graph_text = graph_as_text(self.graph)
         self.weight = nn.Parameter(self.compact(self.weight.detach()))
 
     @property
@@ -90,6 +103,7 @@ class Compact(nn.Module):
         """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
+        self.reset_mask()
         drawn = self.weight.new_empty(self.shape)
         nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
         # The constructor of the masked layer calls this before the weight is made compact.
@@ -108,16 +122,18 @@ class Compact(nn.Module):
 
     def multiply(self, x: Tensor) -> Tensor:
         """Return the output ``[N, out, H′, W′]`` without bias for an input ``[N, in, H, W]``."""
-        if torch.compiler.is_compiling():
-            return _outside_the_graph(self, x)
-        return self.multiply_now(x)
+        return self.multiply_by(x, self.weight)
 
-    def multiply_now(self, x: Tensor) -> Tensor:
-        """:meth:`multiply` as the kernels do it."""
-        images, _, height, width = x.shape
+    def multiply_by(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the output without bias for compact weights, eager or as an operator in a compiler's graph."""
         side = self.kernel[0] if self.kernel else 1
+        if torch.compiler.is_compiling():
+            out, into = self.mask.shape[:2]
+            call = self.graph_text, into, out, side, self.stride, self.padding
+            return cast(Tensor, block_multiply(x, weight, *call))
+        images, _, height, width = x.shape
         shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, x.element_size())
-        return multiply(x, self.weight, shape)
+        return multiply(x, weight, shape)
 
     def wiring_repr(self) -> str:
         """The part of ``repr`` that tells the wiring: graph, density, engine."""
@@ -125,7 +141,9 @@ class Compact(nn.Module):
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[f"{prefix}weight"] = self.expand(destination[f"{prefix}weight"])
+        for name in STORED:
+            if (stored := destination.get(f"{prefix}{name}")) is not None:
+                destination[f"{prefix}{name}"] = self.expand(stored)
 
     def _load_from_state_dict(
         self,
@@ -138,27 +156,24 @@ class Compact(nn.Module):
         error_msgs: list[str],
     ) -> None:
         state = dict(state_dict)
-        weight, mask = state.get(f"{prefix}weight"), state.get(f"{prefix}mask")
-        if mask is not None and not _same(mask, self.mask):
+        mask = state.get(f"{prefix}mask")
+        if mask is not None and not same_mask(mask, self.mask):
             error_msgs.append(
                 f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
                 f"features; a {self.engine} layer computes with the graph it was made for."
             )
             return
-        if weight is not None and weight.shape == self.shape:
-            state[f"{prefix}weight"] = self.compact(weight.detach())
+        for name in STORED:
+            weight = state.get(f"{prefix}{name}")
+            if weight is not None and weight.shape == self.shape:
+                state[f"{prefix}{name}"] = self.compact(weight.detach())
         super()._load_from_state_dict(
             state, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
 
-# Not torch.compiler.disable, which would load all of torch.compile when this module is imported.
-@torch._disable_dynamo  # type: ignore[attr-defined]
-def _outside_the_graph(layer: Compact, x: Tensor) -> Tensor:
-    return layer.multiply_now(x)
-
-
-def _same(mask: Tensor, own: Tensor) -> bool:
+def same_mask(mask: Tensor, own: Tensor) -> bool:
+    """Whether a mask, of a checkpoint perhaps, is that of a layer."""
     if mask.shape != own.shape:
         return False
     return mask.is_meta or own.is_meta or torch.equal(mask.to(own.device), own)
