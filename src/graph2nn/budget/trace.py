@@ -179,9 +179,14 @@ def _in_use(model: nn.Module) -> Counter[str]:
             for part in module:
                 mask = getattr(part, "mask", None)
                 if isinstance(mask, Tensor) and mask.dtype == torch.bool:
-                    on = int(mask.sum()) * (module.original.numel() // mask.numel())
+                    dense = getattr(part, "dense_shape", _same_shape)(module.original)
+                    on = int(mask.sum()) * (dense.numel() // mask.numel())
                     count[_owner(f"{name}.original")] -= module.original.numel() - on
     return count
+
+
+def _same_shape(stored: Tensor) -> torch.Size:
+    return stored.shape
 
 
 def _owner(parameter: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from graph2nn.budget import macs
+from graph2nn.conversion.engines import ModuleEngine, StepEngine, choose_engines
 from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.plan import Graphs, Step, make_plan
 from graph2nn.conversion.report import Changed, Relationalized, Skipped
@@ -27,12 +28,14 @@ def relationalize(
     inputs: tuple[Any, ...] | Tensor | None = None,
     rescale: bool = False,
     remember: bool = True,
+    engine: ModuleEngine = "auto",
 ) -> Relationalized:
     """Let the weights of any module follow a graph, in place, and report what was done.
 
     Weights of ``Linear``, ``Conv1d/2d/3d`` and their transposed forms, ``MultiheadAttention`` (in and out
-    projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers are multiplied
-    by the mask of the graph (paper, section 2.2) through ``torch.nn.utils.parametrize``. Each gate, and each of
+    projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers follow the
+    graph (paper, section 2.2) through ``torch.nn.utils.parametrize``: multiplied by its mask, or computed on
+    its blocks alone (``engine``). Each gate, and each of
     the query, key and value projections, follows the graph. Tables of embeddings are left alone; a projection
     beside one is a linear layer like any other. So are grouped convolutions, layers narrower than the graph,
     and parameters shared with something that stays dense (a head tied to an embedding).
@@ -63,16 +66,28 @@ def relationalize(
         rescale: multiply the kept weights by 1/√density once, which keeps the variance of what each layer
             gives where weights were initialised for dense layers.
         remember: keep the values that are switched off in main memory, for ``densify(keep="original")``.
+        engine: how the weights are multiplied. ``"masked"`` multiplies by the mask in every forward, in any
+            module, on any device. ``"block"`` computes ``Linear`` and ``Conv2d`` on their blocks alone, on the
+            CPU: one group, square kernel, stride and zero padding, dilation 1, float32 or float64, the class's
+            own forward, a parameter of their own; everything else is masked. ``"auto"`` does so where
+            it was measured to be faster for the widths and the density of the layer. ``state_dict`` is the
+            same for all, so checkpoints move between engines.
+
+    Returns:
+        The module, what was changed and what it costs.
 
     Raises:
-        UserError: nothing to change, a selector that matches nothing, a weight that is named in full but
-            cannot change. The module is untouched then.
+        UserError: an engine that does not exist; nothing to change, a selector that matches nothing, a weight
+            that is named in full but cannot change. The module is untouched then.
     """
+    if engine not in get_args(ModuleEngine):
+        raise unknown("relationalize: engine", engine, get_args(ModuleEngine))
     example = example_inputs(input_size, inputs, module)
     plan = make_plan(module, graph, include=include, exclude=exclude, stacked=stacked or {}, example=example)
     before = None if example is None else _macs(module, input_size, example)
     total = sum(parameter.numel() for parameter in module.parameters())
-    off = _apply(plan.steps, rescale=rescale, remember=remember)
+    engines = choose_engines(module, plan.steps, engine)
+    off = _apply(plan.steps, engines, rescale=rescale, remember=remember)
     return Relationalized(
         module=module,
         changed=tuple(
@@ -82,8 +97,9 @@ def relationalize(
                 step.weight.shape,
                 step.graph,
                 step.layout.weights_on(step.graph),
+                chosen,
             )
-            for step in plan.steps
+            for step, chosen in zip(plan.steps, engines, strict=True)
         ),
         skipped=tuple(Skipped(weight.name, weight.kind, weight.shape, reason) for weight, reason in plan.stay),
         params_before=total,
@@ -137,17 +153,23 @@ def load_dense(module: nn.Module, state: Mapping[str, Tensor], *, strict: bool =
     return module
 
 
-def _apply(steps: Sequence[Step], *, rescale: bool, remember: bool) -> int:
-    """Mask the weights; return how many parameters are no longer in use."""
+def _apply(steps: Sequence[Step], engines: Sequence[StepEngine], *, rescale: bool, remember: bool) -> int:
+    """Lay the masks over the weights; return how many parameters are no longer in use."""
     masks: dict[int, WeightMask] = {}
     off = 0
-    for step in steps:
-        parameter = step.weight.parameter
+    for step, engine in zip(steps, engines, strict=True):
+        weight, parameter = step.weight, step.weight.parameter
         if id(parameter) not in masks:
-            mask = step.layout.mask(step.graph)
-            masks[id(parameter)] = make_mask(step.graph, mask, parameter, rescale=rescale, remember=remember)
+            masks[id(parameter)] = make_mask(
+                step.graph, step.layout, parameter, rescale=rescale, remember=remember
+            )
             off += parameter.numel() - step.layout.weights_on(step.graph)
-        mask_weight(step.weight.module, step.weight.tensor, masks[id(parameter)])
+        if engine == "block":
+            from graph2nn.layers.block.parametrisation import compact_weight
+
+            compact_weight(weight.module, masks[id(parameter)], step.layout)
+        else:
+            mask_weight(weight.module, weight.tensor, masks[id(parameter)])
     return off
 
 

@@ -13,13 +13,14 @@ from graph2nn.graphs.graph import RelationalGraph
 
 @dataclass(frozen=True)
 class Changed:
-    """A weight that now follows a graph; ``weights_on`` of its entries are in use."""
+    """A weight that now follows a graph; ``weights_on`` of its entries are in use, computed by ``engine``."""
 
     weight: str
     kind: str
     shape: tuple[int, ...]
     graph: RelationalGraph
     weights_on: int
+    engine: str = "masked"
 
     @property
     def weights(self) -> int:
@@ -80,6 +81,8 @@ class Relationalized:
                 for row in self.changed
             ]
         )
+        if compact := [row for row in self.changed if row.engine == "block"]:
+            lines.append(f"{_count(len(compact), 'weight')} computed by the block engine")
         if self.skipped:
             lines.append(f"{_count(len(self.skipped), 'weight')} left as before")
             lines += _columns([(row.weight, row.kind, _by(row.shape), row.reason) for row in self.skipped])

@@ -92,7 +92,8 @@ def weights_of(module: nn.Module) -> list[Weight]:
 def _of(name: str, owner: nn.Module) -> Iterator[Weight]:
     if parametrize.is_parametrized(owner):
         for tensor, chain in owner.parametrizations.items():  # type: ignore[union-attr, operator]
-            if hasattr(chain, "original") and chain.original.ndim >= 2:
+            masked = any(isinstance(step, WeightMask) for step in chain)
+            if hasattr(chain, "original") and (masked or chain.original.ndim >= 2):
                 yield _parametrised(name, owner, tensor, list(chain))
     if isinstance(owner, RelationalLinear | RelationalConv2d):
         # Whatever the engine stores, the weight is that of the masked one.
@@ -111,10 +112,12 @@ def _of(name: str, owner: nn.Module) -> Iterator[Weight]:
 
 def _parametrised(name: str, owner: nn.Module, tensor: str, steps: list[nn.Module]) -> Weight:
     parameter = stored_weight(owner, tensor)
-    weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
     for step in steps:
         if isinstance(step, WeightMask):
-            return _following(weight, step)
+            # Whatever the engine stores, the weight is that of the masked one.
+            dense = parameter.new_empty(step.dense_shape(parameter), device="meta")
+            return _following(Weight(name, owner, tensor, parameter, layout_of(owner, tensor, dense)), step)
+    weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
     return replace(weight, taken=f"parametrised by {type(steps[0]).__name__} already")
 
 

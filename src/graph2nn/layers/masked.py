@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import Self
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -66,9 +68,24 @@ class _Masked(nn.Module):
         """Standard deviation of the initial weights."""
 
     @torch.no_grad()
+    def reset_mask(self) -> None:
+        """Make the mask from the graph again: ``to_empty`` leaves any bits in it."""
+        if not self.mask.is_meta:
+            out, into = self.mask.shape[:2]
+            self.mask.copy_(torch.from_numpy(mask(self.graph, into, out)).reshape(self.mask.shape))
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+        without_memory = self.mask.is_meta
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if without_memory:
+            self.reset_mask()
+        return self
+
+    @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew: normal on the mask, zero off it and in the bias."""
+        """Draw the weights: normal on the mask, zero off it and in the bias. The mask is that of the graph."""
         if not self.weight.is_meta:
+            self.reset_mask()
             nn.init.normal_(self.weight, std=self.standard_deviation(), generator=generator)
             self.weight.mul_(self.mask)
             if self.bias is not None:

@@ -7,7 +7,7 @@ and ``parametrizations.weight.0.mask``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.layout import Layout
 
 Keep = Literal["masked", "original"]
 
@@ -26,19 +27,29 @@ class WeightMask(nn.Module):
     Args:
         graph: what the mask was made from.
         mask: bool, broadcastable to the weight; a buffer, so part of ``state_dict``.
+        layout: of the weight; lets the mask be made again where its memory was not kept (``to_empty``).
         scale: what the kept weights were multiplied by when the mask was laid over them.
         off: values of the weights that the mask switches off, in order, to be put back by
             :func:`unmask`; not part of ``state_dict``.
     """
 
     mask: Tensor
+    #: Which engine the stored weight belongs to.
+    engine = "masked"
 
     def __init__(
-        self, graph: RelationalGraph, mask: Tensor, *, scale: float = 1.0, off: Tensor | None = None
+        self,
+        graph: RelationalGraph,
+        mask: Tensor,
+        layout: Layout | None = None,
+        *,
+        scale: float = 1.0,
+        off: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
         self.graph = graph
+        self.layout = layout
         self.scale = scale
         # A plain attribute: buffers are broadcast by DDP at every step, and exported.
         self.off = off
@@ -50,6 +61,22 @@ class WeightMask(nn.Module):
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Return what is stored for a weight: zeros off the mask, so that weight decay has nothing to move."""
         return weight * self.mask
+
+    def dense_shape(self, stored: Tensor) -> torch.Size:
+        """Shape of the weight that the module reads, from the tensor that is stored for it."""
+        return stored.shape
+
+    def reset_mask(self) -> None:
+        """Make the mask from the graph again."""
+        if self.layout is not None and not self.mask.is_meta:
+            self.mask.copy_(self.layout.mask(self.graph))
+
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> WeightMask:
+        without_memory = self.mask.is_meta
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if without_memory:
+            self.reset_mask()
+        return self
 
     def extra_repr(self) -> str:
         """Graph and density, for ``print(model)``."""
@@ -77,17 +104,18 @@ def stored_weight(module: nn.Module, tensor: str) -> Tensor:
 
 
 def make_mask(
-    graph: RelationalGraph, mask: Tensor, weight: Tensor, *, rescale: bool, remember: bool
+    graph: RelationalGraph, layout: Layout, weight: Tensor, *, rescale: bool, remember: bool
 ) -> WeightMask:
     """Make the parametrisation for ``weight``, multiplying it by 1/√density if ``rescale``, in place.
 
     Args:
-        graph: that the mask was made from.
-        mask: broadcastable to the weight.
+        graph: that the weight is to follow.
+        layout: of the weight.
         weight: the parameter.
         rescale: keep the variance of what a layer gives although it reads less.
         remember: keep a copy of the values that are switched off, in main memory.
     """
+    mask = layout.mask(graph)
     on = mask.to(weight.device)
     scale = (mask.numel() / float(mask.sum())) ** 0.5 if rescale else 1.0
     off = None
@@ -96,16 +124,44 @@ def make_mask(
     if rescale:
         with torch.no_grad():
             weight.mul_(scale)
-    return WeightMask(graph, on, scale=scale, off=off)
+    return WeightMask(graph, on, layout, scale=scale, off=off)
 
 
-def mask_weight(module: nn.Module, tensor: str, step: WeightMask) -> None:
+def register(module: nn.Module, tensor: str, step: WeightMask) -> None:
     """Parametrise ``module.<tensor>``; the parameter object stays the same, so optimisers keep it."""
     if parametrize.is_parametrized(module):
-        _own_class(module)
+        own_class(module)
     order = tuple(module._parameters)
     parametrize.register_parametrization(module, tensor, step)
     module.__dict__.setdefault("_order_before_masks", order)
+    if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        kind: Any = type(module)
+        kind.reset_parameters = _resetting(kind.__bases__[0])
+
+
+def _resetting(kind: Any) -> Callable[[nn.Linear], None]:
+    """Return a ``reset_parameters`` for a masked ``kind``, whose own would fill a product and lose it."""
+
+    def reset_parameters(self: nn.Linear) -> None:
+        """Draw the parameters as the class of the module does, and make the mask from its graph again."""
+        if not parametrize.is_parametrized(self, "weight"):
+            kind.reset_parameters(self)
+            return
+        for step in self.parametrizations["weight"]:  # type: ignore[index]
+            if isinstance(step, WeightMask):
+                step.reset_mask()
+        with torch.no_grad(), parametrize.cached():
+            # Inside, the weight is one tensor, which torch's functions fill in place.
+            drawn = self.weight
+            kind.reset_parameters(self)
+            self.weight = drawn
+
+    return reset_parameters
+
+
+def mask_weight(module: nn.Module, tensor: str, step: WeightMask) -> None:
+    """Parametrise ``module.<tensor>`` by a mask; the parameter object stays the same."""
+    register(module, tensor, step)
     if isinstance(module, nn.RNNBase):
         _copy_recurrent_by_parameters(module)
 
@@ -145,8 +201,15 @@ def _put_back(weight: Tensor, step: WeightMask) -> None:
 
 
 def _remove(module: nn.Module, tensor: str) -> None:
-    _own_class(module)
+    own_class(module)
+    gradient = None
+    if module.parametrizations[tensor][0].engine == "block":  # type: ignore[index, union-attr]
+        from graph2nn.layers.block.parametrisation import release
+
+        gradient = release(module)
     parametrize.remove_parametrizations(module, tensor, leave_parametrized=True)
+    if gradient is not None:
+        getattr(module, tensor).grad = gradient
     if not parametrize.is_parametrized(module):
         # Optimisers store their state by position, so the parameters return to theirs.
         order = module.__dict__.pop("_order_before_masks")
@@ -154,7 +217,7 @@ def _remove(module: nn.Module, tensor: str) -> None:
             module._parameters[name] = module._parameters.pop(name)
 
 
-def _own_class(module: nn.Module) -> None:
+def own_class(module: nn.Module) -> None:
     """Give a parametrised module a class that no copy of it shares.
 
     torch makes one class per parametrised module and keeps the properties there, but ``deepcopy`` lets the

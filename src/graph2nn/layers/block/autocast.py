@@ -20,14 +20,23 @@ def autocast_type(x: Tensor, *parameters: Tensor) -> torch.dtype | None:
         x: float32 or 16 bits, on the CPU.
         parameters: of the layer, float32, on the CPU.
     """
-    if not torch.is_autocast_enabled("cpu") or torch._C._are_functorch_transforms_active():
+    if not torch.is_autocast_enabled("cpu"):
+        return None
+    compiling = torch.compiler.is_compiling()
+    if torch.onnx.is_in_onnx_export() if compiling else _transformed():
         return None
     if x.dtype not in (torch.float32, torch.bfloat16, torch.float16):
         return None
     plain = (Tensor, nn.Parameter)
-    fits = all(type(t) in plain and t.device.type == "cpu" for t in (x, *parameters))
+    # While compiling, fake tensors stand for plain ones.
+    fits = all((compiling or type(t) in plain) and t.device.type == "cpu" for t in (x, *parameters))
     fits = fits and all(parameter.dtype == torch.float32 for parameter in parameters)
     return torch.get_autocast_dtype("cpu") if fits else None
+
+
+def _transformed() -> bool:
+    """Whether somebody rewrites what is computed: ``torch.func``, or a trace."""
+    return torch._C._are_functorch_transforms_active() or torch._C._is_tracing()
 
 
 def multiply_autocast(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:

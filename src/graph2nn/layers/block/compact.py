@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,8 +13,12 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.autocast import autocast_type, multiply_autocast
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
+from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
 from graph2nn.layers.block.select import passing, pick
+
+#: What is stored compactly: the weight, and what ``prune`` and ``weight_norm`` of torch make of it.
+STORED = ("weight", "weight_orig", "weight_mask", "weight_v")
 
 
 class Compact(nn.Module):
@@ -28,8 +32,10 @@ class Compact(nn.Module):
     Outside nothing changes: ``state_dict`` holds ``weight`` ``[out, in, *k]`` and ``mask`` and takes them back,
     so checkpoints move between engines both ways; the same generator draws the same weights. Where the kernels
     cannot compute (another device, another type, ``torch.func`` transforms) the layer computes as the masked
-    one. Under autocast it returns 16 bits as torch's layers do, see :mod:`autocast`. ``torch.compile`` breaks
-    its graph around the kernels. There are no second derivatives.
+    one, and so do ``torch.jit.trace`` and ONNX export. Under autocast it returns 16 bits as torch's layers do,
+    see :mod:`autocast`. ``torch.compile`` and ``torch.export`` see the kernels as one operator. There are no
+    second derivatives. An input that is infinite or not a number reaches only the nodes that read it; in the
+    masked layer 0 · ∞ makes every output of that sample not a number.
     """
 
     graph: RelationalGraph
@@ -39,6 +45,12 @@ class Compact(nn.Module):
     stride: int = 1
     padding: int = 0
     engine = "block"
+    #: The graph as the operator of compiled graphs takes it; kept, as compilers do not trace its making.
+    graph_text: str
+
+    def reset_mask(self) -> None:
+        """Make the mask from the graph again."""
+        super().reset_mask()  # type: ignore[misc]
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -56,6 +68,7 @@ class Compact(nn.Module):
         self, shape: torch.Size, device: torch.device | str | None, dtype: torch.dtype | None
     ) -> Tensor:
         """Return an uninitialised weight of the masked ``shape`` as it is stored, ``[out, pitch]``."""
+        self.graph_text = graph_as_text(self.graph)
         return torch.empty(*self._stored_shape, device=device, dtype=dtype)
 
     @property
@@ -121,6 +134,7 @@ class Compact(nn.Module):
         """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
+        self.reset_mask()
         drawn = passing(self.shape, self.weight)
         nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
         self._compact_into(self.weight, drawn)
@@ -136,26 +150,27 @@ class Compact(nn.Module):
         """Whether the kernels can compute on ``x``."""
         return supported(x, self.weight) or autocast_type(x, self.weight) is not None
 
-    def rounded(self, y: Tensor, x: Tensor) -> Tensor:
+    def rounded(self, y: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the output ``y`` for an input ``x`` in the type that autocast gives it, contiguous."""
-        dtype = autocast_type(x, self.weight)
+        dtype = autocast_type(x, self.weight if weight is None else weight)
         return y if dtype is None else y.to(dtype, memory_format=torch.contiguous_format)
 
     def multiply(self, x: Tensor) -> Tensor:
         """Return ``[N, out, H′, W′]`` without bias for an input ``[N, in, H, W]``; not yet :meth:`rounded`."""
-        if torch.compiler.is_compiling():
-            return _outside_the_graph(self, x)
-        return self.multiply_now(x)
+        return self.multiply_by(x, self.weight)
 
-    def multiply_now(self, x: Tensor) -> Tensor:
-        """:meth:`multiply` as the kernels do it."""
-        images, _, height, width = x.shape
+    def multiply_by(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Return the output without bias for compact weights, eager or as an operator in a compiler's graph."""
         side = self.kernel[0] if self.kernel else 1
-        itemsize = self.weight.element_size()
+        reduced = autocast_type(x, weight) is not None
+        if torch.compiler.is_compiling():
+            out, into = self.mask.shape[:2]
+            call = self.graph_text, into, out, side, self.stride, self.padding
+            return cast(Tensor, block_multiply(x.to(weight.dtype) if reduced else x, weight, *call))
+        images, _, height, width = x.shape
+        itemsize = weight.element_size()
         shape = geometry(self.blocks, side, self.stride, self.padding, images, height, width, itemsize)
-        if autocast_type(x, self.weight) is not None:
-            return multiply_autocast(x, self.weight, shape)
-        return multiply(x, self.weight, shape)
+        return (multiply_autocast if reduced else multiply)(x, weight, shape)
 
     def wiring_repr(self) -> str:
         """The part of ``repr`` that tells the wiring: graph, density, engine."""
@@ -163,7 +178,9 @@ class Compact(nn.Module):
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        destination[f"{prefix}weight"] = self.expand(destination[f"{prefix}weight"])
+        for name in STORED:
+            if (stored := destination.get(f"{prefix}{name}")) is not None:
+                destination[f"{prefix}{name}"] = self.expand(stored)
 
     def _load_from_state_dict(
         self,
@@ -176,27 +193,24 @@ class Compact(nn.Module):
         error_msgs: list[str],
     ) -> None:
         state = dict(state_dict)
-        weight, mask = state.get(f"{prefix}weight"), state.get(f"{prefix}mask")
-        if mask is not None and not _same(mask, self.mask):
+        mask = state.get(f"{prefix}mask")
+        if mask is not None and not same_mask(mask, self.mask):
             error_msgs.append(
                 f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
                 f"features; a {self.engine} layer computes with the graph it was made for."
             )
             return
-        if weight is not None and weight.shape == self.shape:
-            state[f"{prefix}weight"] = self.compact(weight.detach())
+        for name in STORED:
+            weight = state.get(f"{prefix}{name}")
+            if weight is not None and weight.shape == self.shape:
+                state[f"{prefix}{name}"] = self.compact(weight.detach())
         super()._load_from_state_dict(
             state, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
 
-# Not torch.compiler.disable, which would load all of torch.compile when this module is imported.
-@torch._disable_dynamo  # type: ignore[attr-defined]
-def _outside_the_graph(layer: Compact, x: Tensor) -> Tensor:
-    return layer.multiply_now(x)
-
-
-def _same(mask: Tensor, own: Tensor) -> bool:
+def same_mask(mask: Tensor, own: Tensor) -> bool:
+    """Whether a mask, of a checkpoint perhaps, is that of a layer."""
     if mask.shape != own.shape:
         return False
     return mask.is_meta or own.is_meta or torch.equal(mask.to(own.device), own)

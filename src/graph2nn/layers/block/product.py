@@ -26,7 +26,11 @@ def supported(*tensors: Tensor) -> bool:
         return False
     if dtype not in (torch.float32, torch.float64):
         return False
-    if torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling():
+        # Fake tensors stand for plain ones; ONNX has no operator for the kernels.
+        plain_device = all(t.device.type == "cpu" and t.dtype == dtype for t in tensors)
+        return plain_device and not torch.onnx.is_in_onnx_export()
+    if torch._C._are_functorch_transforms_active() or torch._C._is_tracing():
         return False
     plain = (Tensor, nn.Parameter)
     return all(type(t) in plain and t.device.type == "cpu" and t.dtype == dtype for t in tensors)

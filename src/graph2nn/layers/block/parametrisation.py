@@ -1,0 +1,220 @@
+"""A weight of any ``nn.Linear`` or ``nn.Conv2d`` stored and multiplied by the block engine.
+
+The module stays what it is, a parametrised ``nn.Linear`` or ``nn.Conv2d``: ``weight`` reads and writes as
+``[out, in, …]``, and ``state_dict`` has the names and tensors of the masked parametrisation. Behind it lies the
+compact weight, which is what ``parameters()`` gives, and the module's forward calls the kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.autocast import autocast_type
+from graph2nn.layers.block.compact import Compact, same_mask
+from graph2nn.layers.block.operator import graph_as_text
+from graph2nn.layers.block.product import supported
+from graph2nn.layers.layout import Layout
+from graph2nn.layers.parametrisation import WeightMask, own_class, register, stored_weight
+
+
+class CompactMask(WeightMask, Compact):
+    """Parametrisation of a compact weight by a graph: what is stored, spread over the mask.
+
+    Args:
+        graph: what the mask was made from.
+        mask: bool ``[out, in]`` or ``[out, in, 1, 1]``.
+        layout: of the weight; one part, outputs first.
+        scale: as for :class:`WeightMask`.
+        off: as for :class:`WeightMask`.
+        stride: of the convolution.
+        padding: of the convolution.
+    """
+
+    engine = "block"
+
+    def __init__(
+        self,
+        graph: RelationalGraph,
+        mask: Tensor,
+        layout: Layout,
+        *,
+        scale: float = 1.0,
+        off: Tensor | None = None,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__(graph, mask, layout, scale=scale, off=off)
+        self.graph_text = graph_as_text(graph)
+        self.stride = stride
+        self.padding = padding
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        """Shape of the kernel; none in a linear layer."""
+        assert self.layout is not None
+        return self.layout.kernel
+
+    def dense_shape(self, stored: Tensor) -> torch.Size:
+        """Shape of the weight that the module reads, ``[out, in, …]``."""
+        return self.shape
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """Return ``[out, in, …]`` with zeros off the mask.
+
+        A tensor that has this shape already, as ``functional_call`` with a ``state_dict`` gives, is masked.
+        """
+        dense = stored if stored.shape == self.shape else self.expand(stored)
+        # The product shows the mask to whoever counts multiply-adds.
+        return dense * self.mask
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Return what is stored for a weight ``[out, in, …]``."""
+        return self.compact(weight)
+
+    def product(self, x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor | None:
+        """Return the layer's output ``[N, out, H′, W′]``; None where the kernels cannot compute it.
+
+        Args:
+            x: ``[N, in, H, W]``, at least as large as the kernel with its padding.
+            stored: the compact weight.
+            bias: ``[out]``.
+        """
+        if stored.shape == self.shape or not (supported(x, stored) or autocast_type(x, stored)):
+            return None
+        y = self.multiply_by(x, stored)
+        return self.rounded(y if bias is None else y + bias.to(y.dtype)[:, None, None], x, stored)
+
+
+class CompactWeight(parametrize.ParametrizationList):
+    """The list of parametrisations of a compact weight, saved and loaded as that of a masked weight."""
+
+    @property
+    def step(self) -> CompactMask:
+        """The first parametrisation."""
+        step = self[0]
+        assert isinstance(step, CompactMask)
+        return step
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        destination[f"{prefix}original"] = self.step.expand(destination[f"{prefix}original"])
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        state = dict(state_dict)
+        weight = state.get(f"{prefix}original")
+        mask = state.get(f"{prefix}0.mask")
+        if mask is not None and not same_mask(mask, self.step.mask):
+            # The mask itself is refused by the step, with a reason; the weight stays as it is.
+            state[f"{prefix}original"] = self.original.detach()
+        elif weight is not None and weight.shape == self.step.shape:
+            state[f"{prefix}original"] = self.step.compact(weight.detach())
+        super()._load_from_state_dict(state, prefix, local_metadata, *rest)
+
+
+def blocks_fit(module: nn.Module, tensor: str, layout: Layout) -> bool:
+    """Whether the block engine can compute ``module`` with its weight laid over a graph.
+
+    That takes an ``nn.Linear``, or an ``nn.Conv2d`` in one group with square kernel, stride and zero padding,
+    whose forward nobody has changed, and whose weight is float32 or float64 on the CPU. The output projection
+    of ``nn.MultiheadAttention`` does not run its own forward.
+
+    Args:
+        module: that holds the weight.
+        tensor: name of the weight.
+        layout: of the weight; stacked weights do not fit.
+    """
+    weight = getattr(module, tensor)
+    if tensor != "weight" or layout.parts != 1 or layout.transposed or "forward" in vars(module):
+        return False
+    if weight.device.type not in ("cpu", "meta") or weight.dtype not in (torch.float32, torch.float64):
+        return False
+    if isinstance(module, nn.Linear):
+        attention = isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
+        return type(module).forward is nn.Linear.forward and not attention
+    if not isinstance(module, nn.Conv2d) or type(module).forward is not nn.Conv2d.forward:
+        return False
+    padding = module.padding
+    return (
+        type(module)._conv_forward is nn.Conv2d._conv_forward
+        and (module.groups, module.padding_mode, tuple(module.dilation)) == (1, "zeros", (1, 1))
+        and module.kernel_size[0] == module.kernel_size[1]
+        and module.stride[0] == module.stride[1]
+        and not isinstance(padding, str)
+        and padding[0] == padding[1]
+    )
+
+
+def compact_weight(module: nn.Module, mask: WeightMask, layout: Layout) -> None:
+    """Store the weight of a module that :func:`blocks_fit` compactly, and let the kernels compute it.
+
+    The parameter object stays the same; it takes the shape of the compact weight.
+
+    Args:
+        module: changed in place.
+        mask: as the masked engine would use it.
+        layout: of the weight.
+    """
+    stride, padding = (
+        (int(module.stride[0]), int(module.padding[0])) if isinstance(module, nn.Conv2d) else (1, 0)
+    )
+    step = CompactMask(
+        mask.graph, mask.mask, layout, scale=mask.scale, off=mask.off, stride=stride, padding=padding
+    )
+    weight = stored_weight(module, "weight")
+    gradient, weight.grad = weight.grad, None
+    register(module, "weight", step)
+    module.parametrizations["weight"].__class__ = CompactWeight  # type: ignore[index]
+    if gradient is not None:
+        weight.grad = step.compact(gradient)
+    forward = _linear if isinstance(module, nn.Linear) else _conv2d
+    type(module).forward = forward
+
+
+def release(module: nn.Module) -> Tensor | None:
+    """Give a module its own forward back; return the gradient of its dense weight, if there is one.
+
+    Args:
+        module: with a compact weight, just before its parametrisation is removed.
+    """
+    own_class(module)
+    del type(module).forward
+    chain = module.parametrizations["weight"]  # type: ignore[index]
+    assert isinstance(chain, CompactWeight)
+    gradient, chain.original.grad = chain.original.grad, None
+    return None if gradient is None else chain.step.expand(gradient)
+
+
+def _product(module: nn.Module, x: Tensor) -> Tensor | None:
+    chain: Any = module.parametrizations["weight"]  # type: ignore[index]
+    # Another parametrisation on top of the mask computes another weight.
+    if len(chain) > 1:
+        return None
+    result: Tensor | None = chain[0].product(x, chain.original, module.bias)
+    return result
+
+
+# The argument is called as torch calls it, so that ``layer(input=x)`` works.
+def _linear(self: nn.Linear, input: Tensor) -> Tensor:  # noqa: A002
+    if input.ndim and input.shape[-1] == self.in_features:
+        *leading, features = input.shape
+        y = _product(self, input.reshape(input.numel() // features, features, 1, 1))
+        if y is not None:
+            return y.reshape(*leading, self.out_features)
+    return nn.Linear.forward(self, input)
+
+
+def _conv2d(self: nn.Conv2d, input: Tensor) -> Tensor:  # noqa: A002
+    if input.ndim == 4 and input.shape[1] == self.in_channels:
+        height, width = input.shape[2:]
+        if min(height, width) + 2 * int(self.padding[0]) >= self.kernel_size[0]:
+            y = _product(self, input)
+            if y is not None:
+                return y
+    return nn.Conv2d.forward(self, input)
