@@ -13,7 +13,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from typing_extensions import Self
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -74,7 +73,7 @@ class _Masked(nn.Module):
             out, into = self.mask.shape[:2]
             self.mask.copy_(torch.from_numpy(mask(self.graph, into, out)).reshape(self.mask.shape))
 
-    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> _Masked:
         without_memory = self.mask.is_meta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         if without_memory:

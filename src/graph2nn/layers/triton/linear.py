@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.block.layout import Blocks
 from graph2nn.layers.block.linear import BlockLinear
 from graph2nn.layers.triton.available import require
 from graph2nn.layers.triton.product import multiply, supported
@@ -45,6 +46,12 @@ class TritonLinear(BlockLinear):
         """Whether the kernels can compute on ``x``."""
         return supported(x, self.weight)
 
-    def multiply_now(self, x: Tensor) -> Tensor:
-        """Return ``[N, out, 1, 1]`` for ``[N, in, 1, 1]``, computed by the kernels."""
-        return multiply(x.flatten(1), self.weight, self.blocks)[:, :, None, None]
+    def multiply(self, x: Tensor) -> Tensor:
+        """Return ``[N, out, 1, 1]`` for ``[N, in, 1, 1]``, computed by the kernels; compilers break around them."""
+        return _outside_the_graph(x.flatten(1), self.weight, self.blocks)[:, :, None, None]
+
+
+# Not torch.compiler.disable, which would load all of torch.compile when this module is imported.
+@torch._disable_dynamo  # type: ignore[attr-defined]
+def _outside_the_graph(x: Tensor, weight: Tensor, blocks: Blocks) -> Tensor:
+    return multiply(x, weight, blocks)
