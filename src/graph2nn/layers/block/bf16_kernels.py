@@ -12,7 +12,8 @@ import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.bf16_layout import Edges, PairProducts, Rows, Segments, WeightRows
-from graph2nn.layers.block.bf16_tiles import LANES, multiply_node, pair
+from graph2nn.layers.block.bf16_pack import pack_neighbours, pack_rows_of_two, pair
+from graph2nn.layers.block.bf16_tiles import LANES, multiply_node
 from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.layout import Integers, Planes, Stretches
 from graph2nn.layers.block.moves import transpose, transpose_wide
@@ -36,8 +37,7 @@ def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: Rows, ou
             at = g * p.group_step + (rows.first[i] + 2 * q) * step
             to = (g * pairs + rows.first_pair[i] + q) * step
             if 2 * q + 1 < rows.features[i]:
-                for c in range(here):
-                    out[to + c] = pair(x[at + c], x[at + step + c])
+                pack_rows_of_two(here, x, at, at + step, out, to)
             else:
                 for c in range(here):
                     out[to + c] = pair(x[at + c], nothing)
@@ -86,8 +86,7 @@ def pack_weights(
             for s in range(segments.at[i], segments.at[i + 1]):
                 begin, length = row + segments.column[s], segments.length[s]
                 to = to_row + segments.pair[s]
-                for q in range(length // 2):
-                    out[to + q] = pair(w[begin + 2 * q], w[begin + 2 * q + 1])
+                pack_neighbours(length // 2, w, begin, out, to)
                 if length % 2:
                     out[to + length // 2] = pair(w[begin + length - 1], nothing)
 
@@ -118,8 +117,7 @@ def pack_turned(
                 to = products.weight_at[j] + (edges.pair[e] + q) * width
                 if 2 * q + 1 < readers.features[i]:
                     below = row + at.step[i]
-                    for f in range(width):
-                        out[to + f] = pair(w[row + f], w[below + f])
+                    pack_rows_of_two(width, w, row, below, out, to)
                 else:
                     for f in range(width):
                         out[to + f] = pair(w[row + f], nothing)
@@ -214,8 +212,7 @@ def _panel(rows: Int, here: Int, dz: Any, start: Int, y: Planes, flat: Any, pane
     nothing = np.float32(0)
     for r in range(rows):
         at = start + r * y.channel_step
-        for c in range(here // 2):
-            flat[r * deep + c] = pair(dz[at + 2 * c], dz[at + 2 * c + 1])
+        pack_neighbours(here // 2, dz, at, flat, r * deep)
         if here % 2:
             flat[r * deep + deep - 1] = pair(dz[at + here - 1], nothing)
     transpose(rows, deep, flat, 0, deep, panel, 0, width)

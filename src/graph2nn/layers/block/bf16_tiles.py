@@ -10,7 +10,7 @@ instruction reads and writes denormal numbers as zero; plain arithmetic keeps th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -257,27 +257,3 @@ def multiply_node(
                     (w, w_at + r * w_step, w_step, x, x_at + c, taps, tap_at, depth, out, to, out_step),
                 )  # fmt: skip
             r += height
-
-
-def _rounded_bits(builder: Builder, number: Value) -> Value:
-    """Bits of a float32 whose upper half is the nearest bfloat16; the lower half has no meaning."""
-    bits = builder.bitcast(number, WORD)
-    # Halfway cases go to the even neighbour: the last bit kept decides whether 0x8000 carries.
-    last = builder.and_(builder.lshr(bits, WORD(16)), WORD(1))
-    near = builder.add(bits, builder.add(last, WORD(0x7FFF)))
-    # Adding could carry a NaN into infinity; a quiet bit keeps it one.
-    quiet = builder.or_(bits, WORD(0x00400000))
-    return builder.select(builder.fcmp_unordered("uno", number, number), quiet, near)
-
-
-def _pair(typingctx: Any, first: Any, second: Any) -> Any:
-    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        low, high = (_rounded_bits(builder, number) for number in given)
-        return builder.or_(builder.lshr(low, WORD(16)), builder.and_(high, WORD(0xFFFF0000)))
-
-    return types.int32(types.float32, types.float32), build
-
-
-#: Two float32 rounded to bfloat16, as an int32 with the first in its lower half. Nearest, ties to even; NaN
-#: stays NaN and infinity infinity.
-pair: Callable[[Any, Any], Int] = intrinsic(_pair)
