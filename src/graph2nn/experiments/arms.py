@@ -68,4 +68,5 @@ def with_arms(table: pd.DataFrame, out: Path) -> pd.DataFrame:
         column: table[column].astype(object).where(table[column].notna(), table["run"].map(arms[column]))
         for column in ("plan", "arm")
     }
-    return table.assign(**filled)
+    # None, not NaN: what a parquet file gives back for text that is missing.
+    return table.assign(**{name: values.where(values.notna(), None) for name, values in filled.items()})
