@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from graph2nn.budget import macs, parameters
 from graph2nn.errors import UserError
-from graph2nn.graphs import ws_flex
+from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear
 from graph2nn.layers.block import BlockConv2d, BlockLinear, geometry
 from graph2nn.models import initialise
@@ -359,6 +359,14 @@ def test_weights_are_a_matrix_with_a_row_per_output():
     most = [int(layer.mask.flatten(1).sum(1).max()) for layer in (linear, conv)]
     assert linear.weight.shape == (17, most[0])
     assert conv.weight.shape == (11, most[1] * 9)
+
+
+def test_the_shape_tells_the_stored_weight_from_the_masked_one():
+    """Also where a node reads all others."""
+    star = RelationalGraph.from_adjacency([[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+    masked, block = (kind(star, 7, 7) for kind in (RelationalLinear, BlockLinear))
+    assert block.weight.shape != masked.weight.shape
+    assert_same_function(masked, block, torch.randn(5, 7), 2e-6)
 
 
 @both

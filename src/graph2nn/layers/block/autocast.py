@@ -43,7 +43,7 @@ def multiply_autocast(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
     """Return the product ``[N, out, H′, W′]`` in float32, before autocast rounds it.
 
     Linear layers under bfloat16 autocast are computed in bfloat16 where the CPU has AVX512_BF16; without it,
-    and in all other cases, by the float32 kernels.
+    in graphs of ``torch.compile``, and in all other cases, by the float32 kernels.
 
     Args:
         x: ``[N, in, H, W]``, float32 or 16 bits.

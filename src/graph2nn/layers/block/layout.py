@@ -126,8 +126,13 @@ class Blocks:
 
     @cached_property
     def pitch(self) -> int:
-        """Numbers of a row of stored weights, without the kernel's taps: the most that an output reads."""
-        return int(self.read.max())
+        """Numbers of a row of stored weights, without the kernel's taps: the most that an output reads.
+
+        One more where an output reads everything: the shape of a tensor always tells whether it is the stored
+        weight or the masked one, ``[out, in]``.
+        """
+        most = int(self.read.max())
+        return most + (most == self.in_features)
 
     @cached_property
     def stored(self) -> npt.NDArray[np.bool_] | None:

@@ -47,7 +47,7 @@ class TritonLinear(BlockLinear):
         return supported(x, self.weight)
 
     def multiply(self, x: Tensor) -> Tensor:
-        """Return ``[N, out, 1, 1]`` for ``[N, in, 1, 1]``, by kernels that compilers leave out."""
+        """Return ``[N, out, 1, 1]`` for ``[N, in, 1, 1]`` by the kernels; compilers break their graph there."""
         return _outside_the_graph(x.flatten(1), self.weight, self.blocks)[:, :, None, None]
 
 
