@@ -93,8 +93,13 @@ def test_the_kernels_compute_and_not_the_masked_form(monkeypatch):
     from graph2nn.layers.block.parametrisation import CompactMask
 
     block, masked = twins()
+    full = nn.Linear(9, 9)
+    relationalize(full, ws_flex(8, 8, 0, 1), include="*", engine="block")
+    expected = nn.functional.linear(torch.ones(3, 9), full.weight, full.bias)
     monkeypatch.setattr(CompactMask, "forward", lambda step, stored: pytest.fail("expanded the weight"))
     torch.testing.assert_close(block(images()).double(), masked(images().double()), rtol=1e-5, atol=1e-7)
+    # On a complete graph what is stored has the shape of the dense weight.
+    torch.testing.assert_close(full(torch.ones(3, 9)), expected)
 
 
 def test_weights_read_and_write_as_the_dense_ones():

@@ -49,7 +49,9 @@ class CompactMask(WeightMask, Compact):
         padding: int = 0,
     ) -> None:
         super().__init__(graph, mask, layout, scale=scale, off=off)
+        # Kept, as compilers do not trace how they are made.
         self.graph_text = graph_as_text(graph)
+        self.stored_shape = self._stored_shape
         self.stride = stride
         self.padding = padding
 
@@ -84,7 +86,7 @@ class CompactMask(WeightMask, Compact):
             stored: the compact weight.
             bias: ``[out]``.
         """
-        if stored.shape == self.shape or not (supported(x, stored) or autocast_type(x, stored)):
+        if stored.shape != self.stored_shape or not (supported(x, stored) or autocast_type(x, stored)):
             return None
         y = self.multiply_by(x, stored)
         return self.rounded(y if bias is None else y + bias.to(y.dtype)[:, None, None], x, stored)
