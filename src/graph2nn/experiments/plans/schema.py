@@ -23,7 +23,7 @@ class _Value(BaseModel):
 
 
 class Null(_Value):
-    """A connected null of the graph beside it: which kind, and the seed that draws it."""
+    """A connected null of the graph next to it: which kind, and the seed that draws it."""
 
     kind: Literal["degree"] = "degree"
     seed: Seed
