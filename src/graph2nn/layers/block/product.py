@@ -70,7 +70,7 @@ class _Multiply(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
         source = lay_out(x, "source", g)
         out = product(source, weight, g)
-        # Whoever made an image keeps it as a rule, and laying it out costs little next to a convolution: not twice.
+        # Whoever made an image usually keeps it, and laying it out costs little: it is not kept twice.
         ctx.save_for_backward(source if g.rowwise else x, weight)
         ctx.geometry = g
         return out
