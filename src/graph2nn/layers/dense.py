@@ -86,15 +86,9 @@ class DenseLinear(nn.Linear):
         return self._normed_relu(x, norm, g, choice) if g.groups == 1 else None
 
     def _normed_relu(self, x: Tensor, norm: nn.BatchNorm1d, g: Geometry, choice: Choice) -> Tensor:
-        from graph2nn.layers.block.norm import Running
+        from graph2nn.layers.block.norm import running
 
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked.add_(1)
-        momentum = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        running = Running(norm.running_mean, norm.running_var, momentum, norm.eps)
-        arguments = x, self.weight, norm.weight, norm.bias, running, g, choice
+        arguments = x, self.weight, norm.weight, norm.bias, running(norm), g, choice
         return cast(Tensor, _NormedProduct.apply(*arguments))  # type: ignore[no-untyped-call]
 
 
