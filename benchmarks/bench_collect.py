@@ -24,9 +24,9 @@ import numpy as np
 
 from benchmarks.record import birth_certificate, write
 from graph2nn.experiments import plan, preset, select
-from graph2nn.experiments.claims import hold
-from graph2nn.experiments.plan_file import write_plan
-from graph2nn.experiments.results import writing
+from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.results.leases import hold
+from graph2nn.results.run_folder import writing
 
 REPEATS = 3
 RESULTS = "from graph2nn.experiments import results"

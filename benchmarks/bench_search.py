@@ -33,10 +33,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.record import birth_certificate, write
-from graph2nn.experiments.published import read_published
 from graph2nn.experiments.search import Replay, Trial, strategy
+from graph2nn.experiments.search.ask_tell import conclude, lowest_seen, search
 from graph2nn.experiments.search.strategies import spent
-from graph2nn.experiments.search.study import conclude, lowest_seen, search
+from graph2nn.results.published import read_published
 
 #: Points of top-1 error that count as having found it.
 CLOSE = 0.1

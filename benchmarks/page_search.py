@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.page_parts import DOCS, birth, results, table
-from graph2nn.analysis.figures import theme
-from graph2nn.analysis.figures.search import STYLES, TITLES, draw
+from graph2nn.report.figures import theme
+from graph2nn.report.figures.search import STYLES, TITLES, draw
 
 HEAD = ["task", "search", "trainings until the median is within", "until nine in ten are", "held-out error, %"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 import graph2nn as g
-from graph2nn.analysis.atlas import atlas
-from graph2nn.analysis.atlas.codec import ABSENT, DIRECTED
-from graph2nn.analysis.atlas.data import Graphs
-from graph2nn.analysis.page import page
-from graph2nn.graphs.registry import measure_all
+from graph2nn.graphs.measures.registry import measure_all
+from graph2nn.report.atlas import atlas
+from graph2nn.report.atlas.codec import ABSENT, DIRECTED
+from graph2nn.report.atlas.data import Graphs
+from graph2nn.report.page import page
 
 #: A label that tries to leave the text it stands in, as HTML, as script and as CSV.
 NASTY = "</script><img src=x onerror=alert(1)>&\"',<b>"

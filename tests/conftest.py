@@ -57,7 +57,7 @@ def golden() -> dict:
 @pytest.fixture(scope="session")
 def published():
     """The published raw results."""
-    from graph2nn.experiments.published import read_published
+    from graph2nn.results.published import read_published
 
     return read_published(shared("data/published/final_results.tar.xz"))
 

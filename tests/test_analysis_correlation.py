@@ -17,7 +17,7 @@ from graph2nn.analysis.correlation import (
     task_correlations,
 )
 from graph2nn.errors import UserError
-from graph2nn.experiments.published import read_published
+from graph2nn.results.published import read_published
 
 PLACES = {f"g{i}": (0.05 + i / 15, 1.1 + (i * 5 % 14) * 3.5 / 15) for i in range(14)}
 

@@ -8,10 +8,10 @@ import pytest
 from analysis_tables import curves, sweep, table
 from PIL import Image
 
-from graph2nn.analysis.figures import gallery, plane, portraits
-from graph2nn.analysis.figures.theme import DARK, LIGHT, render, short
 from graph2nn.analysis.findings import find
 from graph2nn.errors import UserError
+from graph2nn.report.figures import gallery, plane, portraits
+from graph2nn.report.figures.theme import DARK, LIGHT, render, short
 
 RUNS, GRAPHS = sweep(9, 3)
 SWEEPS = {

@@ -12,11 +12,11 @@ from matplotlib.text import Text
 from PIL import Image
 
 import graph2nn as g
-from graph2nn.analysis.figures import agreement, collection
-from graph2nn.analysis.figures.gallery import Plate
-from graph2nn.analysis.figures.theme import DARK, LIGHT, canvas, render
 from graph2nn.analysis.tasks import study
 from graph2nn.errors import UserError
+from graph2nn.report.figures import agreement, collection
+from graph2nn.report.figures.gallery import Plate
+from graph2nn.report.figures.theme import DARK, LIGHT, canvas, render
 
 
 def by_epoch(runs, epochs=6):

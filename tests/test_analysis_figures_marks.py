@@ -10,7 +10,9 @@ from matplotlib.patches import Rectangle
 
 import graph2nn as g
 from graph2nn.analysis.cells import cell_means
-from graph2nn.analysis.figures import (
+from graph2nn.analysis.quadratic import quadratic_fit
+from graph2nn.analysis.tasks import study, task_findings
+from graph2nn.report.figures import (
     agreement,
     collection,
     corners,
@@ -21,9 +23,7 @@ from graph2nn.analysis.figures import (
     slices,
     tasks,
 )
-from graph2nn.analysis.figures.theme import DARK, LIGHT, wrapped
-from graph2nn.analysis.quadratic import quadratic_fit
-from graph2nn.analysis.tasks import study, task_findings
+from graph2nn.report.figures.theme import DARK, LIGHT, wrapped
 
 RUNS, GRAPHS = sweep(40, 3, noise=0.4)
 TASK = task_findings("mlp", RUNS, draws=200)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import matplotlib as mpl
 import pytest
 
-from graph2nn.analysis.figures import search
-from graph2nn.analysis.figures.theme import DARK, LIGHT, render
 from graph2nn.errors import UserError
+from graph2nn.report.figures import search
+from graph2nn.report.figures.theme import DARK, LIGHT, render
 
 
 def made(tasks, contenders):

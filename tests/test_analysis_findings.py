@@ -6,8 +6,8 @@ from analysis_tables import sweep, table
 from scipy import stats
 
 from graph2nn.analysis.findings import find
-from graph2nn.analysis.words import headline, number, p_text, points
 from graph2nn.errors import UserError
+from graph2nn.report.phrasing import headline, number, p_text, points
 
 CLEAR = {"baseline": [33.3, 33.4, 33.2], "a": [32.0, 32.1, 31.9], "b": [33.3, 33.1, 33.5]}
 

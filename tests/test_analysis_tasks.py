@@ -4,10 +4,10 @@ import pytest
 from analysis_tables import sweep, table
 from published_files import write_task
 
-from graph2nn.analysis.published import short, study_record, task_record
 from graph2nn.analysis.tasks import study, task_findings
 from graph2nn.errors import UserError
-from graph2nn.experiments.published import read_published
+from graph2nn.report.published_names import short, study_record, task_record
+from graph2nn.results.published import read_published
 
 
 def evaluations(runs):

@@ -328,7 +328,7 @@ def test_dark_pages_are_dark(page):
 
 def test_the_published_results_fit_and_come_soon(driver, shared_file, tmp_path):
     """All six tasks, 3,990 graphs and every measure in one page; figures have the rest of 15 MB."""
-    from graph2nn.experiments.published import read_published
+    from graph2nn.results.published import read_published
 
     found = read_published(shared_file("data/published/final_results.tar.xz"), progress=False)
     built = {label: spec.build for label, spec in found.graphs.items()}

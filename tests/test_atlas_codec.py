@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import graphs
 
-from graph2nn.analysis.atlas.codec import DIRECTED, UNDIRECTED, pack, pack_edges, packed_bytes
+from graph2nn.report.atlas.codec import DIRECTED, UNDIRECTED, pack, pack_edges, packed_bytes
 
 
 @given(st.lists(st.floats(allow_infinity=False) | st.integers(0, 70_000).map(float) | st.just(31.98)))

@@ -8,10 +8,10 @@ import pytest
 from atlas_pages import NASTY, OTHER, SPOT, evaluations, graphs, measures, unpacked, unpacked_edges
 
 from graph2nn.analysis import cells
-from graph2nn.analysis.atlas import data as module
-from graph2nn.analysis.atlas import payload
 from graph2nn.errors import UserError
-from graph2nn.graphs.registry import MEASURES
+from graph2nn.graphs.measures.registry import MEASURES
+from graph2nn.report.atlas import data as module
+from graph2nn.report.atlas import payload
 
 
 @pytest.fixture(scope="module")

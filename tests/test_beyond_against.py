@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graph2nn.analysis.beyond.against import against, record
-from graph2nn.analysis.figures import against as picture
-from graph2nn.analysis.figures.theme import LIGHT, render
+from graph2nn.analysis.beyond.agreement import against, record
+from graph2nn.report.figures import against as picture
+from graph2nn.report.figures.theme import LIGHT, render
 
 
 def runs(rng, truth, *, seeds=3, noise=0.0, drop=()):

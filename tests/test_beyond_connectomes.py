@@ -5,7 +5,7 @@ import pytest
 from analysis_tables import sweep
 
 from graph2nn import ws_flex
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.connectomes import against_ws_flex, compare, load, place, record
 from graph2nn.analysis.beyond.noise import seed_noise
 from graph2nn.analysis.beyond.surface import fit_surface
@@ -57,7 +57,7 @@ def test_distance_to_the_rectangle_is_in_cells(task):
     found, surface = task
     graph = ws_flex(32, 6, 0.1, seed=3)
     c, length = graph.clustering, graph.path_length
-    width, height = cells.cell_size(surface.binning, cells.COARSE)
+    width, height = cell_groups.cell_size(surface.binning, cell_groups.COARSE)
     scores = against_ws_flex(graph, count=3).assign(graph="g")
     for box, distance, apart in (
         (spot(c - 0.1, c + 0.1, length - 0.1, length + 0.1), 0.0, (0.0, 0.0)),

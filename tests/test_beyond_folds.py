@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.folds import held_out
 from graph2nn.errors import UserError
 from graph2nn.graphs.cover import Binning
@@ -81,26 +81,26 @@ def test_too_few_groups_or_folds():
         held_out({}, np.zeros(4), [0, 1, 2, 3], folds=1)
 
 
-@pytest.mark.parametrize("side", [cells.MEDIUM, cells.COARSE])
+@pytest.mark.parametrize("side", [cell_groups.MEDIUM, cell_groups.COARSE])
 def test_a_cell_holds_its_own_middle(side):
     binning = Binning(bins=15, l_max=4.5)
-    middles = cells.centres(binning, side)
-    assert (cells.cell_of(middles, binning, side) == np.arange(len(middles))).all()
+    middles = cell_groups.centres(binning, side)
+    assert (cell_groups.cell_of(middles, binning, side) == np.arange(len(middles))).all()
     rng = np.random.default_rng(3)
-    inside = middles + rng.uniform(-0.49, 0.49, middles.shape) * cells.cell_size(binning, side)
-    assert (cells.cell_of(inside, binning, side) == np.arange(len(middles))).all()
+    inside = middles + rng.uniform(-0.49, 0.49, middles.shape) * cell_groups.cell_size(binning, side)
+    assert (cell_groups.cell_of(inside, binning, side) == np.arange(len(middles))).all()
 
 
 def test_the_rim_of_the_plane_belongs_to_its_last_cell():
     binning = Binning(bins=12, l_max=2.5)
     corner = np.array([[1.0, 2.5], [0.0, 1.0]])
-    assert cells.cell_of(corner, binning, cells.COARSE).tolist() == [12 * 12 - 1, 0]
+    assert cell_groups.cell_of(corner, binning, cell_groups.COARSE).tolist() == [12 * 12 - 1, 0]
 
 
 def test_pooling_keeps_the_mean_of_all_runs():
     rng = np.random.default_rng(4)
     points, error, runs = rng.uniform(size=(30, 2)), rng.normal(size=30), rng.integers(1, 6, 30).astype(float)
-    middle, mean, count, graphs = cells.pooled(points, error, runs, rng.integers(0, 7, 30))
+    middle, mean, count, graphs = cell_groups.pooled(points, error, runs, rng.integers(0, 7, 30))
     assert (count.sum(), graphs.sum()) == (runs.sum(), 30)
     assert (mean * count).sum() == pytest.approx((error * runs).sum())
     assert (middle * count[:, None]).sum(axis=0) == pytest.approx((points * runs[:, None]).sum(axis=0))

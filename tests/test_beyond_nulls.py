@@ -7,7 +7,7 @@ from analysis_tables import table
 
 from graph2nn import RelationalGraph, UserError, ws_flex
 from graph2nn.analysis.beyond.nulls import ALL, compare_nulls, plan_power, power, record
-from graph2nn.experiments.nulls import plan_nulls
+from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.graphs import generators
 from graph2nn.graphs.nulls import degree_null
 

@@ -7,10 +7,10 @@ from analysis_tables import table
 from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
 from graph2nn.analysis.beyond.selection import held_out_gain, record, select
-from graph2nn.analysis.figures.selection import caption
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.table import checked
 from graph2nn.errors import UserError
+from graph2nn.report.figures.selection import caption
 
 
 def experiment(rng, *, graphs, seeds, noise, spread, gain):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from graph2nn.layers.block.borrow import borrowed
+from graph2nn.layers.block.refcount import borrowed
 
 
 class Pair(NamedTuple):

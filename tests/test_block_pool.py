@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from graph2nn.graphs import ws_flex
-from graph2nn.layers.block import BlockConv2d, BlockLinear, team
-from graph2nn.layers.block.pool import cut
+from graph2nn.layers.block import BlockConv2d, BlockLinear, openmp
+from graph2nn.layers.block.threads import cut
 
 GRAPH = ws_flex(16, 5, 0.3, 1)
 
@@ -84,11 +84,11 @@ def test_a_forked_worker_computes_with_threads_of_its_own(threads):
 @pytest.mark.parametrize("lent", [True, False])
 def test_threads_of_torch_and_our_own_give_the_same(threads, monkeypatch, lent):
     threads(2)
-    if lent and not team.available():
+    if lent and not openmp.available():
         pytest.skip("this torch does not run on GNU's OpenMP")
     layer, x = BlockConv2d(GRAPH, 20, 35, 3, padding=1), torch.randn(3, 20, 12, 12)
     expected = results(layer, x)
-    monkeypatch.setattr(team, "available", lambda: lent)
+    monkeypatch.setattr(openmp, "available", lambda: lent)
     for _ in range(3):
         assert all(torch.equal(a, b) for a, b in zip(results(layer, x), expected, strict=True))
 
@@ -97,7 +97,7 @@ def test_threads_of_torch_and_our_own_give_the_same(threads, monkeypatch, lent):
 def mark(part, ranges, done, failing):
     """A kernel that counts how often each unit is done, and fails in some of its parts."""
     if part < 0:
-        team.on_team(len(ranges))
+        openmp.on_team(len(ranges))
         return
     for unit in range(ranges[part, 0], ranges[part, 1]):
         done[unit] += 1
@@ -105,7 +105,7 @@ def mark(part, ranges, done, failing):
         raise ValueError("one of them")
 
 
-needs_team = pytest.mark.skipif(not team.available(), reason="this torch does not run on GNU's OpenMP")
+needs_team = pytest.mark.skipif(not openmp.available(), reason="this torch does not run on GNU's OpenMP")
 
 
 @needs_team

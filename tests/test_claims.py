@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from graph2nn.errors import UserError
-from graph2nn.experiments import claims
-from graph2nn.experiments.claims import LostError, Owner, TakenError, hold, holder
+from graph2nn.results import leases
+from graph2nn.results.leases import LostError, Owner, TakenError, hold, holder
 
 #: Loads the module without its package, which would load torch: a second, times so many processes.
 ALONE = f"""
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("claims", {claims.__file__!r})
+spec = importlib.util.spec_from_file_location("claims", {leases.__file__!r})
 sys.modules["claims"] = claims = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(claims)
 """
@@ -30,7 +30,7 @@ spec.loader.exec_module(claims)
 
 def claim_of(owner, out, run="run", attempt=1, *, silence=0.0):
     """Put down the claim of somebody else, silent for so long."""
-    file = out / claims.FOLDER / f"{run}.{attempt}"
+    file = out / leases.FOLDER / f"{run}.{attempt}"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(asdict(owner)))
     beaten = time.time() - silence
@@ -105,7 +105,7 @@ def test_what_was_let_go_is_the_next_attempt_and_what_is_done_leaves_nothing(tmp
             assert (claim.attempt, claim.deaths) == (attempt, 0)
     with hold(tmp_path, "run") as claim:
         claim.done = True
-    assert list((tmp_path / claims.FOLDER).iterdir()) == []
+    assert list((tmp_path / leases.FOLDER).iterdir()) == []
     assert holder(tmp_path, "run") is None
 
 
@@ -129,10 +129,10 @@ def test_a_number_of_a_process_that_was_given_out_again_is_not_its_owner(tmp_pat
 
 
 def test_an_owner_elsewhere_is_dead_after_missed_beats_only(tmp_path):
-    claim_of(ELSEWHERE, tmp_path, silence=(claims.MISSED - 2) * ELSEWHERE.beat)
+    claim_of(ELSEWHERE, tmp_path, silence=(leases.MISSED - 2) * ELSEWHERE.beat)
     with pytest.raises(TakenError, match="process 1 on far, seen alive 6 s ago"), hold(tmp_path, "run"):
         pass
-    claim_of(ELSEWHERE, tmp_path, silence=(claims.MISSED + 1) * ELSEWHERE.beat)
+    claim_of(ELSEWHERE, tmp_path, silence=(leases.MISSED + 1) * ELSEWHERE.beat)
     with hold(tmp_path, "run") as claim:
         assert (claim.attempt, claim.deaths) == (2, 1)
 
@@ -147,11 +147,11 @@ def test_times_are_those_of_the_file_system(tmp_path, monkeypatch):
 
 def test_a_claim_without_content_counts_by_its_age(tmp_path):
     """Whoever made it may be about to write, or have died in that moment."""
-    file = tmp_path / claims.FOLDER / "run.1"
+    file = tmp_path / leases.FOLDER / "run.1"
     file.parent.mkdir()
     file.touch()
     assert holder(tmp_path, "run").alive
-    old = time.time() - claims.MISSED * claims.HEARTBEAT - 1
+    old = time.time() - leases.MISSED * leases.HEARTBEAT - 1
     os.utime(file, (old, old))
     assert not holder(tmp_path, "run").alive
 
@@ -204,11 +204,11 @@ def test_the_living_on_this_machine_are_never_taken_for_dead(tmp_path):
 
 def test_a_pardon_forgives_the_deaths_and_is_no_attempt(tmp_path):
     claim_of(ELSEWHERE, tmp_path, silence=1000)
-    claims.pardon(tmp_path, "run")
+    leases.pardon(tmp_path, "run")
     with hold(tmp_path, "run") as claim:
         assert (claim.attempt, claim.tries, claim.deaths) == (3, 2, 0)
         with ThreadPoolExecutor(1) as pool, pytest.raises(TakenError):
-            pool.submit(claims.pardon, tmp_path, "run").result()
+            pool.submit(leases.pardon, tmp_path, "run").result()
 
 
 def test_wrong_heartbeats_and_folders_are_named(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from graph2nn import ws_flex
 from graph2nn.cli import main
 from graph2nn.graphs.io import read_graph
-from graph2nn.graphs.registry import MEASURES
+from graph2nn.graphs.measures.registry import MEASURES
 
 WS = "ws_flex:n=16,k=4.5,p=0.2,seed=1"
 

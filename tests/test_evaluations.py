@@ -5,8 +5,8 @@ import pytest
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import execute, plan, preset, select, write_table
-from graph2nn.experiments.evaluations import COLUMNS, of_runs
-from graph2nn.experiments.report import read_evaluations
+from graph2nn.report.build import read_evaluations
+from graph2nn.results.evaluations import COLUMNS, of_runs
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from test_readme import ROOT
 
-from graph2nn.analysis.record import summary as summarise
 from graph2nn.analysis.tasks import study
 from graph2nn.experiments.packed import packed_curves, packed_runs
-from graph2nn.experiments.report import read_evaluations
+from graph2nn.report.build import read_evaluations
+from graph2nn.report.summary_json import summary as summarise
 
 FOLDER = ROOT / "results" / "cifar10-mlp"
 #: Parts of a task's record that are arithmetic, and so the same on any machine.
@@ -68,7 +68,7 @@ def test_the_gain_that_was_judged_on_other_seeds_too(committed):
 
 
 def test_the_agreement_with_the_published_errors_too(committed, shared_file):
-    from graph2nn.analysis.beyond.against import against, record
+    from graph2nn.analysis.beyond.agreement import against, record
 
     published = read_evaluations(shared_file("data/published/final_results.tar.xz"), tasks=["mlp_cifar10"])
     table = read_evaluations(FOLDER).last("mlp-cifar10")

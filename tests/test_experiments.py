@@ -19,19 +19,18 @@ from graph2nn.experiments import (
     GraphSpec,
     RunConfig,
     build,
-    claims,
     override,
     plan,
     preset,
     read_curves,
     read_runs,
-    results,
     select,
 )
 from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import spread
 from graph2nn.experiments.run import execute
 from graph2nn.graphs import RelationalGraph, ws_flex
+from graph2nn.results import leases, run_folder
 
 QUICK = ("recipe.epochs=1", "recipe.batch_size=256", "recipe.precise_bn=0")
 GRAPH = GraphSpec.of_ws_flex(64, 0.2, 0.3, 1)
@@ -259,7 +258,7 @@ def test_a_killed_run_never_looks_finished(tmp_path):
     with pytest.raises(UserError, match="no finished run"):
         read_runs(tmp_path)
     (left,) = (tmp_path / ".unfinished").iterdir()
-    with results.writing(tmp_path, left.name) as folder:
+    with run_folder.writing(tmp_path, left.name) as folder:
         assert folder.claim.attempt == 2
         assert not (folder.path / "metrics.csv").exists()
 
@@ -270,7 +269,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path):
     assert said.splitlines()[-1].startswith("graph2nn: interrupted. What had finished is kept")
     assert "Traceback" not in said
     # Nothing is left but what the run can go on from.
-    assert all(results.resumable(tmp_path, left.name) for left in (tmp_path / ".unfinished").iterdir())
+    assert all(run_folder.resumable(tmp_path, left.name) for left in (tmp_path / ".unfinished").iterdir())
     assert not list((tmp_path / "runs").iterdir())
 
 
@@ -333,7 +332,7 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
             assert time.monotonic() < deadline, "no run finished"
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
-        writers = {seen.owner.pid for seen in claims.holders(tmp_path).values()} - {process.pid}
+        writers = {seen.owner.pid for seen in leases.holders(tmp_path).values()} - {process.pid}
         process.send_signal(how)
         said = process.communicate(timeout=60)[1]
     finally:

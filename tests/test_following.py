@@ -3,7 +3,7 @@
 import pytest
 
 from graph2nn.cli import main
-from graph2nn.cli.following import Log
+from graph2nn.cli.sweep_log import Log
 
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0"]
 

@@ -19,17 +19,17 @@ from test_readme import ROOT
 from tiny_sweep import configs
 
 from graph2nn.cli import main
-from graph2nn.cli.launching import choose_launcher
+from graph2nn.cli.launcher_options import choose_launcher
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import RunConfig
-from graph2nn.experiments.claims import holder, holders
-from graph2nn.experiments.failures import failed_runs
 from graph2nn.experiments.launchers import Local, Ray, Slurm, Source, base, launch
 from graph2nn.experiments.launchers.local import _settle_on_a_gpu
 from graph2nn.experiments.launchers.slurm import pull
-from graph2nn.experiments.plan_file import read_plan, read_plans, write_plan
-from graph2nn.experiments.results import finished_runs, writing
+from graph2nn.experiments.sweep_file import read_plan, read_plans, write_plan
+from graph2nn.results.failures import failed_runs
+from graph2nn.results.leases import holder, holders
+from graph2nn.results.run_folder import finished_runs, writing
 from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 

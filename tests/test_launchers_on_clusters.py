@@ -15,8 +15,8 @@ from daemons import wait_for
 from tiny_sweep import COMMAND, assert_equal, attempts
 
 from graph2nn.cli import main
-from graph2nn.experiments.failures import failed_runs
-from graph2nn.experiments.results import finished_runs
+from graph2nn.results.failures import failed_runs
+from graph2nn.results.run_folder import finished_runs
 
 pytestmark = pytest.mark.cluster
 

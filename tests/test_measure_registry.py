@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from strategies import graphs
 
 from graph2nn import RelationalGraph, UserError, ws_flex
-from graph2nn.graphs import degrees, distances, generators
+from graph2nn.graphs import generators
 from graph2nn.graphs.connectomes import connectome
-from graph2nn.graphs.registry import MEASURES, measure_all
+from graph2nn.graphs.measures import degrees, paths
+from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
 ZERO_OR_MORE = [name for name in MEASURES if name not in {"assortativity", "modularity", "small_world_omega"}]
@@ -62,8 +63,8 @@ def test_undirected_equals_networkx(graph):
 def test_directed_equals_networkx(graph):
     a = graph.to_networkx()
     closeness = list(nx.closeness_centrality(a.reverse()).values())
-    assert distances.closeness(graph).tolist() == pytest.approx(closeness)
-    assert distances.betweenness(graph).tolist() == pytest.approx(list(nx.betweenness_centrality(a).values()))
+    assert paths.closeness(graph).tolist() == pytest.approx(closeness)
+    assert paths.betweenness(graph).tolist() == pytest.approx(list(nx.betweenness_centrality(a).values()))
     expected = {"density": nx.density(a), "transitivity": nx.transitivity(a.to_undirected())}
     if graph.edges:
         expected["reciprocity"] = nx.overall_reciprocity(a)

@@ -14,10 +14,11 @@ import pytest
 
 from graph2nn import RelationalGraph, UserError, catalogue, ws_flex
 from graph2nn.cli import main
-from graph2nn.graphs import generators, measuring
-from graph2nn.graphs.measured import measured, write_measured
-from graph2nn.graphs.measuring import cache_file
-from graph2nn.graphs.registry import MEASURES, measure_all
+from graph2nn.graphs import generators
+from graph2nn.graphs.measures import batches
+from graph2nn.graphs.measures.batches import cache_file
+from graph2nn.graphs.measures.registry import MEASURES, measure_all
+from graph2nn.graphs.measures.table import measured, write_measured
 
 FINE = ["n64-3942", "n16-2698"]
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
@@ -117,7 +118,7 @@ def test_each_graph_is_measured_once(monkeypatch, cache):
     def again(graph, names):
         raise AssertionError(f"{graph.name} is measured again")
 
-    monkeypatch.setattr(measuring, "measure_all", again)
+    monkeypatch.setattr(batches, "measure_all", again)
     pd.testing.assert_frame_equal(measured(graphs, slow=False), first, check_exact=True)
     renamed = {"a": RelationalGraph(graphs["2"].adjacency, name="a")}
     assert measured(renamed, slow=False)["modularity"][0] == first["modularity"][2]
@@ -139,7 +140,7 @@ def test_directed_graphs_are_kept_apart():
 
 def test_what_was_measured_before_a_stop_is_kept(monkeypatch):
     graphs = {str(seed): ws_flex(12, 4, 0.3, seed) for seed in range(5)}
-    real, done = measuring.measure_all, []
+    real, done = batches.measure_all, []
 
     def stops(graph, names):
         if len(done) == 3:
@@ -147,7 +148,7 @@ def test_what_was_measured_before_a_stop_is_kept(monkeypatch):
         done.append(graph)
         return real(graph, names)
 
-    monkeypatch.setattr(measuring, "measure_all", stops)
+    monkeypatch.setattr(batches, "measure_all", stops)
     with pytest.raises(KeyboardInterrupt):
         measured(graphs, slow=False)
     with sqlite3.connect(cache_file()) as database:
@@ -157,12 +158,12 @@ def test_what_was_measured_before_a_stop_is_kept(monkeypatch):
 def test_many_graphs_are_measured_part_by_part(monkeypatch):
     graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(7)}
     whole = measured(graphs, slow=False, afresh=True)
-    monkeypatch.setattr("graph2nn.graphs.measured._AT_ONCE", 3)
+    monkeypatch.setattr("graph2nn.graphs.measures.table._AT_ONCE", 3)
     pd.testing.assert_frame_equal(measured(graphs, slow=False, afresh=True), whole, check_exact=True)
 
 
 def test_processes_give_the_same_table():
-    graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(2 * measuring._WORTH_A_PROCESS)}
+    graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(2 * batches._WORTH_A_PROCESS)}
     alone = measured(graphs, slow=False, afresh=True)
     pd.testing.assert_frame_equal(measured(graphs, slow=False, workers=2), alone, check_exact=True)
 
@@ -171,7 +172,7 @@ def test_a_script_without_a_guard_is_told(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from graph2nn import ws_flex\n"
-        "from graph2nn.graphs.measured import measured\n"
+        "from graph2nn.graphs.measures.table import measured\n"
         "measured({str(s): ws_flex(10, 4, 0.3, s) for s in range(60)}, slow=False, workers=2)\n"
     )
     ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)

@@ -7,14 +7,14 @@ import re
 from test_readme import ROOT
 
 from graph2nn.cli import main
-from graph2nn.graphs.measures_page import page, write
-from graph2nn.graphs.registry import MEASURES
+from graph2nn.graphs.measures.page import page, write
+from graph2nn.graphs.measures.registry import MEASURES
 
 PAGE = ROOT / "docs" / "measures.md"
 
 
 def test_the_page_is_the_registry_s():
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew, as graph2nn.graphs.measures_page says"
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew, as graph2nn.graphs.measures.page says"
 
 
 def test_every_measure_has_its_row():

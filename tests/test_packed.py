@@ -11,12 +11,12 @@ from graph2nn import UserError
 from graph2nn.cli import main
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import plan, preset, read_curves, read_runs, select
-from graph2nn.experiments.collecting import COLUMNS
 from graph2nn.experiments.launchers import launch
-from graph2nn.experiments.packing import pack
 from graph2nn.experiments.planning import with_nulls
-from graph2nn.experiments.results import finished_runs, read_config, result_of
 from graph2nn.experiments.status import status
+from graph2nn.results.packing import pack
+from graph2nn.results.run_folder import finished_runs, read_config, result_of
+from graph2nn.results.runs_table import COLUMNS
 
 SETTINGS = ["recipe.epochs=2", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
 

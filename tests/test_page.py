@@ -13,12 +13,12 @@ from atlas_pages import NASTY, evaluations, graphs
 from PIL import Image
 from test_analysis_report import Tags
 
-from graph2nn.analysis import words
-from graph2nn.analysis.atlas import Atlas, atlas
-from graph2nn.analysis.atlas.parts import in_script
 from graph2nn.analysis.findings import find
-from graph2nn.analysis.listing import listing
-from graph2nn.analysis.page import Chapter, Picture, _size, page
+from graph2nn.report import phrasing
+from graph2nn.report.atlas import Atlas, atlas
+from graph2nn.report.atlas.parts import in_script
+from graph2nn.report.listing import listing
+from graph2nn.report.page import Chapter, Picture, _size, page
 
 
 def png(noise):
@@ -31,7 +31,7 @@ def png(noise):
 def chapter(task, **kwargs):
     found = find(sweep(5, 3)[0], draws=200)
     pictures = [Picture("map", f"Map {NASTY}", "caption", png(False), png(True))]
-    return Chapter(task, found, words.headline(found), pictures, **kwargs)
+    return Chapter(task, found, phrasing.headline(found), pictures, **kwargs)
 
 
 def parsed(text):
@@ -77,7 +77,7 @@ def test_figures_are_inlined_for_both_schemes_without_loss_where_they_are_simple
 def test_a_long_list_is_cut_and_says_so(monkeypatch):
     found = find(sweep(5, 2)[0], draws=100)
     assert "Every graph" in listing(found)
-    monkeypatch.setattr("graph2nn.analysis.listing.MOST_ROWS", 3)
+    monkeypatch.setattr("graph2nn.report.listing.MOST_ROWS", 3)
     short = listing(found)
     assert short.count("<tr") == 1 + 1 + 3
     assert "All 5 are in the atlas" in short

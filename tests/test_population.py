@@ -21,7 +21,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.training import Member, Recipe, train, train_population
-from graph2nn.training.sharing import SharedDataset
+from graph2nn.training.shared_memory import SharedDataset
 from graph2nn.wiring import Relational
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.1, precise_bn=64, flip=True, pad=1)
@@ -178,7 +178,7 @@ def test_a_dataset_is_handed_over_as_shared_memory_or_whole_where_there_is_no_ro
     shared = SharedDataset(data)
     assert shared.value.train.images.is_shared()
     assert not data.train.images.is_shared()
-    monkeypatch.setattr("graph2nn.training.sharing.MARGIN", float("inf"))  # as if the room were too small
+    monkeypatch.setattr("graph2nn.training.shared_memory.MARGIN", float("inf"))  # as if the room were too small
     lacking = SharedDataset(data)
     copy = pickle.loads(bytes(ForkingPickler.dumps(lacking))).value
     for one, other in ((copy.train, data.train), (copy.test, data.test)):

@@ -7,8 +7,8 @@ import pytest
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.experiments import PRESETS, Preset, plan, preset, select
-from graph2nn.experiments.config import RunConfig
 from graph2nn.models.registry import architecture
+from graph2nn.results.config import RunConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

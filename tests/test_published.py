@@ -11,10 +11,10 @@ from published_files import graph_rows, write_set, write_task
 
 import graph2nn as g
 from graph2nn.errors import UserError
-from graph2nn.experiments.evaluations import COLUMNS, FILLED, RESUMED
-from graph2nn.experiments.published import is_published, read, read_published
-from graph2nn.experiments.published.archive import digest, read_arrays
-from graph2nn.experiments.published.decode import key
+from graph2nn.results.evaluations import COLUMNS, FILLED, RESUMED
+from graph2nn.results.published import is_published, read, read_published
+from graph2nn.results.published.archive import digest, read_arrays
+from graph2nn.results.published.decode import key
 
 
 def test_every_row_of_a_folder_finds_its_graph(tmp_path):
@@ -159,7 +159,7 @@ def test_the_word_published_is_looked_for_then_downloaded(tmp_path, monkeypatch,
     write_task(tmp_path / "data" / "final_results", seeds=1)
     assert read_published("published", cache=tmp_path / "cache").tasks == ["resnet34_imagenet"]
     monkeypatch.delenv("GRAPH2NN_DATA")
-    monkeypatch.setattr("graph2nn.experiments.published.archive.URL", published_server)
+    monkeypatch.setattr("graph2nn.results.published.archive.URL", published_server)
     with pytest.raises(UserError, match="does not hold the published results"):
         read_published("published", cache=tmp_path / "cache", progress=False)
     own = digest(read_arrays(tmp_path / "served"))

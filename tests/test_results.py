@@ -10,9 +10,9 @@ import pytest
 from test_claims import ELSEWHERE, claim_of
 
 from graph2nn.errors import UserError
-from graph2nn.experiments import results
-from graph2nn.experiments.claims import LostError, TakenError, holder
-from graph2nn.experiments.results import resumable, writing
+from graph2nn.results import run_folder
+from graph2nn.results.leases import LostError, TakenError, holder
+from graph2nn.results.run_folder import resumable, writing
 from graph2nn.training.loop import Epoch
 from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
@@ -138,4 +138,4 @@ def test_a_finished_run_stays_as_it_is(tmp_path):
             folder.write_result({"winner": winner})
     assert json.loads((tmp_path / "runs" / "same" / "result.json").read_text()) == {"winner": "first"}
     assert not list((tmp_path / ".unfinished").iterdir())
-    assert results.finished_runs(tmp_path) == {"same"}
+    assert run_folder.finished_runs(tmp_path) == {"same"}

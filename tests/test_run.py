@@ -14,11 +14,12 @@ from resuming import command, in_a_process
 from safetensors.torch import load_file
 
 from graph2nn.data.registry import load_dataset
-from graph2nn.experiments import GraphSpec, build, plan, preset, results
+from graph2nn.experiments import GraphSpec, build, plan, preset
 from graph2nn.experiments import run as runs
+from graph2nn.experiments.callbacks import Watch
 from graph2nn.experiments.curves import write_curves
-from graph2nn.experiments.journal import Watch
 from graph2nn.experiments.run import carry_out, execute
+from graph2nn.results import run_folder
 from graph2nn.training import Preempted, Saving
 
 SETTINGS = ("recipe.epochs=4", "recipe.batch_size=256", "recipe.precise_bn=256")
@@ -54,7 +55,7 @@ class Notes:
 
 
 @dataclass
-class Folder(results.RunFolder):
+class Folder(run_folder.RunFolder):
     """A folder as an interrupted run leaves it: one place, whoever writes there."""
 
     def __init__(self, path):

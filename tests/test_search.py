@@ -15,8 +15,6 @@ from scipy import stats
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import preset, read_runs
-from graph2nn.experiments.evaluations import Evaluations
-from graph2nn.experiments.published import read_published
 from graph2nn.experiments.search import (
     STRATEGIES,
     Problem,
@@ -30,9 +28,11 @@ from graph2nn.experiments.search import (
     search,
     strategy,
 )
+from graph2nn.experiments.search.ask_tell import lowest_seen
+from graph2nn.experiments.search.evaluator import Training
 from graph2nn.experiments.search.strategies import spent
-from graph2nn.experiments.search.study import lowest_seen
-from graph2nn.experiments.search.training import Training
+from graph2nn.results.evaluations import Evaluations
+from graph2nn.results.published import read_published
 
 SPACE = Space.of("n64-52")
 QUICK = ("recipe.epochs=1", "recipe.batch_size=256", "recipe.precise_bn=0")

@@ -11,10 +11,10 @@ from tiny_sweep import configs
 from graph2nn.cli import main
 from graph2nn.cli.status import duration
 from graph2nn.data.registry import load_dataset
-from graph2nn.experiments import failures
 from graph2nn.experiments.launchers import launch
-from graph2nn.experiments.plan_file import write_plan
 from graph2nn.experiments.status import status
+from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.results import failures
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 import tiny_sweep
 from tiny_sweep import assert_equal, attempts
 
-from graph2nn.experiments.failures import failed_runs
-from graph2nn.experiments.results import finished_runs
+from graph2nn.results.failures import failed_runs
+from graph2nn.results.run_folder import finished_runs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="launchers are started as forks")
 

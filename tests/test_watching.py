@@ -9,9 +9,9 @@ import re
 import pytest
 from rich.console import Console
 
-from graph2nn.cli import main, train_runs, watching
+from graph2nn.cli import main, train_progress, train_runs
+from graph2nn.cli.train_progress import live
 from graph2nn.cli.train_runs import summary
-from graph2nn.cli.watching import live
 from graph2nn.experiments import plan, preset
 from graph2nn.training import Epoch
 from graph2nn.training.epoch import Running
@@ -25,7 +25,7 @@ def watched(monkeypatch, *, terminal, argv=(), width=140):
         file=io.StringIO(), force_terminal=terminal, width=width, highlight=False, color_system=None
     )
     monkeypatch.setattr(train_runs, "live", lambda *args, **how: live(*args, screen=screen, **how))
-    monkeypatch.setattr(watching, "REFRESH", 0.0)
+    monkeypatch.setattr(train_progress, "REFRESH", 0.0)
     code = main(["train", "mlp-digits", "--set", "recipe.epochs=2", "--set", "recipe.eval_every=2", *argv])
     assert code == 0
     return screen.file.getvalue()

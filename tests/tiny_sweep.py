@@ -19,10 +19,10 @@ import pandas as pd
 
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import GraphSpec, plan, preset, read_curves, read_runs
-from graph2nn.experiments.claims import holders
-from graph2nn.experiments.failures import failed_runs, forget_all
 from graph2nn.experiments.launchers import launch
-from graph2nn.experiments.results import finished_runs
+from graph2nn.results.failures import failed_runs, forget_all
+from graph2nn.results.leases import holders
+from graph2nn.results.run_folder import finished_runs
 
 SETTINGS = ["recipe.epochs=4", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
 GRAPHS = [None, *(GraphSpec.of_ws_flex(32, 0.25, 0.1 * i, i) for i in range(9))]

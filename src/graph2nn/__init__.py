@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
-    from graph2nn.graphs.measured import measured
+    from graph2nn.graphs.measures.registry import MEASURES, measure_all
+    from graph2nn.graphs.measures.table import measured
     from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
-    from graph2nn.graphs.registry import MEASURES, measure_all
     from graph2nn.graphs.spec import parse_graph
     from graph2nn.graphs.ws_flex import ws_flex
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
@@ -43,11 +43,11 @@ _ROOMS = {
     ),
     "graphs.spec": ("parse_graph",),
     "graphs.generators": ("GENERATORS",),
-    "graphs.registry": (
+    "graphs.measures.registry": (
         "MEASURES",
         "measure_all",
     ),
-    "graphs.measured": ("measured",),
+    "graphs.measures.table": ("measured",),
     "graphs.nulls": (
         "ensemble",
         "small_world_omega",

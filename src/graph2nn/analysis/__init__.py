@@ -1,10 +1,9 @@
-"""From a results table to statements about graphs, figures and a report.
+"""Statistics on tables of runs. Knows no files, no figures and no pages.
 
-Rooms inside the room: ``table`` checks the runs, ``summary`` turns them into statements, ``findings`` gathers
-the statements once, ``figures`` draws them, ``page`` writes them, ``report`` puts all of it in a folder.
+``table`` checks a table of runs, ``summary`` computes one row per graph, ``findings`` and ``tasks`` gather
+everything that is stated about one task and about several. :mod:`graph2nn.report` draws and writes it.
 """
 
-from graph2nn.analysis.report import write_report
 from graph2nn.analysis.summary import Quadratic, SweetSpot, per_graph, quadratic_fit, sweet_spot
 
-__all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "sweet_spot", "write_report"]
+__all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "sweet_spot"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from graph2nn.analysis.beyond.against import Agreement, against
+from graph2nn.analysis.beyond.agreement import Agreement, against
 from graph2nn.analysis.beyond.nulls import NullComparison, compare_nulls
 from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
 from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
@@ -114,7 +114,7 @@ def study(
     """Work out what the evaluations of one or more tasks say.
 
     Args:
-        evaluations: of each task, all epochs, columns as of ``graph2nn.experiments.evaluations.COLUMNS``; or a
+        evaluations: of each task, all epochs, columns as of ``graph2nn.results.evaluations.COLUMNS``; or a
             results table (one row a run) as of :data:`graph2nn.analysis.table.COLUMNS`.
         known: to go beyond the published analysis; left out where None.
         notes: of each task, to stand before those found here.
@@ -229,7 +229,7 @@ def compared(runs: pd.DataFrame, twins: pd.DataFrame) -> tuple[dict[str, NullCom
     Args:
         runs: results table of the graphs, a row a run.
         twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
-            kind, as :func:`graph2nn.experiments.nulls.plan_nulls` makes it.
+            kind, as :func:`graph2nn.experiments.null_selection.plan_nulls` makes it.
     """
     found: dict[str, NullComparison] = {}
     said = []

@@ -11,17 +11,17 @@ from typing import Any
 
 import typer
 
-from graph2nn.cli import benching, graphs, plans
-from graph2nn.cli.costing import cost, models
-from graph2nn.cli.listing import presets
-from graph2nn.cli.matching import match
-from graph2nn.cli.packing import pack
-from graph2nn.cli.recovering import recover
-from graph2nn.cli.reporting import analyze, quickstart
-from graph2nn.cli.searching import search
+from graph2nn.cli import bench, graphs, plan
+from graph2nn.cli.analyze import analyze, quickstart
+from graph2nn.cli.cost import cost, models
+from graph2nn.cli.match import match
+from graph2nn.cli.pack import pack
+from graph2nn.cli.presets import presets
+from graph2nn.cli.recover import recover
+from graph2nn.cli.search import search
 from graph2nn.cli.status import status
-from graph2nn.cli.sweeping import retry, sweep
-from graph2nn.cli.training import train
+from graph2nn.cli.sweep import retry, sweep
+from graph2nn.cli.train import train
 from graph2nn.errors import Graph2nnWarning, UserError
 
 app = typer.Typer(
@@ -35,8 +35,8 @@ _RUNS = (quickstart, train, sweep, status, retry, search)
 for command in (*_RUNS, presets, models, match, cost, recover, analyze, pack):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
-app.add_typer(plans.app, name="plan")
-app.add_typer(benching.app, name="bench")
+app.add_typer(plan.app, name="plan")
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)

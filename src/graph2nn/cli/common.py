@@ -17,8 +17,8 @@ from rich.table import Table
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
-    from graph2nn.experiments.config import GraphSpec
     from graph2nn.graphs.graph import RelationalGraph
+    from graph2nn.results.config import GraphSpec
 
 #: Everything said to a person goes to standard error; standard output is for what was asked.
 console = Console(stderr=True, highlight=False)
@@ -109,7 +109,7 @@ def parse_ws_flex(text: str) -> GraphSpec:
     Raises:
         UserError: not four numbers, or numbers out of range.
     """
-    from graph2nn.experiments.config import GraphSpec
+    from graph2nn.results.config import GraphSpec
 
     parts = text.split(",")
     try:

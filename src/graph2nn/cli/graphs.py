@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.graphs_measure import measure
 from graph2nn.cli.graphs_sweep import catalogue, sweep
-from graph2nn.cli.measuring import measure
 
 app = typer.Typer(help="Make graphs, measure them, look at them.", no_args_is_help=True)
 
@@ -46,15 +46,15 @@ def show(
     drop_self_loops: Annotated[bool, typer.Option("--drop-self-loops", help="Clear the diagonal.")] = False,
 ) -> None:
     """Measure, draw and write one graph."""
-    from graph2nn.cli import showing
+    from graph2nn.cli import graphs_show
     from graph2nn.graphs.spec import parse_graph
 
     graph = parse_graph(x, data=data, threshold=threshold, directed=directed, drop_self_loops=drop_self_loops)
     graph = graph.symmetrised() if symmetrise else graph
-    written = showing.write(graph, plot=plot, layout=layout, out=out)
-    showing.show(graph, slow=every, json=json)
+    written = graphs_show.write(graph, plot=plot, layout=layout, out=out)
+    graphs_show.show(graph, slow=every, json=json)
     if not json:
-        showing.say_written(written)
+        graphs_show.say_written(written)
 
 
 app.command()(measure)

@@ -15,9 +15,9 @@ from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
     from graph2nn.data.dataset import Dataset
-    from graph2nn.experiments.config import RunConfig
+    from graph2nn.results.config import RunConfig
     from graph2nn.training.distributed import Ranks
-    from graph2nn.training.sharing import SharedDataset
+    from graph2nn.training.shared_memory import SharedDataset
 
 Devices = Annotated[
     int | None,
@@ -67,7 +67,7 @@ def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> 
         assert devices is not None
         for config in configs:
             Ranks(world=devices).check(config.recipe)
-        from graph2nn.training.sharing import SharedDataset
+        from graph2nn.training.shared_memory import SharedDataset
 
         job = _Runs(tuple(configs), SharedDataset(_fewer_readers(data, devices)), task)
         found: list[dict[str, Any]] = launch(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graph2nn.cli.common import console
-from graph2nn.cli.watching import Live, live
+from graph2nn.cli.train_progress import Live, live
 
 if TYPE_CHECKING:
     from graph2nn.data.dataset import Dataset
-    from graph2nn.experiments.config import RunConfig
     from graph2nn.experiments.loggers import Logger
+    from graph2nn.results.config import RunConfig
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
     from graph2nn.training.distributed import Ranks
@@ -46,7 +46,7 @@ def train_each(
     """
     from graph2nn.experiments.curves import write_curves
     from graph2nn.experiments.loggers import make_logger
-    from graph2nn.experiments.results import is_finished, write_table
+    from graph2nn.results.run_folder import is_finished, write_table
     from graph2nn.training.distributed.ranks import ALONE
 
     ranks = ranks or ALONE
@@ -82,7 +82,7 @@ def _follow(configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: 
 def _train(
     config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger], ranks: Ranks
 ) -> None:
-    from graph2nn.experiments.journal import Watch
+    from graph2nn.experiments.callbacks import Watch
     from graph2nn.experiments.run import execute
 
     watch = Watch(shown.on_epoch, shown.on_batch, shown.on_start, tuple(loggers), task.log_graphs)
@@ -100,7 +100,7 @@ def _train(
 
 def _rows(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
     """Rows of the table of runs, in the order of the configs, as JSON takes them."""
-    from graph2nn.experiments.results import read_runs
+    from graph2nn.results.run_folder import read_runs
 
     table = read_runs(out).set_index("run", drop=False)
     chosen = table.loc[[config.folder for config in configs]].astype(object)

@@ -1,10 +1,10 @@
 """Configs, presets, plans and the folders of results: thousands of runs as plain values."""
 
-from graph2nn.experiments.config import GraphSpec, ModelSpec, RunConfig, override
 from graph2nn.experiments.planning import plan, select
 from graph2nn.experiments.presets import PRESETS, Preset, preset
-from graph2nn.experiments.results import read_curves, read_runs, write_table
 from graph2nn.experiments.run import build, execute
+from graph2nn.results.config import GraphSpec, ModelSpec, RunConfig, override
+from graph2nn.results.run_folder import read_curves, read_runs, write_table
 
 __all__ = [
     "PRESETS",

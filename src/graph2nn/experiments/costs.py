@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.run import build
+from graph2nn.results.config import RunConfig
 
 
 def costs_of(configs: Sequence[RunConfig], data: Dataset) -> list[int]:

@@ -2,7 +2,7 @@
 
 ``out/packed/runs.parquet`` holds a row a run, as the table of runs has it, and its config as JSON;
 ``out/packed/curves.parquet`` a row a run and epoch. Whoever reads a folder of results reads both kinds of runs,
-and a sweep does neither again. :mod:`graph2nn.experiments.packing` writes them; weights are not kept.
+and a sweep does neither again. :mod:`graph2nn.results.packing` writes them; weights are not kept.
 """
 
 from __future__ import annotations

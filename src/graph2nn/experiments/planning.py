@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.config import GraphSpec, RunConfig, override
 from graph2nn.experiments.presets import Preset
+from graph2nn.results.config import GraphSpec, RunConfig, override
 
 _Graph = TypeVar("_Graph")
 
@@ -68,7 +68,7 @@ def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degr
     Raises:
         UserError: no graph beside the baseline, an unknown kind, or a graph with too few nulls.
     """
-    from graph2nn.experiments.nulls import plan_nulls
+    from graph2nn.experiments.null_selection import plan_nulls
 
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
     return [*graphs, *plan_nulls(named, count, null=kind).specs]

@@ -9,12 +9,12 @@ from typing import Any
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import plan, spread
 from graph2nn.experiments.presets import preset
-from graph2nn.experiments.report import report
-from graph2nn.experiments.results import read_runs
+from graph2nn.report.build import report
+from graph2nn.results.config import RunConfig
+from graph2nn.results.run_folder import read_runs
 
 
 def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Dataset]:

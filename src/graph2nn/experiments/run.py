@@ -18,11 +18,11 @@ from torch import nn
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.journal import Journal, OnEpoch, Watch
-from graph2nn.experiments.results import RunFolder, writing
+from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
+from graph2nn.results.config import RunConfig
+from graph2nn.results.run_folder import RunFolder, writing
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks

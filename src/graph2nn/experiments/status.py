@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.claims import holders
-from graph2nn.experiments.failures import Failure, failed_runs
-from graph2nn.experiments.plan_file import read_plans
-from graph2nn.experiments.results import finished_runs, resumable
+from graph2nn.experiments.sweep_file import read_plans
+from graph2nn.results.failures import Failure, failed_runs
+from graph2nn.results.leases import holders
+from graph2nn.results.run_folder import finished_runs, resumable
 
 #: So many finished runs tell how long one takes.
 SAMPLE = 100

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.layout import Integers, Planes
 from graph2nn.layers.block.norm import Running
-from graph2nn.layers.block.pool import cut, share
+from graph2nn.layers.block.openmp import on_team
+from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
-from graph2nn.layers.block.team import on_team
+from graph2nn.layers.block.threads import cut, share
 
 
 def normalise(

@@ -28,9 +28,9 @@ from graph2nn.training.epoch import Epoch, Running
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
+from graph2nn.training.rng import own_random_numbers, stream
 from graph2nn.training.state import TrainingState
 from graph2nn.training.steps import Step, eager_step
-from graph2nn.training.streams import own_random_numbers, stream
 
 __all__ = ["Epoch", "OnStart", "stream", "train", "train_epoch", "training_batches"]
 

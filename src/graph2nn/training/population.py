@@ -16,7 +16,7 @@ from graph2nn.training.epoch import Epoch
 from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.processes import Ending, can_spawn, usable_cores, work_off
-from graph2nn.training.sharing import SharedDataset
+from graph2nn.training.shared_memory import SharedDataset
 from graph2nn.training.stacked import group, train_stacked, why_not_recipe
 from graph2nn.training.stacked_mlp import why_not
 

@@ -22,9 +22,9 @@ from graph2nn.training.epoch import Epoch
 from graph2nn.training.evaluation import Evaluation
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.recipe import Recipe
+from graph2nn.training.rng import stream
 from graph2nn.training.stacked_batches import Draws, Feed, draw, widest_pad
 from graph2nn.training.stacked_mlp import Stack, kind
-from graph2nn.training.streams import stream
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import nn
 from graph2nn.errors import UserError
 from graph2nn.training.epoch import Epoch, Running
 from graph2nn.training.recipe import Recipe
-from graph2nn.training.streams import global_states, set_global_states
+from graph2nn.training.rng import global_states, set_global_states
 
 
 @dataclass

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.graphs.connectomes import SHA256, connectome
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.registry import measure_all
+from graph2nn.graphs.measures.registry import measure_all
 from graph2nn.graphs.ws_flex import ws_flex
 
 Floats = npt.NDArray[np.float64]
@@ -102,7 +102,7 @@ def place(
         surface: its surface.
         scores: of :func:`compare`, to work them out once for several tasks.
     """
-    cell = cells.cell_size(surface.binning, cells.COARSE)
+    cell = cell_groups.cell_size(surface.binning, cell_groups.COARSE)
     at = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)
     predicted = surface.process.predict(at)[0]
     low, high = np.array([spot.C_min, spot.L_min]), np.array([spot.C_max, spot.L_max])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.folds import Predictor
 from graph2nn.analysis.beyond.process import fit_process
 from graph2nn.analysis.beyond.surface import Surface
@@ -71,12 +71,12 @@ def trees(x: Floats, y: Floats, seed: int = 0) -> Predictor:
 def smooth(points: Floats, y: Floats, runs: Floats, surface: Surface) -> Predictor:
     """Gaussian process over C and L, ``points [rows, 2]``, made as ``surface`` is and with its scales."""
     variance = float((surface.points["variance"] * surface.points["runs"]).iloc[0])
-    cell = cells.cell_of(points, surface.binning, cells.MEDIUM)
+    cell = cell_groups.cell_of(points, surface.binning, cell_groups.MEDIUM)
 
     def predict(train: Ints, test: Ints) -> Floats:
         at, error, count = points[train], y[train], runs[train]
         if surface.pooled:
-            at, error, count, _ = cells.pooled(at, error, count, cell[train])
+            at, error, count, _ = cell_groups.pooled(at, error, count, cell[train])
         return fit_process(at, error, variance / count, surface.process).predict(points[test])[0]
 
     return predict

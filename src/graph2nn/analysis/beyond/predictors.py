@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.folds import HeldOut, Predictor, held_out
 from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.learners import curve, ridge, smooth, trees
@@ -102,7 +102,7 @@ def predict(
         return Gap(f"{len(graphs)} graphs tell no measure from another; it takes {FEWEST_GRAPHS}")
     graphs = graphs.reset_index(drop=True)
     points = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)
-    groups = cells.cell_of(points, binning_of(graphs), cells.COARSE)
+    groups = cell_groups.cell_of(points, binning_of(graphs), cell_groups.COARSE)
     if len(np.unique(groups)) < 5:
         return Gap(f"the graphs lie in {len(np.unique(groups))} coarse cells; it takes 5 to hold some out")
     y = graphs["mean"].to_numpy(dtype=np.float64)

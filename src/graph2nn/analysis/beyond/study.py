@@ -21,7 +21,7 @@ from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.plain import plain
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.registry import MEASURES, measure_all
+from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
 #: Up to so many graphs are measured here if nobody has; about 10 ms each.
 MEASURED_HERE = 500
@@ -57,7 +57,7 @@ def study(
         found: its findings.
         graphs: its graphs by label; used to measure them where ``measures`` is not given (the fast measures,
             up to 500 graphs).
-        measures: a column a measure of :data:`graph2nn.graphs.registry.MEASURES` (others are ignored), indexed
+        measures: a column a measure of :data:`graph2nn.graphs.measures.registry.MEASURES` (others are ignored), indexed
             by label; graphs without a row are not predicted.
         connectomes: to place on the plane; see :func:`connectomes.load`.
         scores: of :func:`connectomes.compare`, to work them out once for several tasks.

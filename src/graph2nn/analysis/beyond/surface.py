@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond import cells
+from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.bowl import Bowl, fit_bowl
 from graph2nn.analysis.beyond.folds import HeldOut, held_out
 from graph2nn.analysis.beyond.gap import Gap
@@ -114,10 +114,12 @@ def fit_surface(
     if np.ptp(error) == 0:
         return Gap("all graphs have the same error")
     process, bowl = fit_process(at, error, variance), fit_bowl(at, error)
-    reached = _reached(at, cells.nodes_of(graphs), binning, cells.MEDIUM if pooled else cells.COARSE)
+    reached = _reached(
+        at, cell_groups.nodes_of(graphs), binning, cell_groups.MEDIUM if pooled else cell_groups.COARSE
+    )
     rng = np.random.default_rng(seed)
     drawn = process.samples(reached, draws, rng)
-    groups = cells.cell_of(at, binning, cells.COARSE)
+    groups = cell_groups.cell_of(at, binning, cell_groups.COARSE)
     return Surface(
         points=points,
         map=_map(reached, process, drawn, near, confidence),
@@ -167,7 +169,9 @@ def _points(graphs: pd.DataFrame, variance: float, binning: Binning, pooled: boo
     runs: Floats = graphs["seeds"].to_numpy(dtype=np.float64)
     count: npt.NDArray[np.int64] = np.ones(len(error), dtype=np.int64)
     if pooled:
-        at, error, runs, count = cells.pooled(at, error, runs, cells.cell_of(at, binning, cells.MEDIUM))
+        at, error, runs, count = cell_groups.pooled(
+            at, error, runs, cell_groups.cell_of(at, binning, cell_groups.MEDIUM)
+        )
     return pd.DataFrame(
         {
             "clustering": at[:, 0],
@@ -193,14 +197,16 @@ def _reached(at: Floats, n: int, binning: Binning, side: int) -> Floats:
 
     For the published sizes the fine catalogue tells what can be reached; for others the whole cell counts.
     """
-    middles = cells.centres(binning, cells.MEDIUM)
-    held = np.isin(cells.cell_of(middles, binning, side), cells.cell_of(at, binning, side))
+    middles = cell_groups.centres(binning, cell_groups.MEDIUM)
+    held = np.isin(cell_groups.cell_of(middles, binning, side), cell_groups.cell_of(at, binning, side))
     name = next(
         (name for name, level in PUBLISHED.items() if level == "fine" and name.startswith(f"n{n}-")), None
     )
     if name is not None:
         known = catalogue(name)[["clustering", "path_length"]].to_numpy(dtype=np.float64)
-        held &= np.isin(np.arange(len(middles)), cells.cell_of(np.vstack([known, at]), binning, cells.MEDIUM))
+        held &= np.isin(
+            np.arange(len(middles)), cell_groups.cell_of(np.vstack([known, at]), binning, cell_groups.MEDIUM)
+        )
     return middles[held]
 
 

@@ -19,16 +19,16 @@ import torch
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.registry import DATASETS, load_dataset
-from graph2nn.experiments import failures
-from graph2nn.experiments.claims import LostError, TakenError, hold, holder
-from graph2nn.experiments.config import RunConfig
-from graph2nn.experiments.failures import Failure
-from graph2nn.experiments.plan_file import write_plan
-from graph2nn.experiments.results import finished_runs, is_finished, result_of, write_table
 from graph2nn.experiments.run import execute
+from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.results import failures
+from graph2nn.results.config import RunConfig
+from graph2nn.results.failures import Failure
+from graph2nn.results.leases import LostError, TakenError, hold, holder
+from graph2nn.results.run_folder import finished_runs, is_finished, result_of, write_table
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch
-from graph2nn.training.sharing import SharedDataset
+from graph2nn.training.shared_memory import SharedDataset
 
 OnEpoch = Callable[[RunConfig, Epoch], None]
 OnRun = Callable[[dict[str, Any]], None]
@@ -121,7 +121,7 @@ class Outcome:
     Attributes:
         rows: of the runs that ended well meanwhile, here or in another launcher.
         skipped: how many were finished before.
-        failed: runs of this launch that failed, now or earlier; see :mod:`graph2nn.experiments.failures`.
+        failed: runs of this launch that failed, now or earlier; see :mod:`graph2nn.results.failures`.
         left: how many go on without the launch.
     """
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
-from graph2nn.experiments import failures
-from graph2nn.experiments.claims import TakenError, hold, holder
-from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt
+from graph2nn.results import failures
+from graph2nn.results.config import RunConfig
+from graph2nn.results.leases import TakenError, hold, holder
 from graph2nn.training import processes
 from graph2nn.training.preemption import REQUEUE_EXIT_CODE
-from graph2nn.training.sharing import SharedDataset
+from graph2nn.training.shared_memory import SharedDataset
 
 
 @dataclass(frozen=True)

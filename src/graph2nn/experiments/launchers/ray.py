@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments import failures
-from graph2nn.experiments.claims import holder
-from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt
+from graph2nn.results import failures
+from graph2nn.results.config import RunConfig
+from graph2nn.results.leases import holder
 from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 #: Tasks that wait at the cluster beyond those it can begin at once: enough to keep it busy.

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments import failures
-from graph2nn.experiments.claims import Holder, holder
-from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt, ended_elsewhere
-from graph2nn.experiments.plan_file import read_plan
-from graph2nn.experiments.results import finished_runs
+from graph2nn.experiments.sweep_file import read_plan
+from graph2nn.results import failures
+from graph2nn.results.config import RunConfig
+from graph2nn.results.leases import Holder, holder
+from graph2nn.results.run_folder import finished_runs
 from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 #: Jobs of one array: SLURM's default limit (MaxArraySize) is 1,001.

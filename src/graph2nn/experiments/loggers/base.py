@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.config import RunConfig
+from graph2nn.results.config import RunConfig
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.preemption import Preempted
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from graph2nn.experiments.config import RunConfig
+from graph2nn.results.config import RunConfig
 
 
 class TensorBoard:

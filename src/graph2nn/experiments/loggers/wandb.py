@@ -9,7 +9,7 @@ from typing import Any
 
 import wandb
 
-from graph2nn.experiments.config import RunConfig
+from graph2nn.results.config import RunConfig
 
 
 class WeightsAndBiases:

@@ -10,7 +10,6 @@ import pandas as pd
 import yaml
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import WSFlexSpec
 from graph2nn.experiments.plans.schema import (
     Arm,
     Draw,
@@ -22,6 +21,7 @@ from graph2nn.experiments.plans.schema import (
 )
 from graph2nn.files import replacing
 from graph2nn.graphs.catalogues import catalogue
+from graph2nn.results.config import WSFlexSpec
 
 CATALOGUE = "n64-3942"
 #: Graphs in the published sweet spot and lattice-like graphs: the rows that the arms are drawn from.

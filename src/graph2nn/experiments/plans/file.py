@@ -11,9 +11,9 @@ import yaml
 from pydantic import ValidationError
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import first_complaint
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import replacing
+from graph2nn.results.config import first_complaint
 
 _KEY = "sha256"
 

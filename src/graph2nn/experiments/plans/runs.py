@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import GraphSpec, RunConfig, override
 from graph2nn.experiments.planning import select
 from graph2nn.experiments.plans.schema import Arm, ExperimentPlan, Network, Settings
 from graph2nn.experiments.presets import Preset, preset
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls import degree_null
+from graph2nn.results.config import GraphSpec, RunConfig, override
 
 
 @dataclass(frozen=True)

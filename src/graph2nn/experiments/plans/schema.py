@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from graph2nn.experiments.config import WSFlexSpec
+from graph2nn.results.config import WSFlexSpec
 
 Precision = Literal["float32", "bf16"]
 TestKind = Literal["paired_t_by_seed", "welch", "paired_t_over_graphs", "tost", "contrast", "best_recipe"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graph2nn.experiments.config import GraphSpec, ModelSpec
 from graph2nn.experiments.presets.preset import Preset
+from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 
 #: The published recipe on CIFAR-10; the defaults of Recipe are its other values.

@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.config import GraphSpec, ModelSpec
 from graph2nn.experiments.presets.cifar import CIFAR
 from graph2nn.experiments.presets.imagenet import EIGHT
 from graph2nn.experiments.presets.preset import Preset
 from graph2nn.models.registry import architecture
+from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 
 #: Values of the published code where a file leaves a key out; only those that are read here.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graph2nn.experiments.config import GraphSpec, ModelSpec
 from graph2nn.experiments.presets.preset import Preset
+from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 
 _PHOTOS: dict[str, Any] = {"epochs": 100, "flip": True, "resized_crop": (0.08, 1.0), "lighting": 0.1}

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import GraphSpec, ModelSpec, first_complaint
+from graph2nn.results.config import GraphSpec, ModelSpec, first_complaint
 from graph2nn.training.recipe import Recipe
 
 

@@ -1,10 +1,10 @@
 """Search instead of sweep: a good graph found with few trainings."""
 
+from graph2nn.experiments.search.ask_tell import Found, conclude, search
+from graph2nn.experiments.search.error_model import Surface, fit
 from graph2nn.experiments.search.replay import Replay
 from graph2nn.experiments.search.space import Space
 from graph2nn.experiments.search.strategies import STRATEGIES, Strategy, strategy
-from graph2nn.experiments.search.study import Found, conclude, search
-from graph2nn.experiments.search.surface import Surface, fit
 from graph2nn.experiments.search.trials import Evaluator, Problem, Proposal, Trial
 
 __all__ = [

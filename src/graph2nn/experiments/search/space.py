@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.config import GraphSpec
+from graph2nn.results.config import GraphSpec
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

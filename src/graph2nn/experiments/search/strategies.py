@@ -10,8 +10,8 @@ import numpy as np
 
 from graph2nn.errors import unknown
 from graph2nn.experiments.search import halving
+from graph2nn.experiments.search.error_model import fit
 from graph2nn.experiments.search.space import Rows
-from graph2nn.experiments.search.surface import fit
 from graph2nn.experiments.search.trials import Problem, Proposal, Trial
 
 #: Graphs of the start, far apart on the plane.

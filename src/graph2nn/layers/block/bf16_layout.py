@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers, Offsets, joined, starts
-from graph2nn.layers.block.pool import cut
+from graph2nn.layers.block.threads import cut
 
 
 class Rows(NamedTuple):

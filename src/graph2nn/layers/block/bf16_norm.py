@@ -16,13 +16,13 @@ from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.bf16_layout import PairProducts, pairs_of
 from graph2nn.layers.block.bf16_product import gradients_bf16, pack_rows, pack_weights, run_kernel
 from graph2nn.layers.block.bf16_tiles import Lowering, multiply_node
-from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers
 from graph2nn.layers.block.norm import Running, differentiate_through_norm, norm_node, running
+from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
+from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.rows import N
-from graph2nn.layers.block.team import on_team
 
 
 def multiply_normed_bf16(

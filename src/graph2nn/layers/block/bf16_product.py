@@ -14,8 +14,8 @@ from graph2nn.layers.block.bf16_layout import Pairs, pairs_of
 from graph2nn.layers.block.bf16_tiles import Lowering
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
-from graph2nn.layers.block.pool import share
 from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
+from graph2nn.layers.block.threads import share
 
 
 def multiply_bf16(x: Tensor, weight: Tensor, g: Geometry, lowering: Lowering) -> Tensor:

@@ -19,7 +19,7 @@ from graph2nn.layers.block.layout import (
     runs,
     starts,
 )
-from graph2nn.layers.block.pool import cut
+from graph2nn.layers.block.threads import cut
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 #: Columns of a group of small images: enough that rounding up to whole tiles costs little.

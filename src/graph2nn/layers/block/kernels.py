@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.borrow import borrowed
-from graph2nn.layers.block.layout import Integers, Planes, Products, Stretches, Turn
-from graph2nn.layers.block.moves import (
+from graph2nn.layers.block.copying import (
     copy_panel,
     fill_padding,
     prefetch,
@@ -23,7 +21,9 @@ from graph2nn.layers.block.moves import (
     transpose,
     transpose_wide,
 )
-from graph2nn.layers.block.team import on_team
+from graph2nn.layers.block.layout import Integers, Planes, Products, Stretches, Turn
+from graph2nn.layers.block.openmp import on_team
+from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.tiles import (
     ROWS,
     VECTORS,

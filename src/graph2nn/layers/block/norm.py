@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.borrow import borrowed
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.kernels import node_product
 from graph2nn.layers.block.layout import Integers, Products
+from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import (
     Gradients,
     as_rows,
@@ -29,8 +29,8 @@ from graph2nn.layers.block.product import (
     once,
     run_share,
 )
+from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
-from graph2nn.layers.block.team import on_team
 
 
 class Running(NamedTuple):

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.errors import UserError
-from graph2nn.layers.block import dots, kernels, moves
+from graph2nn.layers.block import copying, kernels, weight_grad
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
-from graph2nn.layers.block.pool import share
+from graph2nn.layers.block.threads import share
 
 Gradients: TypeAlias = tuple[Tensor | None, ...]
 
@@ -166,7 +166,7 @@ def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geomet
     # Rows of kernels with many taps are read so slowly that the next are there in time as it is.
     fetch = g.kernel == 1
     run_share(
-        dots.differentiate, "weights", g, upstream, g.result, source, g.source,
+        weight_grad.differentiate, "weights", g, upstream, g.result, source, g.source,
         g.groups, g.out_columns, g.gradient_block, fetch, g.forward, dw,
     )  # fmt: skip
     return dw
@@ -200,7 +200,9 @@ def lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor
     if g.rowwise and is_rows(x, planes):
         return x.detach().as_strided((planes.group_step,), (1,))
     out = x.new_empty(g.groups * planes.group_step)
-    run_share(moves.lay_out_rows if g.rowwise else moves.lay_out_planes, kind, g, x.contiguous(), planes, out)
+    run_share(
+        copying.lay_out_rows if g.rowwise else copying.lay_out_planes, kind, g, x.contiguous(), planes, out
+    )
     return out
 
 

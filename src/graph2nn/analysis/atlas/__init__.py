@@ -1,6 +1,0 @@
-"""The atlas: every graph of every task on a plane to point at, as a part of a page that needs no network."""
-
-from graph2nn.analysis.atlas.data import payload
-from graph2nn.analysis.atlas.parts import Atlas, atlas
-
-__all__ = ["Atlas", "atlas", "payload"]

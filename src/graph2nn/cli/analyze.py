@@ -1,0 +1,118 @@
+"""``graph2nn analyze`` and ``graph2nn quickstart``: from results to a report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graph2nn.cli.common import (
+    Data,
+    Json,
+    Threads,
+    Workers,
+    console,
+    number_of_workers,
+    print_json,
+    progress,
+    use_threads,
+)
+
+
+def analyze(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of results, as train and sweep write it; or the published raw results: archive, "
+            "folder, or the word [cyan]published[/cyan]."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path(
+        "report"
+    ),
+    where: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Only these runs, e.g. [cyan]--where epochs=200[/cyan] or [cyan]--where seed!=1[/cyan].",
+        ),
+    ] = [],  # noqa: B006
+    task: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Only this task, e.g. mlp_cifar10; may be repeated.")
+    ] = [],  # noqa: B006
+    title: Annotated[str | None, typer.Option(help="Headline of the report.")] = None,
+    formats: Annotated[
+        str, typer.Option(metavar="LIST", help="Of the figure files: png, pdf, svg, joined by commas.")
+    ] = "png,pdf",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Other results: how errors of the same graphs agree, e.g. [cyan]--against published[/cyan].",
+        ),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Turn a folder of runs into a report: figures, a summary, a page that opens offline.
+
+    [bold]Examples[/bold]
+
+    graph2nn analyze runs --out report
+    graph2nn analyze runs --where epochs=200 --out report-200
+    graph2nn analyze runs --against published
+    graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
+    """
+    import json
+
+    from graph2nn.report.build import report
+
+    command = shlex.join(["graph2nn", *sys.argv[1:]]) if sys.argv[1:2] == ["analyze"] else None
+    page = report(
+        path,
+        out,
+        tasks=task,
+        where=where,
+        title=title,
+        data=data,
+        against=against,
+        formats=[kind.strip() for kind in formats.split(",")],
+        command=command,
+    )
+    if as_json:
+        print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
+    typer.echo(page, err=as_json)
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs and report go.")] = Path(
+        "quickstart"
+    ),
+    graphs: Annotated[int, typer.Option(min=1, max=52, help="How many graphs of the plane.")] = 26,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds 1…N of each.")] = 3,
+    workers: Workers = "auto",
+    threads: Threads = 1,
+) -> None:
+    """See the whole way in minutes: graphs over the (C, L) plane and the baseline, trained on digits, a report.
+
+    Digits are a smoke test: they show that everything works, not that the paper is right.
+    """
+    from graph2nn.experiments import quickstart as demo
+
+    # Networks this small gain nothing from a second thread, and lose much on a busy machine.
+    use_threads(threads)
+    configs, data = demo.prepare(graphs=graphs, seeds=seeds)
+    # Each process needs seconds to begin, more than a handful of these runs takes.
+    count = 1 if workers == "auto" and len(configs) < 16 else number_of_workers(workers)
+    console.print(demo.introduction(configs, data))
+    with progress("training", len(configs)) as bar:
+
+        def step(_row: dict[str, Any]) -> None:
+            bar.advance(bar.task_ids[0])
+
+        page = demo.carry_out(configs, data, out, workers=count, on_run=step)
+    console.print(demo.conclusion(out))
+    typer.echo(page)

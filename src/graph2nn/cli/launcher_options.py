@@ -1,0 +1,153 @@
+"""What ``sweep`` and ``retry`` share: the options that say where runs are carried out, and the rows printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph2nn.cli.common import number_of_workers
+from graph2nn.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.launchers import Launcher
+    from graph2nn.results.config import RunConfig
+    from graph2nn.training.acceleration import Acceleration
+
+_RAY, _SLURM, _BOTH = "Ray", "SLURM", "Ray and SLURM"
+
+LauncherName = Annotated[
+    str,
+    typer.Option(
+        "--launcher", metavar="NAME", help="local: this machine; ray: a Ray cluster; slurm: job arrays."
+    ),
+]
+WorkersOrNone = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Runs at once; local: each a process with one thread (default 1; auto: one per core).",
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option("--cpus", min=1, help="CPUs of each run, or SLURM job. Default 1.", rich_help_panel=_BOTH),
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option("--gpus", min=0, help="GPUs of each run, or SLURM job. Untested.", rich_help_panel=_BOTH),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="A running cluster. Default: one on this machine, else a new one.",
+        rich_help_panel=_RAY,
+    ),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option(
+        "--retries", min=0, help="For a run whose process or node died. Default 3.", rich_help_panel=_RAY
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", min=1, help="Jobs at once; each does many runs. Default 16.", rich_help_panel=_SLURM
+    ),
+]
+Minutes = Annotated[
+    int | None,
+    typer.Option(
+        "--minutes",
+        min=1,
+        help="Limit of a job, which is queued again then. Default 240.",
+        rich_help_panel=_SLURM,
+    ),
+]
+Partition = Annotated[str | None, typer.Option("--partition", metavar="NAME", rich_help_panel=_SLURM)]
+Sbatch = Annotated[
+    list[str],
+    typer.Option(
+        "--sbatch",
+        metavar="KEY=VALUE",
+        help="Of sbatch, e.g. [cyan]--sbatch account=x[/cyan].",
+        rich_help_panel=_SLURM,
+    ),
+]
+Wait = Annotated[
+    bool | None,
+    typer.Option("--wait/--no-wait", help="Stay until all has ended. Default.", rich_help_panel=_SLURM),
+]
+
+
+def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher:
+    """Make the launcher of this name from the options that were given (those that were not are None or empty).
+
+    Raises:
+        UserError: no such launcher, or an option that it has no use for.
+    """
+    from graph2nn.experiments.launchers import Local, Ray, Slurm
+
+    takes = {
+        "local": ("workers",),
+        "ray": ("workers", "cpus", "gpus", "address", "retries"),
+        "slurm": ("cpus", "gpus", "jobs", "minutes", "partition", "sbatch", "wait"),
+    }
+    if name not in takes:
+        raise unknown("sweep: launcher", name, takes)
+    values = {option: value for option, value in given.items() if value not in (None, [])}
+    for option in values:
+        if option not in takes[name]:
+            users = " and ".join(each for each, options in takes.items() if option in options)
+            raise UserError(f"--{option}: is for --launcher {users}, not for {name}; leave it out.")
+    if name == "local":
+        return Local(number_of_workers(values.get("workers", "1")), threads=threads or 1)
+    if name == "ray":
+        workers = values.pop("workers", None)
+        return Ray(**values, at_once=number_of_workers(workers) if workers else None)
+    if values.get("gpus", 0) % 1:
+        raise UserError(f"--gpus: {values['gpus']:g} is no whole number, as SLURM wants it.")
+    if "gpus" in values:
+        values["gpus"] = int(values["gpus"])
+    options = _sbatch(values.pop("sbatch", []))
+    return Slurm(**values, options=options)
+
+
+def pick_acceleration(
+    engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
+) -> Acceleration:
+    """How to compute, from the options that say so."""
+    from graph2nn.training.acceleration import Acceleration
+
+    return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
+
+
+def rows_of(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
+    """Rows of the table of runs that are finished, among these."""
+    from graph2nn.results.run_folder import finished_runs, read_runs
+
+    names = {config.folder for config in configs}
+    if not names & finished_runs(out):
+        return []
+    table = read_runs(out)
+    chosen = table[table["run"].isin(names)].astype(object)
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in chosen.where(chosen.notna(), None).to_dict("records")
+    ]
+
+
+def _sbatch(assignments: list[str]) -> dict[str, str]:
+    options = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not (key.strip() and equals):
+            raise UserError(f"--sbatch: {assignment!r} is not KEY=VALUE, for example account=physics.")
+        options[key.strip().lstrip("-")] = value
+    return options

@@ -1,0 +1,33 @@
+"""``graph2nn pack``: runs without their weights, small enough to keep and to share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def pack(
+    path: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of results, as train and sweep write it.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to; DIR itself if left out.")
+    ] = None,
+) -> None:
+    """Pack finished runs into two small files: configs, results, learning curves; no weights.
+
+    Every command reads a packed folder as it reads the runs: analyze remakes the report, sweep and retry go on
+    with what is missing. Packing again adds what has finished since.
+
+    [bold]Examples[/bold]
+
+    graph2nn pack runs --out results/mlp
+    graph2nn analyze results/mlp --out report
+    graph2nn sweep mlp-cifar10 --seeds 5 --out results/mlp
+    """
+    from graph2nn.results.packing import pack as work
+
+    done = work(path, path if out is None else out)
+    typer.echo(f"{done.folder}: {done.runs:,} runs, {done.new:,} of them new, {done.size / 1e3:,.0f} kB")

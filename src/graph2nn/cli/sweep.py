@@ -1,0 +1,264 @@
+"""``graph2nn sweep`` and ``graph2nn retry``: many networks, here or on a cluster, each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph2nn.cli.common import (
+    Amp,
+    Cache,
+    ChannelsLast,
+    Compile,
+    CudaGraphs,
+    Data,
+    Device,
+    EngineName,
+    Json,
+    Settings,
+    Threads,
+    console,
+    pick_device,
+    print_json,
+    progress,
+    use_threads,
+)
+from graph2nn.cli.launcher_options import (
+    Address,
+    Cpus,
+    Gpus,
+    Jobs,
+    LauncherName,
+    Minutes,
+    Partition,
+    Retries,
+    Sbatch,
+    Wait,
+    WorkersOrNone,
+    choose_launcher,
+    pick_acceleration,
+    rows_of,
+)
+from graph2nn.cli.sweep_log import Log
+from graph2nn.cli.train import Out
+from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.launchers import Launcher, Outcome, Source
+    from graph2nn.experiments.sweep_file import PlanFile
+    from graph2nn.results.config import RunConfig
+    from graph2nn.training.acceleration import Acceleration
+
+
+def sweep(
+    preset: Annotated[
+        str | None, typer.Argument(metavar="PRESET", help="graph2nn presets lists them. Not with --plan.")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
+    nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
+    null: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="Of the nulls: degree (rewired, default), density, ws_flex."),
+    ] = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Train exactly what a frozen plan says.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the runs and their cost; train nothing.")
+    ] = False,
+    settings: Settings = [],  # noqa: B006
+    data: Data = None,
+    cache: Cache = None,
+    out: Out = Path("runs"),
+    device: Device = "auto",
+    threads: Threads = None,
+    engine: EngineName = "auto",
+    amp: Amp = None,
+    channels_last: ChannelsLast = False,
+    compiled: Compile = False,
+    cuda_graphs: CudaGraphs = False,
+    launcher: LauncherName = "local",
+    workers: WorkersOrNone = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    address: Address = None,
+    retries: Retries = None,
+    jobs: Jobs = None,
+    minutes: Minutes = None,
+    partition: Partition = None,
+    sbatch: Sbatch = [],  # noqa: B006
+    wait: Wait = None,
+    as_json: Json = False,
+) -> int:
+    """Train many networks: graphs × seeds. Stopped and called again, it goes on with the runs that are missing.
+
+    Any number of sweeps, from any launcher, may share a folder: no run is done twice. A run that fails stops
+    nothing; the command then ends with exit code 1.
+
+    [bold]Examples[/bold]
+
+    graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
+    graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
+    graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
+    graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
+    graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
+    """
+    from graph2nn.cli.sweep_runs import Work, choose_work, show_work
+
+    where = choose_launcher(
+        launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
+        jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
+    )  # fmt: skip
+    how = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
+    use_threads(threads)
+    work: Work = choose_work(
+        plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
+        data=data, cache=cache, dry_run=dry_run,
+    )  # fmt: skip
+    if dry_run:
+        show_work(work, as_json)
+        return 0
+    how = replace(how, amp=work.amp)
+    place = _device(device, launcher, how)
+    work.note_arms(out)
+    return _conclude(_carry_out(work.configs, work.source, out, where, place, how), work.configs, out, as_json)
+
+
+def retry(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of results with failed runs.")],
+    data: Data = None,
+    cache: Cache = None,
+    threads: Threads = None,
+    launcher: LauncherName = "local",
+    workers: WorkersOrNone = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    address: Address = None,
+    retries: Retries = None,
+    jobs: Jobs = None,
+    minutes: Minutes = None,
+    partition: Partition = None,
+    sbatch: Sbatch = [],  # noqa: B006
+    wait: Wait = None,
+    as_json: Json = False,
+) -> int:
+    """Try the failed runs of a folder again, as their sweep was carried out, on any launcher.
+
+    [bold]Examples[/bold]
+
+    graph2nn status runs
+    graph2nn retry runs
+    graph2nn retry runs --launcher slurm --jobs 2
+    """
+    from graph2nn.experiments.sweep_file import read_plans
+    from graph2nn.results.failures import failed_runs, forget_all
+    from graph2nn.training.acceleration import Acceleration
+
+    where = choose_launcher(
+        launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
+        jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
+    )  # fmt: skip
+    use_threads(threads)
+    failed = set(failed_runs(out))
+    if not failed:
+        raise UserError(f"retry: {out} has no failed run; graph2nn status {out} tells how far it is.")
+    elsewhere = {name: str(path.absolute()) for name, path in (("path", data), ("cache", cache)) if path}
+    plans = [(file, failed & set(file.runs)) for file in read_plans(out)]
+    sources = {file.path: _source(file, elsewhere) for file, runs in plans if runs}
+    free = set(forget_all(out))
+    codes = [0]
+    for file, runs in plans:
+        if runs & free:
+            how = Acceleration(**file.work["acceleration"])
+            place = _device(file.work["device"], launcher, how)
+            configs = file.configs()
+            outcome = _carry_out(configs, sources[file.path], out, where, place, how, only=runs & free)
+            codes.append(_conclude(outcome, [each for each in configs if each.folder in runs], out, as_json))
+            free -= runs
+    return max(codes)
+
+
+def _source(file: PlanFile, elsewhere: dict[str, str]) -> Source:
+    """Where the data of a plan are, unless options say that they are elsewhere."""
+    from graph2nn.experiments.launchers import Source
+
+    if file.work["data"] is None:
+        raise UserError(f"retry: {file.path} was planned in Python; launch it from there again.")
+    return Source(**{**file.work["data"], **elsewhere})
+
+
+def _device(name: str, launcher: str, how: Acceleration) -> str:
+    """Decide the device here for runs here, and leave the choice to the node for runs elsewhere."""
+    if launcher != "local" and name == "auto":
+        return name
+    place = pick_device(name) if launcher == "local" else name
+    how.check(place)
+    return place
+
+
+def _carry_out(
+    configs: Sequence[RunConfig],
+    source: Source,
+    out: Path,
+    launcher: Launcher,
+    device: str,
+    how: Acceleration,
+    *,
+    only: Collection[str] | None = None,
+) -> Outcome:
+    """Carry out runs, with a bar on a terminal and a line a run in a log."""
+    from graph2nn.experiments.launchers import launch
+    from graph2nn.results.run_folder import finished_runs
+
+    names = {config.folder for config in configs} if only is None else set(only)
+    log = Log(len(names), len(names & finished_runs(out)))
+    with progress("runs", len(names)) as bar:
+        bar.advance(bar.task_ids[0], log.earlier)
+
+        def on_run(row: dict[str, Any]) -> None:
+            bar.advance(bar.task_ids[0])
+            line = log.line(row)
+            if not console.is_terminal:
+                console.print(line, soft_wrap=True, markup=False)
+
+        def on_wait(count: int) -> None:
+            console.print(f"Waiting for {count} runs that other launchers carry out.", soft_wrap=True)
+
+        return launch(
+            configs,
+            source,
+            out,
+            launcher,
+            device=device,
+            acceleration=how,
+            only=only,
+            on_run=on_run,
+            on_wait=on_wait,
+        )
+
+
+def _conclude(outcome: Outcome, configs: Sequence[RunConfig], out: Path, as_json: bool) -> int:
+    """Say what came of it; return the exit code."""
+    rows = rows_of(configs, out)
+    if as_json:
+        print_json(rows)
+    if outcome.skipped:
+        console.print(
+            f"{outcome.skipped} of {len(configs)} runs were finished already in {out}.", soft_wrap=True
+        )
+    if outcome.left:
+        console.print(f"{outcome.left} runs go on by themselves: graph2nn status {out}", soft_wrap=True)
+    if rows:
+        console.print(f"{len(rows)} runs, table {out / 'runs.parquet'}", soft_wrap=True)
+        console.print(f"Look at them: graph2nn analyze {out} --out report", soft_wrap=True)
+    if outcome.failed:
+        console.print(f"graph2nn: {outcome.complaint(out)}", soft_wrap=True, markup=False)
+        return 1
+    return 0

@@ -1,0 +1,166 @@
+"""Which runs ``graph2nn sweep`` carries out, from its options or from a plan, and what ``--dry-run`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.table import Table
+
+from graph2nn.cli.common import console, print_json, show_table
+from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from graph2nn.experiments.launchers import Source
+    from graph2nn.results.config import RunConfig
+
+Amp = Literal["bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The runs of a sweep, where their data are, and the arm of each run if there is a plan."""
+
+    configs: Sequence[RunConfig]
+    source: Source
+    amp: Any = None
+    plan: str | None = None
+    arms: Sequence[str] = ()
+
+    def note_arms(self, out: Path) -> None:
+        """Write into a folder of results which run belongs to which arm, if there is a plan."""
+        from graph2nn.results.arms import write_arms
+
+        if self.plan is not None:
+            names = [config.folder for config in self.configs]
+            write_arms(out, self.plan, dict(zip(names, self.arms, strict=True)))
+
+
+def choose_work(
+    plan_file: Path | None,
+    preset: str | None,
+    *,
+    data: Path | None,
+    cache: Path | None,
+    dry_run: bool,
+    **options: Any,
+) -> Work:
+    """Return the runs that the options of ``sweep`` ask for.
+
+    Args:
+        plan_file: a plan, in place of the preset and of ``options``.
+        preset: name of a preset.
+        data: where the data are.
+        cache: where decoded data are kept.
+        dry_run: also take a plan that is not frozen.
+        options: ``select``, ``seeds``, ``nulls``, ``null``, ``settings`` and ``amp``, as given.
+
+    Raises:
+        UserError: neither a preset nor a plan, options that a plan decides, or a plan that is not frozen.
+    """
+    if plan_file is None:
+        if preset is None:
+            raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
+        return _of_preset(preset, data=data, cache=cache, **options)
+    given = {"preset": preset, **options}
+    words = {"preset": "PRESET", "settings": "--set"}
+    for name, value in given.items():
+        if value not in (None, [], 0):
+            raise UserError(
+                f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
+            )
+    return _of_plan(plan_file, data, cache, dry_run)
+
+
+def _of_preset(
+    preset: str,
+    *,
+    data: Path | None,
+    cache: Path | None,
+    select: list[str] | None,
+    seeds: int | None,
+    nulls: int,
+    null: str | None,
+    settings: list[str],
+    amp: str | None,
+) -> Work:
+    from graph2nn.experiments.planning import plan, with_nulls
+    from graph2nn.experiments.planning import select as choose
+    from graph2nn.experiments.presets import preset as look_up
+
+    known = look_up(preset)
+    graphs = choose(known, select or ["all"], data=data)
+    if nulls:
+        graphs = with_nulls(graphs, nulls, null or "degree")
+    numbers = range(1, (seeds or known.seeds) + 1)
+    plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
+    source = _source(known.data, data, cache)
+    return Work(plan(known, graphs, numbers, data=source.load().label, settings=settings), source, amp)
+
+
+def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool) -> Work:
+    from graph2nn.experiments.plans import planned_runs, read_plan
+    from graph2nn.experiments.presets import preset as look_up
+
+    plan = read_plan(file)
+    if plan.sha256 is None and not dry_run:
+        raise UserError(f"sweep: {file} is not frozen; graph2nn plan freeze {file} does that.")
+    source = _source(look_up(plan.preset).data, data, cache)
+    # Before the data are read: what is wrong with a graph or a setting is said at once.
+    planned_runs(plan, data="", folder=data)
+    runs = planned_runs(plan, data=source.load().label, folder=data)
+    amp = "bf16" if plan.precision == "bf16" else None
+    configs, arms = [run.config for run in runs], [run.arm for run in runs]
+    return Work(configs, source, amp, plan.sha256 or "not frozen", arms)
+
+
+def _source(name: str, data: Path | None, cache: Path | None) -> Source:
+    from graph2nn.experiments.launchers import Source
+
+    return Source(name, *(None if path is None else str(path.absolute()) for path in (data, cache)))
+
+
+def show_work(work: Work, as_json: bool) -> None:
+    """Print the runs of a sweep, their number and their cost in multiply-adds, by arm."""
+    from graph2nn.experiments.costs import costs_of
+
+    samples = len(work.source.load().train)
+    costs = costs_of(work.configs, work.source.load())
+    arms = work.arms or ["all"] * len(work.configs)
+    rows: list[dict[str, Any]] = [
+        {
+            "run": config.folder,
+            "arm": arm,
+            "graph": config.graph_name,
+            "seed": config.seed,
+            "macs": macs,
+            "epochs": config.recipe.epochs,
+            "training_macs": macs * samples * config.recipe.epochs * 3,
+        }
+        for config, arm, macs in zip(work.configs, arms, costs, strict=True)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    runs = Table("run", "arm", title="In this order")
+    runs.add_column("MACs", justify="right")
+    for row in rows:
+        runs.add_row(row["run"], row["arm"], f"{row['macs']:,}")
+    show_table(runs)
+    total = Table("arm", title="Cost", show_footer=True)
+    for heading, footer in (
+        ("runs", f"{len(rows):,}"),
+        ("MACs per sample", ""),
+        ("MACs of training", f"{sum(row['training_macs'] for row in rows):.3g}"),
+    ):
+        total.add_column(heading, footer, justify="right")
+    for arm in dict.fromkeys(arms):
+        group = [row for row in rows if row["arm"] == arm]
+        low, high = min(row["macs"] for row in group), max(row["macs"] for row in group)
+        span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        total.add_row(arm, str(len(group)), span, f"{sum(row['training_macs'] for row in group):.3g}")
+    show_table(total)
+    console.print("MACs of training: per sample × samples × epochs × 3 (forward and two gradients).")
+    console.print("Nothing was trained.")

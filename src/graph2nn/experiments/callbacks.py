@@ -1,0 +1,78 @@
+"""What is noted of a run while it trains: its metrics, its loggers, whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from torch import nn
+
+from graph2nn.experiments.loggers.base import Logger, logged, scalars
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.results.config import RunConfig
+from graph2nn.results.run_folder import RunFolder
+from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.loop import OnStart
+
+OnEpoch = Callable[[Epoch], None]
+OnBatch = Callable[[Running], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how a run goes on, beside its own files.
+
+    Args:
+        on_epoch: called after each epoch with its numbers.
+        on_batch: called after each batch with the sums of its epoch.
+        on_start: see :func:`graph2nn.train`.
+        loggers: take the numbers of each epoch.
+        log_graphs: log also C and L of the graphs that this share of the weights' strongest blocks makes.
+    """
+
+    on_epoch: OnEpoch | None = None
+    on_batch: OnBatch | None = None
+    on_start: OnStart | None = None
+    loggers: tuple[Logger, ...] = ()
+    log_graphs: float | None = None
+
+
+@dataclass
+class Journal:
+    """Keeps metrics and loggers in step with a training that may go on from a checkpoint."""
+
+    folder: RunFolder
+    config: RunConfig
+    network: nn.Module
+    graph: RelationalGraph | None
+    watch: Watch
+    stack: ExitStack
+    earlier: float = 0.0
+    log: Callable[[int, Mapping[str, float]], None] | None = None
+
+    def start(self, history: Sequence[Epoch], running: Running) -> None:
+        """Begin after the epochs of a checkpoint: what was noted after it is going to happen again."""
+        (self.folder.path / "metrics.csv").unlink(missing_ok=True)
+        for epoch in history:
+            self.folder.append(epoch)
+        self.earlier = sum(epoch.seconds for epoch in history) + running.seconds
+        if self.watch.loggers:
+            self.log = self.stack.enter_context(logged(self.watch.loggers, self.config, len(history)))
+        if self.watch.on_start:
+            self.watch.on_start(history, running)
+
+    def note(self, epoch: Epoch) -> None:
+        """Take the numbers of one more epoch."""
+        self.folder.append(epoch)
+        if self.log:
+            self.log(epoch.epoch, scalars(epoch) | self._graphs())
+        if self.watch.on_epoch:
+            self.watch.on_epoch(epoch)
+
+    def _graphs(self) -> dict[str, float]:
+        if self.watch.log_graphs is None:
+            return {}
+        from graph2nn.experiments.loggers.graphs import graph_scalars
+
+        return graph_scalars(self.network, self.graph, self.watch.log_graphs)

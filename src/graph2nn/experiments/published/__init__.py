@@ -1,6 +1,0 @@
-"""Reader of the published raw results: arrays of names and errors, one pair an epoch, into one tidy table."""
-
-from graph2nn.experiments.published.archive import URL
-from graph2nn.experiments.published.read import is_published, read_published
-
-__all__ = ["URL", "is_published", "read_published"]

@@ -1,0 +1,94 @@
+"""The plan of a sweep on disk: one file that says which runs there are to be and how to carry them out.
+
+Its name is the digest of its runs, so sweeping the same again writes the same file, and two launchers that plan
+different sweeps into one folder do not write over each other's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graph2nn.errors import UserError
+from graph2nn.files import replacing
+from graph2nn.results.config import RunConfig
+
+FOLDER = "sweeps"
+_KEY = b"graph2nn.work"
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan that was written: the names of its runs, and the work they are part of as plain values."""
+
+    path: Path
+    runs: tuple[str, ...]
+    work: Mapping[str, Any]
+
+    def texts(self) -> dict[str, str]:
+        """Configs of the runs as JSON, by name, in the order of the plan."""
+        table = pq.read_table(self.path, columns=["run", "config"]).to_pydict()
+        return dict(zip(table["run"], table["config"], strict=True))
+
+    def configs(self) -> list[RunConfig]:
+        """Configs of all runs, in the order of the plan."""
+        return [RunConfig.model_validate_json(text) for text in self.texts().values()]
+
+
+def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, Any]) -> Path:
+    """Write a plan to ``out/sweeps`` and return its path.
+
+    Args:
+        out: folder of results.
+        configs: the runs by name, in order.
+        work: what else is needed to carry them out, as JSON can hold it.
+
+    Raises:
+        UserError: ``out`` cannot be written to.
+    """
+    digest = hashlib.sha256("\n".join(configs).encode()).hexdigest()[:12]
+    path = out / FOLDER / f"{digest}.parquet"
+    table = pa.table({"run": list(configs), "config": [c.model_dump_json() for c in configs.values()]})
+    table = table.replace_schema_metadata({_KEY: json.dumps(dict(work)).encode()})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"results: {out} cannot be written to ({error.strerror}); name another --out."
+        ) from None
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return path
+
+
+def read_plan(path: Path) -> PlanFile:
+    """Read a plan, without its configs.
+
+    Raises:
+        UserError: not such a file.
+    """
+    try:
+        table = pq.read_table(path, columns=["run"])
+        work = json.loads((table.schema.metadata or {})[_KEY])
+    except (pa.ArrowException, KeyError, ValueError):
+        raise UserError(
+            f"status: {path} is no plan of a sweep; delete it, and sweep again to write it anew."
+        ) from None
+    return PlanFile(path, tuple(table["run"].to_pylist()), work)
+
+
+def read_plans(out: Path) -> Sequence[PlanFile]:
+    """Read all plans of a folder of results, oldest first.
+
+    Raises:
+        UserError: a file among them that is no plan.
+    """
+    paths = [path for path in (out / FOLDER).glob("*.parquet") if path.name[0] != "."]
+    return [read_plan(path) for path in sorted(paths, key=lambda path: path.stat().st_mtime)]

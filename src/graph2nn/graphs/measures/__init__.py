@@ -1,0 +1,5 @@
+"""Measures of graphs: clustering, path length, and the registry that names every measure and its source."""
+
+from graph2nn.graphs.measures.basic import clustering, distances, is_connected, local_clustering, path_length
+
+__all__ = ["clustering", "distances", "is_connected", "local_clustering", "path_length"]

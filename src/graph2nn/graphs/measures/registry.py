@@ -1,0 +1,180 @@
+"""Every measure by name, for analyses that loop over them.
+
+All take a graph and return one float. None raises for any graph: a measure that a graph does not have (a
+path length in parts, an assortativity of equal degrees) is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.errors import unknown
+from graph2nn.graphs import nulls
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.measures import degrees as deg
+from graph2nn.graphs.measures import paths as dist
+from graph2nn.graphs.measures import structure
+
+#: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
+#: anew, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
+VERSION = 1
+
+#: Mean and spread of one graph ask for the same numbers, one after the other.
+_betweenness = lru_cache(maxsize=2)(dist.betweenness)
+
+_ALONG = "along directed edges"
+_FORGOTTEN = "of the symmetrised graph"
+_OUT = "out-degree: nodes read"
+_DEFINED = "by definition"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a graph.
+
+    Args:
+        function: graph in, float out; NaN where the graph has no such value.
+        symbol: for tables and the axes of figures.
+        meaning: a few words.
+        directed: what it does with a directed graph.
+        source: who proposed it, or how it is defined.
+        cost: ``slow`` takes more than about 50 ms on 64 nodes, or grows faster than the rest.
+    """
+
+    function: Callable[[RelationalGraph], float]
+    symbol: str
+    meaning: str
+    directed: str
+    source: str
+    cost: Literal["fast", "slow"] = "fast"
+
+    def __call__(self, graph: RelationalGraph) -> float:
+        """Measure one graph."""
+        return float(self.function(graph))
+
+
+def _mean(of_nodes: Callable[[RelationalGraph], npt.NDArray[Any]]) -> Callable[[RelationalGraph], float]:
+    return lambda graph: float(np.mean(of_nodes(graph)))
+
+
+def _spread(of_nodes: Callable[[RelationalGraph], npt.NDArray[Any]]) -> Callable[[RelationalGraph], float]:
+    return lambda graph: float(np.std(of_nodes(graph)))
+
+
+MEASURES: dict[str, Measure] = {
+    "clustering": Measure(
+        lambda g: g.clustering,
+        "C",
+        "clustering coefficient",
+        "directed triangles (Fagiolo 2007)",
+        "Watts and Strogatz 1998 (paper, section 2.3)",
+    ),
+    "path_length": Measure(
+        dist.path_length,
+        "L",
+        "average path length",
+        f"{_ALONG}, no path adds 0",
+        "Watts and Strogatz 1998 (paper, section 2.3)",
+    ),
+    "transitivity": Measure(structure.transitivity, "T", "closed triples", _FORGOTTEN, "Newman 2003"),
+    "global_efficiency": Measure(
+        dist.global_efficiency, "E_glob", "mean of 1/distance", _ALONG, "Latora and Marchiori 2001"
+    ),
+    "local_efficiency": Measure(
+        dist.local_efficiency, "E_loc", "efficiency among neighbours", _ALONG, "Latora and Marchiori 2001"
+    ),
+    "diameter": Measure(
+        dist.diameter, "D", "longest shortest path", f"{_ALONG}, where there is a path", _DEFINED
+    ),
+    "density": Measure(deg.density, "ρ", "edges over pairs", "edges over ordered pairs", _DEFINED),
+    "degree_mean": Measure(_mean(deg.degrees), "k", "average degree", _OUT, _DEFINED),
+    "degree_variance": Measure(
+        lambda g: _spread(deg.degrees)(g) ** 2, "Var k", "variance of degrees", _OUT, _DEFINED
+    ),
+    "degree_entropy": Measure(
+        deg.degree_entropy, "H(k)", "entropy of degrees (bits)", _OUT, "Shannon 1948, of the degrees"
+    ),
+    "assortativity": Measure(
+        deg.assortativity,
+        "r",
+        "degree correlation over edges",
+        "reader's out-degree, in-degree of the read",
+        "Newman 2003",
+    ),
+    "modularity": Measure(
+        structure.modularity,
+        "Q",
+        "Louvain modularity",
+        "directed modularity (Leicht and Newman 2008)",
+        "Blondel et al. 2008",
+    ),
+    "small_world_sigma": Measure(
+        nulls.small_world_sigma,
+        "σ",
+        "small world above 1",
+        "directed C, L and nulls",
+        "Humphries and Gurney 2008, nulls that keep the degrees",
+        "slow",
+    ),
+    "small_world_omega": Measure(
+        nulls.small_world_omega,
+        "ω",
+        "−1 lattice, 1 random",
+        "directed C, L and nulls",
+        "Telesford et al. 2011, C of a ring lattice",
+        "slow",
+    ),
+    "spectral_gap": Measure(structure.spectral_gap, "λ₁−λ₂", "adjacency spectral gap", _FORGOTTEN, _DEFINED),
+    "algebraic_connectivity": Measure(
+        structure.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN, "Fiedler 1973"
+    ),
+    "betweenness_mean": Measure(_mean(_betweenness), "b", "betweenness, mean", _ALONG, "Freeman 1977", "slow"),
+    "betweenness_spread": Measure(
+        _spread(_betweenness), "sd b", "betweenness, spread", _ALONG, "Freeman 1977", "slow"
+    ),
+    "closeness_mean": Measure(
+        _mean(dist.closeness),
+        "c",
+        "closeness, mean",
+        f"{_ALONG}, to the nodes read",
+        "Wasserman and Faust 1994",
+    ),
+    "closeness_spread": Measure(
+        _spread(dist.closeness),
+        "sd c",
+        "closeness, spread",
+        f"{_ALONG}, to the nodes read",
+        "Wasserman and Faust 1994",
+    ),
+    "rich_club": Measure(
+        deg.rich_club, "φ", "density above the mean degree", "in- plus out-degree", "Zhou and Mondragón 2004"
+    ),
+    "core_number": Measure(deg.core_number, "core", "deepest core", _FORGOTTEN, "Seidman 1983"),
+    "reciprocity": Measure(deg.reciprocity, "R", "edges that go both ways", "1 if undirected", _DEFINED),
+}
+
+
+def measure_all(
+    graph: RelationalGraph, names: Iterable[str] | None = None, *, slow: bool = True
+) -> dict[str, float]:
+    """Measure ``graph``: the measures named, or all of them; ``slow=False`` leaves out the slow ones.
+
+    Measures that use chance have fixed seeds. Louvain communities may differ between networkx versions.
+
+    Raises:
+        UserError: a name that is not in :data:`MEASURES`.
+    """
+    if names is None:
+        chosen = [name for name, measure in MEASURES.items() if slow or measure.cost == "fast"]
+    else:
+        chosen = list(names)
+    for name in chosen:
+        if name not in MEASURES:
+            raise unknown("measure", name, MEASURES)
+    return {name: MEASURES[name](graph) for name in chosen}

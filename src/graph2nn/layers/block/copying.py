@@ -1,0 +1,272 @@
+"""Moving numbers: squares transposed in registers, runs copied, activations laid out in planes and back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from numba import types
+from numba.extending import intrinsic as _intrinsic
+
+from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.layout import BUNDLE, Integers, Planes, Products
+from graph2nn.layers.block.openmp import on_team
+from graph2nn.layers.block.refcount import borrowed
+from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
+
+intrinsic: Any = _intrinsic
+
+
+class _Square(NamedTuple):
+    """Arguments of :func:`transpose_tile`, as LLVM values."""
+
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+    keep: Value
+
+
+def _transpose(typingctx: Any, values: Any) -> Any:
+    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …
+
+    Of the result the first ``keep`` rows are written.
+    """
+
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Square(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, signature.args[0][0])
+        rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
+        distance = 1
+        while distance < pen.lanes:
+            kept = [lane for lane in range(pen.lanes) if not lane & distance]
+            low = [lane if not lane & distance else pen.lanes + lane - distance for lane in range(pen.lanes)]
+            high = [lane + distance if not lane & distance else pen.lanes + lane for lane in range(pen.lanes)]
+            for r in kept:
+                one, two = rows[r], rows[r + distance]
+                rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
+            distance *= 2
+        for r, row in enumerate(rows):
+            with builder.if_then(builder.icmp_signed("<", INDEX(r), a.keep), likely=True):
+                pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+_square: Any = intrinsic(_transpose)
+
+
+def _prefetch(typingctx: Any, array: Any, at: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        pen = Pen(context, builder, signature.args[0])
+        pen.prefetch(pen.pointer(given[0], given[1]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), build
+
+
+_prefetch_line: Any = intrinsic(_prefetch)
+
+
+@compiled
+def prefetch(array: Any, low: Int, high: Int) -> None:
+    """Ask for elements to be brought nearer while others are worked on; they need not exist.
+
+    Best a few at a time: all at once would fill the queue that the loads of the work itself wait in.
+    """
+    for at in range(low, high, 64 // array.itemsize):
+        _prefetch_line(array, at)
+
+
+class _Run(NamedTuple):
+    """Arguments of :func:`copy`, as LLVM values."""
+
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+    count: Value
+
+
+def _copy(typingctx: Any, values: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Run(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, signature.args[0][0])
+        source, out = pen.pointer(a.source, a.at), pen.pointer(a.out, a.out_at)
+        both = builder.add(a.step, a.out_step)
+        with builder.if_else(builder.icmp_signed("==", both, INDEX(2))) as (plain, apart):
+            with plain:
+                cgutils.raw_memcpy(builder, out, source, a.count, pen.size)
+            with apart, cgutils.for_range(builder, a.count) as loop:
+                value = builder.load(builder.gep(source, [builder.mul(loop.index, a.step)]))
+                builder.store(value, builder.gep(out, [builder.mul(loop.index, a.out_step)]))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+_run: Any = intrinsic(_copy)
+
+
+@compiled
+def transpose(
+    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+) -> None:
+    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns."""
+    side = VECTOR_BYTES // source.itemsize
+    if rows < side or columns < side:
+        for r in range(rows):
+            for c in range(columns):
+                out[out_at + c * out_step + r] = source[at + r * step + c]
+        return
+    for r0 in range(0, rows, side):
+        # The last squares overlap those before them and write the same numbers again.
+        r = min(r0, rows - side)
+        for c0 in range(0, columns, side):
+            c = min(c0, columns - side)
+            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step, side))
+
+
+@compiled
+def transpose_wide(
+    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+) -> None:
+    """:func:`transpose` of few columns: after the last row there is a vector more to read."""
+    side = VECTOR_BYTES // source.itemsize
+    if rows < side:
+        transpose(rows, columns, source, at, step, out, out_at, out_step)
+        return
+    for c in range(0, columns, side):
+        for r0 in range(0, rows, side):
+            r = min(r0, rows - side)
+            to = out_at + c * out_step + r
+            _square((source, at + r * step + c, step, out, to, out_step, columns - c))
+
+
+class _Panel(NamedTuple):
+    """Arguments of :func:`copy_panel`, as LLVM values."""
+
+    rows: Value
+    columns: Value
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+
+
+def _copy_rows(typingctx: Any, values: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        a = _Panel(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
+        lanes = INDEX(pen.lanes)
+        vectors = builder.sdiv(builder.add(a.columns, INDEX(pen.lanes - 1)), lanes)
+        with cgutils.for_range(builder, a.rows) as row:
+            source = pen.pointer(a.source, pen.row(a.at, a.step, row.index))
+            out = pen.pointer(a.out, pen.row(a.out_at, a.columns, row.index))
+            with cgutils.for_range(builder, vectors) as vector:
+                done = builder.mul(vector.index, lanes)
+                value = pen.load_lanes(builder.gep(source, [done]), builder.sub(a.columns, done))
+                pen.store(value, builder.gep(out, [done]))
+        return context.get_dummy_value()
+
+    return types.void(values), build
+
+
+_rows: Any = intrinsic(_copy_rows)
+
+
+@compiled
+def copy_panel(rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int) -> None:
+    """Copy rows, ``step`` apart, to where they lie one after another; a vector more may be written."""
+    _rows((rows, columns, source, at, step, out, out_at))
+
+
+@compiled
+def copy(source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int, count: Int) -> None:
+    """Copy ``count`` elements, at least none, ``step`` (at least 1) apart, to places ``out_step`` apart."""
+    _run((source, at, step, out, out_at, out_step, max(count, 0)))
+
+
+@compiled
+def lay_out_rows(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) -> None:
+    """Lay samples ``[N, C]`` out as rows of channels, for a range of (group, bundle of channels).
+
+    Missing samples of the last group are zero.
+    """
+    if part < 0:
+        on_team(len(ranges))
+        return
+    source, out = borrowed((source, out))
+    bundles = -(-p.channels // BUNDLE)
+    for unit in range(ranges[part, 0], ranges[part, 1]):
+        g, first = unit // bundles, unit % bundles * BUNDLE
+        here = min(p.group, p.images - g * p.group)
+        wide = min(BUNDLE, p.channels - first)
+        start = g * p.group_step + first * p.channel_step
+        begin = g * p.group * p.channels + first
+        transpose(here, wide, source, begin, p.channels, out, start, p.channel_step)
+        for c in range(wide):
+            for i in range(here, p.channel_step):
+                out[start + c * p.channel_step + i] = 0
+
+
+@compiled
+def lay_out_planes(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) -> None:
+    """Lay images ``[N, C, H, W]`` out in padded planes, for a range of (group, channel)."""
+    if part < 0:
+        on_team(len(ranges))
+        return
+    source, out = borrowed((source, out))
+    for unit in range(ranges[part, 0], ranges[part, 1]):
+        g, c = unit // p.channels, unit % p.channels
+        start = g * p.group_step + c * p.channel_step
+        out[start : start + p.channel_step] = 0
+        for i in range(min(p.group, p.images - g * p.group)):
+            image = ((g * p.group + i) * p.channels + c) * p.height * p.width
+            for a in range(p.used):
+                for b in range(p.used):
+                    plane = start + (a * p.used + b) * p.phase_step + p.front + i * p.rows * p.pitch
+                    _gather_plane(source, image, p, a, b, out, plane)
+
+
+@compiled
+def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, plane: Int) -> None:
+    """Copy the pixels of one phase of one image."""
+    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
+    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
+    for r in range(p.rows):
+        y = r * p.stride + a - p.padding
+        if y < 0 or y >= p.height:
+            continue
+        x = image + y * p.width + b - p.padding
+        row = plane + r * p.pitch
+        copy(source, x + skip * p.stride, p.stride, out, row + skip, 1, stop - skip)
+
+
+@compiled
+def scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, image: Int) -> None:
+    """Copy the computed pixels of one phase of one image to where they belong: the reverse."""
+    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
+    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
+    for r in range(p.rows):
+        y = r * p.stride + a - p.padding
+        if y < 0 or y >= p.height:
+            continue
+        x = image + y * p.width + b - p.padding
+        row = at + r * p.pitch
+        copy(scratch, row + skip, 1, out, x + skip * p.stride, p.stride, stop - skip)
+
+
+@compiled
+def fill_padding(t: Int, products: Products, out: Any) -> None:
+    """Write zeros behind each row of a node's weights: padding has no gradient."""
+    depth, step = products.depth[t], products.step[t]
+    for r in range(products.rows[t]):
+        at = products.weight_at[t] + r * step
+        for k in range(depth, step):
+            out[at + k] = 0

@@ -1,0 +1,65 @@
+"""The atlas as parts of a page: markup, style, script and data, to be inlined where a page wants them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.report.atlas.codec import text
+from graph2nn.report.atlas.data import Box, Graphs, payload
+
+#: The script's files, in the order in which each needs the ones before it.
+_SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "sketch", "card", "list", "controls")
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """What a page inlines: ``html``, with data and scripts right behind the markup, and ``css``."""
+
+    html: str
+    css: str
+
+
+def atlas(
+    evaluations: pd.DataFrame,
+    graphs: Graphs,
+    *,
+    measures: pd.DataFrame | None = None,
+    sweet_spots: Mapping[str, Box] | None = None,
+) -> Atlas:
+    """Make the atlas of one or more tasks; arguments and errors as :func:`payload`."""
+    found = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots)
+    return Atlas(html=f"{_asset('atlas.html')}\n{_data(found)}\n{_scripts()}", css=_asset("atlas.css"))
+
+
+def _data(found: Mapping[str, Any]) -> str:
+    return f'<script type="application/json" id="atlas-data">{in_script(found)}</script>'
+
+
+def _scripts() -> str:
+    """Plotly, which is a quarter of its size compressed and unpacked by every browser since 2023; our own."""
+    from plotly.offline import get_plotlyjs
+
+    plotly = text(gzip.compress(get_plotlyjs().encode(), mtime=0))
+    own = "\n".join(_asset(f"{name}.js") for name in _SCRIPTS)
+    # One scope for all our files, and none of the page's.
+    return (
+        f'<script type="text/plain" id="atlas-plotly">{plotly}</script>\n'
+        f'<script>\n(() => {{\n"use strict";\n{own}\n}})();\n</script>'
+    )
+
+
+def in_script(value: object) -> str:
+    """Write JSON that cannot end the element it stands in, whatever its strings hold."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _asset(name: str) -> str:
+    return (resources.files("graph2nn.report") / "atlas" / "assets" / name).read_text(encoding="utf-8")

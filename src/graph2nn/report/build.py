@@ -1,0 +1,111 @@
+"""A report of a folder of runs or of the published results: collects what the analysis needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from graph2nn.analysis.tasks import Known, study
+from graph2nn.data.progress import Bar
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.connectomes import connectome, on_this_machine
+from graph2nn.graphs.measures.table import measured
+from graph2nn.report.phrasing import plural
+from graph2nn.report.write import refuse_early, write_report
+from graph2nn.results.evaluations import Evaluations, of_runs
+from graph2nn.results.filters import choose
+from graph2nn.results.published import is_published, read_published
+from graph2nn.results.validation import runs_of, unfinished
+
+
+def report(
+    results: Path | str,
+    out: Path,
+    *,
+    tasks: Sequence[str] = (),
+    where: Sequence[str] = (),
+    title: str | None = None,
+    notes: Sequence[str] = (),
+    data: Path | None = None,
+    against: Path | str | None = None,
+    formats: Sequence[str] = ("png",),
+    command: str | None = None,
+) -> Path:
+    """Write the report of ``results`` into ``out`` and return its page.
+
+    Args:
+        results: folder of runs, as ``train`` and ``sweep`` write it; or the published raw results: their
+            archive, the folder it unpacks to, or the word ``published``.
+        out: folder of the report.
+        tasks: these only; all there are when empty.
+        where: ``column=value`` conditions on the table of runs, or of published evaluations; all must hold.
+        title: headline; models and data if left out.
+        notes: remarks to put first.
+        data: folder that may hold the connectomes, to place them on the plane.
+        against: other results, as ``results`` may be, for the errors of the same graphs there.
+        formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
+        command: what to name as the page's origin.
+
+    Raises:
+        UserError: nothing to analyse, damaged files, runs that were made in different ways, an unknown format,
+            or an ``out`` that cannot be written to.
+    """
+    # Reading and studying may take a minute: what is wrong with the rest is said first.
+    refuse_early(out, formats)
+    if data is not None and not data.exists():
+        raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
+    found = read_evaluations(results, tasks=tasks, where=where)
+    graphs = {label: spec.build() for label, spec in found.graphs.items()}
+    # Connectomes that are not here are left out: a report does not wait for downloads.
+    brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
+    others = {} if against is None else _last_of_each(against)
+    known = Known(measured(graphs).set_index("graph"), brains, others)
+    if is_published(results):
+        title = title or "The published results of Graph Structure of Neural Networks"
+    elif begun := unfinished(Path(results)):
+        notes = [*notes, f"{plural(len(begun), 'run')} had not ended when this was written: left out."]
+    tables = {task: found.of(task) for task in found.tasks}
+    with Bar("analysing", 2 * len(tables)) as bar:
+        said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
+    with Bar("drawing", 0) as bar:
+
+        def drawn(_done: int, every: int) -> None:
+            bar.total = every
+            bar.update()
+
+        return write_report(
+            said, out, graphs=graphs, title=title, notes=notes, formats=formats, command=command, step=drawn
+        )
+
+
+def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:
+    """Results tables of all tasks of other results, without their nulls."""
+    found = read_evaluations(results)
+    tables = {task: found.last(task) for task in found.tasks}
+    return {
+        task: table[table["null_of"].isna()] if "null_of" in table else table for task, table in tables.items()
+    }
+
+
+def read_evaluations(
+    results: Path | str, *, tasks: Sequence[str] = (), where: Sequence[str] = ()
+) -> Evaluations:
+    """Read a folder of runs or the published results; arguments are those of :func:`report`.
+
+    Raises:
+        UserError: nothing there, damaged files, an unknown task, a condition that nothing meets.
+    """
+    if is_published(results):
+        found = read_published(results, tasks=tasks)
+        return (
+            found
+            if not where
+            else Evaluations(choose(found.table, where), found.graphs, found.notes, found.ranks)
+        )
+    table = choose(runs_of(Path(results)), where)
+    for task in tasks:
+        if task not in set(table["preset"]):
+            raise unknown("analyze: task", task, set(table["preset"]))
+    return of_runs(Path(results), table[table["preset"].isin(tasks)] if tasks else table)

@@ -1,0 +1,119 @@
+"""What a report folder holds, file by file: the page, the figures, and the numbers for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.report import phrasing, summary_json
+
+if TYPE_CHECKING:
+    from graph2nn.report.atlas import Atlas
+    from graph2nn.report.figures.gallery import Plate
+    from graph2nn.report.page import Picture
+
+FORMATS = ("png", "pdf", "svg")
+
+
+def contents(
+    said: Study,
+    graphs: Mapping[str, RelationalGraph],
+    *,
+    title: str,
+    notes: Sequence[str],
+    formats: Sequence[str],
+    origin: Mapping[str, str],
+    step: Callable[[int, int], object],
+) -> dict[str, bytes]:
+    """Contents of every file by name, ``index.html`` last."""
+    # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
+    from graph2nn.report.figures import collection
+    from graph2nn.report.page import Chapter, page
+
+    together, by_task = _plates(said, graphs)
+    drawn, files = _drawn([*together, *(p for plates in by_task.values() for p in plates)], formats, step)
+    chapters = [
+        Chapter(
+            name, task.found, phrasing.headline(task.found), [drawn[p.name] for p in by_task[name]], task.notes
+        )
+        for name, task in said.tasks.items()
+    ]
+    gaps = [*(f"{name}: {reason}" for name, reason in said.left_out.items()), *collection.missing(said, graphs)]
+    index = page(
+        chapters,
+        _atlas(said, graphs),
+        pictures=[drawn[plate.name] for plate in together],
+        title=title,
+        notes=notes,
+        gaps=gaps,
+        provenance=origin,
+    )
+    summary = summary_json.summary(said, title=title, notes=notes, provenance=origin)
+    summary |= {"not_shown": gaps, "figures": sorted(files)}
+    text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+    tables = [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
+    return {
+        **files,
+        "graphs.csv": pd.concat(tables, ignore_index=True).to_csv(index=False).encode(),
+        "summary.json": (text + "\n").encode(),
+        "index.html": index.encode(),
+    }
+
+
+def _plates(said: Study, graphs: Mapping[str, RelationalGraph]) -> tuple[list[Plate], dict[str, list[Plate]]]:
+    """Figures of all tasks, and of each. A task alone has some more, which among others would be too many."""
+    from graph2nn.report.figures import collection, further, gallery
+
+    alone = len(said.tasks) == 1
+    by_task = {}
+    for (name, task), tag in zip(said.tasks.items(), collection.file_names(list(said.tasks)), strict=True):
+        own = gallery.plates(task.found, graphs, _curves(task)) if alone else []
+        own += collection.of_task(task, tag, graphs)
+        by_task[name] = own + further.plates(task, tag)
+    together = collection.across(said)
+    if any(plate.name == gallery.CURVES for plates in by_task.values() for plate in plates):
+        # Its own curves show more, the error on the training data.
+        together = [plate for plate in together if plate.name != "tasks_learning"]
+    return together, by_task
+
+
+def _curves(task: TaskFindings) -> pd.DataFrame | None:
+    """Learning curves, where the runs have kept what they did on the training data."""
+    return task.evaluations if {"run", "train_error", "train_loss"} <= set(task.evaluations) else None
+
+
+def _drawn(
+    plates: Sequence[Plate], formats: Sequence[str], step: Callable[[int, int], object]
+) -> tuple[dict[str, Picture], dict[str, bytes]]:
+    from graph2nn.report.figures.theme import DARK, LIGHT, render, rendered
+    from graph2nn.report.page import Picture
+
+    pictures: dict[str, Picture] = {}
+    files: dict[str, bytes] = {}
+    for done, plate in enumerate(plates, start=1):
+        light, *others = rendered(plate.draw, LIGHT, ["png", *(kind for kind in formats if kind != "png")])
+        dark = render(plate.draw, DARK)
+        pictures[plate.name] = Picture(plate.name, plate.title, plate.caption, light, dark)
+        made = dict(zip([kind for kind in formats if kind != "png"], others, strict=True))
+        if "png" in formats:
+            made["png"] = light
+        files |= {f"figures/{plate.name}.{kind}": content for kind, content in made.items()}
+        step(done, len(plates))
+    return pictures, files
+
+
+def _atlas(said: Study, graphs: Mapping[str, RelationalGraph]) -> Atlas:
+    from graph2nn.report.atlas import atlas
+
+    tables = [task.evaluations.assign(task=name) for name, task in said.tasks.items()]
+    spots = {
+        name: (task.found.spot.C_min, task.found.spot.C_max, task.found.spot.L_min, task.found.spot.L_max)
+        for name, task in said.tasks.items()
+        if task.found.spot.tested and len(task.found.spot.graphs) > 1
+    }
+    return atlas(pd.concat(tables, ignore_index=True), graphs, measures=said.measures, sweet_spots=spots)

@@ -1,0 +1,55 @@
+"""The same graphs here and elsewhere: a dot a graph, a panel an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from graph2nn.analysis.beyond.agreement import Agreement
+from graph2nn.report.figures.theme import Theme, canvas, wrapped
+from graph2nn.report.phrasing import number, percent
+
+#: Panels at most, in rows of three.
+MOST, ROW = 6, 3
+
+
+def caption(found: Mapping[str, Agreement]) -> str:
+    """Say how to read the figure, and what it says of the first experiment."""
+    name, first = next(iter(found.items()))
+    text = (
+        f"Each dot is a graph at its mean error here and elsewhere. With {name} ({len(first.graphs):,} graphs, "
+        f"{first.runs[0]:,} runs here, {first.runs[1]:,} there) Pearson's r is {number(first.pearson)} "
+        f"({percent(first.confidence)} interval over graphs {number(first.pearson_low)} to "
+        f"{number(first.pearson_high)}), Spearman's {number(first.spearman)} ({number(first.spearman_low)} to "
+        f"{number(first.spearman_high)})"
+    )
+    if first.ceiling is not None:
+        text += f"; the scatter of seeds alone would hold r below {number(first.ceiling)}"
+    more = len(found) - MOST
+    return text + (f". {more} more left out for room." if more > 0 else ".")
+
+
+def draw(found: Mapping[str, Agreement], theme: Theme) -> Figure:
+    """Draw error here against error there, with the line of least squares."""
+    shown = dict(list(found.items())[:MOST])
+    columns = min(len(shown), ROW)
+    rows = -(-len(shown) // ROW)
+    figure = canvas(max(3.6, 2.4 * columns), 2.7 * rows + 0.1)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, (name, each) in zip(panels, shown.items(), strict=False):
+        x, y = (each.graphs[key].to_numpy(dtype=np.float64) for key in ("one", "other"))
+        slope, base = np.polyfit(x, y, 1)
+        ends = np.array([x.min(), x.max()])
+        axes.plot(ends, slope * ends + base, color=theme.fit, linewidth=1.2, zorder=2)
+        axes.scatter(x, y, s=15, color=theme.point, alpha=0.85, linewidths=0, zorder=3)
+        axes.set_title(f"{wrapped(name, 26)}\nr = {number(each.pearson)}, {len(x):,} graphs")
+        axes.set_xlabel("error here (%)")
+        axes.set_ylabel("error there (%)")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(4))
+    for axes in panels[len(shown) :]:
+        axes.set_visible(False)
+    return figure

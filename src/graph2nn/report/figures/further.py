@@ -1,0 +1,52 @@
+"""The figures of what lies beyond the published analysis, for one task."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from graph2nn.analysis.beyond.gap import Gap
+from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.report.figures import against, connectomes, nulls, predictors, selection, surface
+from graph2nn.report.figures.gallery import Plate
+
+
+def plates(task: TaskFindings, tag: str) -> list[Plate]:
+    """Return the figures a task has material for.
+
+    Args:
+        task: its findings; without ``beyond``, only graphs against their nulls and elsewhere are drawn.
+        tag: end of the figures' file names.
+    """
+    made = [
+        Plate(
+            f"nulls_{kind}_{tag}",
+            f"{task.name}: graphs against their {kind.replace('_', '-')} nulls",
+            nulls.caption(compared, kind),
+            partial(nulls.draw, compared),
+        )
+        for kind, compared in task.nulls.items()
+    ]
+    if task.against:
+        caption = against.caption(task.against)
+        draw = partial(against.draw, task.against)
+        made.append(Plate(f"against_{tag}", f"{task.name}: the same graphs elsewhere", caption, draw))
+    found = task.beyond
+    if found is None:
+        return made
+    if not isinstance(found.selection, Gap):
+        draw = partial(selection.draw, found.selection)
+        caption = selection.caption(found.selection)
+        made.append(Plate(f"selection_{tag}", f"{task.name}: the gain without luck", caption, draw))
+    if not isinstance(found.surface, Gap):
+        draw = partial(surface.draw, found.surface)
+        caption = surface.caption(found.surface)
+        made.append(Plate(f"surface_{tag}", f"{task.name}: the sweet spot as a smooth surface", caption, draw))
+    if not isinstance(found.predictors, Gap):
+        draw = partial(predictors.draw, found.predictors)
+        caption = predictors.caption(found.predictors)
+        made.append(Plate(f"predictors_{tag}", f"{task.name}: what foretells the error", caption, draw))
+    if not isinstance(found.connectomes, Gap) and not isinstance(found.surface, Gap):
+        draw = partial(connectomes.draw, found.connectomes, found.surface, task.found)
+        caption = connectomes.caption(found.connectomes)
+        made.append(Plate(f"brains_{tag}", f"{task.name}: brains on the same plane", caption, draw))
+    return made

@@ -1,0 +1,80 @@
+"""All tasks in one forest plot: the baseline's error, the best graph's, and the gain between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.report.figures import marks
+from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
+from graph2nn.report.phrasing import error
+
+
+def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
+    """Draw, a line a task: errors of baseline and best graph on the left, the gain on the right."""
+    figure = canvas(TEXT, 1.35 + 0.31 * len(tasks))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.15])
+    place = np.arange(len(tasks), dtype=np.float64)
+    for at, task in zip(place, tasks, strict=True):
+        found = task.found
+        if found.baseline is not None:
+            _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline")
+        _error(left, found.best, at + 0.13, theme.good, "^", "best graph")
+        if found.baseline is None:
+            right.text(0.03, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
+                       style="italic", fontsize=7)  # fmt: skip
+            continue
+        _gain(right, task, at, theme)
+    right.axvline(0, color=theme.base, linewidth=1, linestyle=marks.DASHED, zorder=1)
+    left.set_yticks(place, [wrapped(task.name, 24, 2) for task in tasks])
+    left.set_ylim(len(tasks) - 0.45, -0.55)
+    left.set_xlabel("top-1 error (%)")
+    right.set_xlabel("gain over the baseline (points)")
+    right.margins(x=0.12)
+    low, high = right.get_xlim()
+    right.set_xlim(min(low, -0.05 * (high - low)), high)
+    if all(task.found.baseline is None for task in tasks):
+        right.tick_params(axis="x", bottom=False, labelbottom=False)
+    for axes in (left, right):
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+    legend_below((left, right), columns=4)
+    return figure
+
+
+def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, label: str) -> None:
+    axes.errorbar(
+        row["mean"], at, xerr=_reach(row["mean"], row["low"], row["high"]), fmt=marker, color=colour,
+        markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3, label=label,
+    )  # fmt: skip
+    end = row["high"] if math.isfinite(row["high"]) else row["mean"]
+    axes.annotate(error(row), (end, at), xytext=(9, 0), textcoords="offset points", va="center",
+                  fontsize=6.5)  # fmt: skip
+
+
+def _gain(axes: Axes, task: TaskFindings, at: float, theme: Theme) -> None:
+    best, held_out = task.found.best, task.found.held_out_gain
+    axes.errorbar(
+        best["gain"], at - 0.1, xerr=_reach(best["gain"], best["gain_low"], best["gain_high"]), fmt="^",
+        color=theme.good, markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3,
+        label="best graph",
+    )  # fmt: skip
+    if held_out is not None:
+        axes.plot(
+            held_out, at + 0.18, "D", markersize=4.6, markerfacecolor=theme.paper, markeredgecolor=theme.point,
+            markeredgewidth=1.2, linestyle="none", zorder=4, label="graph picked by the other seeds",
+        )  # fmt: skip
+
+
+def _reach(middle: float, low: float, high: float) -> list[list[float]] | None:
+    """Lengths of an error bar; None where there is no interval."""
+    if not math.isfinite(low):
+        return None
+    # A percentile interval may, by rounding, miss its own mean by the last bit.
+    return [[max(middle - low, 0)], [max(high - middle, 0)]]

@@ -1,0 +1,130 @@
+"""Which figures a report has, in reading order, with the captions that say how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.findings import Correlation, Findings
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.report.figures import learning, measure, plane, portraits, ranking
+from graph2nn.report.figures.theme import Theme
+from graph2nn.report.phrasing import number, p_text, percent
+
+#: Name of the figure of what runs did on the training data, epoch by epoch.
+CURVES = "learning_curves"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure of the report. ``name`` is its file's, ``caption`` tells how to read it."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Theme], Figure]
+
+
+def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.DataFrame | None) -> list[Plate]:
+    """Return the figures that these findings have material for.
+
+    Raises:
+        UserError: the curves lack a column.
+    """
+    made = [Plate("map", "Where the error is low", _map_caption(found), partial(plane.draw, found))]
+    for name, letter in (("clustering", "C"), ("path_length", "L")):
+        made.append(
+            Plate(
+                f"error_{name}",
+                f"Error against {letter}",
+                _measure_caption(found, name, letter),
+                partial(measure.draw, found, name),
+            )
+        )
+    for best, end in ((True, "best"), (False, "worst")):
+        rows = portraits.chosen(found, graphs, best=best)
+        if rows:
+            made.append(
+                Plate(
+                    f"graphs_{end}",
+                    f"The {end} graphs" if len(rows) > 1 else f"The {end} graph",
+                    f"From the {end} on: nodes on a circle, an edge where one node reads the other; below, the "
+                    "adjacency matrix, row reads column, the diagonal being each node reading itself.",
+                    partial(portraits.draw, rows, graphs, best=best),
+                )
+            )
+    made.append(Plate("ranking", "All graphs ranked", _ranking_caption(found), partial(ranking.draw, found)))
+    picked = learning.followed(found, curves)
+    if picked is not None:
+        caption = (
+            "Line: mean over the seeds at each epoch. Band: from the lowest to the highest seed. Best and "
+            "worst by test error after the last epoch."
+        )
+        made.append(Plate(CURVES, "Learning curves", caption, partial(learning.draw, picked)))
+    return made
+
+
+def _map_caption(found: Findings) -> str:
+    text = "Each dot is a graph at its clustering C and path length L; darker is a lower mean error."
+    if plane.colour_range(found)[2]:
+        text += " The worst share the last colour, so that the others can be told apart."
+    if found.baseline is not None:
+        text += " The star is the baseline: the complete graph, C = L = 1."
+    if len(found.graphs) == 1:
+        return text
+    if not found.spot.tested:
+        return f"{text} No sweet spot is drawn: it takes at least two seeds to say which graphs are not worse."
+    if len(found.spot.graphs) < 2:
+        return f"{text} The sweet spot is the best graph alone: every other one is worse at level 0.05."
+    return (
+        f"{text} The dashed rectangle, the sweet spot, bounds the {len(found.spot.graphs):,} graphs that a "
+        f"one-sided t-test against the best does not call worse at level 0.05: "
+        f"C {number(found.spot.C_min)} to {number(found.spot.C_max)}, "
+        f"L {number(found.spot.L_min)} to {number(found.spot.L_max)}. "
+        "The fewer the seeds, the wider it comes out."
+    )
+
+
+def _measure_caption(found: Findings, name: str, letter: str) -> str:
+    several = bool((found.graphs["seeds"] > 1).any())
+    if measure.has_bars(found):
+        text = f"A dot is a graph, its bar the {percent(found.confidence)} bootstrap interval of its mean."
+    else:
+        text = "A dot is a graph" + (", the mean of its seeds." if several else ", one seed.")
+    if found.baseline is not None:
+        text += " The horizontal line is the baseline" + (", with its interval." if several else ".")
+    fit = found.fits[name]
+    if fit is None:
+        text += f" No curve: a parabola needs graphs at four or more values of {letter}."
+    else:
+        band = f"{percent(found.confidence)} band"
+        text += f" The curve is a parabola through the graphs, not the baseline, with its {band}."
+        lowest = measure.minimum(fit)
+        if lowest is not None:
+            text += f" It is lowest at {letter} = {number(lowest[0])}."
+        else:
+            text += " It has no minimum inside the range of these graphs."
+    return text + _correlation(found.correlations[name], letter)
+
+
+def _correlation(found: Correlation | None, letter: str) -> str:
+    if found is None:
+        return ""
+    return f" Rank correlation of error with {letter}: {number(found.rho)} (Spearman, {p_text(found.p_value)})."
+
+
+def _ranking_caption(found: Findings) -> str:
+    text = "Lower is better, best on top."
+    if len(found.graphs) > ranking.MOST_LINES:
+        text = f"Above, how the {len(found.graphs):,} graphs spread. Below, the {ranking.ENDS} best and worst."
+    if (found.graphs["seeds"] > 1).any():
+        text += f" Bars are {percent(found.confidence)} bootstrap intervals of the mean."
+    if found.baseline is not None:
+        text += " The vertical line is the baseline."
+    if found.tested > 1:
+        text += " Triangles: different from it by Welch's test after Holm's correction."
+    return text

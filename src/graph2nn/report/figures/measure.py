@@ -1,0 +1,93 @@
+"""Error against one measure of a graph, with a parabola (paper, figure 5)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.quadratic import Quadratic
+from graph2nn.report.figures import marks
+from graph2nn.report.figures.plane import C_LABEL, L_LABEL
+from graph2nn.report.figures.theme import Theme, canvas, legend_below
+from graph2nn.report.phrasing import percent
+
+#: More intervals than this would be one solid field.
+MOST_BARS = 400
+#: Column of ``per_graph`` to axis label.
+MEASURES = {"clustering": C_LABEL, "path_length": L_LABEL}
+
+
+def draw(found: Findings, measure: str, theme: Theme) -> Figure:
+    """Draw mean error with intervals against ``measure``, the baseline as a band, and the fit."""
+    figure = canvas(5.9, 3.9)
+    axes = figure.add_subplot()
+    rows = found.graphs
+    x, mean = rows[measure].to_numpy(dtype=np.float64), rows["mean"].to_numpy(dtype=np.float64)
+    reach = np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]))
+    crowded, bars = len(rows) > 120, has_bars(found)
+    axes.errorbar(
+        x,
+        mean,
+        # A percentile interval may, by rounding, miss its own mean by the last bit.
+        yerr=np.maximum(reach, 0) if bars else None,
+        fmt="o",
+        markersize=2.6 if crowded else 4.4,
+        color=theme.point,
+        ecolor=theme.point,
+        elinewidth=0.5 if crowded else 0.9,
+        alpha=0.9 if not crowded else 0.55 if bars else 0.3,
+        markeredgewidth=0,
+        zorder=3,
+        label="graphs" + (f", {percent(found.confidence)} interval" if bars else ""),
+    )
+    marks.baseline_line(axes, found, theme, vertical=False)
+    fit = found.fits[measure]
+    if fit is not None:
+        parabola(axes, fit, theme, confidence=found.confidence)
+    axes.set_xlabel(MEASURES[measure])
+    axes.set_ylabel("top-1 error (%)")
+    legend_below(axes)
+    return figure
+
+
+def has_bars(found: Findings) -> bool:
+    """Whether intervals are drawn: there are some, and not so many that they cover everything else."""
+    return bool((found.graphs["seeds"] > 1).any()) and len(found.graphs) <= MOST_BARS
+
+
+def parabola(axes: Axes, fit: Quadratic, theme: Theme, *, confidence: float, label: str = "") -> None:
+    """Draw a parabola with its band over the range of its points, and its minimum where it lies inside."""
+    x = np.linspace(fit.x_min, fit.x_max, 200)
+    low, high = fit.band(x, confidence=confidence)
+    bottom, top = axes.get_ylim()
+    r2 = "" if math.isnan(fit.r2) else f", R² = {fit.r2:.2f}"
+    axes.fill_between(x, low, high, color=theme.fit, alpha=0.25, linewidth=0, zorder=2)
+    axes.plot(x, fit.predict(x), color=theme.fit, linewidth=1.6, zorder=4, label=label or f"quadratic fit{r2}")
+    # With few points the band is unbounded in effect: the points, not the band, set the scale.
+    room = 0.25 * (top - bottom)
+    bottom = max(bottom - room, min(bottom, float(low.min())))
+    axes.set_ylim(bottom, min(top + room, max(top, float(high.max()))))
+    at = minimum(fit)
+    if at is not None:
+        stem = {
+            "arrowstyle": "-",
+            "linestyle": marks.DOTTED,
+            "color": theme.ink,
+            "linewidth": 0.8,
+            "shrinkA": 0,
+        }
+        axes.annotate("", at, (at[0], 0), textcoords=("data", "axes fraction"), arrowprops=stem, zorder=4)
+        axes.plot(
+            *at, "D", color=theme.fit, markeredgecolor=theme.ink, markersize=5, zorder=6, label="its minimum"
+        )
+
+
+def minimum(fit: Quadratic) -> tuple[float, float] | None:
+    """The lowest point of a parabola, or None where it has none inside the range of its points."""
+    if fit.vertex is None or fit.coefficients[0] <= 0 or not fit.x_min <= fit.vertex[0] <= fit.x_max:
+        return None
+    return fit.vertex

@@ -1,0 +1,87 @@
+"""Graphs against their own nulls: error of each beside its rewirings, and the effects."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.beyond.nulls import ALL, NullComparison
+from graph2nn.report.figures.theme import Theme, canvas, short
+from graph2nn.report.phrasing import number, p_text, percent
+
+#: What the nulls of a kind are, in words.
+KINDS = {
+    "degree": "rewirings that keep its degrees",
+    "density": "random graphs of as many edges",
+    "lattice": "ring lattices of as many edges",
+    "ws_flex": "WS-flex graphs of as many nodes and edges",
+}
+
+
+def caption(found: NullComparison, kind: str = "degree") -> str:
+    """Say how to read the figure, and what it says."""
+    total = found.rows.iloc[-1]
+    better = "better" if total["effect"] > 0 else "worse"
+    start = "The" if len(found.rows) == 2 else "Over all graphs the"
+    return (
+        f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
+        f"{start} original is {number(abs(float(total['effect'])))} points {better} "
+        f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
+        f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
+    )
+
+
+def draw(found: NullComparison, theme: Theme) -> Figure:
+    """Draw one line a graph: left its error among its nulls', right the effect; the mean effect below.
+
+    Nulls are set a little apart, as equal errors would hide one another.
+    """
+    rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
+    total = found.rows[found.rows["graph"] == ALL] if len(rows) > 1 else found.rows.iloc[:0]
+    figure = canvas(8.6, 2.1 + 0.3 * len(rows))
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
+    place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
+    members = found.members.assign(place=found.members["graph"].map(place))
+    number_of = members.groupby(["graph", "null"]).cumcount()
+    count = members.groupby(["graph", "null"])["label"].transform("size")
+    members["place"] += 0.4 * ((number_of + 0.5) / count - 0.5)
+    for null, marker, size, colour, label in (
+        (True, "o", 22, theme.faint, "its nulls"),
+        (False, "D", 46, theme.point, "the graph"),
+    ):
+        own = members[members["null"] == null]
+        left.scatter(
+            own["mean"], own["place"], marker=marker, s=size, color=colour, linewidths=0, zorder=3, label=label
+        )
+    left.set_xlabel("top-1 error (%)")
+    right.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
+    for some, at, marker, colour, label in (
+        (rows, np.arange(len(rows), dtype=np.float64), "o", theme.point, "one graph"),
+        (total, np.array([len(rows) + 0.5]), "D", theme.fit, "mean over graphs"),
+    ):
+        if some.empty:
+            continue
+        effect = some["effect"].to_numpy(dtype=np.float64)
+        right.errorbar(
+            effect,
+            at,
+            xerr=np.maximum(np.stack([effect - some["low"], some["high"] - effect]), 0),
+            fmt=marker,
+            color=colour,
+            markersize=6,
+            markeredgewidth=0,
+            elinewidth=1.5,
+            zorder=3,
+            label=f"{label}, {percent(found.confidence)} interval",
+        )
+    right.set_xlabel("error of its nulls minus its own (points)")
+    labels = [short(str(name)) for name in place]
+    left.set_yticks([*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [ALL] * len(total))
+    left.set_ylim(len(rows) + (1.1 if len(total) else -0.4), -0.6)
+    for axes in (left, right):
+        axes.grid(visible=False, axis="y")
+    handles, labels = (
+        a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (left, right)), strict=True)
+    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,81 @@
+"""Portraits of single graphs: nodes on a circle above the adjacency matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.findings import Findings
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.report.figures.theme import Theme, canvas, short
+from graph2nn.report.phrasing import error, number
+
+#: Graphs drawn at either end of the ranking.
+SHOWN = 3
+#: Larger graphs are a solid disc on a circle and a grey square as a matrix.
+MOST_NODES = 512
+
+
+def chosen(found: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool) -> list[pd.Series]:
+    """Rows of the graphs to draw: up to three from one end of the ranking, never the same at both ends."""
+    labels = found.graphs["graph"]
+    known = [i for i in range(len(labels)) if labels[i] in graphs and graphs[labels[i]].n <= MOST_NODES]
+    top = known[: min(SHOWN, (len(known) + 1) // 2)]
+    bottom = known[::-1][: min(SHOWN, len(known) - len(top))]
+    return [found.graphs.iloc[i] for i in (top if best else bottom)]
+
+
+def draw(
+    rows: Sequence[pd.Series], graphs: Mapping[str, RelationalGraph], theme: Theme, *, best: bool
+) -> Figure:
+    """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column)."""
+    figure = canvas(2.3 * SHOWN, 3.9)
+    axes = figure.subplots(2, SHOWN, height_ratios=[2.1, 1.0], squeeze=False)
+    colour = theme.good if best else theme.bad
+    for column in range(SHOWN):
+        upper, lower = axes[0, column], axes[1, column]
+        for one in (upper, lower):
+            one.set_axis_off()
+        if column >= len(rows):
+            continue
+        row = rows[column]
+        graph = graphs[row["graph"]]
+        circle(upper, graph, colour, theme)
+        _matrix(lower, graph, colour, theme)
+        caption = f"C {number(row['clustering'])}   L {number(row['path_length'])}\nerror {error(row)} %"
+        upper.set_title(
+            f"{short(str(row['graph']), 27)}\n{caption}", fontsize=7.5, loc="center", linespacing=1.35
+        )
+    return figure
+
+
+def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot: float = 1) -> None:
+    """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other."""
+    # Node 0 on top, then clockwise, as on the ring that WS-flex starts from.
+    angle = np.pi / 2 - 2 * np.pi * np.arange(graph.n) / graph.n
+    place = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    pairs = np.argwhere(np.triu(graph.adjacency | graph.adjacency.T))
+    # Thin and pale where edges are many, so that a dense graph keeps some structure.
+    ink = float(np.clip(140 / max(len(pairs), 1), 0.07, 0.8))
+    axes.add_collection(LineCollection(list(place[pairs]), colors=colour, linewidths=0.65, alpha=ink, zorder=1))
+    size = float(np.clip(580 / graph.n, 2, 26)) * dot
+    axes.scatter(place[:, 0], place[:, 1], s=size, color=theme.ink, linewidths=0, zorder=2)
+    axes.set_xlim(-1.08, 1.08)
+    axes.set_ylim(-1.08, 1.08)
+    axes.set_aspect("equal")
+
+
+def _matrix(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme) -> None:
+    axes.imshow(
+        graph.adjacency | np.eye(graph.n, dtype=np.bool_),
+        cmap=ListedColormap([theme.grid, colour]),
+        vmin=0,
+        vmax=1,
+        interpolation="nearest" if graph.n <= 128 else "antialiased",
+    )

@@ -1,0 +1,82 @@
+"""All graphs ranked by error against the baseline: a forest plot, or its ends and a histogram."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.report.figures.marks import baseline_line
+from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
+
+#: Up to this many graphs each gets a line of its own.
+MOST_LINES = 60
+#: Of more graphs, so many are shown at either end.
+ENDS = 15
+
+
+def draw(found: Findings, theme: Theme) -> Figure:
+    """Draw mean error with interval, one line a graph, best on top."""
+    if len(found.graphs) <= MOST_LINES:
+        figure = canvas(5.9, max(2.1, 1.2 + 0.185 * len(found.graphs)))
+        axes = figure.add_subplot()
+        _forest(axes, found, found.graphs, theme)
+    else:
+        figure = canvas(5.9, 8.3)
+        upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
+        _histogram(upper, found, theme)
+        _forest(axes, found, pd.concat([found.graphs.iloc[:ENDS], found.graphs.iloc[-ENDS:]]), theme)
+    axes.set_xlabel("top-1 error (%)")
+    legend_below(axes, columns=4)
+    return figure
+
+
+def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> None:
+    cut = len(found.graphs) - len(rows)
+    place = np.arange(len(rows), dtype=np.float64)
+    if cut:
+        place[ENDS:] += 1.6
+    mean = rows["mean"].to_numpy(dtype=np.float64)
+    reach = np.maximum(
+        np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])), 0
+    )
+    clear = (rows["p_holm"] <= ALPHA).to_numpy()
+    gain = rows["gain"].to_numpy(dtype=np.float64)
+    baseline_line(axes, found, theme, vertical=True)
+    groups = [
+        (clear & (gain > 0), theme.good, "^", "clearly better"),
+        (clear & (gain < 0), theme.bad, "v", "clearly worse"),
+        (~clear, theme.point, "o", "not clearly different" if found.tested else "graphs"),
+    ]
+    for members, colour, marker, label in groups:
+        if members.any():
+            axes.errorbar(
+                mean[members],
+                place[members],
+                xerr=reach[:, members] if (rows["seeds"] > 1).any() else None,
+                fmt=marker,
+                markersize=3.6,
+                color=colour,
+                elinewidth=1.0,
+                markeredgewidth=0,
+                label=label,
+                zorder=3,
+            )
+    labels = [short(str(label)) for label in rows["graph"]]
+    axes.set_yticks(place, labels, fontsize=6.8)
+    if cut:
+        middle = ENDS + 0.3
+        axes.text(
+            0.5, middle, f"… {cut:,} graphs …", transform=axes.get_yaxis_transform(), ha="center", va="center"
+        )
+    axes.set_ylim(float(place[-1]) + 0.8, -0.8)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+
+
+def _histogram(axes: Axes, found: Findings, theme: Theme) -> None:
+    baseline_line(axes, found, theme, vertical=True)
+    axes.hist(found.graphs["mean"], bins="auto", color=theme.point, alpha=0.85, zorder=1.5)
+    axes.set_ylabel("graphs")

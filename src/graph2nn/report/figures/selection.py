@@ -1,0 +1,111 @@
+"""Gain of the best graph before and after its selection is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graph2nn.analysis.beyond.selection import Selection
+from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
+from graph2nn.report.phrasing import number, percent
+
+#: Graphs listed at most.
+SHOWN = 8
+#: Mark and label of each estimate of the gain.
+_ESTIMATES = (
+    ("naive", "D", "uncorrected"),
+    ("honest", "o", "split seeds"),
+    ("shrunken", "s", "empirical Bayes"),
+)
+
+
+_LAST = "Below: which graph would be the best again, and which truly is."
+_ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them may truly be the best."
+
+
+def caption(found: Selection) -> str:
+    """Say how to read the figure, and what it says."""
+    level = percent(found.confidence)
+    return (
+        f"The best graph looks {number(found.naive)} points better than the baseline, partly by luck. Chosen "
+        f"on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, the "
+        f"best gains {number(found.honest)} points ({level} interval {number(found.low)} to "
+        f"{number(found.high)}); with every mean drawn towards that of all graphs, {number(found.shrunken)} "
+        f"({number(found.shrunken_low)} to {number(found.shrunken_high)}). "
+        f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
+    )
+
+
+def draw(found: Selection, theme: Theme) -> Figure:
+    """Draw the estimates of one task, and below them how often each graph is chosen or truly best."""
+    rows = found.chosen.head(SHOWN)
+    figure = canvas(7.4, 2.9 + 0.34 * len(rows))
+    upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])
+    _gains(upper, {"": found}, theme)
+    upper.set_title(f"Gain of {short(found.best)} over the baseline")
+    place = np.arange(len(rows))[::-1]
+    # At the largest scale that holds all, as the best of thousands is rarely chosen twice.
+    for column, shift, colour, label in (
+        ("repeats", 0.19, theme.point, "chosen when all is repeated"),
+        ("p_best", -0.19, theme.fit, "truly the best"),
+    ):
+        lower.barh(place + shift, 100 * rows[column], height=0.34, color=colour, label=label, zorder=3)
+    lower.set_yticks(place, [short(str(label)) for label in rows["graph"]])
+    lower.set_xlabel("probability (%)")
+    lower.grid(visible=False, axis="y")
+    rest = len(found.chosen) - len(rows)
+    lower.set_title("Which graph" + (f" ({rest:,} more are sometimes chosen)" if rest else ""))
+    handles, labels = (
+        a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (upper, lower)), strict=True)
+    )
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
+    """Draw the estimates of several tasks, one line a task."""
+    figure = canvas(7.4, 1.7 + 0.62 * len(found))
+    axes = figure.add_subplot()
+    _gains(axes, found, theme)
+    legend_below(axes)
+    return figure
+
+
+def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme) -> None:
+    colours = dict(zip(("naive", "honest", "shrunken"), (theme.faint, theme.point, theme.fit), strict=True))
+    place = np.arange(len(found))[::-1]
+    one = next(iter(found.values()))
+    axes.axvline(0, color=theme.base, linewidth=1.4, zorder=2, label="baseline")
+    for shift, (name, marker, label) in zip((0.25, 0.0, -0.25), _ESTIMATES, strict=True):
+        value = np.array([getattr(task, name) for task in found.values()])
+        reach = None
+        if name != "naive":
+            label += f", {percent(one.confidence)} interval"
+            low, high = (
+                np.array(
+                    [getattr(task, end if name == "honest" else f"shrunken_{end}") for task in found.values()]
+                )
+                for end in ("low", "high")
+            )
+            # The split estimate chose on fewer seeds, so its interval need not be centred on it.
+            reach = np.maximum(np.stack([value - low, high - value]), 0)
+        axes.errorbar(
+            value,
+            place + shift,
+            xerr=reach,
+            fmt=marker,
+            color=colours[name],
+            markersize=6.5,
+            markeredgewidth=0,
+            elinewidth=1.6,
+            zorder=3,
+            label=label,
+        )
+    axes.set_yticks(place if any(found) else [], list(found) if any(found) else [])
+    axes.set_ylim(-0.6, len(found) - 0.4)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(left=min(axes.get_xlim()[0], 0))
+    axes.set_xlabel("gain over the baseline (points of top-1 error)")

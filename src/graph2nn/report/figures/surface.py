@@ -1,0 +1,136 @@
+"""The posterior surface of error over (C, L), and where its lowest point may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patheffects import Normal, Stroke
+from matplotlib.ticker import MaxNLocator
+
+from graph2nn.analysis.beyond import cell_groups
+from graph2nn.analysis.beyond.surface import Surface
+from graph2nn.report.figures.theme import COLOURS, TEXT, Theme, canvas
+from graph2nn.report.phrasing import number, percent
+
+#: White in a dark casing: seen on every colour of a map, and on light and dark paper.
+CASED = [Stroke(linewidth=3.2, foreground="#1c2230"), Normal()]
+#: Dark to bright, without the black that a dark page would swallow.
+EMBERS = ListedColormap(colormaps["magma"](np.linspace(0.18, 1, 256)))
+
+
+def caption(found: Surface) -> str:
+    """Say how to read the figure, and what it says."""
+    best, level = found.optimum, percent(found.confidence)
+    over = "medium cells" if found.pooled else "graphs"
+    return (
+        f"A Gaussian process through the mean errors of {len(found.points):,} {over} (dots), each weighed by "
+        "its runs: left the expected error where graphs can be, in the middle how far it may be off, right the "
+        f"probability that a graph there is within {found.near:g} points of the lowest. The lowest point lies "
+        f"at C {number(best.C)} ({level} interval {number(best.C_low)} to {number(best.C_high)}) and "
+        f"L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the outline holds {level} of its "
+        "probability. The worst tenth share the last colour."
+    )
+
+
+def draw(found: Surface, theme: Theme) -> Figure:
+    """Draw mean, uncertainty and the probability of being near the optimum, side by side."""
+    figure = canvas(TEXT, 3.5)
+    mean, sd, near = figure.subplots(1, 3, sharey=True)
+    rows = found.map
+    # The worst cells would take most of the colours: they share the last one.
+    top = float(rows["mean"].quantile(0.9))
+    image = _cells(mean, found, rows["mean"], vmin=float(rows["mean"].min()), vmax=top, cmap=COLOURS)
+    bar = "max" if rows["mean"].max() > top else "neither"
+    _finish(figure, mean, image, "top-1 error (%)", extend=bar)
+    image = _cells(sd, found, rows["sd"], vmin=0, cmap="cividis")
+    _finish(figure, sd, image, "its standard deviation")
+    image = _cells(near, found, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)
+    _finish(figure, near, image, f"P(within {found.near:g} of lowest)")
+    mean.set_ylabel("average path length L")
+    outline = f"{percent(found.confidence)} of the probability of the lowest point"
+    for axes in (mean, near):
+        _outline(axes, found, outline)
+    at = found.points
+    sd.scatter(at["clustering"], at["path_length"], s=5, color="white", linewidths=0, alpha=0.7, zorder=3)
+    spot = found.optimum
+    label = "its median"
+    mean.scatter(
+        [spot.C],
+        [spot.L],
+        marker="+",
+        s=90,
+        color="white",
+        linewidths=1.8,
+        zorder=5,
+        path_effects=CASED,
+        label=label,
+    )
+    handles, labels = mean.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def shade(axes: Axes, found: Surface, column: str, **style: Any) -> Any:
+    """Fill the cells of the map by one of its columns; returns the mesh, for a colour bar."""
+    return _cells(axes, found, found.map[column], **style)
+
+
+def _cells(axes: Axes, found: Surface, values: pd.Series, **style: Any) -> Any:
+    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
+    i, j = _index(found)
+    grid = np.full((i.max() + 1, j.max() + 1), np.nan)
+    grid[i, j] = values
+    c = i.min() + np.arange(np.ptp(i) + 2)
+    length = j.min() + np.arange(np.ptp(j) + 2)
+    shown = grid[i.min() :, j.min() :].T
+    return axes.pcolormesh(
+        c * width, 1 + length * height, shown, linewidth=0, rasterized=True, zorder=1, **style
+    )
+
+
+def _index(found: Surface) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Column and row of each cell of the map."""
+    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
+    i = np.floor(found.map["clustering"].to_numpy() / width).astype(np.int64)
+    j = np.floor((found.map["path_length"].to_numpy() - 1) / height).astype(np.int64)
+    return i, j
+
+
+def _outline(axes: Axes, found: Surface, label: str) -> None:
+    """Draw the border of the credible cells: every side that no other credible cell shares."""
+    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
+    i, j = _index(found)
+    inside = {(int(a), int(b)) for a, b in zip(i[found.map["credible"]], j[found.map["credible"]], strict=True)}
+    sides = []
+    for a, b in inside:
+        left, right, low, high = a * width, (a + 1) * width, 1 + b * height, 1 + (b + 1) * height
+        for beside, side in (
+            ((a - 1, b), [(left, low), (left, high)]),
+            ((a + 1, b), [(right, low), (right, high)]),
+            ((a, b - 1), [(left, low), (right, low)]),
+            ((a, b + 1), [(left, high), (right, high)]),
+        ):
+            if beside not in inside:
+                sides.append(side)
+    style: dict[str, Any] = {"linewidth": 1.3, "path_effects": CASED}
+    axes.add_collection(LineCollection(sides, colors="white", capstyle="projecting", zorder=4, **style))
+    # A collection's entry in the legend would lose the casing: a line without points stands in for it.
+    axes.plot([], [], color="white", label=label, **style)
+
+
+def _finish(figure: Figure, axes: Axes, image: Any, label: str, *, extend: str = "neither") -> None:
+    bar = figure.colorbar(image, ax=axes, location="top", pad=0.02, extend=extend, aspect=28)
+    bar.set_label(label)
+    # Three panels side by side: more numbers would run into each other.
+    bar.locator = MaxNLocator(3)
+    bar.update_ticks()
+    bar.outline.set_visible(False)
+    axes.set_xlabel("clustering coefficient C")

@@ -1,0 +1,168 @@
+"""summary.json and graphs.csv: the findings for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.analysis.beyond import agreement, nulls
+from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.plain import plain
+from graph2nn.analysis.quadratic import Quadratic
+from graph2nn.analysis.sweetspot import SweetSpot
+from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.report import phrasing, published_names
+
+_ROW: tuple[str, ...] = (
+    "graph",
+    "n",
+    "sparsity",
+    "p",
+    "graph_seed",
+    "clustering",
+    "path_length",
+    "widths",
+    "macs",
+    "params",
+)
+_ROW += ("seeds", "mean", "sd", "sd_population", "low", "high", "gain", "gain_low", "gain_high")
+_ROW += ("p_value", "p_holm")
+
+
+def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mapping[str, str]) -> dict[str, Any]:
+    """Return what summary.json holds: plain JSON values, None for a number that does not exist.
+
+    ``tasks`` holds one record a task; with a single task its keys also stand at the top. Errors are top-1
+    percentages, gains are points, both from the final epoch. Names of the published analysis are kept:
+    see :mod:`graph2nn.report.published_names`.
+    """
+    tasks = {name: task_summary(task) for name, task in study.tasks.items()}
+    alone = next(iter(tasks.values())) if len(tasks) == 1 else {}
+    whole = {
+        **alone,
+        "title": title,
+        "notes": list(notes),
+        "tasks": tasks,
+        "left_out": dict(study.left_out),
+        **published_names.study_record(study),
+        "provenance": dict(provenance),
+    }
+    return {key: plain(value) for key, value in whole.items()}
+
+
+def task_summary(task: TaskFindings) -> dict[str, Any]:
+    """Return the record of one task."""
+    found = task.found
+    headline = phrasing.headline(found)
+    runs, graphs = found.results.runs, found.graphs
+    record = {
+        "headline": {"verdict": found.verdict, "title": headline.title, "lead": headline.lead},
+        "remarks": list(headline.remarks),
+        "notes": list(task.notes),
+        "model": runs["model"].iloc[0],
+        "data": runs["data"].iloc[0],
+        "epochs": _whole(runs["epochs"].iloc[0]),
+        "baseline": None if found.baseline is None else _row(found.baseline),
+        "best": _row(found.best),
+        "worst": _row(graphs.iloc[-1]),
+        "sweet_spot": _spot(found.spot),
+        "fits": {name: _fit(fit) for name, fit in found.fits.items()},
+        "correlations": {
+            name: None if c is None else {"spearman": c.rho, "p_value": c.p_value}
+            for name, c in found.correlations.items()
+        },
+        "comparison": _comparison(found),
+        "intervals": {
+            "method": "percentile bootstrap",
+            "confidence": found.confidence,
+            "resamples": found.draws,
+        },
+        "counts": {
+            "runs": len(runs),
+            "graphs": len(graphs),
+            "seeds_min": int(graphs["seeds"].min()),
+            "seeds_max": int(graphs["seeds"].max()),
+            "diverged": sum(found.results.diverged.values()),
+            "diverged_by_graph": found.results.diverged,
+        },
+        "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
+        "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
+    }
+    if task.nulls:
+        record["nulls"] = {kind: nulls.record(compared) for kind, compared in task.nulls.items()}
+    if task.against:
+        record["against"] = agreement.record(task.against)
+    if task.beyond is not None:
+        from graph2nn.analysis.beyond.study import record as further
+
+        record["beyond"] = further(task.beyond)
+    return _joined(record, published_names.task_record(task))
+
+
+def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the keys of ``more``; where both have a mapping, the keys inside."""
+    both = {
+        key: {**record[key], **more[key]}
+        for key in record.keys() & more.keys()
+        if isinstance(record[key], Mapping) and isinstance(more[key], Mapping)
+    }
+    return {**record, **more, **both}
+
+
+def rows(found: Findings) -> pd.DataFrame:
+    """Return one row a graph, best first, the baseline on top: the columns of ``per_graph``."""
+    every = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
+    return every[["kind", *_ROW]]
+
+
+def _row(row: pd.Series) -> dict[str, Any]:
+    values = {name: row[name] for name in _ROW}
+    return {**values, **{name: _whole(values[name]) for name in ("n", "graph_seed", "macs", "params", "seeds")}}
+
+
+def _whole(value: Any) -> Any:
+    """Write 4.0 as 4: graph seeds and epochs are whole numbers."""
+    number = float(value)
+    return int(number) if math.isfinite(number) and number.is_integer() else number
+
+
+def _spot(spot: SweetSpot) -> dict[str, Any]:
+    return {
+        "best": spot.best,
+        "tested": spot.tested,
+        "compared": spot.compared,
+        "graphs": list(spot.graphs),
+        "C_min": spot.C_min,
+        "C_max": spot.C_max,
+        "L_min": spot.L_min,
+        "L_max": spot.L_max,
+    }
+
+
+def _comparison(found: Findings) -> dict[str, Any]:
+    return {
+        "test": "Welch's t-test against the baseline, two-sided",
+        "level": ALPHA,
+        "tested": found.tested,
+        "better_holm": found.beating,
+        "better_benjamini_hochberg": found.beating_bh,
+        "worse_holm": found.losing,
+        "held_out_gain": found.held_out_gain,
+    }
+
+
+def _fit(fit: Quadratic | None) -> dict[str, Any] | None:
+    if fit is None:
+        return None
+    return {
+        "coefficients": fit.coefficients,
+        "r2": fit.r2,
+        "vertex": fit.vertex,
+        "residual_sd": fit.residual,
+        "points": fit.points,
+        "x_min": fit.x_min,
+        "x_max": fit.x_max,
+    }

@@ -1,0 +1,144 @@
+"""A report folder: index.html, the figures, and the numbers for programs."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from graph2nn.analysis.tasks import Study, study
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.report.bundle import FORMATS, contents
+
+_LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib", "plotly")
+
+
+def write_report(
+    results: Study | pd.DataFrame,
+    out: Path,
+    *,
+    graphs: Mapping[str, RelationalGraph] | None = None,
+    title: str | None = None,
+    notes: Sequence[str] = (),
+    formats: Sequence[str] = ("png",),
+    command: str | None = None,
+    step: Callable[[int, int], object] | None = None,
+) -> Path:
+    """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the folder ``figures`` of a study.
+
+    The page holds everything it shows and never asks the network for anything. Files appear in ``out`` only
+    once all are written, ``index.html`` last; figures of an earlier report that this one lacks go, other files
+    there are left alone.
+
+    Args:
+        results: what :func:`graph2nn.analysis.tasks.study` returned; or a results table (one row a finished
+            run, columns as in :data:`graph2nn.analysis.table.COLUMNS`), to be studied as one task.
+        out: the folder; made if need be.
+        graphs: graphs by label, to be drawn. Labels it misses are not drawn.
+        title: of the page; models and data if left out.
+        notes: what the reader must know first; shown on top.
+        formats: of the figure files: ``png``, ``pdf``, ``svg``.
+        command: the command that made the report, for its footer.
+        step: called after each figure with how many are drawn and how many there are.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        UserError: a malformed table, no relational graph, an unknown format, or ``out`` cannot be written to.
+    """
+    out = Path(out)
+    refuse_early(out, formats)
+    found = results if isinstance(results, Study) else study({"runs": results})
+    files = contents(
+        found,
+        graphs or {},
+        title=title or _title(found),
+        notes=notes,
+        formats=formats,
+        origin=provenance(command),
+        step=step or (lambda _done, _all: None),
+    )
+    # A sibling of the folder, so that moving files in never crosses a file system.
+    draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
+    draft.mkdir(parents=True)
+    try:
+        for name, content in files.items():
+            (draft / name).parent.mkdir(exist_ok=True)
+            (draft / name).write_bytes(content)
+        _publish(draft, out, list(files))
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out / "index.html"
+
+
+def refuse_early(out: Path, formats: Sequence[str]) -> None:
+    """Complain of a report that could not be written, before the work that takes a minute.
+
+    Raises:
+        UserError: an unknown format; ``out`` is a file, or a place that cannot be written to.
+    """
+    for kind in formats:
+        if kind not in FORMATS:
+            raise unknown("report: format", kind, FORMATS)
+    for folder in (out, out / "figures"):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"report: {folder} is a file. Name a folder.")
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".", dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"report: {out} cannot be written to ({error.strerror or error}); name another --out."
+        ) from None
+
+
+def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
+    earlier = _figures_of(out)
+    (out / "figures").mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (draft / name).replace(out / name)
+    for name in earlier - set(names):
+        (out / name).unlink(missing_ok=True)
+
+
+def _figures_of(out: Path) -> set[str]:
+    """Figure files that an earlier report says it wrote."""
+    try:
+        listed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
+        return {name for name in listed if Path(name).parent == Path("figures")}
+    except (OSError, ValueError, KeyError, TypeError):  # no report, or a much older one
+        return set()
+
+
+def _title(said: Study) -> str:
+    pairs = {(task.runs["model"].iloc[0], task.runs["data"].iloc[0]) for task in said.tasks.values()}
+    models, data = (list(dict.fromkeys(column)) for column in zip(*sorted(pairs), strict=True))
+    return f"{', '.join(models)} on {' and '.join(data)}"
+
+
+def provenance(command: str | None) -> dict[str, str]:
+    """Where a report comes from: command, date, versions, system."""
+    versions = []
+    for name in _LIBRARIES:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:  # run from a source tree
+            continue
+    origin = {} if command is None else {"command": command}
+    return {
+        **origin,
+        "written": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "versions": ", ".join(versions),
+    }

@@ -1,0 +1,116 @@
+"""Failed runs: what is kept of each, so that a sweep goes on without it and someone can mend it later."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import traceback
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from graph2nn.errors import UserError
+from graph2nn.files import replacing
+from graph2nn.results.config import RunConfig
+from graph2nn.results.leases import TakenError, pardon
+
+FOLDER = "failed"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed: last line of its error, how many attempts there were, where and when the last was."""
+
+    run: str
+    error: str
+    attempts: int
+    host: str
+    time: str
+
+
+def record(out: Path, config: RunConfig, error: BaseException | str, attempts: int) -> Failure:
+    """Keep config, traceback and a line on the failure in ``out/failed/<run>``, in place of an earlier one.
+
+    Args:
+        out: folder of results.
+        config: of the run.
+        error: what ended it; a text where the process died and there is no traceback.
+        attempts: how many were made so far.
+
+    Raises:
+        UserError: ``out`` cannot be written to.
+    """
+    folder = out / FOLDER / config.folder
+    text = error if isinstance(error, str) else "".join(traceback.format_exception(error))
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    failure = Failure(config.folder, _last_line(error), attempts, socket.gethostname(), now)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(
+            f"results: {out} cannot be written to ({problem.strerror}); name another --out."
+        ) from None
+    files = {
+        "config.yaml": config.to_yaml(),
+        "traceback.txt": text.rstrip() + "\n",
+        # Last: who reads it finds the others.
+        "failure.json": json.dumps(asdict(failure), indent=1) + "\n",
+    }
+    for name, content in files.items():
+        with replacing(folder / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    return failure
+
+
+def failed_runs(out: Path) -> dict[str, Failure]:
+    """All recorded failures by the name of their run."""
+    found = {}
+    for file in sorted((out / FOLDER).glob("*/failure.json")):
+        try:
+            found[file.parent.name] = Failure(**json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            continue  # mended this moment
+        except (ValueError, TypeError):
+            raise UserError(
+                f"results: {file} is damaged; delete its folder, and the run will be repeated."
+            ) from None
+    return found
+
+
+def failure_of(out: Path, run: str) -> Failure | None:
+    """The recorded failure of one run, if it failed."""
+    file = out / FOLDER / run / "failure.json"
+    try:
+        return Failure(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+
+
+def clear(out: Path, run: str) -> None:
+    """Forget the failure of a run, because it is done now or to be tried again."""
+    shutil.rmtree(out / FOLDER / run, ignore_errors=True)
+
+
+def forget_all(out: Path) -> list[str]:
+    """Forget all failures and forgive the attempts that led to them: those runs are tried again.
+
+    A run that somebody has begun again already is left to them.
+    """
+    forgotten = []
+    for run in failed_runs(out):
+        try:
+            pardon(out, run)
+        except TakenError:
+            continue
+        clear(out, run)
+        forgotten.append(run)
+    return forgotten
+
+
+def _last_line(error: BaseException | str) -> str:
+    text = error if isinstance(error, str) else str(error)
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    if isinstance(error, str | UserError):
+        return last
+    return f"{type(error).__name__}: {last}" if last else type(error).__name__

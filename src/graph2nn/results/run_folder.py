@@ -1,0 +1,248 @@
+"""Results on disk: one folder a run, which gets its place among the results as its very last act.
+
+A run is written in ``out/.unfinished/<run>`` and renamed to ``out/runs/<run>``, ``<run>`` being
+:attr:`RunConfig.folder`, which ends in the digest of the config. What lies in ``runs`` is therefore whole,
+however the process ended, and is never done again. Who writes a run holds a claim on it
+(:mod:`graph2nn.results.leases`).
+
+**What a run and a launcher owe each other**, so that a run may be interrupted anywhere and go on elsewhere:
+
+- :func:`writing` gives a run the same folder every time, under a claim. If an earlier attempt left a checkpoint
+  in it (any file or folder that is not in :data:`OWN` and has no leading dot), the whole folder is handed on;
+  otherwise it begins empty.
+- The run looks for a checkpoint in its folder, goes on from there, and reports epochs from the next one on:
+  lines of ``metrics.csv`` from that epoch on, which an earlier attempt may have written, are dropped at the
+  first :meth:`RunFolder.append`. Checkpoints are files that appear whole; the run deletes those that a
+  finished run is not to keep.
+- Told to make room (SIGTERM, SIGUSR1 or SIGUSR2), the run saves a checkpoint in its folder and raises
+  ``SystemExit(REQUEUE_EXIT_CODE)``. Launchers count that as no failure: the folder stays, the claim is
+  released, and the process ends with that code, upon which schedulers start it anew.
+- Any other error leaves the folder too if it holds a checkpoint, else deletes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.packed import CONFIG, packed_names, packed_runs
+from graph2nn.files import replacing
+from graph2nn.results.config import RunConfig
+from graph2nn.results.leases import Claim, LostError, hold
+from graph2nn.results.runs_table import COLUMNS, read_config, read_curves, read_runs, write_table
+from graph2nn.training.loop import Epoch
+
+__all__ = [
+    "COLUMNS",
+    "OWN",
+    "RunFolder",
+    "finished_runs",
+    "is_finished",
+    "read_config",
+    "read_curves",
+    "read_runs",
+    "result_of",
+    "resumable",
+    "write_table",
+    "writing",
+]
+
+#: The files of a finished run, all of them: anything else in an unfinished folder is a checkpoint.
+OWN = frozenset({"config.yaml", "metrics.csv", "result.json", "weights.safetensors", "attempts.jsonl"})
+
+
+@dataclass
+class RunFolder:
+    """The folder of one run while it is being written: ``config.yaml``, ``metrics.csv``, weights, result."""
+
+    path: Path
+    claim: Claim
+    _appended: bool = field(default=False, init=False)
+
+    def write_config(self, config: RunConfig) -> None:
+        """Write the config, from which the run can be repeated."""
+        self.claim.check()
+        (self.path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+
+    def append(self, epoch: Epoch) -> None:
+        """Add one epoch to the metrics; a reader sees whole lines only."""
+        self.claim.check()
+        file = self.path / "metrics.csv"
+        if not self._appended:
+            self._appended = True
+            _keep_before(file, epoch.epoch)
+        new = not file.exists()
+        with file.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, [field.name for field in fields(Epoch)])
+            if new:
+                writer.writeheader()
+            writer.writerow(asdict(epoch))
+
+    def write_result(self, result: Mapping[str, Any]) -> None:
+        """Write the row of this run in the table of all runs."""
+        self.claim.check()
+        row = {key: _plain(value) for key, value in result.items()}
+        (self.path / "result.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def writing(out: Path, name: str) -> Iterator[RunFolder]:
+    """Give a folder to write a run in; it becomes ``out/runs/name`` only if the block ends well.
+
+    Should ``out/runs/name`` be there already, it stays and this one is dropped.
+
+    Raises:
+        UserError: ``out`` cannot be written to, or another process carries the run out.
+    """
+    with hold(out, name) as claim:
+        path = out / ".unfinished" / name
+        try:
+            (out / "runs").mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
+            _adopt(path, claim)
+            path.mkdir(exist_ok=True)
+            _note_attempt(path, claim)
+        except OSError as error:
+            raise UserError(
+                f"results: {out} cannot be written to ({error.strerror}); name another --out."
+            ) from None
+        try:
+            yield RunFolder(path, claim)
+            _finish(path, out / "runs" / name, claim)
+        except BaseException as error:
+            if not isinstance(error, LostError) and not resumable(out, name):
+                shutil.rmtree(path, ignore_errors=True)
+            raise
+
+
+def is_finished(out: Path, name: str) -> bool:
+    """Whether the run of this folder name has ended, in this process or any other."""
+    # Opening a folder is what makes NFS ask the server for names that were not there a moment ago.
+    with contextlib.suppress(OSError):
+        os.close(os.open(out / "runs", os.O_RDONLY))
+    return (out / "runs" / name / "result.json").is_file() or name in packed_names(out)
+
+
+def finished_runs(out: Path) -> set[str]:
+    """Names of all finished runs, at the cost of listing one folder."""
+    runs = out / "runs"
+    there = {entry.name for entry in os.scandir(runs) if entry.name[0] != "."} if runs.is_dir() else set()
+    return there | packed_names(out)
+
+
+def result_of(out: Path, name: str) -> dict[str, Any]:
+    """Return the row of a finished run, alone.
+
+    Raises:
+        ValueError: its ``result.json`` is damaged.
+    """
+    file = out / "runs" / name / "result.json"
+    if file.is_file() or name not in packed_names(out):
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {"run": name, **found}
+    table = packed_runs(out)
+    row = table[table["run"] == name].iloc[0].drop(CONFIG)
+    return {str(key): _plain(value) for key, value in row.items()}
+
+
+def resumable(out: Path, name: str) -> bool:
+    """Whether an unfinished run left a checkpoint to go on from."""
+    path = out / ".unfinished" / name
+    return path.is_dir() and any(_is_checkpoint(entry.name) for entry in os.scandir(path))
+
+
+def _is_checkpoint(name: str) -> bool:
+    return name not in OWN and not name.startswith(".")  # with a dot: half-written, to be renamed
+
+
+def _adopt(path: Path, claim: Claim) -> None:
+    """Take over what earlier attempts left: with a checkpoint all of it, otherwise only who they were."""
+    for attempt in range(1, claim.attempt):
+        finishing = _finishing(path, attempt)
+        if finishing.is_dir() and not path.exists():
+            finishing.rename(path)
+    if path.is_dir() and not resumable(path.parents[1], path.name):
+        for entry in path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != "attempts.jsonl":
+                entry.unlink()
+
+
+def _finish(path: Path, target: Path, claim: Claim) -> None:
+    """Give the folder its place among the results, unless the run was taken over.
+
+    The folder gets a name that no other attempt uses, and only then is it asked whose the run is. Had this
+    process slept through its claim, the folder would be another's by now, and is given back.
+    """
+    for file in path.iterdir():
+        if file.is_file():
+            _flush(file)
+    finishing = _finishing(path, claim.attempt)
+    path.rename(finishing)
+    try:
+        claim.check()
+    except LostError:
+        finishing.rename(path)
+        raise
+    try:
+        finishing.rename(target)
+    except OSError:
+        if not is_finished(target.parents[1], target.name):
+            raise
+        shutil.rmtree(finishing, ignore_errors=True)
+    claim.done = True
+
+
+def _finishing(path: Path, attempt: int) -> Path:
+    return path.with_name(f"{path.name}@{attempt}")
+
+
+def _flush(file: Path) -> None:
+    """Have a file on the disk before its folder is renamed: a power failure must not part the two."""
+    handle = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _note_attempt(path: Path, claim: Claim) -> None:
+    """Add a line on who began, to the one small file that tells how often and where a run was begun."""
+    begun = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    line = {"attempt": claim.attempt, "host": socket.gethostname(), "pid": os.getpid(), "begun": begun}
+    with (path / "attempts.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def _keep_before(file: Path, epoch: int) -> None:
+    """Drop what an earlier attempt wrote of this epoch and later ones, and half a line at the end."""
+    if not file.exists():
+        return
+    with file.open(newline="", encoding="utf-8") as stream:
+        head, *lines = stream.readlines() or [""]
+    columns = next(csv.reader([head]), [])
+    if "epoch" not in columns or not head.endswith("\n"):
+        file.unlink()
+        return
+    column = columns.index("epoch")
+    kept = [line for line in lines if line.endswith("\n") and int(line.split(",")[column]) < epoch]
+    with replacing(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        stream.write(head + "".join(kept))
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: a run that diverged has null where its numbers would be."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

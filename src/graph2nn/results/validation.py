@@ -1,0 +1,124 @@
+"""Read a folder of runs to analyse it, and say of a wrong or damaged one what is wrong, by name of the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.errors import UserError
+from graph2nn.experiments.packed import packed_names
+from graph2nn.results.config import RunConfig
+from graph2nn.results.run_folder import finished_runs, read_config, read_curves, read_runs
+
+#: What every result says; a graph and its place may be missing from nothing but the baseline.
+_NAMED = ("experiment", "preset", "model", "data", "kind", "graph", "seed", "epochs")
+_NUMBERS = ("clustering", "path_length", "macs", "params", "seed", "epochs", "test_error")
+
+
+def runs_of(out: Path) -> pd.DataFrame:
+    """Read the table of the finished runs below ``out``; see :func:`graph2nn.results.run_folder.read_runs`.
+
+    Raises:
+        UserError: not a folder of runs, no finished run, a damaged result.
+    """
+    _is_folder_of_runs(out)
+    table = _read(read_runs, out, "result.json", _result)
+    lacking = table[list(_NAMED)].isna()
+    if lacking.any(axis=None):
+        row = int(lacking.any(axis=1).to_numpy().argmax())
+        keys = ", ".join(name for name in _NAMED if lacking[name].iloc[row])
+        raise _damaged(out / "runs" / str(table["run"].iloc[row]) / "result.json", f"no {keys}")
+    return table
+
+
+def curves_of(out: Path) -> pd.DataFrame:
+    """Read every epoch of every finished run; see :func:`graph2nn.results.run_folder.read_curves`.
+
+    Raises:
+        UserError: damaged metrics.
+    """
+    return _read(read_curves, out, "metrics.csv", _metrics)
+
+
+def config_of(out: Path, run: str) -> RunConfig:
+    """Read the config of a finished run.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        return read_config(out, run)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise _damaged(out / "runs" / run / "config.yaml", why) from None
+
+
+def unfinished(out: Path) -> list[str]:
+    """Names of the runs that were begun below ``out`` and have not ended, or were killed."""
+    begun = {path.name.partition("@")[0] for path in (out / ".unfinished").glob("[!.]*/")}
+    return sorted(begun - finished_runs(out))
+
+
+def _is_folder_of_runs(out: Path) -> None:
+    if not out.exists():
+        raise UserError(f"analyze: {out} does not exist; name a folder of runs or the published results.")
+    if not out.is_dir():
+        raise UserError(
+            f"analyze: {out} is neither a folder of runs nor an archive (.tar.xz, .tar.gz, .tar) of the "
+            "published results."
+        )
+    if (out / "runs").is_dir() or not any(out.glob("*/result.json")):
+        begun = unfinished(out)
+        if begun and not any((out / "runs").glob("*/result.json")) and not packed_names(out):
+            raise UserError(
+                f"analyze: no finished run in {out / 'runs'}, {len(begun)} unfinished; run the command that "
+                "trains them again, and it goes on."
+            )
+        return
+    raise UserError(
+        f"analyze: {out} holds the runs themselves; name the folder above, {out.absolute().parent}."
+    )
+
+
+def _read(
+    read: Callable[[Path], pd.DataFrame], out: Path, name: str, check: Callable[[Path], object]
+) -> pd.DataFrame:
+    try:
+        return read(out)
+    except UserError:
+        raise
+    except (TypeError, ValueError):
+        # One bad file among thousands spoils the reading of all, which does not say which it was.
+        for file in sorted((out / "runs").glob(f"*/{name}")):
+            try:
+                check(file)
+            except (TypeError, ValueError) as error:
+                raise _damaged(file, error) from None
+        raise
+
+
+def _result(file: Path) -> None:
+    row: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(row, dict):
+        raise TypeError("no JSON object")
+    for name in _NUMBERS:
+        if not isinstance(row.get(name), int | float | None):
+            raise TypeError(f"{name} = {row[name]!r} is no number")
+
+
+def _metrics(file: Path) -> None:
+    columns = pd.read_csv(file).dtypes
+    for name in ("epoch", "test_error", "train_error", "train_loss"):
+        if name not in columns or not pd.api.types.is_numeric_dtype(columns[name]):
+            raise ValueError(f"no numbers in a column {name}")
+
+
+def _damaged(file: Path, why: object) -> UserError:
+    return UserError(
+        f"analyze: {file} is missing or damaged ({' '.join(str(why).split())}); delete its folder and repeat "
+        "the run."
+    )
