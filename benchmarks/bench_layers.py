@@ -34,9 +34,9 @@ from benchmarks.peak import machine
 from benchmarks.record import birth_certificate, write
 from benchmarks.step_cases import network_steps
 from benchmarks.timing import compare
-from graph2nn.allocation import keep_memory
 from graph2nn.experiments import preset
 from graph2nn.graphs import RelationalGraph, ws_flex
+from graph2nn.training.acceleration import keep_memory
 
 #: Images of a step of an ImageNet network.
 IMAGES = 4

@@ -19,7 +19,7 @@ from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear
 from graph2nn.models import build_model
 from graph2nn.training import Acceleration, Recipe, train
-from graph2nn.training.graphed import GraphedStep
+from graph2nn.training.cuda_graph import GraphedStep
 from graph2nn.training.optimiser import sgd
 from graph2nn.training.steps import eager_step
 from graph2nn.wiring import Relational

@@ -8,7 +8,7 @@ import pytest
 
 STEPS = """
 import resource, torch
-from graph2nn.allocation import keep_memory
+from graph2nn.training.acceleration import keep_memory
 assert keep_memory()
 def step():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from graph2nn import catalogue
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.predictors import predict, record
 from graph2nn.analysis.beyond.surface import fit_surface
+from graph2nn.analysis.table import Gap
 
 SD = 0.2
 NOISE = Noise(sd=SD, freedom=100, residuals=np.array([-SD, SD]))

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from analysis_tables import table
 
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
 from graph2nn.analysis.beyond.selection import held_out_gain, record, select
 from graph2nn.analysis.findings import find
-from graph2nn.analysis.table import checked
+from graph2nn.analysis.table import Gap, checked
 from graph2nn.errors import UserError
 from graph2nn.report.figures.selection import caption
 

@@ -9,10 +9,10 @@ import pytest
 from analysis_tables import sweep, table
 
 from graph2nn import UserError, ws_flex
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.nulls import compare_nulls
 from graph2nn.analysis.beyond.study import record, study
 from graph2nn.analysis.findings import find
+from graph2nn.analysis.table import Gap
 from graph2nn.report.figures import connectomes, nulls, predictors, selection, surface
 from graph2nn.report.figures.theme import DARK, LIGHT, render
 from graph2nn.results.published import read_published

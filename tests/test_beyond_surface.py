@@ -6,10 +6,10 @@ import pytest
 
 from graph2nn import catalogue
 from graph2nn.analysis.beyond.bowl import fit_bowl
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import fit_process
 from graph2nn.analysis.beyond.surface import fit_surface, record
+from graph2nn.analysis.table import Gap
 
 NOISE = Noise(sd=0.3, freedom=100, residuals=np.array([-0.3, 0.3]))
 

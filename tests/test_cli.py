@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from graph2nn.cli import main
 from graph2nn.errors import Graph2nnWarning
-from graph2nn.results.run_folder import read_config
+from graph2nn.results.runs_table import read_config
 
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.batch_size=256", "--threads", "1"]
 

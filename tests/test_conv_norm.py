@@ -13,8 +13,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d
 from graph2nn.layers.block import BlockConv2d
-from graph2nn.layers.norm_relu import NormReLU
-from graph2nn.layers.normed import NormedSequential
+from graph2nn.layers.norm_relu import NormedSequential, NormReLU
 from graph2nn.models.resnet_blocks import Basic, Bottleneck, Separable
 from graph2nn.wiring import Relational
 

@@ -10,9 +10,9 @@ import pytest
 from test_readme import ROOT
 
 from graph2nn.analysis.tasks import study
-from graph2nn.experiments.packed import packed_curves, packed_runs
 from graph2nn.report.build import read_evaluations
 from graph2nn.report.summary_json import summary as summarise
+from graph2nn.results.runs_table import packed_curves, packed_runs
 
 FOLDER = ROOT / "results" / "cifar10-mlp"
 #: Parts of a task's record that are arithmetic, and so the same on any machine.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graph2nn import RelationalGraph, UserError, ws_flex
 from graph2nn.graphs import generators as g
-from graph2nn.graphs.generators.regular import second_eigenvalue
+from graph2nn.graphs.generators.families import second_eigenvalue
 
 
 def same(graph: RelationalGraph, reference: nx.Graph) -> bool:
@@ -93,7 +93,7 @@ def test_ramanujan_expands(d, n):
 
 
 def test_ramanujan_gives_up(monkeypatch):
-    monkeypatch.setattr("graph2nn.graphs.generators.regular.TRIES", 0)
+    monkeypatch.setattr("graph2nn.graphs.generators.families.TRIES", 0)
     with pytest.raises(UserError, match="none in 0 draws"):
         g.ramanujan(3, 10)
 

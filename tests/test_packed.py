@@ -15,8 +15,8 @@ from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.planning import with_nulls
 from graph2nn.experiments.status import status
 from graph2nn.results.packing import pack
-from graph2nn.results.run_folder import finished_runs, read_config, result_of
-from graph2nn.results.runs_table import COLUMNS
+from graph2nn.results.run_folder import finished_runs, result_of
+from graph2nn.results.runs_table import COLUMNS, read_config
 
 SETTINGS = ["recipe.epochs=2", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
 

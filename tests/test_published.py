@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.results.evaluations import COLUMNS, FILLED, RESUMED
 from graph2nn.results.published import is_published, read, read_published
 from graph2nn.results.published.archive import digest, read_arrays
-from graph2nn.results.published.decode import key
+from graph2nn.results.published.rows import key
 
 
 def test_every_row_of_a_folder_finds_its_graph(tmp_path):

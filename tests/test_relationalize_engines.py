@@ -203,7 +203,7 @@ def test_layers_that_cannot_are_masked():
 
 
 def test_auto_goes_by_the_table(monkeypatch):
-    from graph2nn.conversion import engines
+    from graph2nn.conversion import plan
 
     asked = []
 
@@ -211,7 +211,7 @@ def test_auto_goes_by_the_table(monkeypatch):
         asked.append((engine, kind, into, out, round(density, 3)))
         return "block" if kind == "linear" else "masked"
 
-    monkeypatch.setattr(engines, "choose", choose)
+    monkeypatch.setattr(plan, "choose_layer_engine", choose)
     report = relationalize(Network(), GRAPH, include="*")
     assert [row.engine for row in report.changed] == ["masked", "masked", "block", "block"]
     assert asked == [

@@ -17,9 +17,9 @@ from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import GraphSpec, build, plan, preset
 from graph2nn.experiments import run as runs
 from graph2nn.experiments.callbacks import Watch
-from graph2nn.experiments.curves import write_curves
 from graph2nn.experiments.run import carry_out, execute
 from graph2nn.results import run_folder
+from graph2nn.results.runs_table import write_curves
 from graph2nn.training import Preempted, Saving
 
 SETTINGS = ("recipe.epochs=4", "recipe.batch_size=256", "recipe.precise_bn=256")

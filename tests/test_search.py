@@ -24,7 +24,7 @@ from graph2nn.experiments.search import (
     Trial,
     conclude,
     fit,
-    halving,
+    counts,
     search,
     strategy,
 )

@@ -23,7 +23,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear
 from graph2nn.layers.engines import choose
-from graph2nn.layers.triton.available import interpreted
+from graph2nn.layers.triton.linear import interpreted
 from graph2nn.wiring import Relational
 
 pytest.importorskip("triton", reason="triton is not installed (Linux: pip install triton)")

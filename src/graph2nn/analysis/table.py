@@ -188,3 +188,10 @@ def _one_network_a_graph(runs: pd.DataFrame, columns: Sequence[str]) -> None:
                 "would look like more evidence; drop one, for example with "
                 "table.drop_duplicates(['graph', 'seed'])."
             )
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Stands where a result would; ``reason`` is a sentence for the reader."""
+
+    reason: str

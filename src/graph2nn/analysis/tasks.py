@@ -17,6 +17,7 @@ from graph2nn.analysis.slices import SliceFit, fit_slices
 from graph2nn.errors import UserError
 from graph2nn.graphs.cover import Binning
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.results.evaluations import last_epoch
 
 if TYPE_CHECKING:
     from graph2nn.analysis.beyond.study import Beyond
@@ -244,18 +245,6 @@ def compared(runs: pd.DataFrame, twins: pd.DataFrame) -> tuple[dict[str, NullCom
         lost = ", ".join(sorted(set(twins["null_of"]) - set(known["null_of"])))
         said.append(f"Nulls of {lost} are left out: there is no finished run of the graph itself.")
     return found, said
-
-
-def last_epoch(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """The results table of one task's evaluations: one row a run, its last epoch.
-
-    A run that has not reached the last epoch of the others is left out: its error is not yet comparable.
-    """
-    rows = evaluations[evaluations["epoch"] == evaluations["epoch"].max()]
-    label = rows["graph"] + " seed " + rows["seed"].astype(str)
-    named = rows if "run" in rows else rows.assign(run=label)
-    last: pd.DataFrame = named.rename(columns={"epoch": "epochs"}).reset_index(drop=True)
-    return last
 
 
 def _gaps(found: Findings) -> list[str]:

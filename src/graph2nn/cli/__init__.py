@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from graph2nn.cli import bench, graphs, plan
 from graph2nn.cli.analyze import analyze, quickstart
+from graph2nn.cli.common import own_warnings_on_one_line
 from graph2nn.cli.cost import cost, models
 from graph2nn.cli.match import match
 from graph2nn.cli.pack import pack
@@ -22,7 +21,7 @@ from graph2nn.cli.search import search
 from graph2nn.cli.status import status
 from graph2nn.cli.sweep import retry, sweep
 from graph2nn.cli.train import train
-from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.errors import UserError
 
 app = typer.Typer(
     name="graph2nn",
@@ -92,21 +91,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _interrupted() -> int:
     return _say("graph2nn: interrupted. What had finished is kept; run the same command to go on.", 130)
-
-
-@contextmanager
-def own_warnings_on_one_line() -> Iterator[None]:
-    """A person needs to know what is wrong, not which line of code noticed."""
-    show = warnings.showwarning
-
-    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, Graph2nnWarning):
-            _say(f"graph2nn: {message}", 0)
-        else:
-            show(message, category, *where, **more)
-
-    warnings.showwarning = say
-    yield
 
 
 def _complaint(error: Any, argv: list[str]) -> str:

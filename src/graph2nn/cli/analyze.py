@@ -100,7 +100,7 @@ def quickstart(
 
     Digits are a smoke test: they show that everything works, not that the paper is right.
     """
-    from graph2nn.experiments import quickstart as demo
+    from graph2nn.report import quickstart as demo
 
     # Networks this small gain nothing from a second thread, and lose much on a busy machine.
     use_threads(threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from graph2nn.errors import UserError
+from graph2nn.errors import Graph2nnWarning, UserError
 
 if TYPE_CHECKING:
     from graph2nn.graphs.graph import RelationalGraph
@@ -215,3 +216,18 @@ def progress(description: str, total: int) -> Iterator[Progress]:
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         bar.add_task(description, total=total)
         yield bar
+
+
+@contextmanager
+def own_warnings_on_one_line() -> Iterator[None]:
+    """Print our own warnings as one line each: what is wrong, not which line of code noticed."""
+    show = warnings.showwarning
+
+    def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, Graph2nnWarning):
+            print(f"graph2nn: {message}", file=sys.stderr)  # noqa: T201
+        else:
+            show(message, category, *where, **more)
+
+    warnings.showwarning = say
+    yield

@@ -130,7 +130,8 @@ def pick_acceleration(
 
 def rows_of(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
     """Rows of the table of runs that are finished, among these."""
-    from graph2nn.results.run_folder import finished_runs, read_runs
+    from graph2nn.results.run_folder import finished_runs
+    from graph2nn.results.runs_table import read_runs
 
     names = {config.folder for config in configs}
     if not names & finished_runs(out):

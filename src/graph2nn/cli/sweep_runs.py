@@ -124,7 +124,7 @@ def _source(name: str, data: Path | None, cache: Path | None) -> Source:
 
 def show_work(work: Work, as_json: bool) -> None:
     """Print the runs of a sweep, their number and their cost in multiply-adds, by arm."""
-    from graph2nn.experiments.costs import costs_of
+    from graph2nn.experiments.planning import costs_of
 
     samples = len(work.source.load().train)
     costs = costs_of(work.configs, work.source.load())

@@ -85,7 +85,7 @@ class _Runs:
     task: Training
 
     def __call__(self, ranks: Ranks, device: str) -> list[dict[str, Any]]:
-        from graph2nn.cli import own_warnings_on_one_line
+        from graph2nn.cli.common import own_warnings_on_one_line
 
         with own_warnings_on_one_line():
             return train_each(self.configs, self.data.value, replace(self.task, device=device), ranks)

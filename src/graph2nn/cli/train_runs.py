@@ -44,9 +44,9 @@ def train_each(
     Raises:
         Preempted: a scheduler wants the machine back; the run under way is saved.
     """
-    from graph2nn.experiments.curves import write_curves
     from graph2nn.experiments.loggers import make_logger
-    from graph2nn.results.run_folder import is_finished, write_table
+    from graph2nn.results.run_folder import is_finished
+    from graph2nn.results.runs_table import write_curves, write_table
     from graph2nn.training.distributed.ranks import ALONE
 
     ranks = ranks or ALONE
@@ -100,7 +100,7 @@ def _train(
 
 def _rows(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
     """Rows of the table of runs, in the order of the configs, as JSON takes them."""
-    from graph2nn.results.run_folder import read_runs
+    from graph2nn.results.runs_table import read_runs
 
     table = read_runs(out).set_index("run", drop=False)
     chosen = table.loc[[config.folder for config in configs]].astype(object)

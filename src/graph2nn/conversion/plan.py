@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -14,6 +16,8 @@ from graph2nn.conversion.targets import Selection, check_named, choose
 from graph2nn.conversion.weights import Weight, weights_of
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.engines import Kind
+from graph2nn.layers.engines import choose as choose_layer_engine
 from graph2nn.layers.layout import Layout
 
 #: One graph for all, one for each module in order, or a function of a module's name and the module.
@@ -131,3 +135,33 @@ def _tied(steps: Sequence[Step], weights: Sequence[Weight], reasons: dict[str, s
             first = users[id(step.weight.parameter)][0]
             kept.append(replace(step, graph=planned[first.name].graph))
     return kept
+
+
+ModuleEngine = Literal["auto", "masked", "block"]
+StepEngine = Literal["masked", "block"]
+
+
+def choose_engines(module: nn.Module, steps: Sequence[Step], engine: ModuleEngine) -> list[StepEngine]:
+    """Return the engine of each step.
+
+    Args:
+        module: the whole; a parameter that two of its modules share stays masked.
+        steps: what is about to change.
+        engine: as :func:`graph2nn.relationalize` takes it.
+    """
+    if engine == "masked":
+        return ["masked"] * len(steps)
+    uses = Counter(id(parameter) for part in module.modules() for parameter in part.parameters(recurse=False))
+    return [_engine(step, engine) if uses[id(step.weight.parameter)] == 1 else "masked" for step in steps]
+
+
+def _engine(step: Step, engine: ModuleEngine) -> StepEngine:
+    from graph2nn.layers.block.parametrisation import blocks_fit
+
+    weight, layout = step.weight, step.layout
+    if not blocks_fit(weight.module, weight.tensor, layout):
+        return "masked"
+    kind: Kind = "linear" if not layout.kernel else "conv1x1" if layout.kernel == (1, 1) else "conv3x3"
+    into, out = layout.in_features, layout.out_features
+    density = step.layout.weights_on(step.graph) / (into * out * math.prod(layout.kernel))
+    return "block" if choose_layer_engine(engine, kind, into, out, density) == "block" else "masked"

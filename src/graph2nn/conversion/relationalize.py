@@ -8,9 +8,8 @@ from typing import Any, get_args
 from torch import Tensor, nn
 
 from graph2nn.budget import macs
-from graph2nn.conversion.engines import ModuleEngine, StepEngine, choose_engines
 from graph2nn.conversion.example import example_inputs
-from graph2nn.conversion.plan import Graphs, Step, make_plan
+from graph2nn.conversion.plan import Graphs, ModuleEngine, Step, StepEngine, choose_engines, make_plan
 from graph2nn.conversion.report import Changed, Relationalized, Skipped
 from graph2nn.conversion.targets import Selection
 from graph2nn.errors import UserError, unknown

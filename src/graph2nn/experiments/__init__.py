@@ -4,7 +4,7 @@ from graph2nn.experiments.planning import plan, select
 from graph2nn.experiments.presets import PRESETS, Preset, preset
 from graph2nn.experiments.run import build, execute
 from graph2nn.results.config import GraphSpec, ModelSpec, RunConfig, override
-from graph2nn.results.run_folder import read_curves, read_runs, write_table
+from graph2nn.results.runs_table import read_curves, read_runs, write_table
 
 __all__ = [
     "PRESETS",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from graph2nn.conversion.recover import recover
 from graph2nn.experiments.loggers.base import Logger, logged, scalars
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import RunConfig
@@ -73,6 +74,28 @@ class Journal:
     def _graphs(self) -> dict[str, float]:
         if self.watch.log_graphs is None:
             return {}
-        from graph2nn.experiments.loggers.graphs import graph_scalars
+        from graph2nn.experiments.callbacks import graph_scalars
 
         return graph_scalars(self.network, self.graph, self.watch.log_graphs)
+
+
+#: Nodes where the network runs on no graph, as in the paper's MLP experiments.
+NODES = 64
+
+
+def graph_scalars(model: nn.Module, graph: RelationalGraph | None, density: float) -> dict[str, float]:
+    """Return C and L of each weight's strongest blocks, and the share of its squares that they hold.
+
+    A graph in parts has no L, and none is returned for it. Names: ``graph/<weight>/clustering`` and so on.
+
+    Raises:
+        UserError: a density out of range; no weight that is as wide as the graph has nodes.
+    """
+    found = recover(model, graph.n if graph else NODES, density=density)
+    values: dict[str, float] = {}
+    for name, one in found.items():
+        values[f"graph/{name}/clustering"] = one.clustering
+        values[f"graph/{name}/captured"] = one.captured
+        if one.path_length is not None:
+            values[f"graph/{name}/path_length"] = one.path_length
+    return values

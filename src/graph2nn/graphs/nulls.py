@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.generators.random_graphs import gnm_random
+from graph2nn.graphs.generators.families import gnm_random
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.rewiring import rewire
 from graph2nn.graphs.ws_flex import ws_flex

@@ -202,11 +202,9 @@ def _put_back(weight: Tensor, step: WeightMask) -> None:
 
 def _remove(module: nn.Module, tensor: str) -> None:
     own_class(module)
-    gradient = None
-    if module.parametrizations[tensor][0].engine == "block":  # type: ignore[index, union-attr]
-        from graph2nn.layers.block.parametrisation import release
-
-        gradient = release(module)
+    # The block engine's list of parametrisations has a forward of its own to take back.
+    release: Any = getattr(module.parametrizations[tensor], "release", None)  # type: ignore[index]
+    gradient = None if release is None else release(module)
     parametrize.remove_parametrizations(module, tensor, leave_parametrized=True)
     if gradient is not None:
         getattr(module, tensor).grad = gradient

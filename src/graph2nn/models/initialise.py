@@ -38,3 +38,39 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
 def _zero(bias: torch.Tensor | None) -> None:
     if bias is not None:
         nn.init.zeros_(bias)
+
+
+@torch.no_grad()
+def draw_by_fan_in(model: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw every linear layer, patch convolution and embedding of ``model`` anew; biases start at zero.
+
+    A weight is N(0, 1/√fan-in), where the fan-in is the mean number of features that an output reads: a sparse
+    layer keeps the scale of its outputs (LeCun et al., "Efficient BackProp", 1998). An embedding is
+    N(0, 1/√width); layer norms start as the identity.
+
+    Args:
+        model: dense layers and those of any wiring; modules of other kinds are left alone.
+        generator: of the random numbers; torch's own if left out.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5, generator=generator)
+            if module.bias is not None:
+                module.bias.zero_()
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=module.embedding_dim**-0.5, generator=generator)
+        elif isinstance(module, nn.LayerNorm):
+            module.reset_parameters()
+        elif hasattr(module, "out_features"):
+            _draw_wired(module, generator)
+
+
+def _draw_wired(layer: nn.Module, generator: torch.Generator | None) -> None:
+    """Let a wired layer draw what it uses and nothing else, then give that its scale."""
+    layer.reset_parameters(generator)  # type: ignore[operator]
+    weight = layer.weight
+    assert isinstance(weight, torch.Tensor)
+    if not weight.is_meta:
+        used = int(weight.count_nonzero())
+        fan_in = used / layer.out_features  # type: ignore[operator]
+        weight.mul_((used / fan_in) ** 0.5 / weight.norm())

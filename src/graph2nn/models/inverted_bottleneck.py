@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from graph2nn.layers.normed import NormedSequential
+from graph2nn.layers.norm_relu import NormedSequential
 from graph2nn.models.shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
 from graph2nn.models.squeeze_excite import SqueezeExcite, squeeze_excite_shapes

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.fan_in import draw_by_fan_in
+from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graph2nn.layers.normed import NormedSequential
+from graph2nn.layers.norm_relu import NormedSequential
 from graph2nn.models.conv import Sides, after, conv_shape, depthwise, norm_relu
 from graph2nn.models.shapes import LayerShape, Shape
 from graph2nn.wiring import Dense, Wiring, next_layer

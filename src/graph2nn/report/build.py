@@ -10,6 +10,7 @@ import pandas as pd
 from graph2nn.analysis.tasks import Known, study
 from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError, unknown
+from graph2nn.experiments.presets import PRESETS
 from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.measures.table import measured
 from graph2nn.report.phrasing import plural
@@ -108,4 +109,5 @@ def read_evaluations(
     for task in tasks:
         if task not in set(table["preset"]):
             raise unknown("analyze: task", task, set(table["preset"]))
-    return of_runs(Path(results), table[table["preset"].isin(tasks)] if tasks else table)
+    kept = table[table["preset"].isin(tasks)] if tasks else table
+    return of_runs(Path(results), kept, preset_notes={name: preset.notes for name, preset in PRESETS.items()})

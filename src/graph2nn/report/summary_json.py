@@ -10,10 +10,10 @@ import pandas as pd
 
 from graph2nn.analysis.beyond import agreement, nulls
 from graph2nn.analysis.findings import ALPHA, Findings
-from graph2nn.analysis.plain import plain
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.files import plain
 from graph2nn.report import phrasing, published_names
 
 _ROW: tuple[str, ...] = (

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.analysis.tasks import last_epoch
 from graph2nn.errors import unknown
-from graph2nn.experiments.presets import PRESETS
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.filters import one_experiment
 from graph2nn.results.validation import config_of, curves_of, runs_of
@@ -62,7 +60,21 @@ class Evaluations:
         return last_epoch(self.of(task))
 
 
-def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
+def last_epoch(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The results table of one task's evaluations: one row per run, its last epoch.
+
+    A run that has not reached the last epoch of the others is left out: its error is not yet comparable.
+    """
+    rows = evaluations[evaluations["epoch"] == evaluations["epoch"].max()]
+    label = rows["graph"] + " seed " + rows["seed"].astype(str)
+    named = rows if "run" in rows else rows.assign(run=label)
+    last: pd.DataFrame = named.rename(columns={"epoch": "epochs"}).reset_index(drop=True)
+    return last
+
+
+def of_runs(
+    out: Path, table: pd.DataFrame | None = None, *, preset_notes: Mapping[str, Sequence[str]] | None = None
+) -> Evaluations:
     """Collect the evaluations of our own finished runs; the task of a run is its preset.
 
     Beside :data:`COLUMNS` the table has ``run, null_of, train_error, train_loss`` and ``seconds`` (of the whole
@@ -70,7 +82,8 @@ def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.
-        table: these of its runs only, rows of :func:`graph2nn.results.validation.runs_of`.
+        table: only these runs, rows of :func:`graph2nn.results.validation.runs_of`.
+        preset_notes: what a reader of each preset's results must know, by the name of the preset.
 
     Raises:
         UserError: no finished run, a damaged one; a preset with runs that differ in more than graph and seed.
@@ -88,7 +101,7 @@ def of_runs(out: Path, table: pd.DataFrame | None = None) -> Evaluations:
     tidy["width"] = tidy["widths"].map(_first_width)
     tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")
     notes = {
-        task: (*(PRESETS[task].notes if task in PRESETS else ()), *_gaps(tidy[tidy["task"] == task]))
+        task: (*(preset_notes or {}).get(task, ()), *_gaps(tidy[tidy["task"] == task]))
         for task in dict.fromkeys(tidy["task"])
     }
     return Evaluations(tidy[[*kept, "train_error", "train_loss"]], specs, notes)

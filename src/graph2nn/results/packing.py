@@ -1,4 +1,4 @@
-"""Packing the finished runs of a folder; :mod:`graph2nn.experiments.packed` says what that is and reads it."""
+"""Packing the finished runs of a folder; :mod:`graph2nn.results.runs_table` says what that is and reads it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import NamedTuple
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.packed import CONFIG, CURVES, FOLDER, RUNS, packed_curves, packed_runs
 from graph2nn.files import replacing
-from graph2nn.results.runs_table import COLUMNS, read_config, read_curves, read_runs
+from graph2nn.results.runs_table import (
+    COLUMNS,
+    CONFIG,
+    CURVES,
+    FOLDER,
+    RUNS,
+    packed_curves,
+    packed_runs,
+    read_config,
+    read_curves,
+    read_runs,
+)
 
 
 class Packed(NamedTuple):

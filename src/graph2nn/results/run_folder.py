@@ -37,27 +37,11 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.packed import CONFIG, packed_names, packed_runs
 from graph2nn.files import replacing
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Claim, LostError, hold
-from graph2nn.results.runs_table import COLUMNS, read_config, read_curves, read_runs, write_table
+from graph2nn.results.runs_table import CONFIG, packed_names, packed_runs
 from graph2nn.training.loop import Epoch
-
-__all__ = [
-    "COLUMNS",
-    "OWN",
-    "RunFolder",
-    "finished_runs",
-    "is_finished",
-    "read_config",
-    "read_curves",
-    "read_runs",
-    "result_of",
-    "resumable",
-    "write_table",
-    "writing",
-]
 
 #: The files of a finished run, all of them: anything else in an unfinished folder is a checkpoint.
 OWN = frozenset({"config.yaml", "metrics.csv", "result.json", "weights.safetensors", "attempts.jsonl"})

@@ -1,4 +1,4 @@
-"""Collecting: one table of all finished runs, and one of all their epochs, from run folders and packed ones.
+"""Tables of all finished runs and of their epochs, from run folders and from packed results alike.
 
 The rows of runs seen before are kept in a file beside the folders, so that collecting reads only what is new.
 """
@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,6 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.packed import CONFIG, packed_curves, packed_runs
 from graph2nn.files import replacing
 from graph2nn.results.arms import with_arms
 from graph2nn.results.config import RunConfig
@@ -176,3 +176,74 @@ def _curves(runs: Path, names: Sequence[str]) -> Iterator[pd.DataFrame]:
 def _names(folder: Path) -> list[str]:
     """Names of the finished runs. What begins with a dot is not ours: some systems leave such files about."""
     return sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != ".") if folder.is_dir() else []
+
+
+FOLDER = "packed"
+RUNS, CURVES, CONFIG = "runs.parquet", "curves.parquet", "config"
+#: What a packed table cannot do without.
+_NEEDED = {RUNS: ("run", "test_error", CONFIG), CURVES: ("run", "epoch", "test_error")}
+
+
+def packed_runs(out: Path) -> pd.DataFrame:
+    """Return the packed runs of a folder of results, a row each, with their ``config``; empty if none.
+
+    Raises:
+        UserError: a damaged file.
+    """
+    return _read(out / FOLDER / RUNS)
+
+
+def packed_curves(out: Path) -> pd.DataFrame:
+    """Return the packed learning curves of a folder of results, a row a run and epoch.
+
+    Raises:
+        UserError: a damaged file, or none beside packed runs.
+    """
+    if packed_runs(out).empty:
+        return pd.DataFrame()
+    if not (file := out / FOLDER / CURVES).is_file():
+        raise UserError(f"results: {file} is missing, which lies beside {RUNS}; restore both, or neither.")
+    return _read(file)
+
+
+def packed_names(out: Path) -> frozenset[str]:
+    """Names of the packed runs of a folder of results."""
+    table = packed_runs(out)
+    return frozenset(() if table.empty else table["run"])
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        stat = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return pd.DataFrame()
+    return _read_as(file, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_as(file: Path, _modified: int, _size: int) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(file)
+    except (pa.ArrowException, OSError, ValueError):
+        raise UserError(f"results: {file} is damaged; restore it, or pack the runs again.") from None
+    missing = [name for name in _NEEDED[file.name] if name not in table]
+    if missing:
+        raise UserError(f"results: {file} has no column {missing[0]!r}; graph2nn pack writes such files.")
+    return table
+
+
+def write_curves(out: Path) -> Path:
+    """Bring ``out/curves.parquet`` up to date and return its path: a row per run and epoch.
+
+    Only the metrics of runs that are not in it yet are read. The columns are those of ``Epoch``, and ``run``.
+    """
+    path = out / "curves.parquet"
+    known = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"run": []})
+    there = {file.parent.name: file for file in sorted((out / "runs").glob("*/metrics.csv"))}
+    old = known[known["run"].isin(list(there))]
+    missing = sorted(there.keys() - set(old["run"]))
+    new = [pd.read_csv(there[run]).assign(run=run) for run in missing]
+    table = pd.concat([*([old] if len(old) else []), *new], ignore_index=True) if len(old) or new else known
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+    return path

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.packed import packed_names
 from graph2nn.results.config import RunConfig
-from graph2nn.results.run_folder import finished_runs, read_config, read_curves, read_runs
+from graph2nn.results.run_folder import finished_runs
+from graph2nn.results.runs_table import packed_names, read_config, read_curves, read_runs
 
 #: What every result says; a graph and its place may be missing from nothing but the baseline.
 _NAMED = ("experiment", "preset", "model", "data", "kind", "graph", "seed", "epochs")

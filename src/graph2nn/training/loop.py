@@ -13,17 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from graph2nn.allocation import keep_memory
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset, Part, whole
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
-from graph2nn.training.acceleration import PLAIN, Acceleration
+from graph2nn.training.acceleration import PLAIN, Acceleration, keep_memory
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints
 from graph2nn.training.decay import optimiser_of
-from graph2nn.training.distributed.lockstep import Lockstep
-from graph2nn.training.distributed.ranks import ALONE, Ranks
+from graph2nn.training.distributed.ranks import ALONE, Lockstep, Ranks
 from graph2nn.training.epoch import Epoch, Running
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.preemption import Stop, end
@@ -56,7 +54,7 @@ def train(
 
     Training stops early, after the epoch in which it happens, when the loss is no longer finite; the last
     entry then tells. From the first call on the process keeps the memory that its largest step took; see
-    :func:`graph2nn.allocation.keep_memory`.
+    :func:`graph2nn.training.acceleration.keep_memory`.
 
     Args:
         model: any classifier of the data's classes; trained in place and left on ``device``.

@@ -17,7 +17,7 @@ from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training.batch_norm import add_batch
-from graph2nn.training.captured import Captured
+from graph2nn.training.cuda_graph import Captured
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.evaluation import Evaluation
 from graph2nn.training.member import Member, Outcome

@@ -12,11 +12,11 @@ import pandas as pd
 
 from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.folds import HeldOut, Predictor, held_out
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.learners import curve, ridge, smooth, trees
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import MOST_POINTS, Surface
 from graph2nn.analysis.cells import binning_of
+from graph2nn.analysis.table import Gap
 
 Floats = npt.NDArray[np.float64]
 #: Fewer graphs than this tell no measure from another.

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import Noise, paired, seed_noise
 from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
 from graph2nn.analysis.beyond.splits import held_out, splits
 from graph2nn.analysis.significance import moments
-from graph2nn.analysis.table import Results
+from graph2nn.analysis.table import Gap, Results
 from graph2nn.errors import UserError
 
 Floats = npt.NDArray[np.float64]

@@ -12,14 +12,14 @@ import pandas as pd
 from graph2nn.analysis.beyond import connectomes as brains
 from graph2nn.analysis.beyond import predictors, selection, surface
 from graph2nn.analysis.beyond.connectomes import Placed
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.findings import Findings
-from graph2nn.analysis.plain import plain
+from graph2nn.analysis.table import Gap
 from graph2nn.errors import UserError
+from graph2nn.files import plain
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
@@ -57,8 +57,8 @@ def study(
         found: its findings.
         graphs: its graphs by label; used to measure them where ``measures`` is not given (the fast measures,
             up to 500 graphs).
-        measures: a column a measure of :data:`graph2nn.graphs.measures.registry.MEASURES` (others are ignored), indexed
-            by label; graphs without a row are not predicted.
+        measures: one column per measure of :data:`graph2nn.graphs.measures.registry.MEASURES` (others are
+            ignored), indexed by label; graphs without a row are not predicted.
         connectomes: to place on the plane; see :func:`connectomes.load`.
         scores: of :func:`connectomes.compare`, to work them out once for several tasks.
         seed: of everything drawn.

@@ -12,10 +12,10 @@ import pandas as pd
 from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.bowl import Bowl, fit_bowl
 from graph2nn.analysis.beyond.folds import HeldOut, held_out
-from graph2nn.analysis.beyond.gap import Gap
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import Process, fit_process
 from graph2nn.analysis.cells import binning_of
+from graph2nn.analysis.table import Gap
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.graphs.cover import Binning
 

@@ -1,6 +1,7 @@
-"""Where the runs of a sweep are carried out: one interface, and a module for each kind of place."""
+"""Where the runs of a sweep are trained: one interface, and one module per kind of place."""
 
-from graph2nn.experiments.launchers.base import Launcher, Outcome, Source, launch
+from graph2nn.experiments.launchers.base import Launcher, Source
+from graph2nn.experiments.launchers.launch import Outcome, launch
 from graph2nn.experiments.launchers.local import Local
 from graph2nn.experiments.launchers.ray import Ray
 from graph2nn.experiments.launchers.slurm import Slurm

@@ -1,4 +1,4 @@
-"""What all launchers share: the work, one attempt at a run, and a launch that ends when all runs have ended.
+"""Interface of all launchers: the work, one attempt at a run, and how it ended.
 
 A launcher is to runs what an executor of ``concurrent.futures`` is to calls: it is given runs and says how each
 ended, as it ends. It decides nothing: whether a run is done, failed or somebody else's is written in the folder
@@ -7,10 +7,9 @@ of results, so any number of launchers may work on one folder, and each does wha
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,12 +19,10 @@ import torch
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.registry import DATASETS, load_dataset
 from graph2nn.experiments.run import execute
-from graph2nn.experiments.sweep_file import write_plan
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
-from graph2nn.results.failures import Failure
-from graph2nn.results.leases import LostError, TakenError, hold, holder
-from graph2nn.results.run_folder import finished_runs, is_finished, result_of, write_table
+from graph2nn.results.leases import LostError, TakenError, hold
+from graph2nn.results.run_folder import is_finished, result_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.loop import Epoch
 from graph2nn.training.shared_memory import SharedDataset
@@ -35,8 +32,6 @@ OnRun = Callable[[dict[str, Any]], None]
 
 #: A run whose process died so often without an error (out of memory, say) is held to be the cause.
 MAX_DEATHS = 5
-#: Seconds between two looks at runs that others carry out.
-POLL = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,32 +109,6 @@ class Launcher(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a launch did.
-
-    Attributes:
-        rows: of the runs that ended well meanwhile, here or in another launcher.
-        skipped: how many were finished before.
-        failed: runs of this launch that failed, now or earlier; see :mod:`graph2nn.results.failures`.
-        left: how many go on without the launch.
-    """
-
-    rows: list[dict[str, Any]]
-    skipped: int
-    failed: list[Failure] = field(default_factory=list)
-    left: int = 0
-
-    def complaint(self, out: Path) -> str:
-        """One line on the runs that failed."""
-        first = self.failed[0]
-        total = self.skipped + len(self.rows) + len(self.failed) + self.left
-        return (
-            f"{len(self.failed)} of {total} runs failed; {first.run}: {first.error} "
-            f"(graph2nn status {out} lists them, graph2nn retry {out} tries them again.)"
-        )
-
-
 def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | None = None) -> Ending:
     """Carry out one run, unless it is done, has failed or is somebody else's; keep what went wrong.
 
@@ -170,95 +139,6 @@ def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | N
         return Ending(run, again=True)
 
 
-def launch(
-    configs: Sequence[RunConfig],
-    data: Dataset | Source,
-    out: Path,
-    launcher: Launcher | None = None,
-    *,
-    device: torch.device | str = "cpu",
-    acceleration: Acceleration = PLAIN,
-    only: Collection[str] | None = None,
-    on_epoch: OnEpoch | None = None,
-    on_run: OnRun | None = None,
-    on_wait: Callable[[int], None] | None = None,
-) -> Outcome:
-    """Carry out the runs that are neither finished nor failed, in order, and write ``out/runs.parquet``.
-
-    Interrupted, it leaves the finished runs and the table of them; called again it goes on with the rest. Runs
-    that other launchers carry out are waited for, and taken over should those die.
-
-    Args:
-        configs: the runs.
-        data: the data set of all of them, or where processes elsewhere find it.
-        out: folder of results.
-        launcher: where to carry them out; one after the other in this process if left out.
-        device: where to train; "auto" is decided where the run is.
-        acceleration: how to compute.
-        only: names of those that are meant, if not all; the plan that is written has all.
-        on_epoch: called after each epoch of each run, by launchers on this machine.
-        on_run: called with the row of each run that ends well meanwhile.
-        on_wait: called with how many runs are waited for, when all others have ended.
-
-    Raises:
-        UserError: the folder of results, the data or the launcher cannot be used. A run that fails raises
-            nothing: it is recorded, and named in the outcome.
-    """
-    plan = {config.folder: config for config in configs}
-    work = Work(out, data, str(device), acceleration)
-    work = replace(work, plan=write_plan(out, plan, work.describe()))
-    if only is not None:
-        work = replace(work, only=frozenset(only))
-        plan = {run: config for run, config in plan.items() if run in only}
-    finished, failed = finished_runs(out), failures.failed_runs(out)
-    todo = [run for run in plan if run not in finished and run not in failed]
-    endings: dict[str, Ending] = {}
-
-    def end(ending: Ending) -> None:
-        endings[ending.run] = ending
-        if ending.row is not None and on_run:
-            on_run(ending.row)
-
-    try:
-        while todo:
-            (launcher or _here()).run(
-                [plan[run] for run in todo], work, on_end=end, on_epoch=on_epoch or _ignore
-            )
-            again = [run for run in plan if run in endings and endings[run].again]
-            todo = wait_for_others(out, again, end, on_wait)
-    finally:
-        if finished_runs(out):
-            write_table(out)
-    return _outcome(out, plan, endings, skipped=sum(run in finished for run in plan))
-
-
-def _outcome(out: Path, runs: Collection[str], endings: Mapping[str, Ending], skipped: int) -> Outcome:
-    rows = [ending.row for ending in endings.values() if ending.row is not None]
-    failed = [failure for run, failure in failures.failed_runs(out).items() if run in runs]
-    return Outcome(rows, skipped, failed, len(runs) - skipped - len(rows) - len(failed))
-
-
-def wait_for_others(
-    out: Path, runs: Iterable[str], on_end: OnEnd, on_wait: Callable[[int], None] | None = None
-) -> list[str]:
-    """Wait until all of these runs have ended somewhere else, or some of them are free; return those."""
-    waiting = list(runs)
-    if waiting and on_wait:
-        on_wait(len(waiting))
-    while waiting:
-        free = []
-        for run in list(waiting):
-            if ending := ended_elsewhere(out, run):
-                waiting.remove(run)
-                on_end(ending)
-            elif not ((seen := holder(out, run)) and seen.alive):
-                free.append(run)
-        if free:
-            return free
-        time.sleep(POLL)
-    return []
-
-
 def ended_elsewhere(out: Path, run: str) -> Ending | None:
     """How a run ended that this process had no part in; None if it has not."""
     if is_finished(out, run):
@@ -277,17 +157,7 @@ def _execute(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | 
     return execute(config, work.dataset(), work.out, device=device, acceleration=how, on_epoch=on_epoch)
 
 
-def _here() -> Launcher:
-    from graph2nn.experiments.launchers.local import Local
-
-    return Local()
-
-
 def _row(out: Path, run: str) -> dict[str, Any]:
     with suppress(ValueError):  # damaged: who reads the table will say so
         return result_of(out, run)
     return {"run": run}
-
-
-def _ignore(_config: RunConfig, _epoch: Epoch) -> None:
-    pass

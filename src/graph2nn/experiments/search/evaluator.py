@@ -14,11 +14,11 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.launchers import Local, launch
 from graph2nn.experiments.planning import plan
 from graph2nn.experiments.presets import Preset
-from graph2nn.experiments.search.halving import rungs
 from graph2nn.experiments.search.space import Space
-from graph2nn.experiments.search.trials import Problem, Proposal
+from graph2nn.experiments.search.trials import Problem, Proposal, rungs
 from graph2nn.results.config import RunConfig
-from graph2nn.results.run_folder import finished_runs, read_runs, result_of
+from graph2nn.results.run_folder import finished_runs, result_of
+from graph2nn.results.runs_table import read_runs
 from graph2nn.training.acceleration import PLAIN, Acceleration
 
 #: Training seeds that a search may use of one graph.

@@ -10,9 +10,8 @@ import numpy as np
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.search.error_model import fit_errors
-from graph2nn.experiments.search.halving import rungs
 from graph2nn.experiments.search.space import Floats, Space
-from graph2nn.experiments.search.trials import Problem, Proposal
+from graph2nn.experiments.search.trials import Problem, Proposal, rungs
 from graph2nn.results.evaluations import Evaluations
 
 

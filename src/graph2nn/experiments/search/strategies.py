@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.search import halving
 from graph2nn.experiments.search.error_model import fit
 from graph2nn.experiments.search.space import Rows
-from graph2nn.experiments.search.trials import Problem, Proposal, Trial
+from graph2nn.experiments.search.trials import Problem, Proposal, Trial, counts, promoted
 
 #: Graphs of the start, far apart on the plane.
 START = 8
@@ -119,7 +118,7 @@ def ask_gp_halving(
     problem: Problem, trials: Sequence[Trial], budget: float, rng: np.random.Generator
 ) -> list[Proposal]:
     """Train many graphs briefly and the best of them for longer; go on as :func:`ask_gp` with all of it."""
-    numbers = halving.counts(problem, budget)
+    numbers = counts(problem, budget)
     if len(problem.lengths) < 2 or numbers[0] < 2:
         return ask_gp(problem, trials, budget, rng)
     if not trials:
@@ -128,7 +127,7 @@ def ask_gp_halving(
     for shorter, longer, count in zip(problem.lengths, problem.lengths[1:], numbers[1:], strict=False):
         if not any(trial.proposal.epochs == longer for trial in trials):
             own = [trial for trial in trials if trial.proposal.epochs == shorter]
-            return _proposals(problem, trials, budget, halving.promoted(own, count), longer, count)
+            return _proposals(problem, trials, budget, promoted(own, count), longer, count)
     return ask_gp(problem, trials, budget, rng)
 
 

@@ -6,10 +6,19 @@ graphs. Every family raises :class:`UserError` for arguments outside its range.
 
 from collections.abc import Callable
 
-from graph2nn.graphs.generators.blocks import planted_partition, stochastic_block
-from graph2nn.graphs.generators.random_graphs import gnm_random, gnp_random, random_directed
-from graph2nn.graphs.generators.regular import ramanujan, random_regular
-from graph2nn.graphs.generators.scale_free import barabasi_albert, configuration, scale_free
+from graph2nn.graphs.generators.families import (
+    barabasi_albert,
+    configuration,
+    gnm_random,
+    gnp_random,
+    planted_partition,
+    ramanujan,
+    random_directed,
+    random_regular,
+    scale_free,
+    stochastic_block,
+    watts_strogatz,
+)
 from graph2nn.graphs.generators.shapes import (
     balanced_tree,
     complete,
@@ -20,7 +29,6 @@ from graph2nn.graphs.generators.shapes import (
     ring,
     star,
 )
-from graph2nn.graphs.generators.small_world import watts_strogatz
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 

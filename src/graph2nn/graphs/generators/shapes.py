@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.generators.checks import named, whole
+from graph2nn.graphs.generators.families import named, whole
 from graph2nn.graphs.graph import RelationalGraph
 
 #: A dimension above this means 2¹⁵ nodes or more: surely a number of nodes given for a dimension.

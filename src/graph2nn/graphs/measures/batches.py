@@ -35,7 +35,7 @@ def measure_many(
     keep: bool = True,
     label: str = "measuring",
 ) -> list[Values]:
-    """Measure graphs, those left out that were measured before; see :func:`graph2nn.graphs.measures.table.measured`.
+    """Measure graphs, except those measured before; see :func:`graph2nn.graphs.measures.table.measured`.
 
     Args:
         graphs: any graphs; equal ones are measured once.

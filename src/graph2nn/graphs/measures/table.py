@@ -1,7 +1,7 @@
 """Every measure of many graphs: shipped for the published catalogues, kept on disk for all others.
 
-The shipped tables lie beside the catalogues and are made, after :data:`~graph2nn.graphs.measures.registry.VERSION` was
-raised, by::
+The shipped tables lie next to the catalogues. Remake them whenever
+:data:`~graph2nn.graphs.measures.registry.VERSION` is raised, by::
 
     graph2nn graphs measure n64-3942 --afresh --out src/graph2nn/graphs/catalogue_data/measures-n64.parquet
     graph2nn graphs measure n16-2698 --afresh --out src/graph2nn/graphs/catalogue_data/measures-n16.parquet

@@ -102,6 +102,17 @@ class CompactWeight(parametrize.ParametrizationList):
         assert isinstance(step, CompactMask)
         return step
 
+    def release(self, module: nn.Module) -> Tensor | None:
+        """Give ``module`` its own forward back, just before this parametrisation is removed.
+
+        Returns:
+            The gradient of the dense weight, or None without one.
+        """
+        own_class(module)
+        del type(module).forward
+        gradient, self.original.grad = self.original.grad, None
+        return None if gradient is None else self.step.expand(gradient)
+
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}original"] = self.step.expand(destination[f"{prefix}original"])
@@ -177,20 +188,6 @@ def compact_weight(module: nn.Module, mask: WeightMask, layout: Layout) -> None:
         weight.grad = step.compact(gradient)
     forward = _linear if isinstance(module, nn.Linear) else _conv2d
     type(module).forward = forward
-
-
-def release(module: nn.Module) -> Tensor | None:
-    """Give a module its own forward back; return the gradient of its dense weight, if there is one.
-
-    Args:
-        module: with a compact weight, just before its parametrisation is removed.
-    """
-    own_class(module)
-    del type(module).forward
-    chain = module.parametrizations["weight"]  # type: ignore[index]
-    assert isinstance(chain, CompactWeight)
-    gradient, chain.original.grad = chain.original.grad, None
-    return None if gradient is None else chain.step.expand(gradient)
 
 
 def _product(module: nn.Module, x: Tensor) -> Tensor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from graph2nn.analysis.beyond.gap import Gap
+from graph2nn.analysis.table import Gap
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.report.figures import against, connectomes, nulls, predictors, selection, surface
 from graph2nn.report.figures.gallery import Plate

@@ -11,9 +11,8 @@ import pandas as pd
 from graph2nn.errors import UserError, unknown
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import COLUMNS, Evaluations
-from graph2nn.results.published import archive, decode
-from graph2nn.results.published.gaps import repaired
-from graph2nn.results.published.join import joined
+from graph2nn.results.published import archive
+from graph2nn.results.published.rows import decode, joined, repaired
 
 #: Network and data of each published task.
 MODELS = {
@@ -95,7 +94,7 @@ def _task(
     task: str, arrays: archive.Arrays, specs: dict[str, GraphSpec]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     frames = [
-        decode.decode(pair, where=f"{group}, epoch {epoch}").assign(epoch=epoch)
+        decode(pair, where=f"{group}, epoch {epoch}").assign(epoch=epoch)
         for (group, epoch), pair in arrays.items()
     ]
     rows = pd.concat(frames, ignore_index=True)

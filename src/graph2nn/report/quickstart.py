@@ -14,7 +14,7 @@ from graph2nn.experiments.planning import plan, spread
 from graph2nn.experiments.presets import preset
 from graph2nn.report.build import report
 from graph2nn.results.config import RunConfig
-from graph2nn.results.run_folder import read_runs
+from graph2nn.results.runs_table import read_runs
 
 
 def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Dataset]:

@@ -1,0 +1,255 @@
+"""Families of graphs: small-world, regular, random, scale-free and block models."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+
+
+def whole(family: str, argument: str, value: object, least: int, most: int | None = None) -> int:
+    """Return ``value`` as an int between ``least`` and ``most``.
+
+    Raises:
+        UserError: no whole number, or outside that range.
+    """
+    wanted = f"a whole number of at least {least}" + ("" if most is None else f" and at most {most}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # takes NumPy's integers too
+    except TypeError:
+        raise UserError(f"{family}: {argument} = {value!r} is not {wanted}.") from None
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        raise UserError(f"{family}: {argument} = {value!r} is not {wanted}.")
+    return number
+
+
+def share(family: str, argument: str, value: float) -> float:
+    """Return ``value`` as a probability.
+
+    Raises:
+        UserError: outside [0, 1].
+    """
+    if not 0 <= value <= 1:
+        raise UserError(f"{family}: {argument} = {value:g} lies outside [0, 1]. It is a probability.")
+    return float(value)
+
+
+def named(graph: Any, family: str, *arguments: object) -> RelationalGraph:
+    """Turn a networkx graph into a relational one called like ``family(64,4,1)``, without loops or twins."""
+    label = ",".join(f"{a:.4g}" if isinstance(a, float) else str(a) for a in arguments)
+    return RelationalGraph.from_networkx(graph, name=f"{family}({label})", drop_self_loops=True)
+
+
+def watts_strogatz(n: int, k: int, p: float, seed: int = 0) -> RelationalGraph:
+    """A ring lattice whose edges are rewired with probability ``p`` (Watts and Strogatz 1998).
+
+    As ``nx.watts_strogatz_graph``: each node starts joined to its ``k`` nearest (k−1 for an odd k). The
+    result need not be connected; :func:`ws_flex` is, and takes any average degree.
+
+    Raises:
+        UserError: k outside 2 … n, or p outside [0, 1].
+    """
+    import networkx as nx
+
+    whole("watts_strogatz", "n", n, 2)
+    whole("watts_strogatz", "k", k, 2, n)
+    share("watts_strogatz", "p", p)
+    return named(nx.watts_strogatz_graph(n, k, p, seed=seed), "watts_strogatz", n, k, float(p), seed)
+
+
+#: Most random regular graphs are Ramanujan (Huang, McKenzie and Yau 2024), so this many misses are not luck.
+TRIES = 1000
+
+
+def random_regular(d: int, n: int, seed: int = 0) -> RelationalGraph:
+    """A graph on ``n`` nodes of degree ``d`` each, as ``nx.random_regular_graph`` (order of arguments too).
+
+    The result need not be connected.
+
+    Raises:
+        UserError: d outside 1 … n−1, or d·n odd.
+    """
+    import networkx as nx
+
+    _check("random_regular", d, n)
+    return named(nx.random_regular_graph(d, n, seed=seed), "random_regular", d, n, seed)
+
+
+def ramanujan(d: int, n: int, seed: int = 0) -> RelationalGraph:
+    """A random ``d``-regular graph whose second eigenvalue is at most 2√(d−1), the least in the long run.
+
+    Random regular graphs are drawn one after the other from one stream until one is connected and has no
+    eigenvalue other than ±d above that bound in size (Lubotzky, Phillips and Sarnak 1988). The first draw is
+    :func:`random_regular` with the same seed.
+
+    Raises:
+        UserError: d outside 2 … n−1, d·n odd, or none in 1000 draws.
+    """
+    import networkx as nx
+
+    _check("ramanujan", d, n, least=2)
+    rng = random.Random(seed)
+    for _ in range(TRIES):
+        graph = named(nx.random_regular_graph(d, n, seed=rng), "ramanujan", d, n, seed)
+        if graph.connected and second_eigenvalue(graph) <= 2 * (d - 1) ** 0.5 + 1e-9:
+            return graph
+    raise UserError(f"ramanujan: none in {TRIES} draws for d = {d}, n = {n}, seed = {seed}. Try another d.")
+
+
+def second_eigenvalue(graph: RelationalGraph) -> float:
+    """Largest size of an eigenvalue of a connected d-regular graph other than d itself (and −d)."""
+    values = np.linalg.eigvalsh(graph.adjacency.astype(float))
+    d = round(graph.degree)
+    inner = values[np.abs(np.abs(values) - d) > 1e-9]
+    return float(np.abs(inner).max()) if inner.size else 0.0
+
+
+def _check(family: str, d: int, n: int, least: int = 1) -> None:
+    whole(family, "n", n, 2)
+    whole(family, "d", d, least, n - 1)
+    if d * n % 2:
+        raise UserError(f"{family}: d = {d} and n = {n} are both odd; expected d·n even.")
+
+
+def gnm_random(n: int, m: int, seed: int = 0, directed: bool = False) -> RelationalGraph:
+    """``m`` edges drawn from all pairs of ``n`` nodes (Erdős and Rényi 1959), as ``nx.gnm_random_graph``.
+
+    The result need not be connected.
+
+    Raises:
+        UserError: n below 2, or more edges than pairs.
+    """
+    import networkx as nx
+
+    whole("gnm_random", "n", n, 2)
+    whole("gnm_random", "m", m, 0, n * (n - 1) // (1 if directed else 2))
+    return named(nx.gnm_random_graph(n, m, seed=seed, directed=directed), "gnm", n, m, seed)
+
+
+def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> RelationalGraph:
+    """Each pair of ``n`` nodes joined with probability ``p`` (Gilbert 1959), as ``nx.gnp_random_graph``.
+
+    The result need not be connected.
+
+    Raises:
+        UserError: n below 2, or p outside [0, 1].
+    """
+    import networkx as nx
+
+    whole("gnp_random", "n", n, 2)
+    share("gnp_random", "p", p)
+    return named(nx.gnp_random_graph(n, p, seed=seed, directed=directed), "gnp", n, float(p), seed)
+
+
+def random_directed(n: int, m: int, seed: int = 0) -> RelationalGraph:
+    """``m`` directed edges by chance: ``gnm_random`` with directed=True, so row need not equal column."""
+    import networkx as nx
+
+    whole("random_directed", "n", n, 2)
+    whole("random_directed", "m", m, 0, n * (n - 1))
+    return named(nx.gnm_random_graph(n, m, seed=seed, directed=True), "random_directed", n, m, seed)
+
+
+def barabasi_albert(n: int, m: int, seed: int = 0) -> RelationalGraph:
+    """Each new node joins ``m`` earlier ones, the more connected the likelier (Barabási and Albert 1999).
+
+    As ``nx.barabasi_albert_graph``, which begins with a star of m + 1 nodes. Always connected.
+
+    Raises:
+        UserError: m outside 1 … n−1.
+    """
+    import networkx as nx
+
+    whole("barabasi_albert", "n", n, 2)
+    whole("barabasi_albert", "m", m, 1, n - 1)
+    return named(nx.barabasi_albert_graph(n, m, seed=seed), "barabasi_albert", n, m, seed)
+
+
+def configuration(degrees: Sequence[int], seed: int = 0) -> RelationalGraph:
+    """Join half-edges of the given degrees at random (Molloy and Reed 1995), as ``nx.configuration_model``.
+
+    That draw has self-loops and parallel edges; here loops are dropped and parallel edges merged (the
+    *erased* configuration model), so hubs may end below their degree and none ends above. The result need
+    not be connected.
+
+    Raises:
+        UserError: fewer than two degrees, a negative one or one above n−1, or an odd sum.
+    """
+    import networkx as nx
+
+    wanted = [whole("configuration", "degrees", d, 0, len(degrees) - 1) for d in degrees]
+    if len(wanted) < 2:
+        raise UserError(f"configuration: {len(wanted)} degrees given; expected one a node, at least 2.")
+    if sum(wanted) % 2:
+        raise UserError(f"configuration: the degrees add up to {sum(wanted)}; expected an even sum.")
+    return named(nx.configuration_model(wanted, seed=seed), "configuration", len(wanted), seed)
+
+
+def scale_free(n: int, gamma: float = 2.5, m: int = 2, seed: int = 0) -> RelationalGraph:
+    """Degrees from a power law, P(k) ~ k^−``gamma`` for k ≥ ``m``, joined by :func:`configuration`.
+
+    Degrees are drawn from m … n−1; if their sum is odd, one node gets one more or, if full, one less.
+
+    Raises:
+        UserError: gamma not above 1, m outside 1 … n−1.
+    """
+    whole("scale_free", "n", n, 3)
+    whole("scale_free", "m", m, 1, n - 1)
+    if not gamma > 1:
+        raise UserError(f"scale_free: gamma = {gamma:g} is not above 1. It is the exponent of the power law.")
+    rng = random.Random(seed)
+    possible = range(m, n)
+    degrees = rng.choices(possible, weights=[float(k) ** -gamma for k in possible], k=n)
+    if sum(degrees) % 2:
+        degrees[0] += 1 if degrees[0] < n - 1 else -1
+    drawn = configuration(degrees, seed=rng.getrandbits(32))
+    return RelationalGraph(drawn.adjacency, name=f"scale_free({n},{gamma:.4g},{m},{seed})", directed=False)
+
+
+def stochastic_block(
+    sizes: Sequence[int], p: Sequence[float] | Sequence[Sequence[float]], seed: int = 0
+) -> RelationalGraph:
+    """Groups of the given ``sizes``; a pair from groups a and b is joined with probability ``p[a][b]``.
+
+    Holland, Laskey and Leinhardt 1983, as ``nx.stochastic_block_model``. ``p`` is ``[r, r]`` and symmetric,
+    or the same r² numbers in one row. The result need not be connected.
+
+    Raises:
+        UserError: an empty group, or a p of another shape, asymmetric, or outside [0, 1].
+    """
+    import networkx as nx
+
+    groups = [whole("stochastic_block", "sizes", size, 1) for size in sizes]
+    r = len(groups)
+    chances: npt.NDArray[np.float64] = np.asarray(p, dtype=np.float64)
+    if chances.size != r * r:
+        raise UserError(f"stochastic_block: p has {chances.size} numbers; expected {r}² for {r} sizes.")
+    chances = chances.reshape(r, r)
+    if not (chances == chances.T).all():
+        raise UserError("stochastic_block: p is not symmetric; groups a and b need one probability.")
+    for chance in chances.flat:
+        share("stochastic_block", "p", float(chance))
+    graph = nx.stochastic_block_model(groups, chances.tolist(), seed=seed)
+    return named(graph, "stochastic_block", "+".join(map(str, groups)), seed)
+
+
+def planted_partition(l: int, k: int, p_in: float, p_out: float, seed: int = 0) -> RelationalGraph:  # noqa: E741
+    """``l`` groups of ``k`` nodes, joined with ``p_in`` inside and ``p_out`` between.
+
+    Condon and Karp 2001, as ``nx.planted_partition_graph``, whose names the arguments are.
+    """
+    whole("planted_partition", "l", l, 1)
+    whole("planted_partition", "k", k, 1)
+    share("planted_partition", "p_in", p_in)
+    share("planted_partition", "p_out", p_out)
+    import networkx as nx
+
+    graph = nx.planted_partition_graph(l, k, p_in, p_out, seed=seed)
+    return named(graph, "planted_partition", l, k, float(p_in), float(p_out), seed)
