@@ -7,7 +7,7 @@ import re
 import shlex
 
 import pytest
-from test_readme import ROOT
+from paths import ROOT
 
 from graph2nn.cli import main
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import test_docs as pages
-from test_readme import ROOT
+from paths import ROOT
 
 PAGE = ROOT / "docs" / "training.md"
 

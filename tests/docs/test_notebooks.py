@@ -7,7 +7,7 @@ import os
 
 import pytest
 from conftest import SHARED
-from test_readme import ROOT
+from paths import ROOT
 
 FOLDER = ROOT / "notebooks"
 NAMES = ["make_graphs", "analyse_results"]

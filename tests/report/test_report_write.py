@@ -9,10 +9,10 @@ import pytest
 from analysis_tables import curves, sweep, table
 from PIL import Image
 
-from graph2nn.report import write_report
 from graph2nn.analysis.tasks import study
 from graph2nn.errors import UserError
 from graph2nn.report import write as module
+from graph2nn.report import write_report
 
 GALLERY = (
     "map",

@@ -24,13 +24,13 @@ from graph2nn.experiments.search import (
     Trial,
     conclude,
     fit,
-    counts,
     search,
     strategy,
 )
 from graph2nn.experiments.search.ask_tell import lowest_seen
 from graph2nn.experiments.search.evaluator import Training
 from graph2nn.experiments.search.strategies import spent
+from graph2nn.experiments.search.trials import promoted, rungs
 from graph2nn.results.evaluations import Evaluations
 from graph2nn.results.published import read_published
 
@@ -63,7 +63,7 @@ class Bowl:
 
 
 def bowl(epochs=27, seeds=3, space=SPACE, **how):
-    return Bowl(Problem(space, halving.rungs(epochs), range(1, seeds + 1)), **how)
+    return Bowl(Problem(space, rungs(epochs), range(1, seeds + 1)), **how)
 
 
 # --- the space ---------------------------------------------------------------------------------------------
@@ -183,10 +183,10 @@ def test_unknown_strategies_are_named():
 
 
 def test_rungs_triple_up_to_the_full_length():
-    assert halving.rungs(200) == (23, 67, 200)
-    assert halving.rungs(2) == (1, 2)
-    assert halving.rungs(1) == (1,)
-    assert halving.rungs(200, known={0, 200}) == (200,)
+    assert rungs(200) == (23, 67, 200)
+    assert rungs(2) == (1, 2)
+    assert rungs(1) == (1,)
+    assert rungs(200, known={0, 200}) == (200,)
 
 
 def test_each_rung_trains_the_best_of_the_one_below():
@@ -202,7 +202,7 @@ def test_each_rung_trains_the_best_of_the_one_below():
 
 def test_a_diverged_training_is_not_promoted():
     trials = [Trial(Proposal(row, 1, 3), error) for row, error in enumerate((50.0, math.nan, 40.0))]
-    assert halving.promoted(trials, 3) == [2, 0, 1]
+    assert promoted(trials, 3) == [2, 0, 1]
 
 
 # --- the surface -------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import time
 
 import pytest
 import yaml
+from paths import ROOT
 
 from graph2nn import load_dataset
 from graph2nn.cli import main
@@ -312,9 +313,8 @@ def _runs(plan, *parts):
 
 def test_the_committed_plan_is_the_draft_or_frozen(tmp_path):
     """It is what the command writes, but for what freezing and the precision check may change."""
-    from pathlib import Path
 
-    committed = read_plan(Path(__file__).parents[1] / "results/cifar10-mlp-200/plan.yaml")
+    committed = read_plan(ROOT / "results/cifar10-mlp-200/plan.yaml")
     same = {"sha256": None, "precision": "float32"}
     assert committed.model_copy(update=same) == draft_plan().model_copy(update=same)
     file = tmp_path / "plan.yaml"

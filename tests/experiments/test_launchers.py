@@ -14,8 +14,8 @@ from contextlib import suppress
 
 import pytest
 from daemons import wait_for
+from paths import ROOT
 from test_claims import ELSEWHERE, claim_of
-from test_readme import ROOT
 from tiny_sweep import configs
 
 from graph2nn.cli import main
