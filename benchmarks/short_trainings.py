@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from graph2nn.data.augment import batches, eval_batches
 from graph2nn.data.dataset import Device, Split
-from graph2nn.training.epoch import Running
+from graph2nn.training.epoch import EpochProgress
 
 #: Of brightness, for :func:`backwards`; one token more begins a sequence.
 LEVELS = 16
@@ -80,11 +80,11 @@ class OnPairs(nn.Module):
         return scores.transpose(1, 2)
 
 
-def losses_into(losses: list[float]) -> Callable[[Running], None]:
+def losses_into(losses: list[float]) -> Callable[[EpochProgress], None]:
     """Return what the loop calls after each batch: it knows the epoch's sums, of which these are the steps."""
     before = images = 0.0
 
-    def on_batch(running: Running) -> None:
+    def on_batch(running: EpochProgress) -> None:
         nonlocal before, images
         if running.batches == 1:
             before = images = 0.0

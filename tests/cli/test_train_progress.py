@@ -14,7 +14,7 @@ from graph2nn.cli.train_progress import live
 from graph2nn.cli.train_runs import summary
 from graph2nn.experiments import plan, preset
 from graph2nn.training import Epoch
-from graph2nn.training.epoch import Running
+from graph2nn.training.epoch import EpochProgress
 
 CONFIGS = plan(preset("mlp-digits"), [None], [1, 2], data="digits", settings=("recipe.epochs=3",))
 
@@ -67,12 +67,12 @@ def test_the_bar_spans_all_seeds_and_starts_where_a_checkpoint_is():
         task = shown.bar.tasks[0]
         assert task.total == 2 * 3 * 22
         shown.begin(CONFIGS[0])
-        shown.on_start([], Running())
+        shown.on_start([], EpochProgress())
         shown.begin(CONFIGS[1])
         assert task.completed == 3 * 22
         numbers = dict.fromkeys(("lr", "train_loss", "train_error", "test_loss", "test_error"), 1.0)
         epoch = Epoch(1, **numbers, test_error_top5=0.0, seconds=1.0)
-        shown.on_start([epoch], Running(epoch=2, batches=5))
+        shown.on_start([epoch], EpochProgress(epoch=2, batches=5))
         assert task.completed == 3 * 22 + 22 + 5
         shown.on_epoch(Epoch(2, **numbers, test_error_top5=math.nan, seconds=1.0))
         assert task.completed == 3 * 22 + 44

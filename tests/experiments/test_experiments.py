@@ -251,7 +251,7 @@ def stopped_in_the_middle(out, how):
 
 
 def test_a_killed_run_never_looks_finished(tmp_path):
-    """SIGKILL in the middle of a run: nothing in ``runs``, and the claim of the dead holds nobody up."""
+    """SIGKILL in the middle of a run: nothing in ``runs``, and the lease of the dead holds nobody up."""
     code, _ = stopped_in_the_middle(tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert not list((tmp_path / "runs").iterdir())
@@ -259,7 +259,7 @@ def test_a_killed_run_never_looks_finished(tmp_path):
         read_runs(tmp_path)
     (left,) = (tmp_path / ".unfinished").iterdir()
     with run_folder.writing(tmp_path, left.name) as folder:
-        assert folder.claim.attempt == 2
+        assert folder.lease.attempt == 2
         assert not (folder.path / "metrics.csv").exists()
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 import pytest
 from daemons import wait_for
 from paths import ROOT
-from test_claims import ELSEWHERE, claim_of
+from test_claims import ELSEWHERE, lease_of
 from tiny_sweep import configs
 
 from graph2nn.cli import main
@@ -98,7 +98,7 @@ def test_a_run_that_fails_again_counts_its_attempts(runs, digits, breaks, tmp_pa
 
 def test_a_run_that_keeps_killing_its_process_is_given_up(runs, digits, tmp_path):
     for attempt in range(1, base.MAX_DEATHS + 1):
-        claim_of(ELSEWHERE, tmp_path, runs[0].folder, attempt, silence=1000)
+        lease_of(ELSEWHERE, tmp_path, runs[0].folder, attempt, silence=1000)
     outcome = launch(runs, digits, tmp_path)
     assert len(outcome.rows) == 2
     assert outcome.failed[0].error.startswith("its process died 5 times without an error")
@@ -118,14 +118,14 @@ def test_a_run_of_another_launcher_is_waited_for(runs, digits, tmp_path):
     """Another machine has the first run, and finishes it while this one waits with all else done."""
     launch(runs, digits, tmp_path / "theirs")
     out, first = tmp_path / "ours", runs[0].folder
-    claim = claim_of(ELSEWHERE, _made(out), first)
+    lease = lease_of(ELSEWHERE, _made(out), first)
     waited = []
 
     def finish(count):
         waited.append(count)
         assert len(finished_runs(out)) == 2
         (tmp_path / "theirs" / "runs" / first).rename(out / "runs" / first)
-        claim.unlink()
+        lease.unlink()
 
     outcome = launch(runs, digits, out, on_wait=finish)
     assert waited == [1]
@@ -134,10 +134,10 @@ def test_a_run_of_another_launcher_is_waited_for(runs, digits, tmp_path):
 
 
 def test_a_run_of_a_launcher_that_dies_is_taken_over(runs, digits, tmp_path):
-    claim = claim_of(ELSEWHERE, tmp_path, runs[0].folder)
+    lease = lease_of(ELSEWHERE, tmp_path, runs[0].folder)
 
     def die(_count):
-        os.utime(claim, (0, 0))
+        os.utime(lease, (0, 0))
 
     assert len(launch(runs, digits, tmp_path, on_wait=die).rows) == 3
 
@@ -145,8 +145,8 @@ def test_a_run_of_a_launcher_that_dies_is_taken_over(runs, digits, tmp_path):
 def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs, digits, tmp_path):
     """A job at the end of the queue: the owner of the last run beats once, and may be left alone."""
     plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
-    claim = claim_of(ELSEWHERE, tmp_path, runs[0].folder)
-    beat = threading.Timer(4.0, lambda: os.utime(claim))
+    lease = lease_of(ELSEWHERE, tmp_path, runs[0].folder)
+    beat = threading.Timer(4.0, lambda: os.utime(lease))
     beat.start()
     begun = time.monotonic()
     assert pull(base.Work(tmp_path, digits, plan=plan)) == 2
@@ -157,7 +157,7 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
 
 def test_a_job_takes_the_run_of_a_lost_node(runs, digits, tmp_path):
     plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
-    claim_of(ELSEWHERE, tmp_path, runs[0].folder, silence=1000)
+    lease_of(ELSEWHERE, tmp_path, runs[0].folder, silence=1000)
     assert pull(base.Work(tmp_path, digits, plan=plan, only=frozenset([runs[0].folder]))) == 1
     assert finished_runs(tmp_path) == {runs[0].folder}
 

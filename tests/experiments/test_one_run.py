@@ -61,7 +61,7 @@ class Folder(run_folder.RunFolder):
     def __init__(self, path):
         path.mkdir(exist_ok=True)
         self.path = path
-        self.claim = self
+        self.lease = self
         self._appended = False
 
     def check(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_claims import ELSEWHERE, claim_of
+from test_claims import ELSEWHERE, lease_of
 from tiny_sweep import configs
 
 from graph2nn.cli import main
@@ -24,10 +24,10 @@ def sweep(tmp_path):
     runs = configs(data)
     launch(runs[:2], data, tmp_path)
     write_plan(tmp_path, {run.folder: run for run in runs}, {})
-    failures.record(tmp_path, runs[2], "line one\nMemoryError: all full", 3)
-    claim_of(ELSEWHERE, tmp_path, runs[3].folder)
+    failures.record_failure(tmp_path, runs[2], "line one\nMemoryError: all full", 3)
+    lease_of(ELSEWHERE, tmp_path, runs[3].folder)
     for number, run in enumerate(runs[4:6]):
-        claim_of(ELSEWHERE, tmp_path, run.folder, silence=1000)
+        lease_of(ELSEWHERE, tmp_path, run.folder, silence=1000)
         folder = tmp_path / ".unfinished" / run.folder
         folder.mkdir(parents=True)
         (folder / ("checkpoint.pt" if number == 0 else "metrics.csv")).touch()

@@ -28,8 +28,8 @@ spec.loader.exec_module(claims)
 """
 
 
-def claim_of(owner, out, run="run", attempt=1, *, silence=0.0):
-    """Put down the claim of somebody else, silent for so long."""
+def lease_of(owner, out, run="run", attempt=1, *, silence=0.0):
+    """Put down the lease of somebody else, silent for so long."""
     file = out / leases.FOLDER / f"{run}.{attempt}"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(asdict(owner)))
@@ -48,14 +48,14 @@ def test_only_one_of_many_gets_a_run_and_each_run_has_one(tmp_path):
     def grab(_):
         for number in range(50):
             try:
-                with hold(tmp_path, f"run-{number}") as claim:
+                with hold(tmp_path, f"run-{number}") as lease:
                     inside[number] += 1
                     if inside[number] > 1:
                         twice.append(number)
                     time.sleep(0.0005)
                     inside[number] -= 1
                     done.add(number)
-                    claim.done = number % 2 == 0
+                    lease.done = number % 2 == 0
             except TakenError:
                 pass
 
@@ -101,10 +101,10 @@ def test_it_can_be_claimed_again_inside_by_its_owner_alone(tmp_path):
 
 def test_what_was_let_go_is_the_next_attempt_and_what_is_done_leaves_nothing(tmp_path):
     for attempt in (1, 2, 3):
-        with hold(tmp_path, "run") as claim:
-            assert (claim.attempt, claim.deaths) == (attempt, 0)
-    with hold(tmp_path, "run") as claim:
-        claim.done = True
+        with hold(tmp_path, "run") as lease:
+            assert (lease.attempt, lease.deaths) == (attempt, 0)
+    with hold(tmp_path, "run") as lease:
+        lease.done = True
     assert list((tmp_path / leases.FOLDER).iterdir()) == []
     assert holder(tmp_path, "run") is None
 
@@ -114,32 +114,32 @@ def test_the_claim_of_a_killed_process_is_free_at_once(tmp_path):
         "import os, pathlib\nwith claims.hold(pathlib.Path(sys.argv[1]), 'run'): os.kill(os.getpid(), 9)"
     )
     for deaths in (0, 1, 2):
-        with hold(tmp_path, "run") as claim:
-            assert claim.deaths == deaths
+        with hold(tmp_path, "run") as lease:
+            assert lease.deaths == deaths
         subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
 
 
 def test_a_number_of_a_process_that_was_given_out_again_is_not_its_owner(tmp_path):
     me = Owner.here()
-    claim_of(replace(me, born=me.born + 1), tmp_path)
+    lease_of(replace(me, born=me.born + 1), tmp_path)
     if not me.born:
         pytest.skip("when processes were born is read from /proc")
-    with hold(tmp_path, "run") as claim:
-        assert claim.attempt == 2
+    with hold(tmp_path, "run") as lease:
+        assert lease.attempt == 2
 
 
 def test_an_owner_elsewhere_is_dead_after_missed_beats_only(tmp_path):
-    claim_of(ELSEWHERE, tmp_path, silence=(leases.MISSED - 2) * ELSEWHERE.beat)
+    lease_of(ELSEWHERE, tmp_path, silence=(leases.MISSED - 2) * ELSEWHERE.beat)
     with pytest.raises(TakenError, match="process 1 on far, seen alive 6 s ago"), hold(tmp_path, "run"):
         pass
-    claim_of(ELSEWHERE, tmp_path, silence=(leases.MISSED + 1) * ELSEWHERE.beat)
-    with hold(tmp_path, "run") as claim:
-        assert (claim.attempt, claim.deaths) == (2, 1)
+    lease_of(ELSEWHERE, tmp_path, silence=(leases.MISSED + 1) * ELSEWHERE.beat)
+    with hold(tmp_path, "run") as lease:
+        assert (lease.attempt, lease.deaths) == (2, 1)
 
 
 def test_times_are_those_of_the_file_system(tmp_path, monkeypatch):
     """A machine whose clock is an hour ahead does not take the living for dead."""
-    claim_of(ELSEWHERE, tmp_path)
+    lease_of(ELSEWHERE, tmp_path)
     late = time.time() + 3600
     monkeypatch.setattr(time, "time", lambda: late)
     assert holder(tmp_path, "run").alive
@@ -169,7 +169,7 @@ def test_an_owner_gives_signs_of_life(tmp_path, monkeypatch):
 def test_who_was_only_thought_dead_finds_out_and_its_rival_stays(tmp_path):
     with hold(tmp_path, "run") as sleeper:
         sleeper.check()
-        rival = claim_of(ELSEWHERE, tmp_path, attempt=2)
+        rival = lease_of(ELSEWHERE, tmp_path, attempt=2)
         with pytest.raises(LostError, match="taken over by another process"):
             sleeper.check()
     assert rival.exists()
@@ -178,14 +178,14 @@ def test_who_was_only_thought_dead_finds_out_and_its_rival_stays(tmp_path):
 
 
 def test_a_stale_claim_is_taken_over_by_one_of_many(tmp_path):
-    claim_of(ELSEWHERE, tmp_path, silence=1000)
+    lease_of(ELSEWHERE, tmp_path, silence=1000)
     won, barrier = [], threading.Barrier(12)
 
     def take(_):
         barrier.wait()
         try:
-            with hold(tmp_path, "run") as claim:
-                won.append(claim.attempt)
+            with hold(tmp_path, "run") as lease:
+                won.append(lease.attempt)
                 time.sleep(0.3)
         except TakenError:
             pass
@@ -197,16 +197,16 @@ def test_a_stale_claim_is_taken_over_by_one_of_many(tmp_path):
 
 def test_the_living_on_this_machine_are_never_taken_for_dead(tmp_path):
     """A machine that slept over night: its processes are as alive as before, their beats old."""
-    claim_of(Owner.here(), tmp_path, silence=1e6)
+    lease_of(Owner.here(), tmp_path, silence=1e6)
     with pytest.raises(TakenError), hold(tmp_path, "run"):
         pass
 
 
 def test_a_pardon_forgives_the_deaths_and_is_no_attempt(tmp_path):
-    claim_of(ELSEWHERE, tmp_path, silence=1000)
+    lease_of(ELSEWHERE, tmp_path, silence=1000)
     leases.pardon(tmp_path, "run")
-    with hold(tmp_path, "run") as claim:
-        assert (claim.attempt, claim.tries, claim.deaths) == (3, 2, 0)
+    with hold(tmp_path, "run") as lease:
+        assert (lease.attempt, lease.tries, lease.deaths) == (3, 2, 0)
         with ThreadPoolExecutor(1) as pool, pytest.raises(TakenError):
             pool.submit(leases.pardon, tmp_path, "run").result()
 

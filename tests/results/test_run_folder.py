@@ -7,7 +7,7 @@ import os
 
 import pandas as pd
 import pytest
-from test_claims import ELSEWHERE, claim_of
+from test_claims import ELSEWHERE, lease_of
 
 from graph2nn.errors import UserError
 from graph2nn.results import run_folder
@@ -68,7 +68,7 @@ def test_a_run_without_a_checkpoint_begins_empty(tmp_path, error):
         train(folder)
     assert not resumable(tmp_path, "run")
     with writing(tmp_path, "run") as folder:
-        assert folder.claim.attempt == 2
+        assert folder.lease.attempt == 2
         folder.append(epoch(1))
         assert numbers(folder) == [1]
 
@@ -78,7 +78,7 @@ def test_what_a_killed_attempt_wrote_without_a_checkpoint_is_dropped(tmp_path):
     left.mkdir(parents=True)
     (left / "metrics.csv").write_text("epo")
     (left / "config.yaml").write_text("half")
-    claim_of(ELSEWHERE, tmp_path, silence=1000)
+    lease_of(ELSEWHERE, tmp_path, silence=1000)
     with writing(tmp_path, "run") as folder:
         assert [entry.name for entry in folder.path.iterdir()] == ["attempts.jsonl"]
 
@@ -91,7 +91,7 @@ def test_a_head_that_was_cut_off_is_written_anew(tmp_path):
 
 
 def test_nobody_else_writes_a_run_that_is_being_written(tmp_path):
-    claim_of(ELSEWHERE, tmp_path)
+    lease_of(ELSEWHERE, tmp_path)
     with (
         pytest.raises(TakenError, match="run run is being carried out by process 1 on far"),
         writing(tmp_path, "run"),
@@ -105,7 +105,7 @@ def test_a_sleeper_spoils_nothing_of_its_rival(tmp_path):
 
     def train(folder):
         folder.append(epoch(1))
-        claim_of(ELSEWHERE, tmp_path, attempt=2)
+        lease_of(ELSEWHERE, tmp_path, attempt=2)
         (folder.path / "checkpoint.pt").write_text("of the rival")
         for write in (
             lambda: folder.append(epoch(2)),
@@ -127,7 +127,7 @@ def test_a_run_that_was_about_to_get_its_name_is_taken_up(tmp_path):
     left = tmp_path / ".unfinished" / "run@1"
     left.mkdir(parents=True)
     (left / "checkpoint.pt").write_text("weights")
-    claim_of(ELSEWHERE, tmp_path, silence=1000)
+    lease_of(ELSEWHERE, tmp_path, silence=1000)
     with writing(tmp_path, "run") as folder:
         assert (folder.path / "checkpoint.pt").read_text() == "weights"
 

@@ -132,12 +132,12 @@ def test_processes_end_with_their_parent_whatever_they_are_doing(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, time\n"
-        "from graph2nn.training.processes import work_off\n"
+        "from graph2nn.training.processes import run_tasks\n"
         "def job(task, note):\n"
         "    note(os.getpid())\n"
         "    time.sleep(600)\n"
         "if __name__ == '__main__':\n"
-        "    work_off(job, [1], processes=1, on_note=lambda _, pid: print(pid, flush=True))\n"
+        "    run_tasks(job, [1], processes=1, on_note=lambda _, pid: print(pid, flush=True))\n"
     )
     parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())

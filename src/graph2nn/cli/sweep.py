@@ -48,7 +48,7 @@ from graph2nn.cli.train import Out
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
-    from graph2nn.experiments.launchers import Launcher, Outcome, Source
+    from graph2nn.experiments.launchers import Launcher, Source, SweepOutcome
     from graph2nn.experiments.sweep_file import PlanFile
     from graph2nn.results.config import RunConfig
     from graph2nn.training.acceleration import Acceleration
@@ -212,7 +212,7 @@ def _carry_out(
     how: Acceleration,
     *,
     only: Collection[str] | None = None,
-) -> Outcome:
+) -> SweepOutcome:
     """Carry out runs, with a bar on a terminal and a line a run in a log."""
     from graph2nn.experiments.launchers import launch
     from graph2nn.results.run_folder import finished_runs
@@ -244,7 +244,7 @@ def _carry_out(
         )
 
 
-def _conclude(outcome: Outcome, configs: Sequence[RunConfig], out: Path, as_json: bool) -> int:
+def _conclude(outcome: SweepOutcome, configs: Sequence[RunConfig], out: Path, as_json: bool) -> int:
     """Say what came of it; return the exit code."""
     rows = rows_of(configs, out)
     if as_json:

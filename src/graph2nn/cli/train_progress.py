@@ -18,7 +18,7 @@ from graph2nn.cli.common import console
 
 if TYPE_CHECKING:
     from graph2nn.results.config import RunConfig
-    from graph2nn.training.epoch import Epoch, Running
+    from graph2nn.training.epoch import Epoch, EpochProgress
 
 #: Seconds between two looks at the numbers: reading them waits for a GPU.
 REFRESH = 0.2
@@ -77,7 +77,7 @@ class Live:
         self.config = config
         self.bar.update(self.task, completed=self._before, description=self._name, numbers="")
 
-    def on_start(self, history: Sequence[Epoch], running: Running) -> None:
+    def on_start(self, history: Sequence[Epoch], running: EpochProgress) -> None:
         """Say where a run that was interrupted goes on."""
         done = len(history) * self.per_epoch + running.batches
         self._began = time.monotonic(), done
@@ -86,7 +86,7 @@ class Live:
             at = f"epoch {running.epoch}, batch {running.batches + 1}/{self.per_epoch}"
             self.screen.print(f"{self._name}  going on from its checkpoint at {at}", soft_wrap=True)
 
-    def on_batch(self, running: Running) -> None:
+    def on_batch(self, running: EpochProgress) -> None:
         """Show the epoch under way, now and then."""
         if self.log_every and running.batches % self.log_every == 0:
             at = f"{self._name}  batch {running.batches}/{self.per_epoch} of"
@@ -115,7 +115,7 @@ class Live:
         assert self.config
         return f"{self.config.graph_name} seed {self.config.seed}"
 
-    def _numbers(self, running: Running) -> str:
+    def _numbers(self, running: EpochProgress) -> str:
         assert self.config
         speed = running.images / running.seconds if running.seconds else 0.0
         return (
@@ -123,10 +123,10 @@ class Live:
             f"  error {running.error:5.2f} %  {speed:,.0f} img/s"
         )
 
-    def _done(self, running: Running) -> int:
+    def _done(self, running: EpochProgress) -> int:
         return (running.epoch - 1) * self.per_epoch + running.batches
 
-    def _left(self, running: Running) -> str:
+    def _left(self, running: EpochProgress) -> str:
         """Time left for this run at the pace so far, evaluations included."""
         assert self.config
         since, first = self._began

@@ -13,11 +13,11 @@ from graph2nn.experiments.loggers.base import Logger, logged, scalars
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import RunConfig
 from graph2nn.results.run_folder import RunFolder
-from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.loop import OnStart
 
 OnEpoch = Callable[[Epoch], None]
-OnBatch = Callable[[Running], None]
+OnBatch = Callable[[EpochProgress], None]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Journal:
     earlier: float = 0.0
     log: Callable[[int, Mapping[str, float]], None] | None = None
 
-    def start(self, history: Sequence[Epoch], running: Running) -> None:
+    def start(self, history: Sequence[Epoch], running: EpochProgress) -> None:
         """Begin after the epochs of a checkpoint: what was noted after it is going to happen again."""
         (self.folder.path / "metrics.csv").unlink(missing_ok=True)
         for epoch in history:

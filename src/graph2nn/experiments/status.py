@@ -20,7 +20,7 @@ SAMPLE = 100
 
 
 @dataclass(frozen=True)
-class Running:
+class RunInProgress:
     """A run that somebody carries out: where, for how many seconds, and how long ago it gave a sign of life."""
 
     run: str
@@ -48,7 +48,7 @@ class Status:
 
     planned: int
     done: int
-    running: tuple[Running, ...]
+    running: tuple[RunInProgress, ...]
     interrupted: tuple[str, ...]
     failed: tuple[Failure, ...]
     waiting: int
@@ -73,7 +73,9 @@ def status(out: Path) -> Status:
         raise UserError(f"status: {out} holds no runs; name a folder that train or sweep wrote (--out).")
     failed = {run: failure for run, failure in failed.items() if run not in done}
     running = tuple(
-        Running(run, seen.owner.host, seen.owner.pid, seen.tries, _begun(out, run), max(0.0, seen.silence))
+        RunInProgress(
+            run, seen.owner.host, seen.owner.pid, seen.tries, _begun(out, run), max(0.0, seen.silence)
+        )
         for run, seen in held.items()
         if seen.alive
     )
@@ -116,7 +118,7 @@ def _seconds_a_run(out: Path, runs: set[str]) -> float | None:
     return sum(times) / len(times) if times else None
 
 
-def _seconds_left(each: float | None, waiting: int, running: tuple[Running, ...]) -> float | None:
+def _seconds_left(each: float | None, waiting: int, running: tuple[RunInProgress, ...]) -> float | None:
     if not waiting and not running:
         return 0.0
     if each is None:

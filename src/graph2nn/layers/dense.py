@@ -14,7 +14,7 @@ from graph2nn.layers.dense_products import PLAIN, SMALLEST_BATCH, Choice, choose
 
 if TYPE_CHECKING:
     from graph2nn.layers.block.geometry import Geometry
-    from graph2nn.layers.block.norm import Running
+    from graph2nn.layers.block.norm import RunningStatistics
 
 Gradients: TypeAlias = tuple[Tensor | None, ...]
 
@@ -143,7 +143,7 @@ class _NormedProduct(Function):
         weight: Tensor,
         gamma: Tensor,
         beta: Tensor,
-        running: Running,
+        running: RunningStatistics,
         g: Geometry,
         choice: Choice,
     ) -> Tensor:

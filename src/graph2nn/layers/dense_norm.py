@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.layout import Integers, Planes
-from graph2nn.layers.block.norm import Running
+from graph2nn.layers.block.norm import RunningStatistics
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
@@ -19,7 +19,7 @@ from graph2nn.layers.block.threads import cut, share
 
 
 def normalise(
-    z: Tensor, planes: Planes, gamma: Tensor, beta: Tensor, running: Running
+    z: Tensor, planes: Planes, gamma: Tensor, beta: Tensor, running: RunningStatistics
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return ``max(0, norm(z))`` over the samples, and move the running averages.
 

@@ -29,7 +29,7 @@ class Failure:
     time: str
 
 
-def record(out: Path, config: RunConfig, error: BaseException | str, attempts: int) -> Failure:
+def record_failure(out: Path, config: RunConfig, error: BaseException | str, attempts: int) -> Failure:
     """Keep config, traceback and a line on the failure in ``out/failed/<run>``, in place of an earlier one.
 
     Args:

@@ -1,11 +1,11 @@
 """Claims: who carries a run out, so that nobody does it twice and a dead owner keeps nobody waiting.
 
-A claim on a run is a file ``out/.claims/<run>.<attempt>`` made with ``O_EXCL``, which every file system, shared
+A lease on a run is a file ``out/.claims/<run>.<attempt>`` made with ``O_EXCL``, which every file system, shared
 by many machines or not, grants to one process only. Its owner touches it every few seconds. An attempt is over
 when its owner has said so, when its process is gone from this machine, or when the file has not been touched
 for :data:`MISSED` heartbeats, all times read from the clock of the file system, since those of machines differ.
 Who finds the last attempt over makes the file of the next one: again only one can. Nothing that may belong to
-somebody else is ever renamed or deleted, so there is no moment at which a claim can be stolen from a living
+somebody else is ever renamed or deleted, so there is no moment at which a lease can be stolen from a living
 owner; one that was only thought dead finds the next attempt's file before it writes, and gives up.
 
 Locks of the operating system (``fcntl``, ``flock``) are not used: shared file systems lose or ignore them.
@@ -80,14 +80,14 @@ class Owner:
 
 
 @dataclass
-class Claim:
+class Lease:
     """A run that this process carries out.
 
     Attributes:
         attempt: number of the file that is held.
         tries: how often the run was begun, this time included.
         deaths: attempts since the last pardon that ended without a word.
-        done: set once the run has its place among the results: nothing is left to claim then.
+        done: set once the run has its place among the results: nothing is left to lease then.
     """
 
     folder: Path
@@ -149,13 +149,13 @@ class Holder:
     silence: float
 
 
-#: A claim is re-entrant, as ``threading.RLock`` is: who has a run may claim it again, inside.
-_HELD: dict[Path, Claim] = {}
+#: A lease is re-entrant, as ``threading.RLock`` is: who has a run may lease it again, inside.
+_HELD: dict[Path, Lease] = {}
 
 
 @contextmanager
-def hold(out: Path, run: str) -> Iterator[Claim]:
-    """Claim a run for the block, and give signs of life meanwhile.
+def hold(out: Path, run: str) -> Iterator[Lease]:
+    """Lease a run for the block, and give signs of life meanwhile.
 
     Raises:
         TakenError: somebody alive has it.
@@ -166,18 +166,18 @@ def hold(out: Path, run: str) -> Iterator[Claim]:
     if held is not None and held.thread == threading.get_ident():
         yield held
         return
-    claim = _take(out, run)
+    lease = _take(out, run)
     stop = threading.Event()
-    beats = threading.Thread(target=claim.beat_until, args=(stop,), daemon=True, name=f"heartbeat of {run}")
-    _HELD[key] = claim
+    beats = threading.Thread(target=lease.beat_until, args=(stop,), daemon=True, name=f"heartbeat of {run}")
+    _HELD[key] = lease
     beats.start()
     try:
-        yield claim
+        yield lease
     finally:
         stop.set()
         beats.join()
         del _HELD[key]
-        claim.release()
+        lease.release()
 
 
 def holder(out: Path, run: str) -> Holder | None:
@@ -191,7 +191,7 @@ def holder(out: Path, run: str) -> Holder | None:
 
 
 def holders(out: Path) -> dict[str, Holder]:
-    """Look up the last attempt at every run that somebody claimed and that is not done."""
+    """Look up the last attempt at every run that somebody leased and that is not done."""
     folder = out / FOLDER
     files = folder.iterdir() if folder.is_dir() else ()
     names = {file.name.rpartition(".")[0] for file in files if file.name[0] != "."}
@@ -205,11 +205,11 @@ def pardon(out: Path, run: str) -> None:
     Raises:
         TakenError: somebody alive has it.
     """
-    with hold(out, run) as claim:
-        claim.owner = replace(claim.owner, pardon=True)
+    with hold(out, run) as lease:
+        lease.owner = replace(lease.owner, pardon=True)
 
 
-def _take(out: Path, run: str) -> Claim:
+def _take(out: Path, run: str) -> Lease:
     folder, owner = out / FOLDER, Owner.here()
     attempt, tries, deaths = 1, 1, 0
     try:
@@ -235,7 +235,7 @@ def _take(out: Path, run: str) -> Claim:
                 continue
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump(asdict(owner), stream)
-            return Claim(folder, run, attempt, tries, deaths, owner)
+            return Lease(folder, run, attempt, tries, deaths, owner)
     except OSError as error:
         raise UserError(
             f"results: {out} cannot be written to ({error.strerror}); name another --out."

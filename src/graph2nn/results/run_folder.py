@@ -2,12 +2,12 @@
 
 A run is written in ``out/.unfinished/<run>`` and renamed to ``out/runs/<run>``, ``<run>`` being
 :attr:`RunConfig.folder`, which ends in the digest of the config. What lies in ``runs`` is therefore whole,
-however the process ended, and is never done again. Who writes a run holds a claim on it
+however the process ended, and is never done again. Who writes a run holds a lease on it
 (:mod:`graph2nn.results.leases`).
 
 **What a run and a launcher owe each other**, so that a run may be interrupted anywhere and go on elsewhere:
 
-- :func:`writing` gives a run the same folder every time, under a claim. If an earlier attempt left a checkpoint
+- :func:`writing` gives a run the same folder every time, under a lease. If an earlier attempt left a checkpoint
   in it (any file or folder that is not in :data:`OWN` and has no leading dot), the whole folder is handed on;
   otherwise it begins empty.
 - The run looks for a checkpoint in its folder, goes on from there, and reports epochs from the next one on:
@@ -15,7 +15,7 @@ however the process ended, and is never done again. Who writes a run holds a cla
   first :meth:`RunFolder.append`. Checkpoints are files that appear whole; the run deletes those that a
   finished run is not to keep.
 - Told to make room (SIGTERM, SIGUSR1 or SIGUSR2), the run saves a checkpoint in its folder and raises
-  ``SystemExit(REQUEUE_EXIT_CODE)``. Launchers count that as no failure: the folder stays, the claim is
+  ``SystemExit(REQUEUE_EXIT_CODE)``. Launchers count that as no failure: the folder stays, the lease is
   released, and the process ends with that code, upon which schedulers start it anew.
 - Any other error leaves the folder too if it holds a checkpoint, else deletes it.
 """
@@ -39,7 +39,7 @@ from typing import Any
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
 from graph2nn.results.config import RunConfig
-from graph2nn.results.leases import Claim, LostError, hold
+from graph2nn.results.leases import Lease, LostError, hold
 from graph2nn.results.runs_table import CONFIG, packed_names, packed_runs
 from graph2nn.training.loop import Epoch
 
@@ -52,17 +52,17 @@ class RunFolder:
     """The folder of one run while it is being written: ``config.yaml``, ``metrics.csv``, weights, result."""
 
     path: Path
-    claim: Claim
+    lease: Lease
     _appended: bool = field(default=False, init=False)
 
     def write_config(self, config: RunConfig) -> None:
         """Write the config, from which the run can be repeated."""
-        self.claim.check()
+        self.lease.check()
         (self.path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
 
     def append(self, epoch: Epoch) -> None:
         """Add one epoch to the metrics; a reader sees whole lines only."""
-        self.claim.check()
+        self.lease.check()
         file = self.path / "metrics.csv"
         if not self._appended:
             self._appended = True
@@ -76,7 +76,7 @@ class RunFolder:
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write the row of this run in the table of all runs."""
-        self.claim.check()
+        self.lease.check()
         row = {key: _plain(value) for key, value in result.items()}
         (self.path / "result.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
 
@@ -90,21 +90,21 @@ def writing(out: Path, name: str) -> Iterator[RunFolder]:
     Raises:
         UserError: ``out`` cannot be written to, or another process carries the run out.
     """
-    with hold(out, name) as claim:
+    with hold(out, name) as lease:
         path = out / ".unfinished" / name
         try:
             (out / "runs").mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(exist_ok=True)
-            _adopt(path, claim)
+            _adopt(path, lease)
             path.mkdir(exist_ok=True)
-            _note_attempt(path, claim)
+            _note_attempt(path, lease)
         except OSError as error:
             raise UserError(
                 f"results: {out} cannot be written to ({error.strerror}); name another --out."
             ) from None
         try:
-            yield RunFolder(path, claim)
-            _finish(path, out / "runs" / name, claim)
+            yield RunFolder(path, lease)
+            _finish(path, out / "runs" / name, lease)
         except BaseException as error:
             if not isinstance(error, LostError) and not resumable(out, name):
                 shutil.rmtree(path, ignore_errors=True)
@@ -151,9 +151,9 @@ def _is_checkpoint(name: str) -> bool:
     return name not in OWN and not name.startswith(".")  # with a dot: half-written, to be renamed
 
 
-def _adopt(path: Path, claim: Claim) -> None:
+def _adopt(path: Path, lease: Lease) -> None:
     """Take over what earlier attempts left: with a checkpoint all of it, otherwise only who they were."""
-    for attempt in range(1, claim.attempt):
+    for attempt in range(1, lease.attempt):
         finishing = _finishing(path, attempt)
         if finishing.is_dir() and not path.exists():
             finishing.rename(path)
@@ -165,19 +165,19 @@ def _adopt(path: Path, claim: Claim) -> None:
                 entry.unlink()
 
 
-def _finish(path: Path, target: Path, claim: Claim) -> None:
+def _finish(path: Path, target: Path, lease: Lease) -> None:
     """Give the folder its place among the results, unless the run was taken over.
 
     The folder gets a name that no other attempt uses, and only then is it asked whose the run is. Had this
-    process slept through its claim, the folder would be another's by now, and is given back.
+    process slept through its lease, the folder would be another's by now, and is given back.
     """
     for file in path.iterdir():
         if file.is_file():
             _flush(file)
-    finishing = _finishing(path, claim.attempt)
+    finishing = _finishing(path, lease.attempt)
     path.rename(finishing)
     try:
-        claim.check()
+        lease.check()
     except LostError:
         finishing.rename(path)
         raise
@@ -187,7 +187,7 @@ def _finish(path: Path, target: Path, claim: Claim) -> None:
         if not is_finished(target.parents[1], target.name):
             raise
         shutil.rmtree(finishing, ignore_errors=True)
-    claim.done = True
+    lease.done = True
 
 
 def _finishing(path: Path, attempt: int) -> Path:
@@ -203,10 +203,10 @@ def _flush(file: Path) -> None:
         os.close(handle)
 
 
-def _note_attempt(path: Path, claim: Claim) -> None:
+def _note_attempt(path: Path, lease: Lease) -> None:
     """Add a line on who began, to the one small file that tells how often and where a run was begun."""
     begun = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    line = {"attempt": claim.attempt, "host": socket.gethostname(), "pid": os.getpid(), "begun": begun}
+    line = {"attempt": lease.attempt, "host": socket.gethostname(), "pid": os.getpid(), "begun": begun}
     with (path / "attempts.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line) + "\n")
 

@@ -3,7 +3,7 @@
 from graph2nn.training.acceleration import Acceleration
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints, Saving
-from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.evaluation import Evaluation, evaluate
 from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
@@ -16,12 +16,12 @@ __all__ = [
     "Acceleration",
     "Checkpoints",
     "Epoch",
+    "EpochProgress",
     "Evaluation",
     "Member",
     "Outcome",
     "Preempted",
     "Recipe",
-    "Running",
     "Saving",
     "evaluate",
     "precise_bn",

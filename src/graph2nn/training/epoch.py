@@ -29,7 +29,7 @@ class Epoch:
 
 
 @dataclass
-class Running:
+class EpochProgress:
     """The epoch under way: how far it is, and its sums. Reading ``loss`` or ``error`` waits for the device.
 
     Args:
@@ -84,7 +84,7 @@ class Running:
         return {name: value for name, value in vars(self).items() if name != "_since"}
 
     @classmethod
-    def of(cls, state: dict[str, Any], device: torch.device | str) -> Running:
+    def of(cls, state: dict[str, Any], device: torch.device | str) -> EpochProgress:
         """Make what :meth:`state_dict` came from, its sums on ``device``."""
         sums = {name: state[name].to(device) for name in ("_loss", "_wrong")}
         return cls(**{**state, **sums})

@@ -22,7 +22,7 @@ from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints
 from graph2nn.training.decay import optimiser_of
 from graph2nn.training.distributed.ranks import ALONE, Lockstep, Ranks
-from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
@@ -32,7 +32,7 @@ from graph2nn.training.steps import Step, eager_step
 
 __all__ = ["Epoch", "OnStart", "stream", "train", "train_epoch", "training_batches"]
 
-OnStart = Callable[[Sequence[Epoch], Running], None]
+OnStart = Callable[[Sequence[Epoch], EpochProgress], None]
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
     on_epoch: Callable[[Epoch], None] | None = None,
-    on_batch: Callable[[Running], None] | None = None,
+    on_batch: Callable[[EpochProgress], None] | None = None,
     on_start: OnStart | None = None,
     checkpoints: Checkpoints | None = None,
     stop: Stop | None = None,
@@ -159,7 +159,7 @@ def _advance(
     model: nn.Module,
     samples: Iterator[tuple[Tensor, Tensor]],
     step: Step,
-    running: Running,
+    running: EpochProgress,
     together: Lockstep,
 ) -> Iterator[None]:
     """Take one step per batch and count it; what is done between the steps takes none of their seconds."""
@@ -215,7 +215,7 @@ def train_epoch(
     step: Step | None = None,
 ) -> tuple[float, float]:
     """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent."""
-    running = Running()
+    running = EpochProgress()
     for _ in _advance(model, samples, step or eager_step(model, optimiser), running, Lockstep(model)):
         pass
     return running.close()

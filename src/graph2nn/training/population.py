@@ -15,7 +15,7 @@ from graph2nn.models.mlp import MLP
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
-from graph2nn.training.processes import Ending, can_spawn, usable_cores, work_off
+from graph2nn.training.processes import TaskResult, can_spawn, run_tasks, usable_cores
 from graph2nn.training.shared_memory import SharedDataset
 from graph2nn.training.stacked import group, train_stacked, why_not_recipe
 from graph2nn.training.stacked_mlp import why_not
@@ -121,7 +121,7 @@ def _in_processes(
         return []
     cost = [_cost(member, data) for member in members]
     order = sorted(range(len(members)), key=lambda index: -cost[index])
-    endings = work_off(
+    endings = run_tasks(
         _Training(SharedDataset(data), device),
         [members[index] for index in order],
         processes=processes,
@@ -144,7 +144,7 @@ def _cost(member: Member, data: Dataset) -> float:
         return 0.0
 
 
-def _adopt(member: Member, ending: Ending) -> Outcome:
+def _adopt(member: Member, ending: TaskResult) -> Outcome:
     """Take over what a process made of a member, weights included."""
     if ending.error is not None:
         return Outcome.failure(member, ending.error)

@@ -32,7 +32,7 @@ RETRIES = 1
 
 
 @dataclass(frozen=True)
-class Ending:
+class TaskResult:
     """How a task ended: with a result, or with one line that says what went wrong."""
 
     index: int
@@ -52,15 +52,15 @@ def can_spawn() -> bool:
     return not multiprocessing.current_process().daemon
 
 
-def work_off(
+def run_tasks(
     job: Job,
     tasks: Sequence[Any],
     *,
     processes: int,
     threads: int = 1,
     on_note: Callable[[int, Any], None] | None = None,
-    on_end: Callable[[Ending], None] | None = None,
-) -> list[Ending]:
+    on_end: Callable[[TaskResult], None] | None = None,
+) -> list[TaskResult]:
     """Carry out ``tasks`` in spawned processes, each as soon as one is free, and return how they ended.
 
     A task that raises ends with its message; one whose process dies is tried once more in another. The
@@ -85,9 +85,9 @@ def work_off(
             "processes: this process is itself a worker (of a DataLoader, say) and may start none; "
             "train one by one here."
         )
-    endings: dict[int, Ending] = {}
+    endings: dict[int, TaskResult] = {}
 
-    def end(ending: Ending) -> None:
+    def end(ending: TaskResult) -> None:
         endings[ending.index] = ending
         if on_end:
             on_end(ending)
@@ -102,9 +102,9 @@ def work_off(
                 if kind == "note" and on_note:
                     on_note(index, content)
                 elif kind == "done":
-                    end(Ending(index, result=content))
+                    end(TaskResult(index, result=content))
                 elif kind == "failed":
-                    end(Ending(index, error=content))
+                    end(TaskResult(index, error=content))
     except BaseException:
         crew.dismiss(at_once=True)
         raise
@@ -133,7 +133,7 @@ class _Crew:
         self.waiting = deque(range(len(self.tasks)))
         self.deaths = dict.fromkeys(self.waiting, 0)
 
-    def employ(self, count: int, end: Callable[[Ending], None]) -> None:
+    def employ(self, count: int, end: Callable[[TaskResult], None]) -> None:
         """Start processes until there are ``count``, and give the idle ones work."""
         while len(self.workers) < count:
             self.workers.append(self._start())
@@ -146,7 +146,7 @@ class _Crew:
                     # Not connection.send, whose pickler moves the weights of a network to shared memory.
                     content = pickle.dumps(self.tasks[index])
                 except Exception as error:
-                    end(Ending(index, error=f"cannot be sent to another process ({complaint(error)})"))
+                    end(TaskResult(index, error=f"cannot be sent to another process ({complaint(error)})"))
                     continue
                 worker.index = index
                 with contextlib.suppress(OSError):  # it died while idle; listen will notice

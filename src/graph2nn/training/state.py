@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from graph2nn.errors import UserError
-from graph2nn.training.epoch import Epoch, Running
+from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.recipe import Recipe
 from graph2nn.training.rng import global_states, set_global_states
 
@@ -40,14 +40,14 @@ class TrainingState:
     probe: torch.Generator
     device: torch.device
     history: list[Epoch] = field(default_factory=list)
-    running: Running = field(init=False)
+    running: EpochProgress = field(init=False)
 
     def __post_init__(self) -> None:
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
         """Forget the sums of the last epoch, and note where the batches of the next one begin."""
-        self.running = Running(len(self.history) + 1, self.order.get_state())
+        self.running = EpochProgress(len(self.history) + 1, self.order.get_state())
 
     def over(self, recipe: Recipe) -> bool:
         """Whether all epochs are done, or the last one diverged."""
@@ -82,7 +82,7 @@ class TrainingState:
             self.probe.set_state(state["probe"])
             set_global_states(state["global"], self.device)
             self.history[:] = [Epoch(**epoch) for epoch in state["history"]]
-            self.running = Running.of(state["running"], self.device)
+            self.running = EpochProgress.of(state["running"], self.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             line = " ".join(str(error).split())
             raise UserError(f"checkpoint: it does not fit this network: {line[:200]}") from None

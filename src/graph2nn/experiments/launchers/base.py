@@ -83,7 +83,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Ending:
+class AttemptResult:
     """How an attempt at a run ended: with a row of the table, with an error, or not yet.
 
     ``again`` says that the run is another's at the moment, or was interrupted: it is to be looked at again.
@@ -95,7 +95,7 @@ class Ending:
     again: bool = False
 
 
-OnEnd = Callable[[Ending], None]
+OnEnd = Callable[[AttemptResult], None]
 
 
 class Launcher(Protocol):
@@ -109,7 +109,7 @@ class Launcher(Protocol):
         """
 
 
-def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | None = None) -> Ending:
+def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | None = None) -> AttemptResult:
     """Carry out one run, unless it is done, has failed or is somebody else's; keep what went wrong.
 
     Raises:
@@ -118,33 +118,35 @@ def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | N
     """
     run, out = config.folder, work.out
     try:
-        with hold(out, run) as claim:
+        with hold(out, run) as lease:
             if is_finished(out, run):
-                claim.done = True
-                return Ending(run, row=_row(out, run))
+                lease.done = True
+                return AttemptResult(run, row=_row(out, run))
             if failure := failures.failure_of(out, run):
-                return Ending(run, error=failure.error)
-            if claim.deaths >= MAX_DEATHS:
-                died = f"its process died {claim.deaths} times without an error, such as when memory runs out"
-                return Ending(run, error=failures.record(out, config, died, claim.tries - 1).error)
+                return AttemptResult(run, error=failure.error)
+            if lease.deaths >= MAX_DEATHS:
+                died = f"its process died {lease.deaths} times without an error, such as when memory runs out"
+                return AttemptResult(
+                    run, error=failures.record_failure(out, config, died, lease.tries - 1).error
+                )
             try:
                 row = _execute(config, work, on_epoch)
             except LostError:
-                return Ending(run, again=True)
+                return AttemptResult(run, again=True)
             except Exception as error:
-                return Ending(run, error=failures.record(out, config, error, claim.tries).error)
+                return AttemptResult(run, error=failures.record_failure(out, config, error, lease.tries).error)
             failures.clear(out, run)
-            return Ending(run, row=row)
+            return AttemptResult(run, row=row)
     except TakenError:
-        return Ending(run, again=True)
+        return AttemptResult(run, again=True)
 
 
-def ended_elsewhere(out: Path, run: str) -> Ending | None:
+def ended_elsewhere(out: Path, run: str) -> AttemptResult | None:
     """How a run ended that this process had no part in; None if it has not."""
     if is_finished(out, run):
-        return Ending(run, row=_row(out, run))
+        return AttemptResult(run, row=_row(out, run))
     failure = failures.failure_of(out, run)
-    return Ending(run, error=failure.error) if failure else None
+    return AttemptResult(run, error=failure.error) if failure else None
 
 
 def _execute(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | None) -> dict[str, Any]:

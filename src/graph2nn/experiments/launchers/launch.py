@@ -12,7 +12,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.experiments.launchers.base import (
-    Ending,
+    AttemptResult,
     Launcher,
     OnEnd,
     OnEpoch,
@@ -37,7 +37,7 @@ POLL = 1.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """What a launch did.
 
     Attributes:
@@ -74,7 +74,7 @@ def launch(
     on_epoch: OnEpoch | None = None,
     on_run: OnRun | None = None,
     on_wait: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> SweepOutcome:
     """Carry out the runs that are neither finished nor failed, in order, and write ``out/runs.parquet``.
 
     Interrupted, it leaves the finished runs and the table of them; called again it goes on with the rest. Runs
@@ -104,9 +104,9 @@ def launch(
         plan = {run: config for run, config in plan.items() if run in only}
     finished, failed = finished_runs(out), failures.failed_runs(out)
     todo = [run for run in plan if run not in finished and run not in failed]
-    endings: dict[str, Ending] = {}
+    endings: dict[str, AttemptResult] = {}
 
-    def end(ending: Ending) -> None:
+    def end(ending: AttemptResult) -> None:
         endings[ending.run] = ending
         if ending.row is not None and on_run:
             on_run(ending.row)
@@ -124,10 +124,12 @@ def launch(
     return _outcome(out, plan, endings, skipped=sum(run in finished for run in plan))
 
 
-def _outcome(out: Path, runs: Collection[str], endings: Mapping[str, Ending], skipped: int) -> Outcome:
+def _outcome(
+    out: Path, runs: Collection[str], endings: Mapping[str, AttemptResult], skipped: int
+) -> SweepOutcome:
     rows = [ending.row for ending in endings.values() if ending.row is not None]
     failed = [failure for run, failure in failures.failed_runs(out).items() if run in runs]
-    return Outcome(rows, skipped, failed, len(runs) - skipped - len(rows) - len(failed))
+    return SweepOutcome(rows, skipped, failed, len(runs) - skipped - len(rows) - len(failed))
 
 
 def wait_for_others(

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt
+from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import TakenError, hold, holder
@@ -56,14 +56,14 @@ class Local:
     def _side_by_side(self, configs: Sequence[RunConfig], work: Work, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt runs in processes, in the order of the plan: a sweep cut short stays balanced."""
 
-        def end(ended: processes.Ending) -> None:
+        def end(ended: processes.TaskResult) -> None:
             config = configs[ended.index]
             on_end(ended.result if ended.error is None else _died(config, work, ended.error))
 
         with tempfile.TemporaryDirectory() as slots:
             gpus = self.gpus if self.gpus is not None else _visible_gpus(work.device)
             shared = replace(work, data=SharedDataset(work.dataset()), threads=self.threads)
-            processes.work_off(
+            processes.run_tasks(
                 _Attempt(shared, gpus, Path(slots)),
                 configs,
                 processes=self.workers,
@@ -81,19 +81,19 @@ class _Attempt:
     gpus: tuple[str, ...]
     slots: Path
 
-    def __call__(self, config: RunConfig, note: Callable[[Any], None]) -> Ending:
+    def __call__(self, config: RunConfig, note: Callable[[Any], None]) -> AttemptResult:
         if self.gpus:
             _settle_on_a_gpu(self.gpus, self.slots)
         return attempt(config, self.work, note)
 
 
-def _died(config: RunConfig, work: Work, error: str) -> Ending:
+def _died(config: RunConfig, work: Work, error: str) -> AttemptResult:
     """A run whose process died twice: it failed, unless it was told to make room and can go on."""
     if error.endswith(f"ended with code {REQUEUE_EXIT_CODE}"):
-        return Ending(config.folder, again=True)
+        return AttemptResult(config.folder, again=True)
     seen = holder(work.out, config.folder)
-    failure = failures.record(work.out, config, error, seen.tries if seen else 1)
-    return Ending(config.folder, error=failure.error)
+    failure = failures.record_failure(work.out, config, error, seen.tries if seen else 1)
+    return AttemptResult(config.folder, error=failure.error)
 
 
 def _visible_gpus(device: str) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _visible_gpus(device: str) -> tuple[str, ...]:
 def _settle_on_a_gpu(gpus: tuple[str, ...], slots: Path) -> None:
     """Give this worker process the first GPU that no living one has; with more workers than GPUs, one in turn.
 
-    Must come before the process first touches CUDA. The claim ends with the process, so the worker that takes
+    Must come before the process first touches CUDA. The lease ends with the process, so the worker that takes
     the place of a dead one gets its GPU.
     """
     slot = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt
+from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import holder
@@ -106,20 +106,20 @@ class Ray:
             )
 
 
-def _attempt(config: RunConfig, work: Work) -> Ending:
+def _attempt(config: RunConfig, work: Work) -> AttemptResult:
     """What a task does; executed on a node."""
     try:
         return attempt(config, work)
     except SystemExit as stop:
         if stop.code == REQUEUE_EXIT_CODE:
-            return Ending(config.folder, again=True)
+            return AttemptResult(config.folder, again=True)
         raise
 
 
-def _ending(ray: Any, reference: Any, config: RunConfig, work: Work) -> Ending:
+def _ending(ray: Any, reference: Any, config: RunConfig, work: Work) -> AttemptResult:
     """What a task returned; a run whose process or node died once too often has failed."""
     try:
-        ending: Ending = ray.get(reference)
+        ending: AttemptResult = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         cause = getattr(error, "cause", None)
         raise (cause if isinstance(cause, UserError) else error) from None
@@ -127,8 +127,8 @@ def _ending(ray: Any, reference: Any, config: RunConfig, work: Work) -> Ending:
         seen = holder(work.out, config.folder)
         line = next((line for line in str(error).splitlines() if line.strip()), "")
         said = f"its process died on the cluster, retries included: {type(error).__name__}: {line}"
-        failure = failures.record(work.out, config, said, seen.tries if seen else 1)
-        return Ending(config.folder, error=failure.error)
+        failure = failures.record_failure(work.out, config, said, seen.tries if seen else 1)
+        return AttemptResult(config.folder, error=failure.error)
     return ending
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments.launchers.base import Ending, OnEnd, OnEpoch, Work, attempt, ended_elsewhere
+from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt, ended_elsewhere
 from graph2nn.experiments.sweep_file import read_plan
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
@@ -143,7 +143,7 @@ def pull(work: Work) -> int:
     if work.only is not None:
         todo = {run: text for run, text in todo.items() if run in work.only}
     met: dict[str, Holder] = {}
-    work.dataset()  # before any claim: should it fail, no run has
+    work.dataset()  # before any lease: should it fail, no run has
     while todo:
         for run in finished_runs(work.out):
             todo.pop(run, None)
@@ -195,7 +195,7 @@ def _watch(runs: Sequence[str], out: Path, jobs: set[str], on_end: OnEnd) -> Non
                 f"runs{_last_words(out, jobs)}; the same command goes on with them."
             )
         for run in held:
-            on_end(Ending(run, again=True))
+            on_end(AttemptResult(run, again=True))
         return
 
 

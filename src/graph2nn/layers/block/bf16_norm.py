@@ -18,7 +18,7 @@ from graph2nn.layers.block.bf16_product import gradients_bf16, pack_rows, pack_w
 from graph2nn.layers.block.bf16_tiles import Lowering, multiply_node
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers
-from graph2nn.layers.block.norm import Running, differentiate_through_norm, norm_node, running
+from graph2nn.layers.block.norm import RunningStatistics, differentiate_through_norm, norm_node, running
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
 from graph2nn.layers.block.refcount import borrowed
@@ -52,7 +52,7 @@ class _Normed(Function):
         weight: Tensor,
         gamma: Tensor,
         beta: Tensor,
-        moving: Running,
+        moving: RunningStatistics,
         g: Geometry,
         lowering: Lowering,
     ) -> Tensor:

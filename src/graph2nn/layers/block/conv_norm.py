@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.layers.block.geometry import Geometry
-from graph2nn.layers.block.norm import Running, running
+from graph2nn.layers.block.norm import RunningStatistics, running
 from graph2nn.layers.block.plane_norm import differentiate_planes, norm_planes
 from graph2nn.layers.block.product import Gradients, checked, gradients, lay_out, once, product, run_share
 
@@ -44,7 +44,7 @@ class _Normed(Function):
         weight: Tensor,
         gamma: Tensor,
         beta: Tensor,
-        moving: Running,
+        moving: RunningStatistics,
         g: Geometry,
         relu: bool,
     ) -> Tensor:

@@ -33,7 +33,7 @@ from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
 
 
-class Running(NamedTuple):
+class RunningStatistics(NamedTuple):
     """Running averages of a batch norm, which move, and how far."""
 
     mean: Tensor
@@ -58,20 +58,20 @@ def multiply_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry
     return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g))  # type: ignore[no-untyped-call]
 
 
-def running(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Running:
+def running(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> RunningStatistics:
     """Count one more batch of a norm in training, and return how its averages move by it."""
     assert norm.num_batches_tracked is not None
     assert norm.running_mean is not None
     assert norm.running_var is not None
     norm.num_batches_tracked.add_(1)
     momentum = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-    return Running(norm.running_mean, norm.running_var, momentum, norm.eps)
+    return RunningStatistics(norm.running_mean, norm.running_var, momentum, norm.eps)
 
 
 class _Normed(Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, moving: Running, g: Geometry
+        ctx: Any, x: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, moving: RunningStatistics, g: Geometry
     ) -> Tensor:
         source = lay_out(x, "source", g)
         z, out = (x.new_empty(g.result.group_step) for _ in range(2))
