@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_match
 
-The published code built the network anew for each candidate and counted it. Here the same walk is taken
+The published code built the network again for each candidate and counted it. Here the same walk is taken
 twice in turn: with costs from shapes (what graph2nn does) and with costs of networks built and traced at every
 step (without memory for their weights). Times of the first are medians of five, of the second a single walk.
 """

@@ -4,7 +4,7 @@
 
 Both take turns over the same 96 JPEGs of 500 × 375 pixels (about 110 kB, ImageNet's average), made here. The
 plain pipeline is what torchvision documents for its Pillow backend: crop, resize, flip, values to float by
-division, normalise, one sample at a time; torchvision itself cannot be imported beside the CPU build of torch,
+division, normalise, one sample at a time; torchvision itself cannot be imported next to the CPU build of torch,
 so its steps are written out with Pillow and torch.
 """
 

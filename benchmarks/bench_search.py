@@ -1,10 +1,10 @@
-"""Search instead of sweep: trainings needed to find a good graph, by replaying the published results.
+"""Search instead of sweep: training runs needed to find a good graph, by replaying the published results.
 
     python -m benchmarks.bench_search --published PATH      # two cores, some 15 minutes
 
 One training is one seed's published error. Each repeat has its own random numbers; it searches four of the five
 training seeds (two of three on ImageNet), in a random order, and the graph it would take is judged after every
-few trainings in three ways:
+few training runs in three ways:
 
 - *expected regret*: its expected error less the lowest expected error of all graphs, both by the surface
   through all published runs. The surface leaves 0.15 points of the means of five seeds unexplained; their
@@ -54,7 +54,7 @@ _REPLAYS: dict[str, Replay] = {}
 
 
 def repeat(job: tuple[str, str, int, float, Sequence[int]]) -> list[tuple[int, str, dict[str, float]]]:
-    """Search once; judge what each way of recommending takes after so many trainings."""
+    """Search once; judge what each way of recommending takes after this many training runs."""
     task, name, number, budget, marks = job
     replay = _REPLAYS[task]
     rng = np.random.default_rng([number, 1])
@@ -99,7 +99,7 @@ def judge(replay: Replay, row: int, held_out: int) -> dict[str, float]:
 def curve(
     task: str, name: str, repeats: int, budgets: Sequence[float], marks: Sequence[int], pool: Any
 ) -> dict[str, Any]:
-    """Scores by way of recommending and number of trainings; with several budgets each is judged at its end."""
+    """Scores by recommendation rule and number of runs; several budgets are each judged at their end."""
     jobs = [
         (task, name, number, budget, [m for m in marks if m <= budget] if len(budgets) == 1 else [int(budget)])
         for budget in budgets

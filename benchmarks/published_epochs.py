@@ -35,7 +35,7 @@ def replayed(
     data: Dataset, recipe: Recipe, order: torch.Generator, seed: int, workers: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch: in a new order, but with the same augmentation draws, worker by worker, as in every epoch."""
-    draws = stream(seed, "worker")  # begins anew with each epoch
+    draws = stream(seed, "worker")  # restarts with each epoch
     shuffled = torch.randperm(len(data.train), generator=order)
     size = recipe.batch_size
     for batch in range(len(shuffled) // size):

@@ -1,4 +1,4 @@
-"""What a short training needs beside the loop: short epochs, a task for sequences, losses of steps."""
+"""What a short training needs next to the loop: short epochs, a task for sequences, losses of steps."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def backwards(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     brightness = F.avg_pool2d(images.mean(1), 4).flatten(1)  # about -2 to 2, as images come normalised
     source = (LEVELS * (brightness + 2) / 4).long().clamp(0, LEVELS - 1)
     target = source.flip(1)
-    begun = F.pad(target[:, :-1], (1, 0), value=LEVELS)  # a token of its own begins a sequence
-    return torch.stack([source, begun], 1), target
+    started = F.pad(target[:, :-1], (1, 0), value=LEVELS)  # a token of its own begins a sequence
+    return torch.stack([source, started], 1), target
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ _njit: Any = numba.njit
 
 
 def compiled(function: F) -> F:
-    """Compile a kernel on its first call and keep the machine code beside it.
+    """Compile a kernel on its first call and keep the machine code next to it.
 
     Kernels release the lock and are run by a plain thread pool rather than by numba's ``prange``: its OpenMP
     layer kills every child forked afterwards (a DataLoader worker, say), and its own workqueue layer forbids

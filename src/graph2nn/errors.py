@@ -1,4 +1,4 @@
-"""What the user is told when the input is wrong: one line that names the value and how to mend it."""
+"""Errors for the user: one line that names the wrong value and how to fix it."""
 
 from __future__ import annotations
 

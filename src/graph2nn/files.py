@@ -24,7 +24,7 @@ def cache_root(given: str | Path | None = None) -> Path:
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Lend a temporary path beside ``target`` that takes its place once the block is left without an error.
+    """Lend a temporary path next to ``target`` that takes its place once the block is left without an error.
 
     Raises:
         UserError: the folder does not exist, or is not to be written to.

@@ -1,4 +1,4 @@
-"""One experiment foretelling another: laws of the correlations, and the published ones to the digit."""
+"""One experiment predicting another: laws of the correlations, and the published ones to the digit."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""One row a graph: hand-worked cases, and laws that hold for any table."""
+"""One row per graph: hand-worked cases, and laws that hold for any table."""
 
 import numpy as np
 import pandas as pd

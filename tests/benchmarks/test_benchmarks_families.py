@@ -1,4 +1,4 @@
-"""Short trainings of families: losses are finite; a family that fails does not take the others along."""
+"""Short training runs of families: losses are finite; a family that fails does not take the others along."""
 
 import json
 import math

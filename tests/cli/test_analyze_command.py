@@ -60,7 +60,7 @@ def test_the_published_numbers_between_tasks_epochs_and_slices(summary, golden):
 
 
 def test_the_other_task_equals_its_raw_numbers(summary, published):
-    """What no golden file holds is worked out anew, by another way: NumPy and SciPy on the runs."""
+    """What no golden file holds is worked out again, by another way: NumPy and SciPy on the runs."""
     runs = published.last("resnet34_sep_imagenet")
     own = summary["tasks"]["resnet34_sep_imagenet"]
     baseline = runs.loc[runs["kind"] == "baseline", "test_error"]
@@ -130,7 +130,7 @@ DAMAGE = {
     "result a list": (write("result.json", b"[1]"), "result.json"),
     "result of something else": (write("result.json", b'{"a": 1}'), "no experiment, preset, model"),
     "result without a seed": (change("seed", None), "no seed"),
-    "result of words": (change("test_error", "bad"), "test_error = 'bad' is no number"),
+    "result of words": (change("test_error", "bad"), "test_error = 'bad' is not a number"),
     "no config": (unlink("config.yaml"), "config.yaml is missing or damaged"),
     "config cut": (write("config.yaml", b"a: [1"), "config.yaml is missing or damaged"),
     "metrics of bytes": (write("metrics.csv", b"\xff\xfe\x00\x12"), "metrics.csv is missing or damaged"),
@@ -166,7 +166,7 @@ def test_places_that_are_no_results_are_one_line(capsys, runs, tmp_path):
         ("nowhere", "does not exist; name a folder of runs"),
         ("empty", "no finished run"),
         ("text", "is neither a folder of runs nor an archive"),
-        ("text.tar.xz", "is no tar archive, or a damaged one"),
+        ("text.tar.xz", "is not a tar archive, or a damaged one"),
     ):
         assert said in complaint(capsys, tmp_path / path, "--out", tmp_path / "report")
     assert "name the folder above" in complaint(capsys, runs / "runs", "--out", tmp_path / "report")

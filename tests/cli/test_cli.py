@@ -250,7 +250,7 @@ def test_analyze_says_how_to_choose_among_mixed_runs(capsys, tmp_path):
         capsys, "analyze", out, "--where", "epoch=2"
     )
     assert "no run has epochs = 9; there are 1, 2" in complaint(capsys, "analyze", out, "--where", "epochs=9")
-    assert "'epochs' is no condition" in complaint(capsys, "analyze", out, "--where", "epochs")
+    assert "'epochs' is not a condition" in complaint(capsys, "analyze", out, "--where", "epochs")
 
 
 def test_quickstart_says_that_digits_are_no_evidence(capsys, tmp_path):

@@ -9,7 +9,7 @@ QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0"]
 
 
 def test_lines_tell_run_error_and_time_left():
-    log = Log(total=5, earlier=2, begun=100.0)
+    log = Log(total=5, earlier=2, started=100.0)
     first = log.line({"run": "a_s1", "graph": "a", "seed": 1, "test_error": 12.345, "seconds": 40.2}, now=130.0)
     assert first == "3 of 5  a seed 1  test error 12.35 %  40 s  about 60 s left"
     second = log.line({"run": "b_s1", "graph": "b", "seed": 1, "test_error": float("nan")}, now=140.0)

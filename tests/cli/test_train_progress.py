@@ -95,7 +95,7 @@ def test_seeds_are_summed_up(errors, says):
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--checkpoint-every", "often"], "--checkpoint-every: 'often' is no interval; write 5m"),
+        (["--checkpoint-every", "often"], "--checkpoint-every: 'often' is not an interval; write 5m"),
         (["--log-graphs", "2"], "density"),
         (["--seeds", "0"], "--seeds '0'"),
         (["--log-every", "-1"], "--log-every '-1'"),

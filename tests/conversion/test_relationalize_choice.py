@@ -16,7 +16,7 @@ NARROW = ws_flex(16, 4, 0.3, 1)
 
 
 class LanguageModel(nn.Module):
-    """An embedding, a projection beside it, a recurrent layer, and a head that may be tied to the embedding."""
+    """An embedding, a projection, a recurrent layer, and a head that may be tied to the embedding."""
 
     def __init__(self, *, tied: bool) -> None:
         super().__init__()

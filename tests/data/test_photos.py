@@ -102,7 +102,7 @@ def test_an_epoch_can_be_entered_in_its_middle(opened):
     assert same(epoch(opened)[2:], epoch(opened, skip=2))
 
 
-def test_each_epoch_draws_anew(opened):
+def test_each_epoch_draws_again(opened):
     generator = torch.Generator().manual_seed(0)
     how = {"mean": opened.mean, "sd": opened.sd, "augment": TRAIN, "generator": generator, "shuffle": False}
     one, two = (list(batches(opened.train, 24, **how)) for _ in range(2))

@@ -25,7 +25,7 @@ def committed():
 
 
 def made_again(where=()):
-    """The summary made anew from the committed table, without what takes a model or the published archive."""
+    """The summary made again from the committed table, without what takes a model or the published archive."""
     found = read_evaluations(FOLDER, where=where)
     said = study({task: found.of(task) for task in found.tasks}, notes=found.notes)
     return json.loads(json.dumps(summarise(said, title="", notes=[], provenance={})))

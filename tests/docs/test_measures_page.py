@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "measures.md"
 
 
 def test_the_page_is_the_registry_s():
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew, as graph2nn.graphs.measures.page says"
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again, as graph2nn.graphs.measures.page says"
 
 
 def test_every_measure_has_its_row():

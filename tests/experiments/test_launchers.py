@@ -148,9 +148,9 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
     lease = lease_of(ELSEWHERE, tmp_path, runs[0].folder)
     beat = threading.Timer(4.0, lambda: os.utime(lease))
     beat.start()
-    begun = time.monotonic()
+    started = time.monotonic()
     assert pull(base.Work(tmp_path, digits, plan=plan)) == 2
-    assert time.monotonic() - begun >= 4.0
+    assert time.monotonic() - started >= 4.0
     beat.join()
     assert len(finished_runs(tmp_path)) == 2
 
@@ -254,7 +254,7 @@ def test_a_plan_says_what_is_to_be_done_and_how(runs, tmp_path):
     assert plan.runs == tuple(run.folder for run in runs)
     assert plan.work == {"device": "cpu"}
     path.write_bytes(b"PAR1")
-    with pytest.raises(UserError, match="is no plan of a sweep"):
+    with pytest.raises(UserError, match="is not a plan of a sweep"):
         read_plan(path)
 
 
@@ -275,7 +275,7 @@ def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):
             "--workers: is for --launcher local and ray, not for slurm",
         ),
         (["--launcher", "slurm", "--sbatch", "account"], "--sbatch: 'account' is not KEY=VALUE"),
-        (["--launcher", "slurm", "--gpus", "0.5"], "--gpus: 0.5 is no whole number"),
+        (["--launcher", "slurm", "--gpus", "0.5"], "--gpus: 0.5 is not a whole number"),
         (["--launcher", "dask"], "launcher 'dask' is not known"),
     ],
 )
@@ -310,7 +310,7 @@ def test_slurm_that_is_not_there_is_one_line(runs, digits, tmp_path, monkeypatch
 
 
 def test_several_workers_hand_a_dead_one_s_run_on(runs, digits, tmp_path):
-    """A worker killed in the middle: its run is begun anew in another one, and is not counted as failed."""
+    """A worker killed in the middle: its run is restarted in another one, and is not counted as failed."""
     longer = [
         run.model_copy(update={"recipe": run.recipe.model_copy(update={"epochs": 60})}) for run in runs[:2]
     ]
@@ -324,8 +324,8 @@ def test_several_workers_hand_a_dead_one_s_run_on(runs, digits, tmp_path):
 
     outcome = launch(longer, digits, tmp_path, Local(2), on_epoch=kill)
     assert (len(outcome.rows), outcome.failed) == (2, [])
-    begun = [len(path.read_text().splitlines()) for path in tmp_path.glob("runs/*/attempts.jsonl")]
-    assert sorted(begun) == [1, 2]
+    started = [len(path.read_text().splitlines()) for path in tmp_path.glob("runs/*/attempts.jsonl")]
+    assert sorted(started) == [1, 2]
 
 
 def test_the_commands_of_the_page_exist_with_their_options(capsys):

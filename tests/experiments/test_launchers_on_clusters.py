@@ -23,7 +23,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """The forty runs, carried out here one by one."""
+    """The forty runs, trained here one by one."""
     out = tmp_path_factory.mktemp("local")
     assert main([*COMMAND, "--out", str(out), "--threads", "1"]) == 0
     return out
@@ -40,7 +40,7 @@ def begin(out, *options):
 
 
 def reach(sweep, out, count):
-    """Wait until so many runs have finished."""
+    """Wait until this many runs have finished."""
 
     def there():
         assert sweep.poll() is None, sweep.communicate()[1]
@@ -50,11 +50,11 @@ def reach(sweep, out, count):
 
 
 def check(out, local, lost):
-    """All forty runs are there, with the numbers of the local launcher; what was cut off was begun again."""
+    """All forty runs are there, with the numbers of the local launcher; what was cut off was started again."""
     assert failed_runs(out) == {}
-    begun = attempts(out)
-    assert len(begun) == 40
-    assert 40 < sum(begun.values()) <= 40 + lost, begun
+    started = attempts(out)
+    assert len(started) == 40
+    assert 40 < sum(started.values()) <= 40 + lost, started
     assert not list((out / ".claims").iterdir())
     assert_equal(local, out)
 

@@ -60,7 +60,7 @@ def test_mlflow_has_one_run_with_its_config(tmp_path, monkeypatch):
     assert history == {(number, 1 / number) for number in (1, 2, 3, 4)}
 
 
-def test_mlflow_begins_anew_what_was_trained_from_the_start_again(tmp_path, monkeypatch):
+def test_mlflow_begins_again_what_was_trained_from_the_start_again(tmp_path, monkeypatch):
     pytest.importorskip("mlflow", reason="needs mlflow")
     from mlflow import MlflowClient
 

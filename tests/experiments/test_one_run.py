@@ -24,7 +24,7 @@ from graph2nn.training import Preempted, Saving
 
 SETTINGS = ("recipe.epochs=4", "recipe.batch_size=256", "recipe.precise_bn=256")
 NEVER = Saving(seconds=1e9)
-#: 1,442 images: five batches an epoch.
+#: 1,442 images: five batches per epoch.
 BATCHES = 5
 
 
@@ -100,9 +100,9 @@ def test_an_interrupted_run_leaves_what_an_undisturbed_one_does(digits, tmp_path
     weights = [load_file(path / "weights.safetensors") for path in (whole, parts)]
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert sorted(path.name for path in parts.iterdir()) == sorted(path.name for path in whole.iterdir())
-    begun = [epochs for what, epochs in logger.said if what == "begin"]
-    assert begun == sorted(begun)
-    assert begun[0] == 0
+    started = [epochs for what, epochs in logger.said if what == "begin"]
+    assert started == sorted(started)
+    assert started[0] == 0
     assert [what for what, _ in logger.said if isinstance(what, int)] == [1, 2, 3, 4]
     assert [status for what, status in logger.said if what == "end"] == ["interrupted"] * 3 + ["finished"]
 

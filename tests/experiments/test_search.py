@@ -317,7 +317,7 @@ def test_a_replay_needs_seeds_with_every_graph():
     made = evaluations(seeds=(1, 2, 3))
     cut = made.table.drop(made.table.query("seed == 2").index[:1])
     cut = cut.drop(index=cut.query("seed == 3 and epoch == 34").index[-1])
-    # Epoch 0 is no training: seed 2 lacks nothing that a search could ask for.
+    # Epoch 0 is not a training: seed 2 lacks nothing that a search could ask for.
     assert Replay.of(Evaluations(cut, {}), "made_up").problem.seeds == (1, 2)
     few = made.table.query("seed == 1").drop_duplicates("epoch")
     with pytest.raises(UserError, match="made_up has 1 WS-flex graphs"):

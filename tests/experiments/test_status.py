@@ -44,7 +44,7 @@ def test_everything_is_counted_once(sweep):
     assert [(each.run, each.error, each.attempts) for each in found.failed] == [
         (runs[2].folder, "MemoryError: all full", 3)
     ]
-    # Twenty-six to begin and one begun just now, one at a time.
+    # Twenty-six to begin and one started just now, one at a time.
     assert found.seconds_left == pytest.approx(27 * found.seconds_a_run, rel=0.05)
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="launchers are s
 
 
 def sweep(out, launchers, kills, seed=0):
-    """Have so many launchers share the sweep of thirty runs; return how many kills met a run."""
+    """Have this many launchers share the sweep of thirty runs; return how many kills met a run."""
     command = [sys.executable, tiny_sweep.__file__, out, launchers, kills, seed]
     ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500, check=False)
     assert ended.returncode == 0, ended.stderr
@@ -39,8 +39,8 @@ def test_twenty_kills_change_nothing(undisturbed, tmp_path):
     assert met > 10, "the kills missed the runs"
     assert failed_runs(tmp_path) == {}
     assert_equal(undisturbed, tmp_path)
-    begun = attempts(tmp_path)
-    assert 30 < sum(begun.values()) <= 30 + 20, begun
+    started = attempts(tmp_path)
+    assert 30 < sum(started.values()) <= 30 + 20, started
 
 
 def test_three_launchers_do_each_run_exactly_once(undisturbed, tmp_path):

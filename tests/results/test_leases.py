@@ -19,7 +19,7 @@ from graph2nn.errors import UserError
 from graph2nn.results import leases
 from graph2nn.results.leases import LostError, Owner, TakenError, hold, holder
 
-#: Loads the module without its package, which would load torch: a second, times so many processes.
+#: Loads the module without its package, which would load torch: a second, times this many processes.
 ALONE = f"""
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location("claims", {leases.__file__!r})
@@ -94,7 +94,7 @@ def test_processes_too(tmp_path):
 def test_it_can_be_claimed_again_inside_by_its_owner_alone(tmp_path):
     with hold(tmp_path, "run") as outer, hold(tmp_path, "run") as inner:
         assert inner is outer
-        with ThreadPoolExecutor(1) as pool, pytest.raises(TakenError, match="being carried out by process"):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(TakenError, match="being trained by process"):
             pool.submit(hold(tmp_path, "run").__enter__).result()
     assert not holder(tmp_path, "run").alive
 
@@ -213,7 +213,7 @@ def test_a_pardon_forgives_the_deaths_and_is_no_attempt(tmp_path):
 
 def test_wrong_heartbeats_and_folders_are_named(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPH2NN_HEARTBEAT", "often")
-    with pytest.raises(UserError, match="GRAPH2NN_HEARTBEAT: 'often' is no number of seconds"):
+    with pytest.raises(UserError, match="GRAPH2NN_HEARTBEAT: 'often' is not a number of seconds"):
         Owner.here()
     monkeypatch.delenv("GRAPH2NN_HEARTBEAT")
     Path(tmp_path / "file").touch()

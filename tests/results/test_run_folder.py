@@ -83,7 +83,7 @@ def test_what_a_killed_attempt_wrote_without_a_checkpoint_is_dropped(tmp_path):
         assert [entry.name for entry in folder.path.iterdir()] == ["attempts.jsonl"]
 
 
-def test_a_head_that_was_cut_off_is_written_anew(tmp_path):
+def test_a_head_that_was_cut_off_is_written_again(tmp_path):
     with writing(tmp_path, "run") as folder:
         (folder.path / "metrics.csv").write_text("epoch,l")
         folder.append(epoch(1))
@@ -93,7 +93,7 @@ def test_a_head_that_was_cut_off_is_written_anew(tmp_path):
 def test_nobody_else_writes_a_run_that_is_being_written(tmp_path):
     lease_of(ELSEWHERE, tmp_path)
     with (
-        pytest.raises(TakenError, match="run run is being carried out by process 1 on far"),
+        pytest.raises(TakenError, match="run run is being trained by process 1 on far"),
         writing(tmp_path, "run"),
     ):
         pass

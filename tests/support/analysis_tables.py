@@ -13,7 +13,7 @@ import graph2nn as g
 def table(
     errors: Mapping[str, Sequence[float]], places: Mapping[str, tuple[float, float]] | None = None
 ) -> pd.DataFrame:
-    """One row a run from errors by label; the label "baseline" is the baseline."""
+    """One row per run from errors by label; the label "baseline" is the baseline."""
     rows = []
     for index, (label, values) in enumerate(errors.items()):
         own = label == "baseline"

@@ -25,7 +25,7 @@ def wait_for(true, seconds, what):
 
 
 def free_ports(count):
-    """The first of so many ports in a row that are free on loopback.
+    """The first of this many ports in a row that are free on loopback.
 
     From 30,000 on: below it lie the ports at which the ranks of a SLURM job meet, and a cluster whose own range
     held one of those would take it from them (``graph2nn.training.distributed.environment.place_of``).

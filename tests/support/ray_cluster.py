@@ -38,7 +38,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder, cpus=2):
-    """Start a head and a worker with so many CPUs each; end them, by their own numbers, after the block."""
+    """Start a head and a worker with this many CPUs each; end them, by their own numbers, after the block."""
     port = free_ports(4)[0]
     ray = Path(sys.executable).with_name("ray")
     ray = str(ray) if ray.exists() else shutil.which("ray")

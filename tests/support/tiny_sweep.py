@@ -1,4 +1,4 @@
-"""A sweep of thirty tiny runs, carried out by launchers that this script starts and kills.
+"""A sweep of thirty tiny runs, trained by launchers that this script starts and kills.
 
     python tests/tiny_sweep.py OUT LAUNCHERS KILLS SEED
 
@@ -48,7 +48,7 @@ def curves(out):
 
 
 def attempts(out):
-    """How often each finished run was begun."""
+    """How often each finished run was started."""
     files = (out / "runs").glob("*/attempts.jsonl")
     return {file.parent.name: len(file.read_text().splitlines()) for file in files}
 

@@ -115,7 +115,7 @@ def evaluated(ranks, batch_size):
 
 
 def interrupted(ranks, folder, steps=()):
-    """Train a network with batch norm and dropout, stopped after so many batches, each time anew."""
+    """Train a network with batch norm and dropout, stopped after this many batches, each time again."""
     for batches in steps:
         # Only the last rank has a reason; all must stop after the same step.
         stop = stopping_after(batches if ranks.rank == ranks.world - 1 else 10**6)

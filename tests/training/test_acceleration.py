@@ -201,7 +201,7 @@ def test_each_recorded_step_equals_an_eager_step(device):
         x, y = torch.randn(16, 1, 4, 4, device=device), torch.randint(0, 10, (16,), device=device)
         results = []
         for (_, optimiser), step in zip(pairs, steps, strict=True):
-            optimiser.param_groups[0]["lr"] = 0.1 / (1 + number // 6)  # replayed twice, then recorded anew
+            optimiser.param_groups[0]["lr"] = 0.1 / (1 + number // 6)  # replayed twice, then recorded again
             results.append([value.clone() for value in step(x, y)])
         torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-6)
     for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):

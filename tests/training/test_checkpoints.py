@@ -38,7 +38,7 @@ def assert_same(found, expected):
 
 
 def stopping_after(batches):
-    """A reason to stop after so many batches of this attempt."""
+    """A reason to stop after this many batches of this attempt."""
     asked = 0
 
     def stop():
@@ -50,7 +50,7 @@ def stopping_after(batches):
 
 
 def stopped(folder, batches, name="conv", **how):
-    """Train until a checkpoint is written after so many batches; return its path."""
+    """Train until a checkpoint is written after this many batches; return its path."""
     with pytest.raises(Preempted) as end:
         weights_and_history(name, folder, NEVER, stop=stopping_after(batches), **how)
     return end.value.checkpoint
@@ -72,7 +72,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(name, undisturbe
 
 @pytest.mark.parametrize("name", sorted(resuming.NETWORKS))
 def test_stopped_after_any_number_of_batches_it_goes_on_exactly(name, undisturbed, tmp_path):
-    """20 batches an epoch: within epochs, at their ends, and again right after a resume."""
+    """20 batches per epoch: within epochs, at their ends, and again right after a resume."""
     for batches in (1, 7, 12, 19, 1, 20, 23):
         stopped(tmp_path, batches, name)
     seen = []
@@ -182,7 +182,8 @@ def test_a_checkpoint_of_another_training_is_refused(how, says, tmp_path):
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):
     Checkpoints(tmp_path, {"config": "1"}).save({}, epochs=1, batches=0)
     with pytest.raises(
-        UserError, match=r"its config is '1', here it is '2'\. Train as it was begun, or delete"
+        UserError,
+        match=r"its config is '1', here it is '2'\. Train with the recipe it was started with, or delete",
     ):
         Checkpoints(tmp_path, {"config": "2"}).latest()
 
@@ -339,7 +340,7 @@ def test_intervals_as_text(text, saving):
 
 @pytest.mark.parametrize("text", ["", "often", "5 parsecs", "-1", "1.5epochs", "5m,,"])
 def test_what_is_no_interval_is_named(text):
-    with pytest.raises(UserError, match="is no interval; write 5m, 90s"):
+    with pytest.raises(UserError, match="is not an interval; write 5m, 90s"):
         Saving.parse(text)
 
 

@@ -111,16 +111,16 @@ def test_what_two_began_one_ends(found, folder, expected):
     model = together.Doubled()
     torch.set_num_threads(1)
     checkpoints = Checkpoints(folder / "half", saving=together.NEVER)
-    begun = []
+    started = []
     train(
         model,
         images(),
         together.PLAIN_RECIPE,
         seed=3,
         checkpoints=checkpoints,
-        on_start=lambda history, running: begun.append((len(history), running.batches)),
+        on_start=lambda history, running: started.append((len(history), running.batches)),
     )
-    assert begun == [(1, 11)]
+    assert started == [(1, 11)]
     for name, value in expected["plain masked"][2].items():
         torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-10, atol=1e-10)
 
@@ -241,7 +241,7 @@ def test_the_command_killed_asked_to_stop_and_repeated_ends_with_the_same_files(
 
 
 def stopped_after(lines, process, out, number):
-    """Send a signal once there are so many lines and a checkpoint; its ranks must end too."""
+    """Send a signal once there are this many lines and a checkpoint; its ranks must end too."""
     wait_until(lambda: lines_of(out) > lines and list(out.glob(".unfinished/*/checkpoints/*.pt")))
     ranks = children(process.pid)
     assert len(ranks) >= 2
@@ -293,7 +293,7 @@ def test_under_torchrun_the_command_is_the_same(tmp_path):
 
 @pytest.mark.cluster
 def test_under_srun_the_command_is_the_same(tmp_path):
-    """One task on each of two nodes; pre-empted by the scheduler's signal to all, and begun again."""
+    """One task on each of two nodes; pre-empted by the scheduler's signal to all, and started again."""
     import slurm_cluster
 
     if reason := slurm_cluster.why_not():

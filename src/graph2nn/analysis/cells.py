@@ -44,7 +44,7 @@ class CellSweetSpot:
 def binning_of(table: pd.DataFrame) -> Binning:
     """How the plane of these graphs is cut: as published for 64 and 16 nodes, by the same rule for others.
 
-    Graphs of several sizes, as connectomes beside WS-flex graphs, share the cut of the largest.
+    Graphs of several sizes, as connectomes next to WS-flex graphs, share the cut of the largest.
     """
     relational = table[table["kind"] == "relational"] if "kind" in table else table
     if relational.empty:
@@ -83,12 +83,12 @@ def cell_means(table: pd.DataFrame, level: str = "coarse", binning: Binning | No
     """Mean error of each occupied cell, over the relational graphs.
 
     Args:
-        table: one row a run; columns :data:`graph2nn.analysis.table.MAP_COLUMNS`.
+        table: one row per run; columns :data:`graph2nn.analysis.table.MAP_COLUMNS`.
         level: ``coarse``, ``medium`` or ``fine``.
         binning: of the plane; :func:`binning_of` the table when left out.
 
     Returns:
-        One row a cell, by i, then j: ``i, j``; ``C, L``, its centre; ``C_low, C_high, L_low, L_high``;
+        One row per cell, by i, then j: ``i, j``; ``C, L``, its centre; ``C_low, C_high, L_low, L_high``;
         ``graphs`` and ``runs`` in it; ``mean``, the mean over its graphs of their mean error (%).
 
     Raises:

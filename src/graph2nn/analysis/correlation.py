@@ -1,4 +1,4 @@
-"""How well one experiment foretells another: across tasks, across epochs, with few graphs for many."""
+"""How well one experiment predicts another: across tasks, across epochs, with few graphs for many."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shared_cells(
     """Mean errors of two results tables in the coarse cells that both occupy.
 
     Args:
-        one: a results table, one row a run.
+        one: a results table, one row per run.
         other: another.
         binning: of the plane; by default that of the table with more nodes.
         baseline: count the baseline, where both have one, as a point of its own (as published).
@@ -99,7 +99,7 @@ def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a smaller set: ``graphs`` (how many the table has of it), ``cells``, ``correlation``,
-        ``cost_saved`` (share of the trainings). Empty where the table has no larger set.
+        ``cost_saved`` (share of the training runs). Empty where the table has no larger set.
     """
     runs = checked(table, columns=MAP_COLUMNS).runs
     runs = runs[runs["kind"] == "relational"]

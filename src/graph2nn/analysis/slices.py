@@ -28,7 +28,7 @@ class SliceFit:
 
     Attributes:
         slice: which graphs.
-        points: one row a graph: ``graph, clustering, path_length, mean`` (mean error, %).
+        points: one row per graph: ``graph, clustering, path_length, mean`` (mean error, %).
         fit: parabola of ``mean`` against ``slice.x``; None with fewer than four distinct points.
     """
 
@@ -48,7 +48,7 @@ def fit_slices(table: pd.DataFrame, slices: Sequence[Slice] = SLICES) -> dict[st
     """Fit a parabola to the mean error of the relational graphs in each slice.
 
     Args:
-        table: one row a run; columns :data:`graph2nn.analysis.table.MAP_COLUMNS`.
+        table: one row per run; columns :data:`graph2nn.analysis.table.MAP_COLUMNS`.
         slices: which ones.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Runs into graphs: mean, spread and gain over the baseline, one row a graph."""
+"""Runs into graphs: mean, spread and gain over the baseline, one row per graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INTEGERS = ("macs", "params")
 def per_graph(
     table: pd.DataFrame, *, bootstrap: int = 10_000, seed: int = 0, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Summarise a results table, one row a graph in order of first appearance.
+    """Summarise a results table, one row per graph in order of first appearance.
 
     Args:
         table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose

@@ -50,7 +50,7 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
     any spread, a larger mean counts as worse.
 
     Args:
-        table: one row a run, with ``graph``, ``kind``, ``clustering``, ``path_length``, ``test_error`` (%).
+        table: one row per run, with ``graph``, ``kind``, ``clustering``, ``path_length``, ``test_error`` (%).
         rank: which graph in the order of means plays the best: 0 the first; the published figure of the
             MLP took the third (rank 2).
         alpha: level of the one-sided test.

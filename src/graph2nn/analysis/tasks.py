@@ -57,7 +57,7 @@ class TaskFindings:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """The checked results table: one row a run, its last epoch."""
+        """The checked results table: one row per run, its last epoch."""
         return self.found.results.runs
 
     def index_of(self, graph: str) -> int:
@@ -78,7 +78,7 @@ class Study:
         tasks: findings by task.
         correlations: between tasks; see :func:`task_correlations`.
         left_out: tasks about which nothing can be said, and why.
-        measures: one row a graph, by label, one column a measure; None where nobody measured.
+        measures: one row per graph, by label, one column per measure; None where nobody measured.
     """
 
     tasks: Mapping[str, TaskFindings]
@@ -89,10 +89,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known about graphs beside their errors, for what lies beyond the published analysis.
+    """What is known about graphs in addition to their errors, for what lies beyond the published analysis.
 
     Attributes:
-        measures: one row a graph, by label, one column a measure.
+        measures: one row per graph, by label, one column per measure.
         connectomes: to place on the plane; may be empty.
         others: results tables of other experiments, by name, for the errors of the same graphs there.
     """
@@ -116,7 +116,7 @@ def study(
 
     Args:
         evaluations: of each task, all epochs, columns as of ``graph2nn.results.evaluations.COLUMNS``; or a
-            results table (one row a run) as of :data:`graph2nn.analysis.table.COLUMNS`.
+            results table (one row per run) as of :data:`graph2nn.analysis.table.COLUMNS`.
         known: to go beyond the published analysis; left out where None.
         notes: of each task, to stand before those found here.
         ranks: see :func:`graph2nn.analysis.findings.find`.
@@ -228,7 +228,7 @@ def compared(runs: pd.DataFrame, twins: pd.DataFrame) -> tuple[dict[str, NullCom
     """Compare graphs with their nulls, kind by kind; and say of what there are too few.
 
     Args:
-        runs: results table of the graphs, a row a run.
+        runs: results table of the graphs, one row per run.
         twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
             kind, as :func:`graph2nn.experiments.null_selection.plan_nulls` makes it.
     """

@@ -14,7 +14,7 @@ class Bill:
     """Multiply-adds and parameters of a network as functions of its widths.
 
     The wiring of each layer is looked up once: walking to the thirtieth layer of a wiring that differs by
-    layer at every step of a search would draw its graph anew each time.
+    layer at every step of a search would redraw its graph each time.
 
     Args:
         shapes: from widths to layers; how many of them are wired, and where, must not depend on the widths.

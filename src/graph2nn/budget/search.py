@@ -14,7 +14,7 @@ Side = Literal["nearest", "below", "above"]
 #: The exact search looks at no more than this many width vectors around each of its two starts.
 _CANDIDATES = 400
 
-#: Nor farther than so many steps, added up over the stages, from the proportional widths.
+#: Nor farther than this many steps, added up over the stages, from the proportional widths.
 _FARTHEST = 8
 
 #: No width is looked for beyond this.

@@ -1,4 +1,4 @@
-"""What ``sweep`` and ``retry`` share: the options that say where runs are carried out, and the rows printed."""
+"""Options of ``sweep`` and ``retry`` that select a launcher, and the rows they print."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher
         workers = values.pop("workers", None)
         return Ray(**values, at_once=number_of_workers(workers) if workers else None)
     if values.get("gpus", 0) % 1:
-        raise UserError(f"--gpus: {values['gpus']:g} is no whole number, as SLURM wants it.")
+        raise UserError(f"--gpus: {values['gpus']:g} is not a whole number, as SLURM wants it.")
     if "gpus" in values:
         values["gpus"] = int(values["gpus"])
     options = _sbatch(values.pop("sbatch", []))

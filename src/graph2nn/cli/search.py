@@ -1,4 +1,4 @@
-"""``graph2nn search``: a good graph with few trainings, or a rehearsal on results that are there already."""
+"""``graph2nn search``: find a good graph with few training runs, or rehearse on existing results."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ SHOWN = 5
 def search(
     preset: Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10 or mlp-digits.")],
     budget: Annotated[
-        float, typer.Option(metavar="TRAININGS", help="Full trainings; a shorter one costs its share.")
+        float, typer.Option(metavar="TRAININGS", help="Full training runs; a shorter one costs its share.")
     ] = 40,
     strategy: Annotated[str, typer.Option(help="gp, gp-halving, random or sweep.")] = "gp",
-    seed: Annotated[int, typer.Option(min=0, help="Of the proposals. Trainings have seeds 1, 2, …")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the proposals. Training runs have seeds 1, 2, …")] = 0,
     pool: Annotated[
         str, typer.Option(metavar="CATALOGUE", help="The graphs to search: a catalogue or its file.")
     ] = "n64-3942",
@@ -64,7 +64,7 @@ def search(
     engine: EngineName = "auto",
     as_json: Json = False,
 ) -> None:
-    """Find a good graph with few trainings. Stopped and called again, it goes on where it was.
+    """Find a good graph with few training runs. Stopped and called again, it resumes.
 
     [bold]Examples[/bold]
 
@@ -184,7 +184,7 @@ def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> 
         return
     from rich.table import Table
 
-    title = f"{len(found.trials)} trainings, {found.spent:.4g} of {what['budget']:g} full ones spent"
+    title = f"{len(found.trials)} training runs, {found.spent:.4g} of {what['budget']:g} full ones spent"
     table = Table(title=title, title_justify="left", header_style="")
     for name in (
         "",
@@ -224,8 +224,8 @@ def _judge(simulator: Replay, found: Found) -> None:
     seeds = len(simulator.problem.seeds)
     place = int((means < means[row]).sum()) + 1
     console.print(
-        f"All {seeds} trainings of the recommended graph: {means[row]:.3f} %, place {place} of {len(means):,} "
+        f"All {seeds} runs of the recommended graph: {means[row]:.3f} %, place {place} of {len(means):,} "
         f"(lowest mean {means.min():.3f} %, mostly luck). By the surface through all {len(means) * seeds:,} "
-        f"trainings: {expected[row]:.3f} %, {expected[row] - expected.min():.3f} above the lowest.",
+        f"runs: {expected[row]:.3f} %, {expected[row] - expected.min():.3f} above the lowest.",
         soft_wrap=True,
     )

@@ -54,7 +54,7 @@ def _summary(found: Status) -> str:
         return f"{line} Time left: not known before a run has finished."
     if not found.seconds_left:
         return line
-    how = f"with {len(found.running):,} at once" if found.running else "once begun, one at a time"
+    how = f"with {len(found.running):,} at once" if found.running else "once started, one at a time"
     return f"{line} Time left: about {duration(found.seconds_left)} {how}."
 
 

@@ -149,7 +149,7 @@ def retry(
     wait: Wait = None,
     as_json: Json = False,
 ) -> int:
-    """Try the failed runs of a folder again, as their sweep was carried out, on any launcher.
+    """Try the failed runs of a folder again, as their sweep did, on any launcher.
 
     [bold]Examples[/bold]
 
@@ -213,7 +213,7 @@ def _carry_out(
     *,
     only: Collection[str] | None = None,
 ) -> SweepOutcome:
-    """Carry out runs, with a bar on a terminal and a line a run in a log."""
+    """Run a sweep, with a progress bar on a terminal and one line per run in a log."""
     from graph2nn.experiments.launchers import launch
     from graph2nn.results.run_folder import finished_runs
 
@@ -229,7 +229,7 @@ def _carry_out(
                 console.print(line, soft_wrap=True, markup=False)
 
         def on_wait(count: int) -> None:
-            console.print(f"Waiting for {count} runs that other launchers carry out.", soft_wrap=True)
+            console.print(f"Waiting for {count} runs that other launchers are training.", soft_wrap=True)
 
         return launch(
             configs,

@@ -1,4 +1,4 @@
-"""A sweep as a log tells it: a line a run, for whoever looks at the file tomorrow."""
+"""Log output of a sweep: one line per finished run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Log:
     total: int
     earlier: int = 0
     ended: int = 0
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
     def line(self, row: dict[str, Any], now: float | None = None) -> str:
         """Say which run has ended, how well, and how long the rest will take at this pace."""
@@ -37,6 +37,6 @@ class Log:
         if seconds is not None:
             said.append(duration(seconds))
         if rest := self.total - done:
-            pace = ((time.monotonic() if now is None else now) - self.begun) / self.ended
+            pace = ((time.monotonic() if now is None else now) - self.started) / self.ended
             said.append(f"about {duration(pace * rest)} left")
         return "  ".join(said)

@@ -1,4 +1,4 @@
-"""Which runs ``graph2nn sweep`` carries out, from its options or from a plan, and what ``--dry-run`` prints."""
+"""The runs of ``graph2nn sweep``, from its options or from a plan, and what ``--dry-run`` prints."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _one_graph(
         raise UserError("train: give one of --select, --graph and --ws-flex.")
     if ws_flex:
         return parse_ws_flex(ws_flex)
-    # --data names the data set; connectomes may lie beside it, in GRAPH2NN_DATA, or are downloaded.
+    # --data names the data set; connectomes may lie next to it, in GRAPH2NN_DATA, or are downloaded.
     graphs = choose(preset, words or ["baseline"], data=data)
     if len(graphs) > 1:
         raise UserError(f"train: {words[0]!r} names {len(graphs)} graphs, train takes one; use graph2nn sweep.")

@@ -40,10 +40,10 @@ Plan = Callable[[], "tuple[list[RunConfig], Dataset]"]
 def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> list[dict[str, Any]] | None:
     """Carry out the runs of a plan on as many devices as are asked for; return their rows.
 
-    In one of several processes begun by torchrun or srun, what is returned is None unless it is the first.
+    In one of several processes started by torchrun or srun, what is returned is None unless it is the first.
 
     Raises:
-        UserError: not so many devices, or batches that cannot be dealt out to them.
+        UserError: too few devices, or batches that cannot be divided among them.
         typer.Exit: a scheduler wants the machine back, and its code asks to be queued again; or a rank failed.
     """
     with _endings_said():

@@ -57,7 +57,7 @@ class Live:
         task: that task.
         screen: where lines go.
         per_epoch: batches in an epoch.
-        log_every: print a line after so many batches.
+        log_every: print one line per this many batches.
     """
 
     bar: Progress
@@ -139,12 +139,12 @@ class Live:
 def live(
     configs: Sequence[RunConfig], images: int, *, log_every: int = 0, screen: Console = console
 ) -> Iterator[Live]:
-    """Show trainings of equal batch size: a bar with numbers on a terminal, else lines alone.
+    """Show training runs of equal batch size: a bar with numbers on a terminal, else lines alone.
 
     Args:
         configs: all that will be trained.
         images: in the training split.
-        log_every: print a line after so many batches too.
+        log_every: also print one line per ``log_every`` batches.
         screen: where.
     """
     per_epoch = max(1, images // configs[0].recipe.batch_size)

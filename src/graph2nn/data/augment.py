@@ -24,7 +24,7 @@ class Augment:
     """What may happen to a training image.
 
     ``flip``: mirror left and right with probability 1/2. ``pad``: surround the normalised image with
-    so many pixels of zero, which is the mean colour, and crop it back to its size at a uniformly
+    this many pixels of zero, which is the mean colour, and crop it back to its size at a uniformly
     drawn offset in 0..2·pad, both ends included.
 
     Photos on disk take no ``pad`` but two others. ``resized``: crop a rectangle whose area is uniform in this
@@ -142,7 +142,7 @@ def batches(
 
     The generator is drawn from for the order first (``randperm``), then for each batch's augmentation. With
     ``skip`` the first batches are left out, and the generator is where it would be after them; with ``limit``
-    the epoch ends after so many, those left out included. With ``part`` each batch is cut down to some of its
+    the epoch ends after this many, those left out included. With ``part`` each batch is cut down to some of its
     samples, augmented as in the whole one; where none is left, the batch is left out.
 
     Raises:

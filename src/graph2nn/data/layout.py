@@ -20,7 +20,7 @@ ACCEPTED = (
     "PNG or JPEG images, or a .tar, .tar.gz or .tar.xz of one of these"
 )
 
-# A batch is 31 MB and a 32x32 image some 3 kB: what is far bigger is no such file, and is not read.
+# A batch is 31 MB and a 32x32 image some 3 kB: what is far bigger is not such a file, and is not read.
 BATCH_LIMIT = 64 * 2**20
 IMAGE_LIMIT = 2**20
 

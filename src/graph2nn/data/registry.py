@@ -44,6 +44,6 @@ def load_dataset(
         return load_imagenet(path, cache_root(cache), size=int(size) if at else 224, progress=progress)
     if name == "imagenet":
         raise UserError(
-            f"data: imagenet@{size}: {size!r} is no side of an image in pixels; write imagenet@160."
+            f"data: imagenet@{size}: {size!r} is not a side of an image in pixels; write imagenet@160."
         )
     raise unknown("data: dataset", f"{name}{at}{size}", DATASETS)

@@ -55,7 +55,7 @@ def read_files(path: Path, *, progress: bool) -> Files:
         progress: show a bar on a terminal.
 
     Raises:
-        UserError: the source cannot be read to its end, is no tar, or holds no file of a known layout.
+        UserError: the source cannot be read to its end, is not a tar, or holds no file of a known layout.
     """
     files = _read_folder(path, progress) if path.is_dir() else _read_tar(path, progress)
     if not files:

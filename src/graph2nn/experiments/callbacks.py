@@ -22,7 +22,7 @@ OnBatch = Callable[[EpochProgress], None]
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told how a run goes on, beside its own files.
+    """Callbacks and loggers of a run in progress, in addition to its own files.
 
     Args:
         on_epoch: called after each epoch with its numbers.

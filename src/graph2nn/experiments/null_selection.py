@@ -19,7 +19,7 @@ class NullPlan:
 
     Attributes:
         specs: the nulls, as a sweep takes them; each by its matrix.
-        pairs: ``graph, null``: labels, a row a null, as ``analysis.beyond.nulls.compare_nulls`` reads them.
+        pairs: ``graph, null``: labels, one row per null, as ``analysis.beyond.nulls.compare_nulls`` reads them.
     """
 
     specs: tuple[GraphSpec, ...]

@@ -68,7 +68,7 @@ def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degr
     """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
 
     Raises:
-        UserError: no graph beside the baseline, an unknown kind, or a graph with too few nulls.
+        UserError: no graph other than the baseline, an unknown kind, or a graph with too few nulls.
     """
     from graph2nn.experiments.null_selection import plan_nulls
 

@@ -15,13 +15,13 @@ from graph2nn.results.failures import Failure, failed_runs
 from graph2nn.results.leases import holders
 from graph2nn.results.run_folder import finished_runs, resumable
 
-#: So many finished runs tell how long one takes.
+#: This many finished runs tell how long one takes.
 SAMPLE = 100
 
 
 @dataclass(frozen=True)
 class RunInProgress:
-    """A run that somebody carries out: where, for how many seconds, and how long ago it gave a sign of life."""
+    """A run in progress: its host, seconds since it started, and seconds since its last heartbeat."""
 
     run: str
     host: str
@@ -38,10 +38,10 @@ class Status:
     Attributes:
         planned: runs in all plans, and those without a plan.
         done: how many have finished.
-        running: those that somebody alive carries out.
-        interrupted: runs that nobody carries out and that can go on from a checkpoint.
+        running: those in progress, whose owner is alive.
+        interrupted: runs without an owner that can resume from a checkpoint.
         failed: those that failed.
-        waiting: how many nobody has begun, or whose process died without a checkpoint.
+        waiting: how many nobody has started, or whose process died without a checkpoint.
         seconds_a_run: mean over some finished runs.
         seconds_left: until all are done, at as many at once as are running; of one at a time if none is.
     """
@@ -100,10 +100,10 @@ def _begun(out: Path, run: str) -> float | None:
     """For how many seconds the last attempt has gone on; None in its first moment."""
     try:
         lines = (out / ".unfinished" / run / "attempts.jsonl").read_text(encoding="utf-8").splitlines()
-        begun = datetime.fromisoformat(json.loads(lines[-1])["begun"])
+        started = datetime.fromisoformat(json.loads(lines[-1])["begun"])
     except (OSError, ValueError, IndexError, KeyError):
         return None
-    return max(0.0, (datetime.now(timezone.utc) - begun).total_seconds())
+    return max(0.0, (datetime.now(timezone.utc) - started).total_seconds())
 
 
 def _seconds_a_run(out: Path, runs: set[str]) -> float | None:
@@ -123,5 +123,5 @@ def _seconds_left(each: float | None, waiting: int, running: tuple[RunInProgress
         return 0.0
     if each is None:
         return None
-    begun = sum(max(0.0, each - (run.seconds or 0.0)) for run in running)
-    return (waiting * each + begun) / max(1, len(running))
+    started = sum(max(0.0, each - (run.seconds or 0.0)) for run in running)
+    return (waiting * each + started) / max(1, len(running))

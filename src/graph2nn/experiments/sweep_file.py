@@ -79,7 +79,7 @@ def read_plan(path: Path) -> PlanFile:
         work = json.loads((table.schema.metadata or {})[_KEY])
     except (pa.ArrowException, KeyError, ValueError):
         raise UserError(
-            f"status: {path} is no plan of a sweep; delete it, and sweep again to write it anew."
+            f"status: {path} is not a plan of a sweep; delete it, and sweep again to rewrite it."
         ) from None
     return PlanFile(path, tuple(table["run"].to_pylist()), work)
 
@@ -88,7 +88,7 @@ def read_plans(out: Path) -> Sequence[PlanFile]:
     """Read all plans of a folder of results, oldest first.
 
     Raises:
-        UserError: a file among them that is no plan.
+        UserError: a file among them that is not a plan.
     """
     paths = [path for path in (out / FOLDER).glob("*.parquet") if path.name[0] != "."]
     return [read_plan(path) for path in sorted(paths, key=lambda path: path.stat().st_mtime)]

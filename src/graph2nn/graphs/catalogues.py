@@ -128,7 +128,7 @@ def write_catalogue(frame: pd.DataFrame, path: str | Path) -> Path:
 
 
 def to_json(frame: pd.DataFrame) -> str:
-    """Return a JSON list with one object a graph; pandas' own writer would round the floats."""
+    """Return a JSON list with one object per graph; pandas' own writer would round the floats."""
     return json.dumps(frame.to_dict(orient="records"), indent=1)
 
 

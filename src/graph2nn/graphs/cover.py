@@ -22,8 +22,8 @@ SIDE = 9
 class Binning:
     """How the plane is cut: ``bins`` coarse bins a side, each 9 × 9 fine ones; C in [0, 1], L in [1, l_max].
 
-    A coarse bin that is empty in its middle borrows a graph from beside it where C lies above ``fill_above``, a
-    medium one where C lies above 0.75 (as published).
+    A coarse bin that is empty in its middle borrows a graph from its neighbours where C lies above
+    ``fill_above``, a medium one where C lies above 0.75 (as published).
     """
 
     bins: int = 15
@@ -78,7 +78,7 @@ def cover(
 
     The graphs are shuffled; the first to land in a fine bin represents it. Bins in the middle of each 3 × 3
     block make the medium catalogue, those in the middle of each 9 × 9 block the coarse one; gaps are then
-    filled from beside the middle, so a graph may stand for two medium bins.
+    filled from the neighbours of the middle, so a graph may stand for two medium bins.
 
     Args:
         clustering: C of each graph, ``[N]``.

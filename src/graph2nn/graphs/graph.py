@@ -218,7 +218,7 @@ class RelationalGraph:
         return RelationalGraph(self.adjacency[np.ix_(index, index)], name=self.name, directed=self.directed)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Copies and pickles are made anew: NumPy would drop the read-only flag of the matrix.
+        # Copies and pickles are rebuilt: NumPy would drop the read-only flag of the matrix.
         return RelationalGraph, (self.adjacency, self.name, self.directed, self.origin)
 
     def __eq__(self, other: object) -> bool:

@@ -172,7 +172,7 @@ def sweep(
         p: rewiring probabilities in [0, 1]; :func:`default_probabilities` if left out.
         seeds: of Python's ``random.Random``, 0 or more each.
         out: the file to write. A file there that holds the same grid is left as it is.
-        progress: show a bar on the terminal (never where standard error is no terminal).
+        progress: show a bar on the terminal (never where standard error is not a terminal).
         workers: threads; as many as there are cores if left out. The result does not depend on it.
 
     Returns:

@@ -150,7 +150,7 @@ def parse(text: str, where: str) -> Table:
         return Table(points, found["about"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"engines: {where} is damaged ({error}); delete it, or make it anew with graph2nn bench engines."
+            f"engines: {where} is damaged ({error}); delete it, or remake it with graph2nn bench engines."
         ) from None
 
 

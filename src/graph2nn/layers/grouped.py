@@ -33,7 +33,7 @@ class GroupedLinear(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew, with the published deviation; the bias starts at zero."""
+        """Redraw the weights, with the published deviation; the bias starts at zero."""
         nn.init.normal_(self.weight, std=0.01, generator=generator)
         if self.bias is not None:
             self.bias.zero_()

@@ -229,7 +229,7 @@ def own_class(module: nn.Module) -> None:
 def _copy_recurrent_by_parameters(module: nn.RNNBase) -> None:
     """Let a parametrised RNN be copied at any time.
 
-    Before each forward torch's RNNs look their weights up anew, so masks and gradients are right; but they
+    Before each forward torch's RNNs look up their weights again, so masks and gradients are right; but they
     keep the products they found, which ``deepcopy`` refuses to copy. The parameters take their place first.
     """
     kind: Any = type(module)

@@ -55,7 +55,7 @@ class MultiHeadAttention(nn.Module):
 
 
 def attention_shapes(width: int, queries: int, keys: int, *, stage: int = 0) -> list[Shape]:
-    """Return the layers of :class:`MultiHeadAttention` between so many tokens, and its two products.
+    """Return the layers of :class:`MultiHeadAttention` between this many tokens, and its two products.
 
     A causal mask saves nothing: the products are counted as they are computed, whole.
     """

@@ -12,7 +12,7 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 @torch.no_grad()
 def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw every weight of ``model`` anew from ``generator``, in the order of ``model.modules()``.
+    """Draw every weight of ``model`` again from ``generator``, in the order of ``model.modules()``.
 
     A relational convolution divides its fan-out by its density; see its ``reset_parameters``. A model that has
     a method ``initialise(generator)`` of its own, as those without batch norm do, is left to it.
@@ -42,7 +42,7 @@ def _zero(bias: torch.Tensor | None) -> None:
 
 @torch.no_grad()
 def draw_by_fan_in(model: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw every linear layer, patch convolution and embedding of ``model`` anew; biases start at zero.
+    """Draw every linear layer, patch convolution and embedding of ``model`` again; biases start at zero.
 
     A weight is N(0, 1/√fan-in), where the fan-in is the mean number of features that an output reads: a sparse
     layer keeps the scale of its outputs (LeCun et al., "Efficient BackProp", 1998). An embedding is

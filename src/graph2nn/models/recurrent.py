@@ -152,7 +152,7 @@ class RecurrentClassifier(nn.Module):
         self.initialise()
 
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew, by fan-in: at 0.01 a state would be forgotten after a step or two."""
+        """Redraw all parameters, by fan-in: at 0.01 a state would be forgotten after a step or two."""
         draw_by_fan_in(self, generator)
 
     def forward(self, x: Tensor) -> Tensor:

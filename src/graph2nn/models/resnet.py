@@ -26,7 +26,7 @@ class ResNet(nn.Module):
 
     Args:
         block: the kind of block.
-        blocks: how many, one number a stage.
+        blocks: how many, one number per stage.
         widths: channels behind each stage.
         num_classes: outputs of the dense head.
         entry: the stem.

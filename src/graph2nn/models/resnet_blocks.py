@@ -63,7 +63,7 @@ class Block(nn.Module):
     def make_path(
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
-        """Return the layers beside the shortcut; ``last`` is the norm that ends them."""
+        """Return the layers next to the shortcut; ``last`` is the norm that ends them."""
 
     @staticmethod
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Wirings for narrow layers: graphs drawn anew on as many nodes as a layer is wide."""
+"""Wirings for narrow layers: graphs redrawn on as many nodes as a layer is wide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graph2nn.wiring.varying import as_wiring
 
 
 def shrinking(wiring: Wiring) -> Wiring:
-    """Return a wiring whose WS-flex graphs are drawn anew on fewer nodes where a layer is narrower.
+    """Return a wiring whose WS-flex graphs are redrawn on fewer nodes where a layer is narrower.
 
     This is the published treatment of EfficientNets: :class:`Relational` with ``shrink``, also inside
     :class:`Staged` and :class:`Layerwise`. There a :class:`Dense` choice is marked as belonging to a network

@@ -85,7 +85,7 @@ class Transformer(nn.Module):
         self.initialise()
 
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew, by fan-in."""
+        """Redraw all parameters, by fan-in."""
         draw_by_fan_in(self, generator)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Layers of transformers, with their cost: attention and a feed-forward network, each beside a shortcut."""
+"""Layers of transformers, with their cost: attention and a feed-forward network, each next to a shortcut."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LayerConfig:
 
 
 class _Beside(nn.Module):
-    """A norm and a dropout for each branch that runs beside a shortcut."""
+    """A norm and a dropout for each branch that runs next to a shortcut."""
 
     def __init__(self, config: LayerConfig, branches: int) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def feed_forward(config: LayerConfig, wiring: Wiring) -> nn.Sequential:
 
 
 def encoder_layer_shapes(config: LayerConfig, tokens: int, *, stage: int = 0) -> list[Shape]:
-    """Return the layers of :class:`EncoderLayer` on so many tokens."""
+    """Return the layers of :class:`EncoderLayer` on ``tokens`` tokens."""
     return [
         *attention_shapes(config.width, tokens, tokens, stage=stage),
         *_feed_forward_shapes(config, tokens, stage),
@@ -107,7 +107,7 @@ def encoder_layer_shapes(config: LayerConfig, tokens: int, *, stage: int = 0) ->
 
 
 def decoder_layer_shapes(config: LayerConfig, tokens: int, memory: int, *, stage: int = 0) -> list[Shape]:
-    """Return the layers of :class:`DecoderLayer` on so many tokens, reading a memory of so many."""
+    """Return the layers of :class:`DecoderLayer` on ``tokens`` tokens that read a memory."""
     return [
         *attention_shapes(config.width, tokens, tokens, stage=stage),
         *attention_shapes(config.width, tokens, memory, stage=stage),

@@ -69,7 +69,7 @@ class VisionTransformer(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew: layers by fan-in, positions N(0, 0.02), the class token zero."""
+        """Draw all parameters again: layers by fan-in, positions N(0, 0.02), the class token zero."""
         draw_by_fan_in(self, generator)
         nn.init.normal_(self.positions, std=0.02, generator=generator)
         self.class_token.zero_()

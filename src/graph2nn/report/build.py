@@ -65,8 +65,8 @@ def report(
     known = Known(measured(graphs).set_index("graph"), brains, others)
     if is_published(results):
         title = title or "The published results of Graph Structure of Neural Networks"
-    elif begun := unfinished(Path(results)):
-        notes = [*notes, f"{plural(len(begun), 'run')} had not ended when this was written: left out."]
+    elif started := unfinished(Path(results)):
+        notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Figures that take the whole width of the page.
 _WIDE = ("graphs_", "learning", "tasks_", "gains", "levels_", "slices_", "corners_", "surface_", "brains_")
-#: Bytes from which a PNG is inlined with a little loss; its file beside the page has none.
+#: Bytes from which a PNG is inlined with a little loss; its file next to the page is lossless.
 _COMPLEX = 100_000
 
 

@@ -33,7 +33,7 @@ def carry_out(
     workers: int = 1,
     on_run: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Train what is missing in ``out``, so many at once, and return the page of the report on all of it."""
+    """Train what is missing in ``out``, ``workers`` at a time; return the page of the report."""
     outcome = launch(configs, data, out, Local(workers), on_run=on_run)
     if outcome.failed:
         raise UserError(f"quickstart: {outcome.complaint(out)}")

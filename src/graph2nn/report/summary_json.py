@@ -35,7 +35,7 @@ _ROW += ("p_value", "p_holm")
 def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mapping[str, str]) -> dict[str, Any]:
     """Return what summary.json holds: plain JSON values, None for a number that does not exist.
 
-    ``tasks`` holds one record a task; with a single task its keys also stand at the top. Errors are top-1
+    ``tasks`` holds one record per task; with a single task its keys also stand at the top. Errors are top-1
     percentages, gains are points, both from the final epoch. Names of the published analysis are kept:
     see :mod:`graph2nn.report.published_names`.
     """
@@ -113,7 +113,7 @@ def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(found: Findings) -> pd.DataFrame:
-    """Return one row a graph, best first, the baseline on top: the columns of ``per_graph``."""
+    """Return one row per graph, best first, the baseline on top: the columns of ``per_graph``."""
     every = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
     return every[["kind", *_ROW]]
 

@@ -1,4 +1,4 @@
-"""One tidy table of every evaluation: a row a task, graph, training seed and epoch, whoever trained it."""
+"""One tidy table of every evaluation: one row per task, graph, training seed and epoch, whoever trained it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Evaluations:
         return self.table[self.table["task"] == task].reset_index(drop=True)
 
     def last(self, task: str) -> pd.DataFrame:
-        """The results table of one task: one row a run, its last epoch; see :mod:`graph2nn.analysis.table`."""
+        """The results table of one task: one row per run at its last epoch (:mod:`graph2nn.analysis.table`)."""
         return last_epoch(self.of(task))
 
 
@@ -133,7 +133,7 @@ def _gaps(rows: pd.DataFrame) -> tuple[str, ...]:
         return ()
     return (
         f"{few} of {len(counts)} runs lack epochs that the others have (no metrics.csv, or a part of it): what "
-        "is shown by epoch rests on the others.",
+        "is shown by epoch is based on the others.",
     )
 
 

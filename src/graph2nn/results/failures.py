@@ -1,4 +1,4 @@
-"""Failed runs: what is kept of each, so that a sweep goes on without it and someone can mend it later."""
+"""Failed runs: what is kept of each, so that a sweep goes on without it and someone can fix it later."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def failed_runs(out: Path) -> dict[str, Failure]:
         try:
             found[file.parent.name] = Failure(**json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            continue  # mended this moment
+            continue  # fixed this moment
         except (ValueError, TypeError):
             raise UserError(
                 f"results: {file} is damaged; delete its folder, and the run will be repeated."
@@ -95,7 +95,7 @@ def clear(out: Path, run: str) -> None:
 def forget_all(out: Path) -> list[str]:
     """Forget all failures and forgive the attempts that led to them: those runs are tried again.
 
-    A run that somebody has begun again already is left to them.
+    A run that somebody has restarted already is left to them.
     """
     forgotten = []
     for run in failed_runs(out):

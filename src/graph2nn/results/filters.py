@@ -22,9 +22,7 @@ def choose(table: pd.DataFrame, where: Sequence[str]) -> pd.DataFrame:
         sign = "≠" if column.endswith("!") else "="
         column = column.removesuffix("!")
         if not equals:
-            raise UserError(
-                f"--where: {condition!r} is no condition; write column=value or column!=value, as in epochs=5."
-            )
+            raise UserError(f"--where: {condition!r} is not a condition; write column=value or column!=value.")
         if column not in table:
             raise unknown("--where: column", column, table.columns)
         kept = table[(table[column].map(_shown) == value) == (sign == "=")]

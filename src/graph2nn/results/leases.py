@@ -30,7 +30,7 @@ from graph2nn.errors import UserError
 
 #: Seconds between two signs of life, unless ``GRAPH2NN_HEARTBEAT`` says otherwise.
 HEARTBEAT = 15.0
-#: An owner on another machine that left out so many is taken for dead. Two minutes outlast the minute for which
+#: An owner on another machine that missed this many is taken for dead. Two minutes outlast the minute for which
 #: NFS may show old attributes.
 MISSED = 8
 FOLDER = ".claims"
@@ -69,7 +69,7 @@ class Owner:
         except ValueError:
             seconds = -1.0
         if not 0 < seconds < 3600:
-            raise UserError(f"GRAPH2NN_HEARTBEAT: {beat!r} is no number of seconds; give one such as 15.")
+            raise UserError(f"GRAPH2NN_HEARTBEAT: {beat!r} is not a number of seconds; give one such as 15.")
         return cls(socket.gethostname(), _machine(), os.getpid(), _birth(os.getpid()), seconds)
 
     def lives_here(self) -> bool | None:
@@ -81,11 +81,11 @@ class Owner:
 
 @dataclass
 class Lease:
-    """A run that this process carries out.
+    """A run that this process owns.
 
     Attributes:
         attempt: number of the file that is held.
-        tries: how often the run was begun, this time included.
+        tries: how often the run was started, this time included.
         deaths: attempts since the last pardon that ended without a word.
         done: set once the run has its place among the results: nothing is left to lease then.
     """
@@ -226,7 +226,7 @@ def _take(out: Path, run: str) -> Lease:
                 other, alive, _, silence = seen
                 if alive:
                     raise TakenError(
-                        f"results: run {run} is being carried out by process {other.pid} on {other.host}, "
+                        f"results: run {run} is being trained by process {other.pid} on {other.host}, "
                         f"seen alive {max(0, silence):.0f} s ago; leave it to that one, or end it."
                     ) from None
                 deaths = 0 if other.pardon else deaths + (not other.released)
@@ -275,7 +275,7 @@ def _now(folder: Path) -> float:
 
 @cache
 def _machine() -> str:
-    """Tell machines apart, their boots, and the containers in which processes are numbered anew."""
+    """Tell machines apart, their boots, and the containers in which processes are numbered from 1 again."""
     boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     parts = [socket.gethostname()]
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Results on disk: one folder a run, which gets its place among the results as its very last act.
+"""Results on disk: one folder per run, which gets its place among the results as its very last act.
 
 A run is written in ``out/.unfinished/<run>`` and renamed to ``out/runs/<run>``, ``<run>`` being
 :attr:`RunConfig.folder`, which ends in the digest of the config. What lies in ``runs`` is therefore whole,
@@ -16,7 +16,7 @@ however the process ended, and is never done again. Who writes a run holds a lea
   finished run is not to keep.
 - Told to make room (SIGTERM, SIGUSR1 or SIGUSR2), the run saves a checkpoint in its folder and raises
   ``SystemExit(REQUEUE_EXIT_CODE)``. Launchers count that as no failure: the folder stays, the lease is
-  released, and the process ends with that code, upon which schedulers start it anew.
+  released, and the process ends with that code, upon which schedulers restart it.
 - Any other error leaves the folder too if it holds a checkpoint, else deletes it.
 """
 
@@ -204,9 +204,9 @@ def _flush(file: Path) -> None:
 
 
 def _note_attempt(path: Path, lease: Lease) -> None:
-    """Add a line on who began, to the one small file that tells how often and where a run was begun."""
-    begun = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    line = {"attempt": lease.attempt, "host": socket.gethostname(), "pid": os.getpid(), "begun": begun}
+    """Add a line on who began, to the one small file that tells how often and where a run was started."""
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    line = {"attempt": lease.attempt, "host": socket.gethostname(), "pid": os.getpid(), "begun": started}
     with (path / "attempts.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(line) + "\n")
 

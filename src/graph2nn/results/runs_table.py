@@ -1,6 +1,6 @@
 """Tables of all finished runs and of their epochs, from run folders and from packed results alike.
 
-The rows of runs seen before are kept in a file beside the folders, so that collecting reads only what is new.
+The rows of runs seen before are kept in a file next to the folders, so that collecting reads only what is new.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ _NUMBERS = (
 
 #: What was read before, so that it need not be read again.
 _SEEN = ".seen.parquet"
-#: So many runs are parsed at once: their lines together stay far below memory.
+#: This many runs are parsed at once: their lines together stay far below memory.
 _TOGETHER = 1000
 
 
 def read_runs(out: Path) -> pd.DataFrame:
-    """Make the table of all finished runs, one row a run; see ``COLUMNS``.
+    """Make the table of all finished runs, one row per run; see ``COLUMNS``.
 
     Raises:
         UserError: no finished run, or a run folder or packed file that someone has damaged.
@@ -194,15 +194,15 @@ def packed_runs(out: Path) -> pd.DataFrame:
 
 
 def packed_curves(out: Path) -> pd.DataFrame:
-    """Return the packed learning curves of a folder of results, a row a run and epoch.
+    """Return the packed learning curves of a folder of results, one row per run and epoch.
 
     Raises:
-        UserError: a damaged file, or none beside packed runs.
+        UserError: a damaged file, or none next to packed runs.
     """
     if packed_runs(out).empty:
         return pd.DataFrame()
     if not (file := out / FOLDER / CURVES).is_file():
-        raise UserError(f"results: {file} is missing, which lies beside {RUNS}; restore both, or neither.")
+        raise UserError(f"results: {file} is missing, which lies next to {RUNS}; restore both, or neither.")
     return _read(file)
 
 

@@ -58,9 +58,9 @@ def config_of(out: Path, run: str) -> RunConfig:
 
 
 def unfinished(out: Path) -> list[str]:
-    """Names of the runs that were begun below ``out`` and have not ended, or were killed."""
-    begun = {path.name.partition("@")[0] for path in (out / ".unfinished").glob("[!.]*/")}
-    return sorted(begun - finished_runs(out))
+    """Names of the runs below ``out`` that have started and not ended, or were killed."""
+    started = {path.name.partition("@")[0] for path in (out / ".unfinished").glob("[!.]*/")}
+    return sorted(started - finished_runs(out))
 
 
 def _is_folder_of_runs(out: Path) -> None:
@@ -72,10 +72,10 @@ def _is_folder_of_runs(out: Path) -> None:
             "published results."
         )
     if (out / "runs").is_dir() or not any(out.glob("*/result.json")):
-        begun = unfinished(out)
-        if begun and not any((out / "runs").glob("*/result.json")) and not packed_names(out):
+        started = unfinished(out)
+        if started and not any((out / "runs").glob("*/result.json")) and not packed_names(out):
             raise UserError(
-                f"analyze: no finished run in {out / 'runs'}, {len(begun)} unfinished; run the command that "
+                f"analyze: no finished run in {out / 'runs'}, {len(started)} unfinished; run the command that "
                 "trains them again, and it goes on."
             )
         return
@@ -107,7 +107,7 @@ def _result(file: Path) -> None:
         raise TypeError("no JSON object")
     for name in _NUMBERS:
         if not isinstance(row.get(name), int | float | None):
-            raise TypeError(f"{name} = {row[name]!r} is no number")
+            raise TypeError(f"{name} = {row[name]!r} is not a number")
 
 
 def _metrics(file: Path) -> None:

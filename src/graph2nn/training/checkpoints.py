@@ -35,7 +35,7 @@ class Saving:
     Args:
         seconds: of training between two of them; 0 for none by time.
         epochs: between two of them; 0 for none by epochs.
-        keep: the last so many; None keeps all, also when the run has finished.
+        keep: number of the newest checkpoints to keep; None keeps all, also when the run has finished.
     """
 
     seconds: float = 300.0
@@ -68,7 +68,7 @@ class Saving:
                 epochs = int(number)
             else:
                 raise UserError(
-                    f"--checkpoint-every: {text!r} is no interval; write 5m, 90s, 10epochs, 5m,10epochs, or 0."
+                    f"--checkpoint-every: {text!r} is not an interval; write 5m, 90s, 10epochs or both, or 0."
                 )
         return cls(seconds, epochs, keep)
 
@@ -99,7 +99,7 @@ class Checkpoints:
         return [path for *_, path in sorted((int(m[1]), int(m[2]), path) for m, path in found)]
 
     def due(self, *, epochs: int, batches: int) -> bool:
-        """Whether one is to be written after so many whole epochs and batches of the next."""
+        """True if a checkpoint is due after this many whole epochs and batches of the next."""
         saving = self.saving
         if saving.epochs and not batches and epochs % saving.epochs == 0:
             return True
@@ -173,14 +173,15 @@ class Checkpoints:
             if theirs.get(name) != value:
                 raise UserError(
                     f"checkpoint: {path} belongs to another training: its {name} is {theirs.get(name)!r}, "
-                    f"here it is {value!r}. Train as it was begun, or delete {self.folder} to begin again."
+                    f"here it is {value!r}. Train with the recipe it was started with, or delete {self.folder} "
+                    "to start over."
                 )
 
     def _unwritable(self, error: Exception) -> UserError:
         files = self.files()
         before = f"{files[-1].name} is whole" if files else "there is none before it"
         return UserError(
-            f"checkpoint: {error} {before}. Make room or mend the permissions, then run the same command again."
+            f"checkpoint: {error} {before}. Make room or fix the permissions, then run the same command again."
         )
 
 

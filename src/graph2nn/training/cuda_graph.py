@@ -66,7 +66,7 @@ class GraphedStep:
 
     Nothing is computed twice or left out: the first steps of each rate are ordinary ones, and recording
     computes nothing. The rate is a number inside the recorded kernels, so another one (once an epoch) means
-    recording anew. All batches have one shape, and loss and scores are overwritten by the next step. Elsewhere
+    recording again. All batches have one shape, and loss and scores are overwritten by the next step. Elsewhere
     than on CUDA every step is an ordinary one.
 
     Args:

@@ -68,7 +68,7 @@ def train(
         on_batch: called after each batch with the sums of its epoch.
         on_start: called once, before the first step, with the epochs that a checkpoint had and the one that
             was under way.
-        checkpoints: where to go on from and what to leave. Killed and begun again, a training gives the
+        checkpoints: where to go on from and what to leave. Killed and restarted, a training gives the
             weights that it would have given undisturbed: bit for bit on a CPU, with as many threads.
         stop: asked after each batch; with a reason the state is saved and the training ends. Of several ranks
             one that has a reason is enough.

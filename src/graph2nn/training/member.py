@@ -45,7 +45,7 @@ class Outcome:
 
     ``status`` is ``"finished"``; ``"diverged"`` where the training loss stopped being finite, which ends the
     training of that member after the epoch in which it happens, as in :func:`graph2nn.train`; or ``"failed"``
-    where it could not be trained, ``message`` saying why. ``history`` has an entry an epoch, the last of a
+    where it could not be trained, ``message`` saying why. ``history`` has one entry per epoch, the last of a
     diverged member being the one that diverged. ``state`` is the ``state_dict`` that training left, on the
     CPU; None of a failed member.
     """

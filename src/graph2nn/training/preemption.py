@@ -1,4 +1,4 @@
-"""Pre-emption: a scheduler takes the machine back, and the training ends in good order to be begun again."""
+"""Pre-emption: when a scheduler takes the machine back, save a checkpoint and exit; the run can resume."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def run_tasks(
 
     Args:
         job: what is done with a task; sent to each process once.
-        tasks: in the order in which they are begun.
+        tasks: in the order in which they start.
         processes: how many at most.
         threads: of torch, in each process.
         on_note: called with the index of a task and what its job sent; a second try sends its notes again.
@@ -122,7 +122,7 @@ class _Worker:
 
 @dataclass
 class _Crew:
-    """The processes, and the tasks that nobody has begun."""
+    """The processes, and the tasks that nobody has started."""
 
     job: Job
     threads: int

@@ -13,7 +13,7 @@ from graph2nn.data.dataset import Dataset, Split
 #: past the end kills the process instead of raising an error.
 SHARED_MEMORY = Path("/dev/shm")
 
-#: So many times the size of the data must be free there.
+#: This many times the size of the data must be free there.
 MARGIN = 1.1
 
 

@@ -205,7 +205,7 @@ class _Stepper:
         x, y = self._feed(chosen, flips, offsets)
         scores = self.stack.forward(x, training=True)
         losses = _cross_entropy(scores, y).mean(dim=1)
-        # The sum keeps members apart: each weight has the gradient of its own loss, also beside a NaN.
+        # The sum keeps members apart: each weight has the gradient of its own loss, also next to a NaN.
         gradients = torch.autograd.grad(losses.sum(), self.stack.parameters())
         with torch.no_grad():
             self._descend(gradients)

@@ -1,4 +1,4 @@
-"""The state of a training: everything its next step depends on, beside the data and the recipe."""
+"""State of a training run: everything its next step depends on, apart from the data and the recipe."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Agreement:
         pearson: correlation of the means; ``pearson_low, pearson_high`` by resampling the graphs.
         spearman: the same of their ranks, with ``spearman_low, spearman_high``.
         ceiling: correlation that the scatter of seeds would leave if true errors agreed perfectly: the root of
-            the product of both reliabilities (Spearman 1904); None where one side has one run a graph.
+            the product of both reliabilities (Spearman 1904); None where one side has one run per graph.
         confidence: of the intervals.
     """
 
@@ -54,7 +54,7 @@ def against(
     """Compare a results table with others, over the WS-flex graphs that both have.
 
     Args:
-        table: one row a run.
+        table: one row per run.
         others: results tables by name; those that share fewer than eight graphs, or have no spread, are left
             out.
         seed: of the resampling.

@@ -19,7 +19,7 @@ TINY = 1e-6
 def curve(x: Floats, y: Floats) -> Predictor:
     """Quadratic in the columns of ``x [rows, few]``, products included, by least squares.
 
-    Held-out values beyond the training range are predicted as its end: a parabola is no guide out there.
+    Held-out values beyond the training range are predicted as its end: a parabola is not a guide out there.
     """
 
     def predict(train: Ints, test: Ints) -> Floats:

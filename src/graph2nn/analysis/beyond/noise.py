@@ -48,7 +48,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     over different seeds become comparable.
 
     Args:
-        runs: ``graph, seed, test_error``, a row a run; other columns are kept.
+        runs: ``graph, seed, test_error``, one row per run; other columns are kept.
     """
     return runs.assign(test_error=_fitted(runs)[0])
 
@@ -57,7 +57,7 @@ def seed_noise(runs: pd.DataFrame) -> Noise | None:
     """Pool the scatter of several graphs, seeds taken off (:func:`paired`; a lone graph has nothing to pair).
 
     Args:
-        runs: ``graph, seed, test_error``, a row a run.
+        runs: ``graph, seed, test_error``, one row per run.
 
     Returns:
         None if nothing is left to tell a scatter from, or if there is none.

@@ -27,7 +27,7 @@ class NullComparison:
     """What runs of graphs and of their nulls say.
 
     Attributes:
-        rows: a row a graph, then one of all graphs (``all graphs``): ``graph``; ``nulls``, null graphs;
+        rows: one row per graph, then one of all graphs (``all graphs``): ``graph``; ``nulls``, null graphs;
             ``runs``; ``own``, its mean error; ``null_mean, null_low, null_high``, mean, lowest and highest of
             its nulls' means; ``effect``, null_mean − own (points; positive: better than its nulls) with
             ``low, high``; ``p``, t-test; ``p_holm``, after Holm's correction over the graphs;
@@ -58,7 +58,7 @@ def compare_nulls(
 
     Args:
         table: results table with the runs of both (a baseline is left aside).
-        pairs: ``graph, null``: labels, a row a null.
+        pairs: ``graph, null``: labels, one row per null.
         seed: of the permutations, where there are too many to try all.
         confidence: of the intervals.
 

@@ -85,11 +85,11 @@ def predict(
     The intervals come from resampling cells; see :meth:`folds.HeldOut.resampled`.
 
     Args:
-        graphs: relational graphs, a row each: ``n, clustering, path_length, mean, seeds``, a column a measure,
-            and ``width`` where known.
+        graphs: relational graphs, one row each: ``n, clustering, path_length, mean, seeds``, one column per
+            measure, and ``width`` where known.
         measures: columns to use.
         noise: scatter of runs, for the ceiling.
-        surface: of the same graphs; its process is then scored beside the others.
+        surface: of the same graphs; its process is then scored next to the others.
         folds, repeats: of the cross-validation; 3 repeats if left out, 1 with more than 400 graphs.
         draws: resamples behind the intervals.
         seed: of folds, resamples and trees.

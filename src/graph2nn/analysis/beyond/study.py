@@ -23,7 +23,7 @@ from graph2nn.files import plain
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
-#: Up to so many graphs are measured here if nobody has; about 10 ms each.
+#: Up to this many graphs are measured here if nobody has; about 10 ms each.
 MEASURED_HERE = 500
 
 
@@ -102,7 +102,7 @@ def record(done: Beyond) -> dict[str, Any]:
 def _measured(
     rows: pd.DataFrame, graphs: Mapping[str, RelationalGraph] | None, measures: pd.DataFrame | None
 ) -> pd.DataFrame | Gap:
-    """The graphs with a column a measure; C and L stay those of the results."""
+    """The graphs with one column per measure; C and L stay those of the results."""
     if measures is None:
         if graphs is None or len(rows) > MEASURED_HERE:
             return Gap("nobody measured these graphs")

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 MOST_POINTS = 400
 #: Fewer graphs than this carry no surface.
 FEWEST_POINTS = 12
-#: A graph is near the optimum within so many points of error.
+#: A graph is near the optimum within this many points of error.
 NEAR = 0.1
 
 
@@ -52,8 +52,8 @@ class Surface:
     """A surface of error over the plane and what it says about the optimum.
 
     Attributes:
-        points: what was fitted: ``clustering, path_length, mean, runs, variance, graphs``, a row a graph, or
-            a row a medium cell where graphs are many (``pooled``).
+        points: what was fitted: ``clustering, path_length, mean, runs, variance, graphs``, one row per graph,
+            or one row per medium cell where graphs are many (``pooled``).
         map: the medium cells that graphs reach: ``clustering, path_length`` of the middle; ``mean, sd`` of the
             surface; ``p_best``, probability that the lowest point is here; ``p_near``, that the error here is
             within ``near`` of the lowest; ``credible``, whether the cell is in the smallest set that holds the
@@ -96,7 +96,7 @@ def fit_surface(
     Args:
         graphs: relational graphs, a row each, with ``n, clustering, path_length, mean, seeds``.
         noise: scatter of runs; None if unknown (one seed): then it is part of each graph's own deviation.
-        near: a cell is near the optimum within so many points.
+        near: a cell is near the optimum within this many points.
         draws: surfaces drawn from the posterior.
         seed: of the draws and of cross-validation.
         confidence: of the intervals.

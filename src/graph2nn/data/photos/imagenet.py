@@ -13,7 +13,7 @@ from graph2nn.errors import UserError
 #: Per channel (red, green, blue), in 0…255: mean and standard deviation of ImageNet's training photos.
 MEAN = (123.675, 116.28, 103.53)
 SD = (58.395, 57.12, 57.375)
-#: Share of photos that may be damaged, beside the ten that always may.
+#: Share of photos that may be damaged, in addition to the ten that always may.
 DAMAGED = 1 / 1000
 _LAYOUT = "expected train/<class>/*.JPEG and val/<class>/*.JPEG, or train/*.tar and val/*.tar"
 
@@ -29,7 +29,7 @@ def load_imagenet(
     """Open ImageNet (Russakovsky et al. 2015) or photos in its layout; nothing is decoded yet.
 
     Classes are the folders in ascending order of name (the published code took the order of the file
-    system). The list of photos is kept in the cache, and made anew when a folder changes.
+    system). The list of photos is kept in the cache, and made again when a folder changes.
 
     Args:
         path: folder with ``train`` and ``val``; else ``imagenet`` in the folder GRAPH2NN_DATA names.
@@ -74,7 +74,7 @@ def _root(path: Path | str | None) -> Path:
         raise UserError("data: ImageNet may not be downloaded without an account; name your copy with --data.")
     root = Path(path)
     if not root.is_dir():
-        raise UserError(f"data: {root} is no folder; {_LAYOUT}.")
+        raise UserError(f"data: {root} is not a folder; {_LAYOUT}.")
     return root
 
 

@@ -56,7 +56,7 @@ class Index:
 
 
 def index_split(folder: Path, cache: Path, *, progress: bool = True) -> Index:
-    """Index one split: a folder of class folders, or of tar shards (``key.jpg`` beside ``key.cls``).
+    """Index one split: a folder of class folders, or of tar shards (``key.jpg`` next to ``key.cls``).
 
     Raises:
         UserError: neither, an empty class, or a damaged shard.

@@ -58,7 +58,7 @@ class PhotoSplit:
 
         The generator is drawn from for the order, then once for the key of all photos' random numbers: what
         happens to a photo depends on that key and its number alone. ``skip`` leaves out the first batches
-        without reading them, ``limit`` those after so many, ``part`` photos of each batch.
+        without reading them, ``limit`` those after this many, ``part`` photos of each batch.
 
         Raises:
             UserError: too many damaged photos, or padding asked for, which is for images kept in memory.

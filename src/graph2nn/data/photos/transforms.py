@@ -17,7 +17,7 @@ Pixels = npt.NDArray[np.uint8]
 #: Range of width / height of a random crop (Szegedy et al. 2015, as in the published recipe).
 RATIOS = (3 / 4, 4 / 3)
 #: Principal components of the colours of ImageNet (Krizhevsky et al. 2012), RGB in 0…1: variance roots in
-#: descending order, and one direction a column.
+#: descending order, and one direction per column.
 EIGENVALUES = np.array([0.2175, 0.0188, 0.0045])
 EIGENVECTORS = np.array([[-0.5675, 0.7192, 0.4009], [-0.5808, -0.0045, -0.8140], [-0.5836, -0.6948, 0.4203]])
 

@@ -54,7 +54,7 @@ def _load(source: Source) -> Dataset:
 
 @dataclass(frozen=True)
 class Work:
-    """What carrying out runs takes beside their configs. ``device`` may be "auto": decided where the run is.
+    """What training needs in addition to the configs. ``device`` may be "auto": decided where the run is.
 
     ``threads`` are torch's; None leaves them as they are in the process. ``plan`` is the file of the plan, and
     ``only`` those of its runs that are meant, where not all are.
@@ -99,7 +99,7 @@ OnEnd = Callable[[AttemptResult], None]
 
 
 class Launcher(Protocol):
-    """Where runs are carried out."""
+    """A place where runs are trained."""
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs and call ``on_end`` as each attempt ends.

@@ -78,7 +78,7 @@ def launch(
     """Carry out the runs that are neither finished nor failed, in order, and write ``out/runs.parquet``.
 
     Interrupted, it leaves the finished runs and the table of them; called again it goes on with the rest. Runs
-    that other launchers carry out are waited for, and taken over should those die.
+    that other launchers are training are waited for, and taken over if those die.
 
     Args:
         configs: the runs.

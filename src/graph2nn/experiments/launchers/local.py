@@ -44,7 +44,7 @@ class Local:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 
         Raises:
-            SystemExit: this process was told to make room. The runs it has begun can go on later.
+            SystemExit: this process was told to make room. The runs it has started can be resumed later.
         """
         with _room_made_on_request():
             if self.workers > 1:
@@ -126,7 +126,7 @@ _SETTLED = ExitStack()
 
 @contextmanager
 def _room_made_on_request() -> Iterator[None]:
-    """End with the code upon which schedulers start a job anew, when told to make room.
+    """End with the code upon which schedulers restart a job, when told to make room.
 
     The worker processes are told so too, and save what they have. Between runs there is nothing to save.
     """

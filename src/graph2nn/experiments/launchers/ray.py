@@ -30,8 +30,8 @@ class Ray:
         cpus: for each run; as many threads of torch, at least one.
         gpus: for each run; may be a fraction.
         memory_gb: for each run; nothing is promised if left out.
-        retries: how often a run is begun anew whose process or node died.
-        at_once: at most so many runs; as many as there is room for if left out.
+        retries: how often a run is restarted whose process or node died.
+        at_once: number of runs at a time at most; as many as there is room for if left out.
     """
 
     address: str | None = None

@@ -1,7 +1,8 @@
 """The SLURM launcher: a job array whose jobs pull runs, one after the other, from the folder of results.
 
-A scheduler takes seconds for a job and holds a thousand of an array at most, so a run is no job. What is done,
-failed or being done is read from the folder, not from the scheduler, which forgets and may keep no accounts.
+A scheduler takes seconds per job and holds at most a thousand jobs of an array, so one run is not one
+job. What is done, failed or in progress is read from the folder, not from the scheduler, which forgets and may
+keep no accounts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 ARRAY = 1000
 #: Seconds between two looks at the folder and the queue.
 POLL = 2.0
-#: submitit ends a job for good after so many time limits; a sweep goes on until it is done.
+#: submitit gives a job up after this many time limits; a sweep goes on until it is done.
 _NO_LIMIT = 1_000_000
 
 
@@ -75,7 +76,7 @@ class Slurm:
             raise
 
     def _submit(self, count: int, work: Work) -> set[str]:
-        """Submit so many jobs in as few arrays as possible; return the numbers of the arrays."""
+        """Submit ``count`` jobs in as few arrays as possible; return the ids of the arrays."""
         submitit = _library()
         if work.plan is None:
             raise UserError("sweep: the SLURM launcher needs the plan on disk; use launch().")
@@ -171,7 +172,7 @@ def _seen_alive(before: Holder, now: Holder | None) -> bool:
 
 
 def _watch(runs: Sequence[str], out: Path, jobs: set[str], on_end: OnEnd) -> None:
-    """Report runs as they end, until all have, or until the jobs are gone and nobody carries out the rest.
+    """Report runs as they end, until all have, or until the jobs are gone and nobody trains the rest.
 
     Raises:
         UserError: the jobs ended without all runs.
@@ -222,7 +223,7 @@ def _last_words(out: Path, jobs: set[str]) -> str:
 
 
 def _queue_again() -> None:
-    """Put this job back into the queue. That it is there already, or cancelled, is no error."""
+    """Put this job back into the queue; a job that is queued already or cancelled is not an error."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     number = f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID")
     if number:

@@ -1,4 +1,4 @@
-"""Loggers: where the numbers of a run go, beside its own files."""
+"""Loggers: where the metrics of a run go, in addition to its own files."""
 
 from graph2nn.experiments.loggers.base import LOGGERS, Logger, logged, make_logger, scalars
 

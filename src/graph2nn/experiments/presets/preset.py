@@ -63,6 +63,6 @@ def read_preset(path: Path) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise UserError(f"preset: {path} cannot be read ({reason}); name a preset or a YAML file.") from None
     return Preset.from_yaml(text, where=str(path))

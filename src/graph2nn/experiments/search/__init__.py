@@ -1,4 +1,4 @@
-"""Search instead of sweep: a good graph found with few trainings."""
+"""Search instead of sweep: find a good graph with few training runs."""
 
 from graph2nn.experiments.search.ask_tell import Found, conclude, search
 from graph2nn.experiments.search.error_model import Surface, fit

@@ -26,11 +26,11 @@ class Found:
 
     Attributes:
         problem: what was searched.
-        trials: all trainings, in the order in which they were proposed.
-        graphs: one row a graph of the pool that was trained, best first, the recommended one (which need not
+        trials: all training runs, in the order in which they were proposed.
+        graphs: one row per graph of the pool that was trained, best first, the recommended one (which need not
             have been trained) above all: columns of the pool, ``graph`` (label), ``row``, ``trainings``,
-            ``observed`` (mean error of its full trainings, %), ``expected``, ``low``, ``high`` (of its expected
-            error by the surface, %).
+            ``observed`` (mean error of its full training runs, %), ``expected``, ``low``, ``high`` (of its
+            expected error by the surface, %).
         noise: standard deviation of a training's error around its graph's expected one, points.
     """
 
@@ -46,7 +46,7 @@ class Found:
 
     @property
     def spent(self) -> float:
-        """Full trainings that the search cost."""
+        """Full training runs that the search cost."""
         return spent(self.problem, self.trials)
 
 
@@ -58,7 +58,7 @@ def search(
     seed: int = 0,
     on_trials: Callable[[Sequence[Trial]], None] | None = None,
 ) -> Found:
-    """Find a good graph with at most ``budget`` full trainings.
+    """Find a good graph with at most ``budget`` full training runs.
 
     Every proposal follows from the problem, the budget, the seed and the errors before it. So a search that
     was stopped goes on when it is called again with an evaluator that keeps what it has trained.
@@ -66,7 +66,7 @@ def search(
     Args:
         evaluator: trains, or looks up what was trained.
         strategy: proposes.
-        budget: full trainings, at least 1; shorter ones count by their share.
+        budget: full training runs, at least 1; shorter ones count by their share.
         seed: of the proposals; training seeds are those of the problem.
         on_trials: called after each batch with the new trials.
 
@@ -99,7 +99,7 @@ def cautious(mean: Floats, sd: Floats) -> Floats:
 
     Of thousands of noisy errors the lowest is mostly luck, and where nothing was trained the surface only
     guesses. Replaying the published results of the MLP and of ResNet-34, this picked better than the lowest
-    error seen and, of few trainings, better than the lowest expected error.
+    error seen and, of few training runs, better than the lowest expected error.
     """
     return mean + sd
 

@@ -14,14 +14,14 @@ from graph2nn.experiments.search.trials import Trial
 
 #: Where the hyperparameters are expected before any training: length scales as shares of the pool's range,
 #: signal and noise as shares of the variance of the errors seen. A dozen noisy errors cannot tell them, so they
-#: are held near these by a log-normal prior of so many e-folds. Chosen by replays of the published MLP and
+#: are held near these by a log-normal prior of this many e-folds. Chosen by replays of the published MLP and
 #: ResNet-34.
 LENGTH, SIGNAL, NOISE, DOUBT = 0.6, 2.5, 0.4, 0.25
 #: Bounds of them all, which only keep the arithmetic sound.
 BOUNDS = (1e-3, 1e3)
-#: Hyperparameters are found from so many errors at most; the cost grows with their cube.
+#: Hyperparameters are fitted to at most this many errors; the cost grows with their cube.
 MOST = 800
-#: How errors of longer trainings follow those of shorter ones, before any is seen: slope and its deviation.
+#: How errors of longer training runs follow those of shorter ones, before any is seen: slope and its deviation.
 SLOPE, SLOPE_SD = 1.0, 0.5
 
 
@@ -37,14 +37,14 @@ class _Regressor(Protocol):
 class Surface:
     """Expected error of a training of ``epochs`` epochs over the space.
 
-    A Gaussian process with a Matérn kernel; where shorter trainings are known too, it models what is left
+    A Gaussian process with a Matérn kernel; where shorter training runs are known too, it models what is left
     after a multiple of *their* surface is subtracted (Kennedy and O'Hagan 2000).
 
     Attributes:
         space: the graphs.
-        epochs: of the trainings whose error it is.
+        epochs: of the training runs whose error it is.
         noise: standard deviation of one training's error around the surface, points of error.
-        below: the surface of shorter trainings, if any, and ``slope`` its multiple.
+        below: the surface of shorter training runs, if any, and ``slope`` its multiple.
     """
 
     space: Space
@@ -59,7 +59,7 @@ class Surface:
     def joint(self, rows: Rows) -> tuple[Floats, Floats]:
         """Mean ``[rows]`` and covariance ``[rows, rows]`` of the expected errors of some graphs (%)."""
         mean, covariance = self.model.predict(self.space.features[rows], return_cov=True)
-        # scikit-learn predicts new observations: their noise is no doubt about the surface.
+        # scikit-learn predicts new observations: their noise is not uncertainty of the surface.
         covariance = self.scale**2 * covariance - self.noise**2 * np.eye(len(rows))
         mean = self.centre + self.scale * mean
         if self.below is None:
@@ -80,7 +80,7 @@ class Surface:
 
 
 def fit(space: Space, trials: Sequence[Trial]) -> Surface:
-    """Fit the surface of the longest trainings among ``trials``, by way of the shorter ones.
+    """Fit the surface of the longest training runs among ``trials``, by way of the shorter ones.
 
     A training that diverged counts as the worst error seen of its length.
 
@@ -102,7 +102,7 @@ def fit(space: Space, trials: Sequence[Trial]) -> Surface:
 
 
 def fit_errors(space: Space, rows: Rows, errors: Floats, epochs: int, below: Surface | None = None) -> Surface:
-    """Fit the errors (%) of trainings of one length; the likeliest hyperparameters given the prior."""
+    """Fit the errors (%) of training runs of one length; the likeliest hyperparameters given the prior."""
     slope, residual = 0.0, errors
     if below is not None:
         lower, _ = below.band(rows)

@@ -1,4 +1,4 @@
-"""A simulator: trainings looked up in results that are already there, such as the published ones."""
+"""Replay of a search: training runs looked up in existing results, such as the published ones."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from graph2nn.experiments.search.trials import Problem, Proposal, Trial, counts,
 START = 8
 #: Proposals at once. Fixed, so that what is found does not depend on how many processes train.
 BATCH = 4
-#: Graphs among which a draw of the surface is minimised; drawn anew each time.
+#: Graphs among which a draw of the surface is minimised; redrawn each time.
 CANDIDATES = 300
 
 #: From the problem, the trials so far, the whole budget and a generator to proposals; none at the end.
@@ -34,7 +34,7 @@ class Strategy:
 
 
 def spent(problem: Problem, trials: Iterable[Trial]) -> float:
-    """Full trainings that trials have cost."""
+    """Full training runs that trials have cost."""
     return math.fsum(problem.cost(trial.proposal) for trial in trials)
 
 
@@ -135,7 +135,7 @@ STRATEGIES = {
     strategy.name: strategy
     for strategy in (
         Strategy("gp", "a space-filling start, then draws of a Gaussian process", ask_gp),
-        Strategy("gp-halving", "short trainings first, then as gp", ask_gp_halving),
+        Strategy("gp-halving", "short training runs first, then as gp", ask_gp_halving),
         Strategy("random", "graphs at random", ask_random),
         Strategy("sweep", "the pool in its order", ask_sweep),
     )

@@ -14,7 +14,7 @@ from graph2nn.experiments.search.space import Space
 
 @dataclass(frozen=True)
 class Proposal:
-    """One training: the graph in this row of the space, with this training seed, for so many epochs."""
+    """One training: the graph in this row of the space, with this training seed, for ``epochs`` epochs."""
 
     row: int
     seed: int
@@ -55,12 +55,12 @@ class Problem:
         return self.lengths[-1]
 
     def cost(self, proposal: Proposal) -> float:
-        """Full trainings that a proposal costs. A longer training of the same graph starts anew."""
+        """Full training runs that a proposal costs. A longer training of the same graph starts over."""
         return proposal.epochs / self.epochs
 
 
 class Evaluator(Protocol):
-    """What turns proposals into errors: trainings, or a table of trainings done before."""
+    """What turns proposals into errors: training runs, or a table of training runs done before."""
 
     @property
     def problem(self) -> Problem:
@@ -72,9 +72,9 @@ class Evaluator(Protocol):
 
 #: Each level trains this many times longer, and so this many times fewer graphs (Jamieson and Talwalkar 2016).
 FACTOR = 3
-#: Levels at most, the full trainings included.
+#: Levels at most, the full training runs included.
 LEVELS = 3
-#: Share of the budget that each level gets; what is left goes to full trainings that the surface proposes.
+#: Share of the budget that each level gets; what is left goes to full training runs that the surface proposes.
 SHARE = 1 / 8
 
 

@@ -1,4 +1,4 @@
-"""Edge lists: one edge a line, ``reader read [weight]``, nodes as whole numbers or names.
+"""Edge lists: one edge per line, ``reader read [weight]``, nodes as whole numbers or names.
 
 Files written here begin with ``# graph2nn n=64 directed=no name=…``, so that isolated nodes and the
 direction survive. Without that line the nodes are the ones named: whole numbers in ascending order, names
@@ -49,7 +49,7 @@ def edges_to_matrix(
     is symmetric. An edge named twice has its larger weight.
 
     Raises:
-        UserError: a row of another length than two or three, a weight that is no number, no edges at all
+        UserError: a row of another length than two or three, a weight that is not a number, no edges at all
             and no header, a node outside the header's n.
     """
     said = _read_header(header)

@@ -59,7 +59,7 @@ def parse_text(text: str, kind: str, *, directed: bool | None = None) -> Loaded:
         return _edges(rows, directed)
     shape = f"{len(body)} rows of {len(body[0])} entries"
     if square:
-        _numbers(body)  # names the entry that is no number
+        _numbers(body)  # names the entry that is not a number
     raise UserError(f"{shape} are no graph; {EXPECTED}.")
 
 

@@ -1,6 +1,6 @@
 """C and L on bit rows: node i's neighbours are the bits of ``rows[i]``; an intersection is one instruction.
 
-Every count is an integer. The only floating point operations are one division a node, the sum over the
+Every count is an integer. The only floating point operations are one division per node, the sum over the
 ascending values and the last division, ordered as in :mod:`graph2nn.graphs.measures`: the digits are equal.
 """
 
@@ -89,7 +89,7 @@ def mean_sorted(values: Floats) -> float:
     return total / n
 
 
-# --- one word a row ---------------------------------------------------------------------------------------
+# --- one word per row ---------------------------------------------------------------------------------------
 
 
 @compiled

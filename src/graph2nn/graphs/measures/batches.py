@@ -47,7 +47,7 @@ def measure_many(
         label: of the bar.
 
     Returns:
-        Values by name, one mapping a graph.
+        Values by name, one mapping per graph.
 
     Raises:
         UserError: processes that cannot begin, or a cache that cannot be used.
@@ -89,7 +89,7 @@ def _opened(path: Path) -> Iterator[_Kept]:
 
 
 class _Kept:
-    """Numbers by the content of the graph, a row a graph and measure. Processes may share the file."""
+    """Numbers by the content of the graph, one row per graph and measure. Processes may share the file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database

@@ -1,6 +1,6 @@
 """The page docs/measures.md, written from the registry, so that it cannot say anything else.
 
-Written anew with::
+Remade with::
 
     python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
 """
@@ -25,7 +25,7 @@ from graph2nn.graphs.measures.table import measured
 
 graph = ws_flex(n=64, k=8.19, p=0.128, seed=4)
 values = measure_all(graph, slow=False)       # one graph: a dict
-table = measured("n64-52")                    # a catalogue: a data frame, one column a measure
+table = measured("n64-52")                    # a catalogue: a data frame, one column per measure
 ```
 
 ```

@@ -22,7 +22,7 @@ from graph2nn.graphs.measures import paths as dist
 from graph2nn.graphs.measures import structure
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
-#: anew, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
+#: again, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
 VERSION = 1
 
 #: Mean and spread of one graph ask for the same numbers, one after the other.

@@ -48,7 +48,7 @@ def measured(
     progress: bool = True,
     cache: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Give a table of graphs one column a measure of the registry.
+    """Give a table of graphs one column per measure of the registry.
 
     Graphs of the published catalogues are looked up in tables that ship with the package. Others are measured
     (about 0.15 s a graph of 64 nodes, 0.04 s without the slow measures) and kept on disk, so that each graph is

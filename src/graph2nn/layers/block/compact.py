@@ -172,7 +172,7 @@ class Compact(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw the weights anew, as the masked layer does from the same generator; the bias starts at zero."""
+        """Redraw the weights, as the masked layer does from the same generator; the bias starts at zero."""
         if self.weight.is_meta:
             return
         self.reset_mask()

@@ -179,7 +179,7 @@ class Geometry:
     def gathers(self) -> bool:
         """Whether the input's gradient brings each node's weights together on its way, rather than all before.
 
-        That spares a pass over the weights, and pays where it is done once: not anew for each block of groups.
+        That spares a pass over the weights, and pays where it is done once: not again for each block of groups.
         """
         return self.kernel == 1 and self.groups <= self.block
 

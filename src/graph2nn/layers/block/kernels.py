@@ -215,7 +215,7 @@ def differentiate_rows(
         for base in range(0, y.images, y.group):
             here = min(y.group, y.images - base)
             g = base // y.group
-            # A whole square where there are rows to read: what it writes beside the panel is written over.
+            # A whole square where there are rows to read: what it writes next to the panel is written over.
             tall = max(width, lanes)
             tall = tall if here >= lanes and products.first[t] + tall <= y.channels else rows
             start = g * y.group_step + products.first[t] * y.channel_step

@@ -44,7 +44,7 @@ def _library() -> Any:
     except OSError:
         return None
     home = str(Path(torch.__file__).parent)
-    # Others may be loaded beside it (scikit-learn brings one); theirs are other threads.
+    # Others may be loaded next to it (scikit-learn brings one); theirs are other threads.
     for path in sorted(path for path in loaded if "libgomp" in path and path.startswith(home)):
         try:
             library = ctypes.CDLL(path)

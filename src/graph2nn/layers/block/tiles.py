@@ -105,7 +105,7 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
     slots = pen.accumulators(rows * across)
 
     def step(left: Value, right: list[Value], ahead: list[Value], number: Value, at: Value) -> None:
-        # One line a row and step: all at once would fill the queue that the loads wait in.
+        # One line per row and step: all at once would fill the queue that the loads wait in.
         for row in ahead:
             pen.prefetch(builder.gep(row, [at]))
         seen = [pen.load(builder.gep(row, [at])) for row in right]
@@ -177,7 +177,7 @@ def _pack(typingctx: Any, values: Any) -> Any:
 
 
 #: ``pack_panel((rows, y, y_at, y_step, columns, panel, panel_at))``: rows of ``y`` as :func:`dot_tiles` reads
-#: them, vector by vector the rows beside each other. The last vector overlaps the one before it, and is zero
+#: them, vector by vector the rows next to each other. The last vector overlaps the one before it, and is zero
 #: there. Whole vectors of a panel lie in one cache line each, which those of images of 14² pixels do not.
 pack_panel: Any = intrinsic(_pack)
 
@@ -267,7 +267,7 @@ def turned_product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """:func:`product_tile` with the weights of a column beside each other, columns ``w_step`` apart."""
+    """:func:`product_tile` with the weights of a column next to each other, columns ``w_step`` apart."""
     _turned(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 

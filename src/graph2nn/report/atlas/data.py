@@ -1,4 +1,4 @@
-"""What the atlas shows, as one plain value: numbers a graph, and errors a task, epoch, seed and graph."""
+"""What the atlas shows, as one plain value: numbers per graph, and errors per task, epoch, seed and graph."""
 
 from __future__ import annotations
 

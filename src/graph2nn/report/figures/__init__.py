@@ -1,1 +1,1 @@
-"""The figures of a report, each drawn from the findings; one figure a file."""
+"""The figures of a report, each drawn from the findings; one figure per file."""

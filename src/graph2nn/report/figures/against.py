@@ -1,4 +1,4 @@
-"""The same graphs here and elsewhere: a dot a graph, a panel an experiment."""
+"""The same graphs here and elsewhere: one dot per graph, one panel per experiment."""
 
 from __future__ import annotations
 

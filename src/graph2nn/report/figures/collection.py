@@ -63,7 +63,7 @@ def missing(study: Study, graphs: corners.Graphs) -> list[str]:
         if tasks.alone(task):
             said.append(f"{name}: no sweet spot is drawn: {tasks.alone(task)}.")
         if not corners.chosen(task, graphs):
-            said.append(f"{name}: no graph is drawn beside the map, as nothing says how to build one.")
+            said.append(f"{name}: no graph is drawn next to the map, as nothing says how to build one.")
         if not shortcuts.few(task):
             said.append(
                 f"{name}: few graphs are not compared with all; it takes a catalogue with smaller ones."

@@ -17,7 +17,7 @@ from graph2nn.report.figures.theme import COLOURS, Theme, canvas
 
 #: Best graphs marked on the plane.
 SHOWN = 5
-#: Within so many standard deviations the scale of the scores is linear, beyond it logarithmic.
+#: Within this many standard deviations the scale of the scores is linear, beyond it logarithmic.
 LINEAR = 3
 _MARKERS = ("s", "^", "o", "v", "P", "X", "D", "<", ">")
 

@@ -1,4 +1,4 @@
-"""The map with graphs drawn beside it: one from each corner of the plane, the best one, the baseline."""
+"""The map with graphs drawn next to it: one from each corner of the plane, the best one, the baseline."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure
         at = [row["clustering"]], [row["path_length"]]
         middle.scatter(*at, s=22, facecolors="none", edgecolors=theme.ink, linewidths=0.9, zorder=5)
     side = -1 if portrait.place in _RIGHT else 1
-    # From below, lines set out upwards: the scale of error lies beside them.
+    # From below, lines set out upwards: the scale of error lies next to them.
     start = (side * 0.8, 0.8) if portrait.place.startswith("lower") else (side * 1.1, 0)
     line = ConnectionPatch(
         start,

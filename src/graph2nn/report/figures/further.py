@@ -44,7 +44,7 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
     if not isinstance(found.predictors, Gap):
         draw = partial(predictors.draw, found.predictors)
         caption = predictors.caption(found.predictors)
-        made.append(Plate(f"predictors_{tag}", f"{task.name}: what foretells the error", caption, draw))
+        made.append(Plate(f"predictors_{tag}", f"{task.name}: what predicts the error", caption, draw))
     if not isinstance(found.connectomes, Gap) and not isinstance(found.surface, Gap):
         draw = partial(connectomes.draw, found.connectomes, found.surface, task.found)
         caption = connectomes.caption(found.connectomes)

@@ -17,7 +17,7 @@ from graph2nn.report.phrasing import error
 
 
 def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
-    """Draw, a line a task: errors of baseline and best graph on the left, the gain on the right."""
+    """Draw, one line per task: errors of baseline and best graph on the left, the gain on the right."""
     figure = canvas(TEXT, 1.35 + 0.31 * len(tasks))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.15])
     place = np.arange(len(tasks), dtype=np.float64)

@@ -84,7 +84,7 @@ def by_role(axes: Axes, picked: pd.DataFrame, column: str, theme: Theme, labels:
 
 
 def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
-    """Draw a panel a task: test error of baseline, best and worst graph; the first epochs may lie above."""
+    """Draw one panel per task: test error of baseline, best and worst graph; the first epochs may lie above."""
     columns = min(3, len(tasks))
     rows = math.ceil(len(tasks) / columns)
     figure = canvas(max(COLUMN, TEXT * columns / 3), 0.6 + 2.0 * rows)

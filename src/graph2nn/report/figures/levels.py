@@ -15,7 +15,7 @@ from graph2nn.report.figures import marks
 from graph2nn.report.figures.plane import C_LABEL, L_LABEL, colour_range
 from graph2nn.report.figures.theme import COLOURS, TEXT, Theme, canvas, legend_below
 
-#: A finer level is drawn only if it splits the cells of the coarser one, so many times as many.
+#: A finer level is drawn only if it splits the cells of the coarser one into this many times as many.
 FINER = 1.5
 
 

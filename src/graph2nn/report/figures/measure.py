@@ -55,7 +55,7 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
 
 
 def has_bars(found: Findings) -> bool:
-    """Whether intervals are drawn: there are some, and not so many that they cover everything else."""
+    """Whether intervals are drawn: there are some, and few enough not to cover everything else."""
     return bool((found.graphs["seeds"] > 1).any()) and len(found.graphs) <= MOST_BARS
 
 

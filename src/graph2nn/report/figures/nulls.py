@@ -1,4 +1,4 @@
-"""Graphs against their own nulls: error of each beside its rewirings, and the effects."""
+"""Graphs against their own nulls: error of each next to that of its rewirings, and the effects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def caption(found: NullComparison, kind: str = "degree") -> str:
 
 
 def draw(found: NullComparison, theme: Theme) -> Figure:
-    """Draw one line a graph: left its error among its nulls', right the effect; the mean effect below.
+    """Draw one line per graph: left its error among its nulls', right the effect; the mean effect below.
 
     Nulls are set a little apart, as equal errors would hide one another.
     """

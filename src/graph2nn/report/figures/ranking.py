@@ -13,12 +13,12 @@ from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
 
 #: Up to this many graphs each gets a line of its own.
 MOST_LINES = 60
-#: Of more graphs, so many are shown at either end.
+#: Of more graphs than fit, this many are shown at either end.
 ENDS = 15
 
 
 def draw(found: Findings, theme: Theme) -> Figure:
-    """Draw mean error with interval, one line a graph, best on top."""
+    """Draw mean error with interval, one line per graph, best on top."""
     if len(found.graphs) <= MOST_LINES:
         figure = canvas(5.9, max(2.1, 1.2 + 0.185 * len(found.graphs)))
         axes = figure.add_subplot()

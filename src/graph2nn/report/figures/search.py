@@ -1,4 +1,4 @@
-"""Regret of searches against the trainings they cost, one panel a task."""
+"""Regret of searches against the training runs they cost, one panel per task."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def draw(found: Selection, theme: Theme) -> Figure:
 
 
 def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
-    """Draw the estimates of several tasks, one line a task."""
+    """Draw the estimates of several tasks, one line per task."""
     figure = canvas(7.4, 1.7 + 0.62 * len(found))
     axes = figure.add_subplot()
     _gains(axes, found, theme)

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw_epochs(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
-    """Draw, a line a task, the correlation of error after each epoch with error after the last."""
+    """Draw, one line per task, the correlation of error after each epoch with error after the last."""
     figure = canvas(5.0, 3.5)
     axes = figure.add_subplot()
     last = 0

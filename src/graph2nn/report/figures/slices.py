@@ -16,7 +16,7 @@ from graph2nn.report.figures.measure import MEASURES, minimum, parabola
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below
 from graph2nn.report.phrasing import number, plural
 
-#: From so many points on they are also averaged, in so many bins of equal width.
+#: From this number of points on they are also averaged, in this number of bins of equal width.
 CROWD, BINS = 100, 12
 LETTERS = {"clustering": "C", "path_length": "L"}
 

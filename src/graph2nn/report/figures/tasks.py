@@ -53,7 +53,7 @@ def alone(task: TaskFindings) -> str:
     """Why the sweet spot has no rectangle; empty where it has one."""
     found = task.found
     if not found.spot.tested:
-        return "one graph" if len(found.graphs) == 1 else "one seed a graph"
+        return "one graph" if len(found.graphs) == 1 else "one seed per graph"
     return "best graph alone" if len(found.spot.graphs) == 1 else ""
 
 

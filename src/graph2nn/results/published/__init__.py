@@ -1,4 +1,4 @@
-"""Reader of the published raw results: arrays of names and errors, one pair an epoch, into one tidy table."""
+"""Reader of the published raw results: arrays of names and errors, one pair per epoch, into one tidy table."""
 
 from graph2nn.results.published.archive import URL
 from graph2nn.results.published.read import is_published, read_published

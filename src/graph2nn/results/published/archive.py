@@ -146,7 +146,7 @@ def _archive(path: Path, progress: bool) -> Iterator[tuple[str, bytes]]:
         raise
     except _DAMAGE as error:
         why = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")
-        raise UserError(f"analyze: {path} is no tar archive, or a damaged one ({why}).") from error
+        raise UserError(f"analyze: {path} is not a tar archive, or a damaged one ({why}).") from error
 
 
 def _array(name: str, content: bytes) -> npt.NDArray[Any]:

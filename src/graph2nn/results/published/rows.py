@@ -16,7 +16,7 @@ _PARAMS, _MACS, _TOP1, _TOP5, _WIDTH, _SEED = 0, 1, 3, 4, 6, 7
 
 
 def decode(pair: Pair, *, where: str) -> pd.DataFrame:
-    """Return one row a graph and training seed.
+    """Return one row per graph and training seed.
 
     Columns: ``row`` (in the file), ``kind``, ``n``, ``key`` (sparsity, p and seed as six digits write them),
     ``width`` (the first matched one), ``macs`` and ``params`` (as stored: three digits of billions and of
@@ -29,7 +29,9 @@ def decode(pair: Pair, *, where: str) -> pd.DataFrame:
     try:
         numbers = names[:, [_NUM, _SPARSITY, _P, _GRAPH_SEED]].astype(np.float64)
     except ValueError as error:
-        raise UserError(f"analyze: {where}: the names hold something that is no number ({error}).") from error
+        raise UserError(
+            f"analyze: {where}: the names hold something that is not a number ({error})."
+        ) from error
     graphs, seeds = results.shape[:2]
     # Relational layers were called talk: groupbasictalk, talklinear, mbtalkconv. A baseline has none.
     relational = np.char.find(names[:, _TRANS], "talk") >= 0
@@ -87,7 +89,7 @@ def _filled(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     fills, said = [rows], []
     for seed, own in rows.groupby("seed"):
         missing = everything.merge(own[at], how="left", indicator=True)
-        # An epoch that the seed lacks for every graph was not stored, which is no gap.
+        # An epoch that the seed lacks for every graph was not stored, which is not a gap.
         missing = missing[(missing["_merge"] == "left_only") & missing["epoch"].isin(own["epoch"])][at]
         for (_, key), gap in missing.groupby(["kind", "key"], sort=False):
             found = gap.merge(first, on=at, how="inner")

@@ -52,7 +52,7 @@ class Place:
 
 
 def check_devices(kind: str, count: int) -> None:
-    """Complain where a machine lacks so many devices.
+    """Raise UserError if the machine has fewer devices.
 
     Raises:
         UserError: more than there are, or of a kind that cannot work together.
@@ -78,7 +78,7 @@ def place_of(environment: Mapping[str, str] = os.environ) -> Place | None:
     if (world := _number(environment, "WORLD_SIZE", "1")) > 1:
         rank = _number(environment, "RANK")
         return Place(rank, world, _number(environment, "LOCAL_RANK", str(rank)), "env://")
-    # Not SLURM_NTASKS, which a batch script sees too, where only one process was begun.
+    # Not SLURM_NTASKS, which a batch script sees too, where only one process was started.
     if (world := _number(environment, "SLURM_STEP_NUM_TASKS", "1")) > 1:
         job = _number(environment, "SLURM_JOB_ID", "0") * 7 + _number(environment, "SLURM_STEP_ID", "0")
         host = environment.get("MASTER_ADDR") or first_host(environment.get("SLURM_STEP_NODELIST", ""))

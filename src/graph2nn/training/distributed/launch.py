@@ -76,7 +76,7 @@ def launch(
         sync_bn: see :class:`Ranks`.
 
     Raises:
-        UserError: not so many devices; the job cannot be sent to other processes; what a rank was told wrongly.
+        UserError: too few devices; a job that cannot be sent to other processes; wrong input to a rank.
         RankError: a rank failed, or its process died.
         Preempted: the ranks were asked to stop and have saved themselves; KeyboardInterrupt after Ctrl-C.
     """
