@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -25,3 +27,18 @@ def compiled(function: F) -> F:
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
         kernel = _njit(nogil=True, error_model="numpy")(function)
     return kernel
+
+
+def forget_stale(folder: Path) -> None:
+    """Drop machine code older than any kernel of a folder: numba compares a kernel's own file only.
+
+    Args:
+        folder: of the kernels. Where its cache cannot be written, numba keeps the cache elsewhere, and nobody
+            edits the kernels.
+    """
+    cache = folder / "__pycache__"
+    if os.access(cache, os.W_OK):
+        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        for index in cache.glob("*.nbi"):
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)

@@ -23,6 +23,26 @@ def cache_root(given: str | Path | None = None) -> Path:
 
 
 @contextmanager
+def unwritable_refused(folder: Path, room: str, advice: str = "name another --out") -> Iterator[None]:
+    """Turn an ``OSError`` of the block into one line for the user.
+
+    Args:
+        folder: that the block creates or writes to.
+        room: first word of the line: the command or the part of the library.
+        advice: what the user can do, ending the line.
+
+    Raises:
+        UserError: in place of any ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{room}: {folder} cannot be written to ({error.strerror or error}); {advice}."
+        ) from None
+
+
+@contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Lend a temporary path next to ``target`` that takes its place once the block is left without an error.
 
@@ -41,12 +61,12 @@ def replacing(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Turn numpy scalars into Python ones, and NaN and infinities, which JSON lacks, into None."""
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [json_value(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table as Shown
 
 from graph2nn.cli.common import Json, Threads, console, print_json, progress, show_table, use_threads
-from graph2nn.errors import UserError
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
@@ -36,20 +35,16 @@ def engines(
 
     Takes one to three minutes, in which nothing else should run. The table that is shipped decides until then.
     """
-    from graph2nn.files import replacing
+    from graph2nn.files import replacing, unwritable_refused
     from graph2nn.layers import dense_products, measure_dense
     from graph2nn.layers.engines import dump, own_file, table
     from graph2nn.layers.measure import cases, measure
 
     use_threads(threads)
     target = own_file() if out is None else out
-    try:
-        if out is None:
+    if out is None:
+        with unwritable_refused(target.parent, "bench", "name a file with --out"):
             target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"bench: {target.parent} cannot be made ({error.strerror}); name a file with --out."
-        ) from None
     with progress("engines", len(cases())) as bar, replacing(target) as temporary:
         measured = measure(rounds, on_case=lambda: bar.advance(bar.task_ids[0]))
         temporary.write_text(dump(measured), encoding="utf-8")

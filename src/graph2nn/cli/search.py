@@ -178,9 +178,9 @@ def _arguments(graph: Any) -> str:
 
 def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> None:
     if as_json:
-        from graph2nn.experiments.search.ask_tell import as_plain
+        from graph2nn.experiments.search.ask_tell import search_record
 
-        print_json({**what, **as_plain(found), "command": command})
+        print_json({**what, **search_record(found), "command": command})
         return
     from rich.table import Table
 

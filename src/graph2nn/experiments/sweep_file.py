@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, unwritable_refused
 from graph2nn.results.config import RunConfig
 
 FOLDER = "sweeps"
@@ -57,12 +57,8 @@ def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, A
     path = out / FOLDER / f"{digest}.parquet"
     table = pa.table({"run": list(configs), "config": [c.model_dump_json() for c in configs.values()]})
     table = table.replace_schema_metadata({_KEY: json.dumps(dict(work)).encode()})
-    try:
+    with unwritable_refused(out, "results"):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"results: {out} cannot be written to ({error.strerror}); name another --out."
-        ) from None
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return path

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, unwritable_refused
 from graph2nn.graphs.kernels.grid import Grid
 
 Floats = npt.NDArray[np.floating]
@@ -225,12 +225,8 @@ def _open_parts(parts: Path, plan: SweepPlan) -> None:
         return
     if parts.exists() and any(parts.iterdir()):
         raise UserError(f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out.")
-    try:
+    with unwritable_refused(parts, "sweep", "choose another --out"):
         parts.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"sweep: {parts} cannot be written to ({error.strerror}); choose another --out."
-        ) from None
     with replacing(note) as temporary:
         temporary.write_text(json.dumps(mine))
 

@@ -13,7 +13,7 @@ from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.analysis.tasks import Study, TaskFindings
-from graph2nn.files import plain
+from graph2nn.files import json_value
 from graph2nn.report import phrasing, published_names
 
 _ROW: tuple[str, ...] = (
@@ -50,7 +50,7 @@ def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mappi
         **published_names.study_record(study),
         "provenance": dict(provenance),
     }
-    return {key: plain(value) for key, value in whole.items()}
+    return {key: json_value(value) for key, value in whole.items()}
 
 
 def task_summary(task: TaskFindings) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from graph2nn.analysis.tasks import Study, study
 from graph2nn.errors import UserError, unknown
+from graph2nn.files import unwritable_refused
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.bundle import FORMATS, contents
 
@@ -94,13 +95,8 @@ def refuse_early(out: Path, formats: Sequence[str]) -> None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"report: {folder} is a file. Name a folder.")
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    try:
-        with tempfile.TemporaryDirectory(prefix=".", dir=there):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"report: {out} cannot be written to ({error.strerror or error}); name another --out."
-        ) from None
+    with unwritable_refused(out, "report"), tempfile.TemporaryDirectory(prefix=".", dir=there):
+        pass
 
 
 def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 
 from graph2nn.errors import UserError
+from graph2nn.files import unwritable_refused
 
 #: Seconds between two signs of life, unless ``GRAPH2NN_HEARTBEAT`` says otherwise.
 HEARTBEAT = 15.0
@@ -212,7 +213,7 @@ def pardon(out: Path, run: str) -> None:
 def _take(out: Path, run: str) -> Lease:
     folder, owner = out / FOLDER, Owner.here()
     attempt, tries, deaths = 1, 1, 0
-    try:
+    with unwritable_refused(out, "results"):
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             file = folder / f"{run}.{attempt}"
@@ -236,10 +237,6 @@ def _take(out: Path, run: str) -> Lease:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 json.dump(asdict(owner), stream)
             return Lease(folder, run, attempt, tries, deaths, owner)
-    except OSError as error:
-        raise UserError(
-            f"results: {out} cannot be written to ({error.strerror}); name another --out."
-        ) from None
 
 
 def _look(file: Path) -> tuple[Owner, bool, float, float] | None:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import math
 import os
 import shutil
 import socket
@@ -36,8 +35,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.files import json_value, replacing, unwritable_refused
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Lease, LostError, hold
 from graph2nn.results.runs_table import CONFIG, packed_names, packed_runs
@@ -77,7 +75,7 @@ class RunFolder:
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write the row of this run in the table of all runs."""
         self.lease.check()
-        row = {key: _plain(value) for key, value in result.items()}
+        row = {key: json_value(value) for key, value in result.items()}
         (self.path / "result.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
 
 
@@ -92,16 +90,12 @@ def writing(out: Path, name: str) -> Iterator[RunFolder]:
     """
     with hold(out, name) as lease:
         path = out / ".unfinished" / name
-        try:
+        with unwritable_refused(out, "results"):
             (out / "runs").mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(exist_ok=True)
             _adopt(path, lease)
             path.mkdir(exist_ok=True)
             _note_attempt(path, lease)
-        except OSError as error:
-            raise UserError(
-                f"results: {out} cannot be written to ({error.strerror}); name another --out."
-            ) from None
         try:
             yield RunFolder(path, lease)
             _finish(path, out / "runs" / name, lease)
@@ -138,7 +132,7 @@ def result_of(out: Path, name: str) -> dict[str, Any]:
         return {"run": name, **found}
     table = packed_runs(out)
     row = table[table["run"] == name].iloc[0].drop(CONFIG)
-    return {str(key): _plain(value) for key, value in row.items()}
+    return {str(key): json_value(value) for key, value in row.items()}
 
 
 def resumable(out: Path, name: str) -> bool:
@@ -225,8 +219,3 @@ def _keep_before(file: Path, epoch: int) -> None:
     kept = [line for line in lines if line.endswith("\n") and int(line.split(",")[column]) < epoch]
     with replacing(file) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         stream.write(head + "".join(kept))
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: a run that diverged has null where its numbers would be."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

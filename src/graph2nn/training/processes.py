@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -248,7 +249,7 @@ def interrupts_held_back() -> Iterator[None]:
 def _serve(connection: Connection, job: Job, threads: int) -> None:
     """Life of a worker process: one task after the other, until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
 
     def send(message: bytes) -> None:
@@ -274,8 +275,19 @@ def _serve(connection: Connection, job: Job, threads: int) -> None:
 
 
 def end_with_parent() -> None:
-    """End this process, whatever it is doing, as soon as the parent is gone."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
+    """Watch the parent from a thread; end this process, whatever it is doing, as soon as the parent is gone.
+
+    A parent that is not a Python process (torchrun's agent, srun) is watched by its number, which Windows keeps
+    for a parent that is gone: there only Python parents are watched.
+    """
+    parent, number = multiprocessing.parent_process(), os.getppid()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        while parent is None and os.getppid() == number:
+            time.sleep(0.5)
         os._exit(1)
+
+    if parent is not None or os.name == "posix":
+        threading.Thread(target=watch, daemon=True).start()

@@ -19,7 +19,7 @@ from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.table import Gap
 from graph2nn.errors import UserError
-from graph2nn.files import plain
+from graph2nn.files import json_value
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
@@ -96,7 +96,7 @@ def record(done: Beyond) -> dict[str, Any]:
         "connectomes": None if isinstance(done.connectomes, Gap) else brains.record(done.connectomes),
         "gaps": done.gaps,
     }
-    return {key: plain(value) for key, value in answer.items()}
+    return {key: json_value(value) for key, value in answer.items()}
 
 
 def _measured(

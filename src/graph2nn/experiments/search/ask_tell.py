@@ -15,6 +15,7 @@ from graph2nn.experiments.search.error_model import fit
 from graph2nn.experiments.search.space import Floats
 from graph2nn.experiments.search.strategies import Strategy, spent
 from graph2nn.experiments.search.trials import Evaluator, Problem, Trial
+from graph2nn.files import json_value
 
 #: Standard normal quantile of the intervals, and their level.
 QUANTILE, LEVEL = 1.96, 0.95
@@ -141,10 +142,10 @@ def _mean(errors: Sequence[float]) -> float:
     return float(np.mean(errors)) if errors else float("nan")
 
 
-def as_plain(found: Found) -> dict[str, Any]:
+def search_record(found: Found) -> dict[str, Any]:
     """Return what was found as plain values, for JSON: numbers that are none are null."""
     graphs = [
-        {name: _plain(value) for name, value in row.items()}
+        {name: json_value(value) for name, value in row.items()}
         for row in found.graphs.drop(columns="row").rename(columns={"seed": "graph_seed"}).to_dict("records")
     ]
     trials = [
@@ -152,7 +153,7 @@ def as_plain(found: Found) -> dict[str, Any]:
             "graph": found.problem.space.spec(trial.proposal.row).name,
             "seed": trial.proposal.seed,
             "epochs": trial.proposal.epochs,
-            "test_error": _plain(trial.error),
+            "test_error": json_value(trial.error),
         }
         for trial in found.trials
     ]
@@ -163,7 +164,3 @@ def as_plain(found: Found) -> dict[str, Any]:
         "graphs": graphs,
         "trials": trials,
     }
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

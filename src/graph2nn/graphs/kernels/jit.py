@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numba
 from numba.extending import intrinsic
 
 from graph2nn.compiling import compiled as compiled
+from graph2nn.compiling import forget_stale
 
 #: numba's integers, which are neither Python's nor quite NumPy's.
 Int = Any
@@ -19,18 +19,7 @@ Int = Any
 _intrinsic: Any = intrinsic
 
 
-def _forget_stale() -> None:
-    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
-    folder = Path(__file__).parent
-    cache = folder / "__pycache__"
-    if os.access(cache, os.W_OK):  # else numba keeps its cache elsewhere, and nobody edits the kernels
-        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-        for index in cache.glob("*.nbi"):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)
-
-
-_forget_stale()
+forget_stale(Path(__file__).parent)
 
 
 def _popcount(typingctx: Any, word: Any) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba.core import cgutils as _cgutils
+
+from graph2nn.compiling import forget_stale
 
 # numba and llvmlite carry no types.
 cgutils: Any = _cgutils
@@ -17,18 +18,7 @@ Value = Any
 INDEX = ir.IntType(64)
 
 
-def _forget_stale() -> None:
-    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
-    folder = Path(__file__).parent
-    cache = folder / "__pycache__"
-    if os.access(cache, os.W_OK):
-        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-        for index in cache.glob("*.nbi"):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)
-
-
-_forget_stale()
+forget_stale(Path(__file__).parent)
 
 
 def _vector_bytes() -> int:

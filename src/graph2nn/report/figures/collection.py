@@ -10,8 +10,8 @@ from pathlib import Path
 import matplotlib as mpl
 
 from graph2nn.analysis.tasks import Study, TaskFindings
-from graph2nn.errors import UserError, unknown
-from graph2nn.files import replacing
+from graph2nn.errors import unknown
+from graph2nn.files import replacing, unwritable_refused
 from graph2nn.graphs import draw as drawing
 from graph2nn.report.figures import (
     agreement,
@@ -98,10 +98,8 @@ def save(
     for name in formats:
         if name not in FORMATS:
             raise unknown("figures: format", name, FORMATS)
-    try:
+    with unwritable_refused(folder, "figures", "name a folder"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made ({error.strerror or error}). Name a folder.") from error
     written = []
     for plate in made:
         for name in formats:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from graph2nn.errors import UserError
 from graph2nn.training.distributed.ranks import Ranks
+from graph2nn.training.processes import end_with_parent
 
 #: The interface by which processes of one Linux machine talk.
 LOOPBACK = "lo"
@@ -123,7 +122,7 @@ def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Rank
         device: of this process.
         sync_bn: see :class:`Ranks`.
     """
-    _end_with(os.getppid())
+    end_with_parent()
     cuda = torch.device(device).type == "cuda"
     how: dict[str, Any] = {"rank": place.rank, "world_size": place.world}
     if place.meeting.startswith("open://"):
@@ -142,14 +141,3 @@ def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Rank
         yield Ranks(place.rank, place.world, sync_bn)
     finally:
         dist.destroy_process_group()
-
-
-def _end_with(parent: int) -> None:
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    # Windows keeps the number of a parent that is gone.
-    if os.name == "posix":
-        threading.Thread(target=watch, daemon=True).start()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pickle
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -198,7 +197,7 @@ def _live(connection: Connection, job: Job, place: Place, device: str, threads: 
         # Ctrl-C in a terminal is for whoever began the ranks, who passes it on: once, and to all.
         os.setpgrp()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more
         connection.send_bytes(pickle.dumps(_carry_out(job, place, device, sync_bn)))
