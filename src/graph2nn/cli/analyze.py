@@ -111,7 +111,7 @@ def quickstart(
     with progress("training", len(configs)) as bar:
 
         def step(_row: dict[str, Any]) -> None:
-            bar.advance(bar.task_ids[0])
+            bar.update()
 
         page = demo.carry_out(configs, data, out, workers=count, on_run=step)
     console.print(demo.conclusion(out))

@@ -46,12 +46,12 @@ def engines(
         with unwritable_refused(target.parent, "bench", "name a file with --out"):
             target.parent.mkdir(parents=True, exist_ok=True)
     with progress("engines", len(cases())) as bar, replacing(target) as temporary:
-        measured = measure(rounds, on_case=lambda: bar.advance(bar.task_ids[0]))
+        measured = measure(rounds, on_case=bar.update)
         temporary.write_text(dump(measured), encoding="utf-8")
     table.cache_clear()
     dense_file = target.parent / dense_products.FILE
     with progress("dense products", len(measure_dense.SHAPES)) as bar, replacing(dense_file) as temporary:
-        dense = measure_dense.measure_dense(rounds, on_shape=lambda: bar.advance(bar.task_ids[0]))
+        dense = measure_dense.measure_dense(rounds, on_shape=bar.update)
         temporary.write_text(dense_products.dump(dense), encoding="utf-8")
     dense_products.table.cache_clear()
     if as_json:

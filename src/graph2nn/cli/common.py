@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.progress import Bar
 
 if TYPE_CHECKING:
     from graph2nn.graphs.graph import RelationalGraph
@@ -209,13 +209,9 @@ def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
     return values
 
 
-@contextmanager
-def progress(description: str, total: int) -> Iterator[Progress]:
-    """Show a progress bar with one task, on a terminal; elsewhere show nothing."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        bar.add_task(description, total=total)
-        yield bar
+def progress(description: str, total: int, done: int = 0) -> Bar:
+    """Return a progress bar on the commands' console, drawn at once; silent away from a terminal."""
+    return Bar(description, total, after=0.0, console=console, done=done)
 
 
 @contextmanager

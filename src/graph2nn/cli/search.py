@@ -163,10 +163,10 @@ def _run(evaluator: Any, how: Strategy, budget: float, seed: int) -> Found:
             nonlocal told
             told += sum(trial.proposal.epochs for trial in new)
             # Runs that were there already count too, which the launcher does not tell of.
-            bar.update(bar.task_ids[0], completed=told)
+            bar.update(told - bar.done)
 
         def on_run(row: dict[str, Any]) -> None:
-            bar.advance(bar.task_ids[0], row["epochs"])
+            bar.update(row["epochs"])
 
         watched = replace(evaluator, on_run=on_run) if hasattr(evaluator, "on_run") else evaluator
         return carry_out(watched, how, budget=budget, seed=seed, on_trials=on_trials)

@@ -219,11 +219,10 @@ def _carry_out(
 
     names = {config.folder for config in configs} if only is None else set(only)
     log = Log(len(names), len(names & finished_runs(out)))
-    with progress("runs", len(names)) as bar:
-        bar.advance(bar.task_ids[0], log.earlier)
+    with progress("runs", len(names), log.earlier) as bar:
 
         def on_run(row: dict[str, Any]) -> None:
-            bar.advance(bar.task_ids[0])
+            bar.update()
             line = log.line(row)
             if not console.is_terminal:
                 console.print(line, soft_wrap=True, markup=False)

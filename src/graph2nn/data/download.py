@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
+from graph2nn.progress import Bar
 
 
 def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) -> Path:

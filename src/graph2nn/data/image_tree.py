@@ -13,8 +13,8 @@ import torch
 
 from graph2nn.data.dataset import Split
 from graph2nn.data.layout import SPLITS
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
+from graph2nn.progress import Bar
 
 SIDE = 32
 CLASSES = 10

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from graph2nn.data.layout import ACCEPTED, ARCHIVES, SPLITS, detect, layout_of, size_limit
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
+from graph2nn.progress import Bar
 
 Files = dict[str, bytes]
 

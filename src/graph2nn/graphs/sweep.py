@@ -8,9 +8,8 @@ import math
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from graph2nn.errors import UserError
 from graph2nn.files import replacing, unwritable_refused
 from graph2nn.graphs.kernels.grid import Grid
+from graph2nn.progress import Bar
 
 Floats = npt.NDArray[np.floating]
 
@@ -246,7 +246,8 @@ def _write_parts(parts: Path, plan: SweepPlan, *, progress: bool, workers: int) 
     # Degrees that round to the same number of edges share their graphs; neighbours in the grid do at small n.
     edges = [plan.edges(k) for _, ks in todo for k in ks]
     distinct = [m for i, m in enumerate(edges) if i == 0 or m != edges[i - 1]]
-    with _bar(plan, done, show=progress) as advance, ThreadPoolExecutor(workers) as pool:
+    bar = Bar(f"graphs on {plan.n} nodes", plan.rows, show=progress, done=done)
+    with bar, ThreadPoolExecutor(workers) as pool:
         waiting: deque[Future[tuple[Floats, Floats]]] = deque()
         ahead = iter(distinct)
         last, measured = -1, None
@@ -259,7 +260,7 @@ def _write_parts(parts: Path, plan: SweepPlan, *, progress: bool, workers: int) 
                             waiting.append(pool.submit(grid, m))
                         last, measured = plan.edges(k), waiting.popleft().result()
                     tables.append(_table(plan, k, *measured))
-                    advance(cell)
+                    bar.update(cell)
                 with replacing(_part_file(parts, index)) as temporary:
                     pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
         finally:
@@ -290,23 +291,3 @@ def _join(parts: Path, path: Path, plan: SweepPlan) -> None:
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for file in files:
             writer.write_table(pq.read_table(file).replace_schema_metadata(schema.metadata))
-
-
-@contextmanager
-def _bar(plan: SweepPlan, done: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that advances a progress bar; a silent one away from a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not (show and console.is_terminal),
-    )
-    with bar:
-        task = bar.add_task(f"graphs on {plan.n} nodes", total=plan.rows, completed=done)
-        yield lambda count: bar.advance(task, count)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from graph2nn.analysis.tasks import Known, study
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
 from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.measures.table import measured
+from graph2nn.progress import Bar
 from graph2nn.report.phrasing import plural
 from graph2nn.report.write import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs

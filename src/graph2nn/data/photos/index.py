@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
+from graph2nn.progress import Bar
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 #: Format of the saved index; another number makes old ones be forgotten.

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.data.download import download
-from graph2nn.data.progress import Bar
 from graph2nn.errors import UserError
 from graph2nn.files import cache_root
+from graph2nn.progress import Bar
 
 #: The archive of the published code at the commit the results belong to; they are its folder
 #: ``analysis/final_results``. GitHub does not keep archives byte for byte, so the arrays are verified instead.

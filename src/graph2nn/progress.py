@@ -17,6 +17,14 @@ class Bar:
     """Counts finished units out of ``total``. Also speaks the protocol pooch expects of a bar.
 
     Use as a context manager, or call ``close`` at the end.
+
+    Args:
+        what: short name of the work.
+        total: units of the work.
+        show: False never draws.
+        after: seconds before the bar appears; 0 draws it at once.
+        console: where to draw; standard error if left out.
+        done: units finished before.
     """
 
     def __init__(
@@ -27,11 +35,13 @@ class Bar:
         show: bool = True,
         after: float = 2.0,
         console: Console | None = None,
+        done: int = 0,
     ) -> None:
-        self.what, self.total, self.done = what, total, 0
+        self.what, self.total, self.done = what, total, done
         self._show, self._console = show, console
         self._bar: Progress | None = None
         self._next = time.monotonic() + after
+        self._at_once = after <= 0
 
     def update(self, n: int = 1) -> None:
         """Count ``n`` more units."""
@@ -51,6 +61,8 @@ class Bar:
         self._show = False
 
     def __enter__(self) -> Bar:
+        if self._show and self._at_once:
+            self._draw()
         return self
 
     def __exit__(
@@ -61,13 +73,19 @@ class Bar:
     def _draw(self) -> None:
         if self._bar is None:
             from rich.console import Console
-            from rich.progress import Progress
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             console = self._console or Console(stderr=True)
             if not console.is_terminal:
                 self._show = False
                 return
-            self._bar = Progress(console=console, transient=True)
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bar = Progress(*columns, console=console, transient=True)
             self._bar.add_task(self.what, total=self.total)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=self.done, total=self.total)

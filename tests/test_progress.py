@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from graph2nn.data.progress import Bar
+from graph2nn.progress import Bar
 
 
 def shown(*, terminal=True, after=0.0, show=True):
