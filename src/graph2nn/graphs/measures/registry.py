@@ -82,17 +82,17 @@ MEASURES: dict[str, Measure] = {
         f"{_ALONG}, no path adds 0",
         "Watts and Strogatz 1998 (paper, section 2.3)",
     ),
-    "transitivity": Measure(structure.transitivity, "T", "closed triples", _FORGOTTEN, "Newman 2003"),
+    "transitivity": Measure(structure.transitivity, "T", "transitivity", _FORGOTTEN, "Newman 2003"),
     "global_efficiency": Measure(
-        dist.global_efficiency, "E_glob", "mean of 1/distance", _ALONG, "Latora and Marchiori 2001"
+        dist.global_efficiency, "E_glob", "global efficiency", _ALONG, "Latora and Marchiori 2001"
     ),
     "local_efficiency": Measure(
-        dist.local_efficiency, "E_loc", "efficiency among neighbours", _ALONG, "Latora and Marchiori 2001"
+        dist.local_efficiency, "E_loc", "local efficiency", _ALONG, "Latora and Marchiori 2001"
     ),
     "diameter": Measure(
-        dist.diameter, "D", "longest shortest path", f"{_ALONG}, where there is a path", _DEFINED
+        dist.diameter, "D", "diameter", f"{_ALONG}, where there is a path", _DEFINED
     ),
-    "density": Measure(deg.density, "ρ", "edges over pairs", "edges over ordered pairs", _DEFINED),
+    "density": Measure(deg.density, "ρ", "density", "edges over ordered pairs", _DEFINED),
     "degree_mean": Measure(_mean(deg.degrees), "k", "average degree", _OUT, _DEFINED),
     "degree_variance": Measure(
         lambda g: _spread(deg.degrees)(g) ** 2, "Var k", "variance of degrees", _OUT, _DEFINED
