@@ -17,7 +17,7 @@ from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import GraphSpec, build, plan, preset
 from graph2nn.experiments import run as runs
 from graph2nn.experiments.callbacks import Watch
-from graph2nn.experiments.run import carry_out, execute
+from graph2nn.experiments.run import execute, train_in_folder
 from graph2nn.results import run_folder
 from graph2nn.results.runs_table import write_curves
 from graph2nn.training import Preempted, Saving
@@ -69,7 +69,7 @@ class Folder(run_folder.RunFolder):
 
 
 def attempt(path, config, digits, **how):
-    return carry_out(Folder(path), config, build(config, digits), digits, **how)
+    return train_in_folder(Folder(path), config, build(config, digits), digits, **how)
 
 
 def after(batches):

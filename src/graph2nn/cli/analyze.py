@@ -113,6 +113,6 @@ def quickstart(
         def step(_row: dict[str, Any]) -> None:
             bar.update()
 
-        page = demo.carry_out(configs, data, out, workers=count, on_run=step)
+        page = demo.run_quickstart(configs, data, out, workers=count, on_run=step)
     console.print(demo.conclusion(out))
     typer.echo(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -40,19 +40,19 @@ def measure(
     from graph2nn.graphs.measures.table import measured, writable, write_measured
     from graph2nn.graphs.spec import parse_graph
 
-    how: dict[str, Any] = {"slow": not fast, "afresh": afresh, "workers": workers or _cores()}
+    processes = workers or _cores()
     if out is not None:
         writable(out)
     if names_a_table(what):
         if out is None:
             raise UserError(f"measure: {what} holds many graphs; name a file: --out measures.parquet.")
-        table = measured(what, **how)
+        table = measured(what, slow=not fast, afresh=afresh, workers=processes)
     else:
         graph = parse_graph(what, data=data)
         if out is None:
             graphs_show.show(graph, slow=not fast, json=False)
             return
-        table = measured({graph.name: graph}, **how)
+        table = measured({graph.name: graph}, slow=not fast, afresh=afresh, workers=processes)
     typer.echo(f"{write_measured(table, out)}: {len(table):,} graphs, {len(table.columns)} columns")
 
 

@@ -76,16 +76,16 @@ def search(
     from graph2nn.experiments.search.ask_tell import check_budget
 
     check_budget(budget)
-    how = look_up(strategy)
+    searching = look_up(strategy)
     if replay is not None:
         simulator, task = _simulator(replay, preset)
-        found = _run(simulator, how, budget, seed)
+        found = _run(simulator, searching, budget, seed)
         _print(found, as_json, preset=task, strategy=strategy, seed=seed, budget=budget, command=None)
         _judge(simulator, found)
         return
     count = number_of_workers(workers)
     evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
-    found = _train(preset, pool, how, budget, seed, settings, data, cache, out, **evaluator)
+    found = _train(preset, pool, searching, budget, seed, settings, data, cache, out, **evaluator)
     best = found.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]
     words += [f"--set {setting}" for setting in settings] + [f"--data {data}"] * bool(data) + [f"--out {out}"]
@@ -115,7 +115,7 @@ def _simulator(replay: str, preset: str) -> tuple[Replay, str]:
 def _train(
     preset: str,
     pool: str,
-    how: Strategy,
+    strategy: Strategy,
     budget: float,
     seed: int,
     settings: Sequence[str],
@@ -147,13 +147,13 @@ def _train(
     training = Training(
         known, space, loaded, out, settings, where, acceleration, workers=workers, threads=threads or 1
     )
-    return _run(training, how, budget, seed)
+    return _run(training, strategy, budget, seed)
 
 
-def _run(evaluator: Any, how: Strategy, budget: float, seed: int) -> Found:
+def _run(evaluator: Any, strategy: Strategy, budget: float, seed: int) -> Found:
     from dataclasses import replace
 
-    from graph2nn.experiments.search import search as carry_out
+    from graph2nn.experiments.search import search as run_search
 
     problem = evaluator.problem
     with progress("epochs", math.floor(budget * problem.epochs)) as bar:
@@ -169,7 +169,7 @@ def _run(evaluator: Any, how: Strategy, budget: float, seed: int) -> Found:
             bar.update(row["epochs"])
 
         watched = replace(evaluator, on_run=on_run) if hasattr(evaluator, "on_run") else evaluator
-        return carry_out(watched, how, budget=budget, seed=seed, on_trials=on_trials)
+        return run_search(watched, strategy, budget=budget, seed=seed, on_trials=on_trials)
 
 
 def _arguments(graph: Any) -> str:

@@ -116,7 +116,7 @@ def sweep(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
         jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
     )  # fmt: skip
-    how = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
+    acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
     work: Work = choose_work(
         plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
@@ -125,10 +125,12 @@ def sweep(
     if dry_run:
         show_work(work, as_json)
         return 0
-    how = replace(how, amp=work.amp)
-    place = _device(device, launcher, how)
+    acceleration = replace(acceleration, amp=work.amp)
+    place = _device(device, launcher, acceleration)
     work.note_arms(out)
-    return _conclude(_carry_out(work.configs, work.source, out, where, place, how), work.configs, out, as_json)
+    return _conclude(
+        _run_sweep(work.configs, work.source, out, where, place, acceleration), work.configs, out, as_json
+    )
 
 
 def retry(
@@ -176,10 +178,10 @@ def retry(
     codes = [0]
     for file, runs in plans:
         if runs & free:
-            how = Acceleration(**file.work["acceleration"])
-            place = _device(file.work["device"], launcher, how)
+            acceleration = Acceleration(**file.work["acceleration"])
+            place = _device(file.work["device"], launcher, acceleration)
             configs = file.configs()
-            outcome = _carry_out(configs, sources[file.path], out, where, place, how, only=runs & free)
+            outcome = _run_sweep(configs, sources[file.path], out, where, place, acceleration, only=runs & free)
             codes.append(_conclude(outcome, [each for each in configs if each.folder in runs], out, as_json))
             free -= runs
     return max(codes)
@@ -194,22 +196,22 @@ def _source(file: PlanFile, elsewhere: dict[str, str]) -> Source:
     return Source(**{**file.work["data"], **elsewhere})
 
 
-def _device(name: str, launcher: str, how: Acceleration) -> str:
+def _device(name: str, launcher: str, acceleration: Acceleration) -> str:
     """Decide the device here for runs here, and leave the choice to the node for runs elsewhere."""
     if launcher != "local" and name == "auto":
         return name
     place = pick_device(name) if launcher == "local" else name
-    how.check(place)
+    acceleration.check(place)
     return place
 
 
-def _carry_out(
+def _run_sweep(
     configs: Sequence[RunConfig],
     source: Source,
     out: Path,
     launcher: Launcher,
     device: str,
-    how: Acceleration,
+    acceleration: Acceleration,
     *,
     only: Collection[str] | None = None,
 ) -> SweepOutcome:
@@ -236,7 +238,7 @@ def _carry_out(
             out,
             launcher,
             device=device,
-            acceleration=how,
+            acceleration=acceleration,
             only=only,
             on_run=on_run,
             on_wait=on_wait,

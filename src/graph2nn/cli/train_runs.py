@@ -75,8 +75,15 @@ def _follow(configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: 
 
     for config in configs:
         if not ranks.of_first(False):
-            how: dict[str, Any] = {"acceleration": task.acceleration, "saving": task.saving, "ranks": ranks}
-            execute(config, data, task.out, device=task.device, **how)
+            execute(
+                config,
+                data,
+                task.out,
+                device=task.device,
+                acceleration=task.acceleration,
+                saving=task.saving,
+                ranks=ranks,
+            )
 
 
 def _train(

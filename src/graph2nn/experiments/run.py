@@ -113,17 +113,36 @@ def execute(
     with ExitStack() as stack:
         if stop is None and not saving.off:
             stop = stack.enter_context(signals_caught())
-        how: dict[str, Any] = {"device": device, "acceleration": acceleration, "stop": stop, "ranks": ranks}
         row: dict[str, Any] = {}
         if ranks.first:
             folder = stack.enter_context(writing(out, config.folder))
-            row = carry_out(folder, config, network, data, saving=saving, watch=watch, **how)
+            row = train_in_folder(
+                folder,
+                config,
+                network,
+                data,
+                device=device,
+                acceleration=acceleration,
+                saving=saving,
+                stop=stop,
+                watch=watch,
+                ranks=ranks,
+            )
         else:
-            train(network.model, data, config.recipe, seed=config.seed, **how)
+            train(
+                network.model,
+                data,
+                config.recipe,
+                seed=config.seed,
+                device=device,
+                acceleration=acceleration,
+                stop=stop,
+                ranks=ranks,
+            )
     return {"run": config.folder, **ranks.of_first(row)}
 
 
-def carry_out(
+def train_in_folder(
     folder: RunFolder,
     config: RunConfig,
     network: Network,

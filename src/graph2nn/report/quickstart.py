@@ -25,7 +25,7 @@ def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Datas
     return plan(known, chosen, range(1, seeds + 1), data=data.label), data
 
 
-def carry_out(
+def run_quickstart(
     configs: list[RunConfig],
     data: Dataset,
     out: Path,

@@ -10,11 +10,12 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.layers.engines import Engine
 from graph2nn.training.distributed.ranks import ALONE, Ranks
-from graph2nn.training.steps import Step, eager_step
+from graph2nn.training.steps import Loss, Step, eager_step
 
 Amp = Literal["bf16", "fp16"]
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -106,7 +107,8 @@ class Acceleration:
         device: torch.device | str,
         *,
         scaler: torch.amp.GradScaler | None = None,
-        **how: Any,
+        loss: Loss = F.cross_entropy,
+        parts: int = 1,
     ) -> Step:
         """Return the training step of a network that :meth:`apply` gave for ``device``.
 
@@ -115,13 +117,14 @@ class Acceleration:
             optimiser: of its parameters.
             device: of both.
             scaler: from :meth:`scaler`, for who wants to keep its state; one of its own if left out.
-            how: ``loss`` and ``parts`` of :func:`graph2nn.training.steps.eager_step`.
+            loss: scores and labels to the mean loss.
+            parts: number of equal parts each batch is cut into; see :func:`graph2nn.training.steps.eager_step`.
         """
         if self.cuda_graphs:
             from graph2nn.training.cuda_graph import GraphedStep
 
-            return GraphedStep(model, optimiser, device, **how)
-        return eager_step(model, optimiser, scaler=scaler or self.scaler(), **how)
+            return GraphedStep(model, optimiser, device, loss=loss, parts=parts)
+        return eager_step(model, optimiser, scaler=scaler or self.scaler(), loss=loss, parts=parts)
 
 
 #: Computing as torch does by itself.
@@ -131,26 +134,28 @@ PLAIN = Acceleration()
 class _Accelerated(nn.Module):
     """A network in other clothes: 16 bits, channels last, compiled; float32 scores come out."""
 
-    def __init__(self, model: nn.Module, how: Acceleration) -> None:
+    def __init__(self, model: nn.Module, acceleration: Acceleration) -> None:
         super().__init__()
-        self.model, self.how = model, how
-        if how.channels_last:
+        self.model, self.acceleration = model, acceleration
+        if acceleration.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # A method and not the compiled module, which would list the network's own modules once more.
-        compiled: Any = torch.compile(model, backend=how.backend) if how.compile else model
+        compiled: Any = torch.compile(model, backend=acceleration.backend) if acceleration.compile else model
         self._run: Callable[..., Tensor] = compiled.__call__
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Map a batch, as the network takes it, to its scores."""
-        how = self.how
-        if how.channels_last:
+        acceleration = self.acceleration
+        if acceleration.channels_last:
             inputs = tuple(
                 x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
             )
-        if how.amp is None:
+        if acceleration.amp is None:
             return self._run(*inputs)
         # A graph must not read casts of weights that an earlier forward left in the cache.
-        with torch.autocast(inputs[0].device.type, _DTYPES[how.amp], cache_enabled=not how.cuda_graphs):
+        with torch.autocast(
+            inputs[0].device.type, _DTYPES[acceleration.amp], cache_enabled=not acceleration.cuda_graphs
+        ):
             return self._run(*inputs).float()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from graph2nn.training.steps import eager_step
+from graph2nn.training.steps import Loss, eager_step
 
 #: Calls before the capture, so that libraries have chosen their kernels and taken their memory.
 WARM_UP = 3
@@ -73,15 +73,22 @@ class GraphedStep:
         model: without control flow that depends on data.
         optimiser: of its parameters, one whose step does not wait for the device, such as fused SGD.
         device: of both.
-        how: ``loss`` and ``parts`` of :func:`~graph2nn.training.steps.eager_step`.
+        loss: scores and labels to the mean loss.
+        parts: number of equal parts each batch is cut into.
     """
 
     def __init__(
-        self, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device | str, **how: Any
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        device: torch.device | str,
+        *,
+        loss: Loss = F.cross_entropy,
+        parts: int = 1,
     ) -> None:
         self._optimiser = optimiser
         self._device = torch.device(device)
-        self._step = eager_step(model, optimiser, **how)
+        self._step = eager_step(model, optimiser, loss=loss, parts=parts)
         self._rates: tuple[float, ...] = ()
         self._captured: Captured | None = None
         self._outputs: tuple[Tensor, Tensor] | None = None

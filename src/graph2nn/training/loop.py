@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -137,8 +136,9 @@ def _begin(
 def _step(state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: Acceleration) -> Step:
     """Return the step of a recipe."""
     loss = partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
-    how: dict[str, Any] = {"scaler": state.scaler, "loss": loss, "parts": recipe.accumulate}
-    return acceleration.step(model, state.optimiser, state.device, **how)
+    return acceleration.step(
+        model, state.optimiser, state.device, scaler=state.scaler, loss=loss, parts=recipe.accumulate
+    )
 
 
 def _identity(
@@ -236,5 +236,14 @@ def training_batches(
     drawn from the generator stays the same.
     """
     augment = Augment(flip=recipe.flip, pad=recipe.pad, resized=recipe.resized_crop, lighting=recipe.lighting)
-    how: dict[str, Any] = {"mean": data.mean, "sd": data.sd, "augment": augment, "generator": generator}
-    return batches(data.train, recipe.batch_size, skip=skip, limit=limit, part=part, **how)
+    return batches(
+        data.train,
+        recipe.batch_size,
+        mean=data.mean,
+        sd=data.sd,
+        augment=augment,
+        generator=generator,
+        skip=skip,
+        limit=limit,
+        part=part,
+    )

@@ -89,9 +89,7 @@ MEASURES: dict[str, Measure] = {
     "local_efficiency": Measure(
         dist.local_efficiency, "E_loc", "local efficiency", _ALONG, "Latora and Marchiori 2001"
     ),
-    "diameter": Measure(
-        dist.diameter, "D", "diameter", f"{_ALONG}, where there is a path", _DEFINED
-    ),
+    "diameter": Measure(dist.diameter, "D", "diameter", f"{_ALONG}, where there is a path", _DEFINED),
     "density": Measure(deg.density, "ρ", "density", "edges over ordered pairs", _DEFINED),
     "degree_mean": Measure(_mean(deg.degrees), "k", "average degree", _OUT, _DEFINED),
     "degree_variance": Measure(

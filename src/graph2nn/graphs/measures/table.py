@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -90,11 +90,18 @@ def measured(
     if not afresh:
         known = {key: row for key in wanted if (row := _shipped_row(key)) is not None}
     rest = [key for key in wanted if key not in known]
-    how: dict[str, Any] = {"workers": workers, "progress": progress, "cache": cache, "keep": not afresh}
     for start in range(0, len(rest), _AT_ONCE):
         part = rest[start : start + _AT_ONCE]
         label = f"measuring from {start:,} of {len(rest):,}" if len(rest) > _AT_ONCE else "measuring"
-        found = measure_many([_graph(key) for key in part], names, label=label, **how)
+        found = measure_many(
+            [_graph(key) for key in part],
+            names,
+            workers=workers,
+            progress=progress,
+            cache=cache,
+            keep=not afresh,
+            label=label,
+        )
         known |= zip(part, found, strict=True)
     absent = dict.fromkeys(names, float("nan"))
     rows = [absent if key is None else known[key] for key in keys]

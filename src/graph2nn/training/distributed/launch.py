@@ -200,10 +200,10 @@ def _live(connection: Connection, job: Job, place: Place, device: str, threads: 
     end_with_parent()
     torch.set_num_threads(threads)
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more
-        connection.send_bytes(pickle.dumps(_carry_out(job, place, device, sync_bn)))
+        connection.send_bytes(pickle.dumps(_run_job(job, place, device, sync_bn)))
 
 
-def _carry_out(job: Job, place: Place, device: str, sync_bn: bool) -> _Ending:
+def _run_job(job: Job, place: Place, device: str, sync_bn: bool) -> _Ending:
     try:
         own = place.device(device)
         with joined(place, own, sync_bn=sync_bn) as ranks:
