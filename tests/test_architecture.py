@@ -1,0 +1,84 @@
+"""The rule of the house: a room imports only rooms above it, and modules never import each other in a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+
+import networkx as nx
+import pytest
+from paths import ROOT
+
+SOURCE = ROOT / "src"
+#: Top to bottom, as docs/architecture.md lists them.
+ROOMS = (
+    "graphs", "layers", "wiring", "models", "budget", "conversion", "data", "tasks",
+    "training", "results", "experiments", "analysis", "report", "cli",
+)  # fmt: skip
+#: Modules that stand above all rooms.
+TOP = ("errors", "files", "progress", "compiling")
+
+
+def modules():
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+@pytest.fixture(scope="module")
+def imports():
+    """Every import between modules of the package, late ones and those for types included."""
+    paths = dict(modules())
+    edges = defaultdict(set)
+    for name, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("graph2nn."):
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    edges[name].add(inner if inner in paths else node.module)
+    assert len(edges) > 200
+    return edges
+
+
+def rank(module):
+    room = module.split(".")[1]
+    return -1 if room in TOP else ROOMS.index(room)
+
+
+def test_a_room_imports_only_rooms_above_it(imports):
+    upward = [
+        f"{one} imports {other}"
+        for one, others in imports.items()
+        if "." in one and one.split(".")[1] not in ("__main__",)
+        for other in others
+        if rank(other) > rank(one)
+    ]
+    assert upward == []
+
+
+def test_modules_do_not_import_each_other_in_a_circle(imports):
+    graph = nx.DiGraph([(one, other) for one, others in imports.items() for other in others])
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert circles == []
+
+
+def test_the_page_lists_every_room():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in (SOURCE / "graph2nn").iterdir() if (path / "__init__.py").is_file()}
+    assert rooms - {"tasks"} <= set(ROOMS)
+    for room in rooms:
+        assert f"| `{room}/` |" in page
+    for module in (path.stem for path in (SOURCE / "graph2nn").glob("*.py") if path.stem[0] != "_"):
+        assert module in TOP
+        assert f"`{module}.py`" in page
+
+
+def test_no_file_is_over_500_lines_and_few_are_fragments():
+    sizes = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules()}
+    assert max(sizes.values()) <= 500
+    fragments = [
+        name
+        for name, path in modules()
+        if sizes[name] < 60 and path.name != "__init__.py" and not name.startswith("graph2nn.cli.")
+    ]
+    assert len(fragments) <= 30, fragments
