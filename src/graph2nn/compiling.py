@@ -1,4 +1,4 @@
-"""How kernels are compiled: numba, without the interpreter's lock, cached where the disk allows it."""
+"""Compilation of kernels by numba, without the interpreter's lock, cached on disk where that can be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files: where caches belong, and how a file appears whole or not at all."""
+"""Files: the cache folder, atomic replacement, and values that JSON can hold."""
 
 from __future__ import annotations
 

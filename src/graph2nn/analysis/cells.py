@@ -1,4 +1,4 @@
-"""The (C, L) plane in cells: mean error of a cell, and the cells that are not worse than the best one."""
+"""The (C, L) plane in cells: mean error per cell, and the cells that are not worse than the best one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a report says, worked out once: figures, page and summary.json all read it from here."""
+"""Findings of one table of runs, computed once; figures, page and summary.json read them from here."""
 
 from __future__ import annotations
 

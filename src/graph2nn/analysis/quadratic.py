@@ -1,4 +1,4 @@
-"""A parabola through points, with the band that its mean lies in."""
+"""Parabola through points, with the confidence band of its mean."""
 
 from __future__ import annotations
 

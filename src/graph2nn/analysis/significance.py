@@ -1,4 +1,4 @@
-"""Tests on seed samples, and what becomes of their p-values when hundreds of graphs are tested at once."""
+"""Significance tests on samples of seeds, and corrections for testing hundreds of graphs at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs into graphs: mean, spread and gain over the baseline, one row per graph."""
+"""Summary of runs per graph: mean, spread and gain over the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results table: one row a finished run; what it must hold before anything is said about it."""
+"""The results table, one row per finished run, and the checks that it must pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything worked out about one task and about several together, once: page, figures and JSON read it."""
+"""Findings of one task and of several tasks together; page, figures and summary.json read them from here."""
 
 from __future__ import annotations
 

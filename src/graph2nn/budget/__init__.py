@@ -1,4 +1,4 @@
-"""The budget: multiply-adds, parameters, and the widths that meet a target. Pure functions."""
+"""Budgets: multiply-adds, parameters, and the widths that meet a target."""
 
 from graph2nn.budget.costing import Cost, baselines, cost
 from graph2nn.budget.matching import Match, match, match_widths

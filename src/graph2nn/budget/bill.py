@@ -1,4 +1,4 @@
-"""The bill of an architecture on a wiring: cost as a function of its widths."""
+"""Cost of an architecture on a wiring, as a function of its widths."""
 
 from __future__ import annotations
 

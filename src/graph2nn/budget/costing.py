@@ -1,4 +1,4 @@
-"""What each layer of a named architecture costs on a graph, without a weight in memory."""
+"""Cost of each layer of a named architecture on a graph, computed without allocating weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matching a network to its baseline's budget: pure functions from shapes to widths."""
+"""Width matching: the widths at which a network costs what its baseline costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two ways to find widths at a given cost: the published walk, and the exact search."""
+"""Searches for widths at a given cost: the published walk, and the exact search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting what a module really does: multiply-adds by tracing it, parameters by reading it."""
+"""Multiply-adds and parameters of any module, counted by tracing it."""
 
 from __future__ import annotations
 

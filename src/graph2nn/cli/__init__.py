@@ -1,4 +1,4 @@
-"""The command ``graph2nn``: parse, call, print. Nothing here that a notebook could not call itself."""
+"""The command ``graph2nn``: parse, call, print. A notebook can call everything that it calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``graph2nn bench …``: measure this machine, so that choices are made for it."""
+"""``graph2nn bench …``: measure this machine, so that engines are chosen for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands share: options said the same way everywhere, and bars only a person sees."""
+"""Options and output that several commands share."""
 
 from __future__ import annotations
 

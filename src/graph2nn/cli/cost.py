@@ -1,4 +1,4 @@
-"""``graph2nn models`` and ``graph2nn cost``: what there is, and what it costs."""
+"""``graph2nn models`` and ``graph2nn cost``: the architectures, and the cost of one of them."""
 
 from __future__ import annotations
 

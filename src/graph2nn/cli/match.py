@@ -1,4 +1,4 @@
-"""``graph2nn match``: the widths at which a network on a graph costs what its baseline costs."""
+"""``graph2nn match``: widths at which a network on a graph costs what its baseline costs."""
 
 from __future__ import annotations
 

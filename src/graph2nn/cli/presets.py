@@ -1,4 +1,4 @@
-"""``graph2nn presets``: the experiments there are, and each as YAML to edit and run again."""
+"""``graph2nn presets``: list the experiments, and print one as YAML to edit and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``graph2nn recover``: graphs read back from trained weights."""
+"""``graph2nn recover``: recover graphs from trained weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``graph2nn status``: how far a folder of runs is."""
+"""``graph2nn status``: progress of a folder of runs."""
 
 from __future__ import annotations
 

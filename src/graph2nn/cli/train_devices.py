@@ -1,4 +1,4 @@
-"""``graph2nn train`` on several devices: which processes there are, and what each of them does."""
+"""``graph2nn train`` on several devices: start one process per device, and run its part."""
 
 from __future__ import annotations
 

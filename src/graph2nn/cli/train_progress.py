@@ -1,4 +1,4 @@
-"""A training as it goes on: a live line in a terminal, plain lines in a log."""
+"""Progress of a training run: a live line in a terminal, plain lines in a log."""
 
 from __future__ import annotations
 

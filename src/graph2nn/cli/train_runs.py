@@ -1,4 +1,4 @@
-"""The runs of ``graph2nn train``, one after the other, watched by a person."""
+"""The runs of ``graph2nn train``, one after the other, with progress shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion: any PyTorch module made relational and dense again, and graphs read back from weights."""
+"""Conversion of any PyTorch module: relationalize, densify, and recover graphs from weights."""
 
 from graph2nn.conversion.recover import Recovered, recover, recover_table
 from graph2nn.conversion.relationalize import densify, load_dense, relationalize

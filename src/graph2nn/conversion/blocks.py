@@ -1,4 +1,4 @@
-"""The blocks of a weight: their norms, and the strongest of them as a graph."""
+"""Blocks of a weight: their norms, and the graph of the strongest ones."""
 
 from __future__ import annotations
 

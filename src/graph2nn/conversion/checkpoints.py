@@ -1,4 +1,4 @@
-"""Weights from wherever they are kept: a module, a ``state_dict``, a file, the folder of a run."""
+"""Read weights from a module, a ``state_dict``, a file or a run folder."""
 
 from __future__ import annotations
 

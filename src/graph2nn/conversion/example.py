@@ -1,4 +1,4 @@
-"""One run of a module on example inputs: what they are, and in which order it runs its weights."""
+"""Example inputs of a module, and the order in which a forward pass uses its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights picked out by name: patterns, what they match, and the error when they match nothing."""
+"""Selection of weights by name patterns, with an error for a pattern that matches nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What relationalize is about to do: each weight with its graph, or with the reason why it stays."""
+"""Plan of a conversion: each weight with its graph and engine, or with the reason why it stays dense."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trained weights read back as graphs: one weight, one checkpoint, or many over training."""
+"""Recover graphs from trained weights: of one weight, one checkpoint, or many over training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any PyTorch module made relational in place, and made dense again."""
+"""relationalize and densify: make any PyTorch module relational in place, and dense again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What :func:`relationalize` says it did: values, and a table of them."""
+"""Report of a conversion: what :func:`relationalize` did to each weight, as values and as a table."""
 
 from __future__ import annotations
 

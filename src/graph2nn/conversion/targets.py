@@ -1,4 +1,4 @@
-"""Which weights of a module follow the graph, and why the others do not."""
+"""Choice of the weights that follow the graph, with the reason for each one that does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weights of any module: where each one is, how it is laid out, what already masks it."""
+"""Weights of any module: their owner, layout and existing masks."""
 
 from __future__ import annotations
 

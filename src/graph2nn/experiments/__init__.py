@@ -1,4 +1,4 @@
-"""Configs, presets, plans and the folders of results: thousands of runs as plain values."""
+"""Experiments: presets, plans, launchers and search; thousands of runs as plain values."""
 
 from graph2nn.experiments.planning import plan, select
 from graph2nn.experiments.presets import PRESETS, Preset, preset

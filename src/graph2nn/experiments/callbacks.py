@@ -1,4 +1,4 @@
-"""What is noted of a run while it trains: its metrics, its loggers, whoever watches."""
+"""Callbacks and loggers of a run in progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which null graphs to train: degree-preserving rewirings of given graphs, named after them."""
+"""Null graphs to train: rewirings of given graphs, named after them."""
 
 from __future__ import annotations
 

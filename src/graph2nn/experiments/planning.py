@@ -1,4 +1,4 @@
-"""From a preset and a selection of graphs to the list of runs."""
+"""The list of runs of a preset and a selection of graphs, and their cost."""
 
 from __future__ import annotations
 

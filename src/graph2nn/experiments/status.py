@@ -1,4 +1,4 @@
-"""How far a sweep is, read from the folder of results alone: no launcher need be running, or be asked."""
+"""Progress of a sweep, read from the results folder alone; no launcher needs to be running."""
 
 from __future__ import annotations
 

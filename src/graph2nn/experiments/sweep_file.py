@@ -1,4 +1,4 @@
-"""The plan of a sweep on disk: one file that says which runs there are to be and how to carry them out.
+"""Sweep file: the runs of a sweep and how to train them, in one file on disk.
 
 Its name is the digest of its runs, so sweeping the same again writes the same file, and two launchers that plan
 different sweeps into one folder do not write over each other's.

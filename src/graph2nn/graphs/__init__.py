@@ -1,4 +1,4 @@
-"""Graphs: the value, where it comes from, what is measured on it. Knows nothing of networks."""
+"""Graphs: the value, its sources and its measures. Knows nothing of networks."""
 
 from graph2nn.graphs.connectomes import connectome
 from graph2nn.graphs.generators import GENERATORS

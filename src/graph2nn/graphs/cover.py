@@ -1,4 +1,4 @@
-"""The rule that picks catalogues: graphs that cover the (C, L) plane evenly (paper, section 4.1)."""
+"""Selection of catalogues: graphs that cover the (C, L) plane evenly (paper, section 4.1)."""
 
 from __future__ import annotations
 

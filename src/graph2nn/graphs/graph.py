@@ -1,4 +1,4 @@
-"""RelationalGraph: who reads whom. The one value that every later room is built on."""
+"""RelationalGraph: an immutable graph whose nodes read each other along its edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nulls: graphs that share the simple properties of a graph and nothing else. A claim is worth its nulls.
+"""Null models: random graphs that keep stated properties of a graph and nothing else.
 
 ========  =====================================================================================
 degree    every node keeps its degree (directed: in- and out-degree), the rest is chance

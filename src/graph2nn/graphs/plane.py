@@ -1,4 +1,4 @@
-"""The picture of a catalogue: what part of the (C, L) plane graphs reach, and where the chosen ones lie."""
+"""Figure of a catalogue: the part of the (C, L) plane that graphs reach, and the chosen ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch norm and ReLU of a dense product whose features are rows, and their gradient: one pass per feature."""
+"""Batch norm and ReLU of a dense product whose features are rows, with gradients, in one pass per feature."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact float32 matrix products of dense layers: torch's ``mm`` or oneDNN, as a measured table says.
+"""Exact float32 matrix products of dense layers: torch's ``mm`` or oneDNN, chosen by a measured table.
 
 On some CPUs oneDNN's float32 product is twice as fast as the one behind ``torch.mm``. It is reached through a
 private operator, so nothing global changes. Before its first use the operator is compared with float64; it is

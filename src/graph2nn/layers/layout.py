@@ -1,4 +1,4 @@
-"""How the weight of a module is laid out: which axis gives, which reads, and what is stacked in it."""
+"""Layout of a module's weight: its input axis, its output axis, and what is stacked in it."""
 
 from __future__ import annotations
 

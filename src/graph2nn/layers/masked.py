@@ -1,4 +1,4 @@
-"""The masked engine: weight × mask in every forward. Slow where the mask is empty, and always right.
+"""Masked engine: weight × mask in every forward. The oracle for all other engines.
 
 This is the published technique and the oracle of every faster engine: gradients outside the mask are zero
 because the product says so, on any device, under ``torch.compile`` and under ``functional_call``.

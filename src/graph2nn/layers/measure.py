@@ -1,4 +1,4 @@
-"""Measuring the engines on this machine: the table that ``engine="auto"`` goes by."""
+"""Measurement of the engines on this machine: the table that ``engine="auto"`` uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measuring dense products on this machine: the table that dense layers of our own models go by."""
+"""Measurement of dense products on this machine: the table that dense layers of our models use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mask on the weight of any module, through torch's own parametrisation.
+"""Mask on the weight of any module, through ``torch.nn.utils.parametrize``.
 
 The module keeps its class's forward, its hooks and its parameter object; who reads ``module.weight`` gets the
 product of weight and mask. Only ``state_dict`` tells: there ``weight`` is ``parametrizations.weight.original``

@@ -1,4 +1,4 @@
-"""What the registry knows of an architecture: how to build it, how to count it, its baseline."""
+"""Entry of the registry of architectures: how to build one, its cost, its baseline."""
 
 from __future__ import annotations
 

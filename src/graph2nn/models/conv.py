@@ -1,4 +1,4 @@
-"""Pieces that the convolutional networks share: sizes of feature maps, norm and ReLU, the stem, the head."""
+"""Parts that the convolutional networks share: sizes of feature maps, norm and ReLU, stem, head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The architectures by name."""
+"""Registry of architectures by name."""
 
 from __future__ import annotations
 

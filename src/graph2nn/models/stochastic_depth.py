@@ -1,4 +1,4 @@
-"""Stochastic depth, also called drop connect: leave a residual branch out now and then while training."""
+"""Stochastic depth, also called drop connect: skip residual branches at random while training."""
 
 from __future__ import annotations
 

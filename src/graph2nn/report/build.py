@@ -1,4 +1,4 @@
-"""A report of a folder of runs or of the published results: collects what the analysis needs."""
+"""Build a report from a folder of runs or from the published results."""
 
 from __future__ import annotations
 

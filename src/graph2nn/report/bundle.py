@@ -1,4 +1,4 @@
-"""What a report folder holds, file by file: the page, the figures, and the numbers for programs."""
+"""Contents of a report folder: the page, the figures, and the numbers for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every graph of a task as a table of the page, best first, to be sorted by any column."""
+"""Table of all graphs of a task for the page, best first, sortable by any column."""
 
 from __future__ import annotations
 

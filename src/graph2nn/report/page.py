@@ -1,4 +1,4 @@
-"""index.html: one file that says what was found, shows it, and opens without a network."""
+"""The page index.html: one file with findings, figures and tables that opens offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings in words: the headline, what to hold against it, and how numbers are written."""
+"""Phrasing of findings: headlines, caveats and number formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""summary.json's numbers under the names that the published analysis is known by."""
+"""Numbers of summary.json under the names of the published analysis."""
 
 from __future__ import annotations
 

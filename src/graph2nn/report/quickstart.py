@@ -1,4 +1,4 @@
-"""The first thing a user runs: the whole way on bundled data, in minutes."""
+"""Quickstart: sweep and report on bundled data, in minutes."""
 
 from __future__ import annotations
 

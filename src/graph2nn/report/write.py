@@ -1,4 +1,4 @@
-"""A report folder: index.html, the figures, and the numbers for programs."""
+"""Write a report folder: index.html, figures, and numbers for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which arm of which plan the runs of a folder of results belong to: a small table next to them."""
+"""Arms of runs: a small table of which run belongs to which arm of which plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of one run: a plain, validated value that says everything its result depends on."""
+"""Config of a run: a validated value with everything its result depends on."""
 
 from __future__ import annotations
 

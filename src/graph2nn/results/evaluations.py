@@ -1,4 +1,4 @@
-"""One tidy table of every evaluation: one row per task, graph, training seed and epoch, whoever trained it."""
+"""Table of evaluations: one row per task, graph, training seed and epoch, of our runs and published ones."""
 
 from __future__ import annotations
 

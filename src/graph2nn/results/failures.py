@@ -1,4 +1,4 @@
-"""Failed runs: what is kept of each, so that a sweep goes on without it and someone can fix it later."""
+"""Records of failed runs, so that a sweep goes on without them and they can be retried."""
 
 from __future__ import annotations
 

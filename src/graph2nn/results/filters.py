@@ -1,4 +1,4 @@
-"""Which rows of a table are meant: conditions in words, and refusing what may not be compared."""
+"""Filters: conditions on the rows of a table, and checks that runs can be compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims: who carries a run out, so that nobody does it twice and a dead owner keeps nobody waiting.
+"""Leases: which process owns a run, so that no run is trained twice and a dead owner does not block it.
 
 A lease on a run is a file ``out/.claims/<run>.<attempt>`` made with ``O_EXCL``, which every file system, shared
 by many machines or not, grants to one process only. Its owner touches it every few seconds. An attempt is over

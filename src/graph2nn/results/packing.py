@@ -1,4 +1,4 @@
-"""Packing the finished runs of a folder; :mod:`graph2nn.results.runs_table` says what that is and reads it."""
+"""Pack finished runs without their folders and weights; :mod:`graph2nn.results.runs_table` reads them."""
 
 from __future__ import annotations
 

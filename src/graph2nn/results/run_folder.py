@@ -1,4 +1,4 @@
-"""Results on disk: one folder per run, which gets its place among the results as its very last act.
+"""Run folders: one folder per run, renamed into place as the last step of the run.
 
 A run is written in ``out/.unfinished/<run>`` and renamed to ``out/runs/<run>``, ``<run>`` being
 :attr:`RunConfig.folder`, which ends in the digest of the config. What lies in ``runs`` is therefore whole,

@@ -1,4 +1,4 @@
-"""Read a folder of runs to analyse it, and say of a wrong or damaged one what is wrong, by name of the file."""
+"""Load a results folder for analysis; report missing or corrupt files by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipe and loop: one network with one seed, and populations of networks in one go."""
+"""Training: the recipe, the loop of one network with one seed, and populations of networks."""
 
 from graph2nn.training.acceleration import Acceleration
 from graph2nn.training.batch_norm import precise_bn

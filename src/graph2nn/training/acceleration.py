@@ -1,4 +1,4 @@
-"""How a network is computed, as plain values: they change speed and rounding, and are no part of the recipe."""
+"""Acceleration: options that change speed and rounding and are not part of the recipe."""
 
 from __future__ import annotations
 

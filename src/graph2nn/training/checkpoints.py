@@ -1,4 +1,4 @@
-"""Checkpoints: files from which a killed training goes on as if nothing had happened, or is told why it cannot.
+"""Checkpoints: files from which a killed run resumes bit for bit.
 
 A checkpoint is an ordinary torch file that loads with ``weights_only=True``; ``state_dict`` in it are the
 weights. It appears whole or not at all, and the CRC-32 that torch stores of each part tells whether it still

@@ -1,4 +1,4 @@
-"""Which parameters decay: all of them, as published, or weights alone."""
+"""Weight decay per parameter: all of them, as published, or weights only."""
 
 from __future__ import annotations
 

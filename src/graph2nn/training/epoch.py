@@ -1,4 +1,4 @@
-"""What one epoch gave, and the sums it is made of while it is under way."""
+"""Metrics of an epoch, and the running sums of the epoch in progress."""
 
 from __future__ import annotations
 

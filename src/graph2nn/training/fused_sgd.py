@@ -1,4 +1,4 @@
-"""torch's fused SGD with one call per group of parameters, and little Python around it."""
+"""torch's fused SGD, called once per group of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: one network, one seed, the same numbers again, however often it was killed."""
+"""The training loop of one network with one seed; a killed run resumes with the same numbers."""
 
 from __future__ import annotations
 

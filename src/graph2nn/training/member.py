@@ -1,4 +1,4 @@
-"""A member of a population, and what became of it."""
+"""Member of a population, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimiser of a recipe: torch's SGD, in one pass over each weight where torch has that for the device."""
+"""Optimiser of a recipe: torch's SGD, fused where torch supports that on the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Population training: many networks in one go, each with the numbers it would have alone."""
+"""Population training: many networks at once, each with the numbers it would have alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe of a training run, as plain values: what is not here does not change the result."""
+"""Recipe of a training run: everything that changes its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams of random numbers: one for each purpose of each run, and torch's own, which dropout draws from."""
+"""Random number generators: one per purpose of each run, and torch's global one, which dropout uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One copy of a data set for all processes of a machine."""
+"""Shared memory: one copy of a dataset for all processes of a machine."""
 
 from __future__ import annotations
 

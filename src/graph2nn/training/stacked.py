@@ -1,4 +1,4 @@
-"""Stacked training: one step for many networks, where the launches of a small step cost more than its work."""
+"""Stacked training: one step for many small networks, to save the overhead of launches."""
 
 from __future__ import annotations
 

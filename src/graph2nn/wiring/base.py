@@ -1,4 +1,4 @@
-"""What a wiring is, and the simplest one: everything reads everything."""
+"""Interface of wirings, and the dense wiring."""
 
 from __future__ import annotations
 

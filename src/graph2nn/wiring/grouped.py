@@ -1,4 +1,4 @@
-"""Grouped layers, with or without a channel shuffle: the structured sparsity relational graphs compare with."""
+"""Grouped wiring, with or without a channel shuffle: structured sparsity for comparison with relational graphs.
 
 from __future__ import annotations
 

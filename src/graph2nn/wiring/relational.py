@@ -1,4 +1,4 @@
-"""The relational wiring: nodes read nodes along the edges of one graph."""
+"""Relational wiring: nodes read nodes along the edges of one graph."""
 
 from __future__ import annotations
 

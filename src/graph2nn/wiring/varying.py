@@ -1,4 +1,4 @@
-"""Wirings that differ along the network: by layer, and by stage.
+"""Wirings that differ along the network, per layer or per stage.
 
 A model calls :func:`begin` once, :func:`at_stage` where a stage begins, and then asks for its wired layers in
 order. The budget walks the layers' shapes in the same order; no wiring keeps a position between two networks.

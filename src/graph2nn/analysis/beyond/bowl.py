@@ -1,4 +1,4 @@
-"""A quadratic surface over the (C, L) plane: six numbers, for comparison with anything smoother."""
+"""Quadratic surface over the (C, L) plane: the six-parameter rival of the smooth surface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells of the plane for the models of this package: groups that may not leak, points that can be reached."""
+"""Cells of the (C, L) plane as cross-validation groups, and the points that graphs can reach."""
 
 from __future__ import annotations
 

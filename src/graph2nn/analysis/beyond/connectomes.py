@@ -1,4 +1,4 @@
-"""Brains on the plane of the best networks: where connectomes lie, and what sets them apart from WS-flex."""
+"""Connectomes on the (C, L) plane: where they lie, and which measures set them apart from WS-flex graphs."""
 
 from __future__ import annotations
 

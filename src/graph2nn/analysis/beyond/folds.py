@@ -1,4 +1,4 @@
-"""Held-out scores: repeated k-fold over whole groups, and how sure the score is."""
+"""Held-out scores: repeated k-fold cross-validation over groups, with intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that predict error from measures: parabola, smooth surface, ridge regression, boosted trees."""
+"""Models that predict error from measures: parabola, smooth surface, ridge regression, boosted trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far runs of one graph scatter about its mean: one pool for all graphs of a task, paired by seed.
+"""Seed noise: the spread of runs about their graph's mean, pooled over all graphs of a task, paired by seed.
 
 Three seeds say little about one graph's spread, 52 graphs with three seeds say much about a common one. In
 the published results the scatter is close to normal (excess kurtosis −0.3 to 0.8), much the same for good and

@@ -1,4 +1,4 @@
-"""Graphs against their own nulls: is a graph better than rewirings of itself, and how many runs tell."""
+"""Graphs against their own nulls: is a graph better than rewirings of itself, and how many runs show it."""
 
 from __future__ import annotations
 

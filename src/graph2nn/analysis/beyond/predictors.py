@@ -1,4 +1,4 @@
-"""Which measures of a graph predict its error: held-out scores, alone and together, against simple rivals."""
+"""Which measures of a graph predict its error: held-out scores of single and joint models against rivals."""
 
 from __future__ import annotations
 

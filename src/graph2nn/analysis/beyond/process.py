@@ -1,4 +1,4 @@
-"""A Gaussian process over the (C, L) plane: a smooth surface of error, known better where graphs are."""
+"""Gaussian process over the (C, L) plane: a smooth surface of error with its uncertainty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated repetitions of a whole experiment: what the same graphs and another draw of seeds would give."""
+"""Simulated repetitions of an experiment: the same graphs with another draw of training seeds."""
 
 from __future__ import annotations
 

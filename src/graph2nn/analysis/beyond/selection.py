@@ -1,4 +1,4 @@
-"""Gain of the best graph, free of the luck of being picked: choose on some seeds, judge on the others."""
+"""Gain of the best graph without selection bias: some seeds choose the graph, the others judge it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits of the training seeds: some choose the best graph, the others judge it."""
+"""Splits of the training seeds into those that choose the best graph and those that judge it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task studied beyond the paper: selection, surface, predictors and connectomes, with what is missing."""
+"""Analyses of one task beyond the paper: selection, surface, predictors and connectomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sweet spot as a posterior surface over (C, L), not a box: how low, how sure, and where the lowest is."""
+"""The sweet spot as a posterior surface of error over (C, L), with the position of its minimum."""
 
 from __future__ import annotations
 

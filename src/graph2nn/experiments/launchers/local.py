@@ -1,4 +1,4 @@
-"""The local launcher: runs on this machine, one after the other here, or several at once in processes."""
+"""Local launcher: runs on this machine, one after the other in this process or several in worker processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Ray launcher: a task a run, on a cluster that is running or on one of this machine's own."""
+"""Ray launcher: one task per run, on a running cluster or on one that it starts on this machine."""
 
 from __future__ import annotations
 

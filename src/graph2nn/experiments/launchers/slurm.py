@@ -1,4 +1,4 @@
-"""The SLURM launcher: a job array whose jobs pull runs, one after the other, from the folder of results.
+"""SLURM launcher: a job array whose jobs take runs from the results folder, one after the other.
 
 A scheduler takes seconds per job and holds at most a thousand jobs of an array, so one run is not one
 job. What is done, failed or in progress is read from the folder, not from the scheduler, which forgets and may

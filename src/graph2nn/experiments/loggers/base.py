@@ -1,4 +1,4 @@
-"""What a logger is, and the loggers by name."""
+"""Interface of loggers, and the loggers by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MLflow: a run each, on the server of ``MLFLOW_TRACKING_URI``, or in files under ``out/mlruns``."""
+"""MLflow: one MLflow run per run, on the server of ``MLFLOW_TRACKING_URI`` or in files under ``out/mlruns``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorBoard: scalars of each run, seen with ``tensorboard --logdir out/tensorboard``."""
+"""TensorBoard: scalars of each run; view them with ``tensorboard --logdir out/tensorboard``."""
 
 from __future__ import annotations
 

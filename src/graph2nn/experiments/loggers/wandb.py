@@ -1,4 +1,4 @@
-"""Weights & Biases: a run each, with files under ``out/wandb``; ``WANDB_MODE=offline`` needs no account."""
+"""Weights & Biases: one run per run, files under ``out/wandb``; ``WANDB_MODE=offline`` needs no account."""
 
 from __future__ import annotations
 

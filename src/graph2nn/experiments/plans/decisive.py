@@ -1,4 +1,4 @@
-"""The plan of the 200-epoch CIFAR-10 experiment: does wiring matter? Drafted here, then frozen and run."""
+"""Draft of the plan of the 200-epoch CIFAR-10 experiment: does wiring matter?"""
 
 from __future__ import annotations
 

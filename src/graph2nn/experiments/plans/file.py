@@ -1,4 +1,4 @@
-"""Plan files: read, hashed and frozen. A frozen file has the hash of its content; changed, it is refused."""
+"""Plan files: read, hash and freeze. A frozen file states the hash of its content and is refused if changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of a plan: the networks of each arm with their own seeds and the arm's recipe, in order."""
+"""Runs of a plan: the networks of each arm, with their own seeds and the recipe of the arm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schema of an experiment plan: a plain, validated value that says what is run and how it is judged."""
+"""Schema of an experiment plan: arms, seeds, recipes, tests and decision rules."""
 
 from __future__ import annotations
 

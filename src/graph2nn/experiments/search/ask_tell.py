@@ -1,4 +1,4 @@
-"""The search itself: ask, evaluate, tell, until the budget is spent; and what it recommends."""
+"""Search loop: ask, evaluate and tell until the budget is spent, then recommend a graph."""
 
 from __future__ import annotations
 

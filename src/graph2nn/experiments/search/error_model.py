@@ -1,4 +1,4 @@
-"""The model of a search: expected test error over (C, log L, log k), with the noise of training seeds."""
+"""Error model of a search: expected test error over (C, log L, log k), with the noise of training seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluator that trains: a proposal becomes a run in the usual folder, unless it is there already."""
+"""Evaluator that trains: each proposal becomes a run in the results folder, unless it is finished already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is searched: a pool of WS-flex graphs whose C and L are known before any of them is trained."""
+"""Search space: a pool of WS-flex graphs whose C and L are known before any of them is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to search: functions from the trials so far to the next proposals, their generator passed in."""
+"""Search strategies: functions from the trials so far to the next proposals."""
 
 from __future__ import annotations
 

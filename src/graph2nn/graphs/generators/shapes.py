@@ -1,4 +1,4 @@
-"""Shapes without chance: ring, cycle, path, star, complete, grid, hypercube, balanced tree."""
+"""Deterministic graphs: ring, cycle, path, star, complete, grid, hypercube, balanced tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C and L on bit rows: node i's neighbours are the bits of ``rows[i]``; an intersection is one instruction.
+"""C and L on bit rows: the neighbours of node i are the bits of ``rows[i]``, intersected by one instruction.
 
 Every count is an integer. The only floating point operations are one division per node, the sum over the
 ascending values and the last division, ordered as in :mod:`graph2nn.graphs.measures`: the digits are equal.

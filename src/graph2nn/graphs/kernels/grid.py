@@ -1,4 +1,4 @@
-"""All graphs of one degree at once: every p and every seed, drawn and measured without leaving machine code."""
+"""All graphs of one degree at once: every p and every seed, drawn and measured in one compiled call."""
 
 from __future__ import annotations
 

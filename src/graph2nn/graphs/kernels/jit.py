@@ -1,4 +1,4 @@
-"""What the graph kernels are compiled with: single machine instructions, and no stale machine code."""
+"""Machine instructions for the graph kernels: population count and lowest set bit."""
 
 from __future__ import annotations
 

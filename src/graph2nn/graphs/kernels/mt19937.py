@@ -1,4 +1,4 @@
-"""The random stream of CPython's ``random.Random``: MT19937 as 32-bit words, and what is read from them.
+"""CPython's ``random.Random``: MT19937 as 32-bit words, and the numbers drawn from them.
 
 ``random()`` takes two words a, b and gives ((a >> 5) · 2²⁶ + (b >> 6)) / 2⁵³; ``choice`` over n things takes
 the top ``n.bit_length()`` bits of one word, again until they are below n (Matsumoto and Nishimura 1998;

@@ -1,4 +1,4 @@
-"""Streams read once: every (k, p) of a sweep starts from the same few seeds, so their words are shared.
+"""Shared random words: every (k, p) of a sweep starts from the same few seeds.
 
 A graph on up to 64 nodes then costs no random number generation at all: it walks through tables that say, for
 each position of the stream, which ``choice`` comes next and where it ends.

@@ -1,4 +1,4 @@
-"""Measuring many graphs: in processes, and each graph once, as its numbers are kept on disk."""
+"""Measure many graphs in worker processes, each graph once: its values are kept on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of degrees: their spread, how like joins like, how the rich hold together."""
+"""Measures of degrees: spread, entropy, assortativity, rich club, core number, reciprocity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page docs/measures.md, written from the registry, so that it cannot say anything else.
+"""Generator of the page docs/measures.md from the registry.
 
 Remade with::
 

@@ -1,4 +1,4 @@
-"""Measures of how far and how central: efficiency, diameter, closeness, betweenness."""
+"""Measures of distance and centrality: efficiency, diameter, closeness, betweenness."""
 
 from __future__ import annotations
 

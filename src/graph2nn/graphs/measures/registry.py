@@ -1,4 +1,4 @@
-"""Every measure by name, for analyses that loop over them.
+"""Registry of measures by name.
 
 All take a graph and return one float. None raises for any graph: a measure that a graph does not have (a
 path length in parts, an assortativity of equal degrees) is NaN.

@@ -1,4 +1,4 @@
-"""Measures of the whole's structure: triangles, communities, spectrum."""
+"""Measures of global structure: triangles, communities, spectrum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every measure of many graphs: shipped for the published catalogues, kept on disk for all others.
+"""Tables of measures: shipped for the published catalogues, kept on disk for all other graphs.
 
 The shipped tables lie next to the catalogues. Remake them whenever
 :data:`~graph2nn.graphs.measures.registry.VERSION` is raised, by::

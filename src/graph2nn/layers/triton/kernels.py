@@ -1,4 +1,4 @@
-"""The kernels: one product for outputs and for inputs' gradients, and one for the weights' gradient.
+"""Triton kernels: one product for outputs and input gradients, one for weight gradients.
 
 Activations are ``[samples, features]``, contiguous; weights ``[out, pitch]``, as :class:`Compact` stores them.
 Sums are float32, and products of float32 are exact to its rounding (``ieee``, no TF32). No two programs write

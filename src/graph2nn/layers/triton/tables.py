@@ -1,4 +1,4 @@
-"""What the kernels read besides numbers: the tiles, and where each node's inputs and weights lie."""
+"""Index tables of the Triton kernels: tiles, and the position of each node's inputs and weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays and graphs as short text: what a page carries, and a browser unpacks without loss."""
+"""Codec of the atlas: arrays and graphs as compact text that a browser unpacks without loss."""
 
 from __future__ import annotations
 

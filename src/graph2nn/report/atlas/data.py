@@ -1,4 +1,4 @@
-"""What the atlas shows, as one plain value: numbers per graph, and errors per task, epoch, seed and graph."""
+"""Data of the atlas: measures per graph, and errors per task, epoch, seed and graph."""
 
 from __future__ import annotations
 

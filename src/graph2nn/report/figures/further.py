@@ -1,4 +1,4 @@
-"""The figures of what lies beyond the published analysis, for one task."""
+"""Figures of the analyses beyond the paper, for one task."""
 
 from __future__ import annotations
 

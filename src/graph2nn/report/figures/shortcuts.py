@@ -1,4 +1,4 @@
-"""What less work would have told: few epochs for all of them, few graphs for many (paper, section 5.4)."""
+"""Results of less work: fewer epochs, fewer graphs (paper, section 5.4)."""
 
 from __future__ import annotations
 

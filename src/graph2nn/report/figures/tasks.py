@@ -1,4 +1,4 @@
-"""The sweet spot across tasks: every rectangle in one plane, and a coarse map a task (paper, figure 5)."""
+"""The sweet spot across tasks: every rectangle in one plane, and one coarse map per task (paper, figure 5)."""
 
 from __future__ import annotations
 

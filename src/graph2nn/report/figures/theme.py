@@ -1,4 +1,4 @@
-"""How figures look: ink, paper and type, once for a light page and once for a dark one."""
+"""Theme of the figures: colours and fonts, for light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of the published results, wherever they lie: an archive, the folder it unpacks to, a download."""
+"""Arrays of the published results, from an archive, its unpacked folder, or a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published arrays to the tidy table: joined to the catalogues, gaps filled as published and said so."""
+"""Read the published arrays into the table of evaluations, joined to the catalogues, gaps filled and noted."""
 
 from __future__ import annotations
 

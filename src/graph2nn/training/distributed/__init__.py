@@ -1,4 +1,4 @@
-"""One network trained by several processes, a device each, as if by one: ranks, how they begin and end."""
+"""Distributed training: one network trained by several processes, one device each."""
 
 from graph2nn.training.distributed.environment import Place, joined, place_of
 from graph2nn.training.distributed.launch import RankError, launch

@@ -1,4 +1,4 @@
-"""Where a process stands among those that train together: said by torchrun, SLURM, or whoever began it."""
+"""Rank and world size of this process, from torchrun, SLURM or the process that started it."""
 
 from __future__ import annotations
 

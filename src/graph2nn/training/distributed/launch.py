@@ -1,4 +1,4 @@
-"""Ranks of one machine: a process each, which begin together, are told to stop together and end together."""
+"""Launch of the ranks of one machine, one process each, which start, stop and end together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks: the processes that train one network together, as a plain value; one process is the simplest case.
+"""Ranks: the processes that train one network together; a single process is the simplest case.
 
 All ranks draw the same random numbers for initialisation, order and augmentation, and hold the same weights,
 momenta and sums; each computes its part of every batch. What training leaves behind is therefore the same

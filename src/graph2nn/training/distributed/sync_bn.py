@@ -1,4 +1,4 @@
-"""Batch norm that sees the batches of all ranks at once: torch's on CUDA, and one for gloo on the CPU."""
+"""Synchronised batch norm over all ranks: torch's on CUDA, our own for gloo on the CPU."""
 
 from __future__ import annotations
 
