@@ -1,4 +1,4 @@
-"""Grouped wiring, with or without a channel shuffle: structured sparsity for comparison with relational graphs.
+"""Grouped wiring, with or without a channel shuffle: the structured sparsity to compare with."""
 
 from __future__ import annotations
 
