@@ -1,4 +1,4 @@
-"""The rule of the house: a room imports only rooms above it, and modules never import each other in a circle."""
+"""The rule of the house: a room imports only rooms above it, and no imports form a circle."""
 
 from __future__ import annotations
 

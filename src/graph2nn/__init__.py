@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graph2nn.budget import Cost, LayerCost, Match, cost, layer_costs, macs, match, match_widths, parameters
-    from graph2nn.conversion import densify, recover, recover_table, relationalize
+    from graph2nn.conversion import densify, match_scale, recover, recover_table, relationalize
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.graphs.catalogues import catalogue
@@ -83,6 +83,7 @@ _ROOMS = {
     ),
     "conversion": (
         "densify",
+        "match_scale",
         "recover",
         "recover_table",
         "relationalize",
@@ -137,6 +138,7 @@ __all__ = [
     "macs",
     "mask",
     "match",
+    "match_scale",
     "match_widths",
     "measure_all",
     "measured",

@@ -130,5 +130,5 @@ def test_tracing_changes_nothing():
 
 
 def test_inputs_a_network_cannot_take():
-    with pytest.raises(UserError, match=r"cost: MLP does not run on inputs of shape \[1, 3\]:"):
+    with pytest.raises(UserError, match=r"cost: MLP fails on inputs of shape \[1, 3\]:"):
         macs(build_model("mlp5"), (3,))

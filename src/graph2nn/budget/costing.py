@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from graph2nn.budget.bill import Bill
-from graph2nn.budget.matching import match, wiring_of
+from graph2nn.budget.matching import match
 from graph2nn.budget.trace import LayerCost, layer_costs
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Size
@@ -68,7 +68,7 @@ def cost(
     if widths is None:
         widths = match(model, graph, **chosen).widths
     with torch.device("meta"):
-        network = build_model(model, wiring_of(graph), widths, **chosen)
+        network = build_model(model, graph, widths, **chosen)
     layers = layer_costs(network, inputs=known.inputs(size))
     return Cost(model, list(widths), layers, _baseline(model, num_classes, size, options)[0])
 

@@ -7,8 +7,9 @@ so that it does not matter which module computes with it, or how.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,8 +44,8 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run the operation, and count it."""
         out = func(*args, **(kwargs or {}))
         packet = func._overloadpacket
-        if packet in flop_registry:
-            dense = flop_registry[packet](*args, **(kwargs or {}), out_val=out) // 2
+        dense = _dense_macs(packet, args, kwargs or {}, out)
+        if dense is not None:
             macs = dense
             for operand in args:
                 if isinstance(operand, Tensor) and (mask := self._mask_of(operand)) is not None:
@@ -84,6 +85,33 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if mask is None or tensor.numel() == mask.numel():
             return mask if mask is None or mask.shape == tensor.shape else mask.reshape(-1)
         return mask.contiguous().as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+
+
+def _dense_macs(packet: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], out: Any) -> int | None:
+    """Multiply-adds of one operation without masks; None for an operation that is free."""
+    if packet in flop_registry:
+        return int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
+    # Products that torch's formulas leave out.
+    if packet is _ATEN.mv:
+        return int(args[0].numel())
+    if packet is _ATEN.addmv:
+        return int(args[1].numel())
+    if packet in (_ATEN.dot, _ATEN.vdot):
+        return int(args[0].numel())
+    if packet is _ATEN._trilinear:  # nn.Bilinear: one product per entry of the operands' joint space
+        operands = zip(args[:3], args[3:6], strict=True)
+        shapes = [_unsqueezed(operand.shape, extra) for operand, extra in operands]
+        joint: list[int] = [max(sizes) for sizes in zip(*shapes, strict=True)]
+        return math.prod(joint)
+    return None
+
+
+def _unsqueezed(shape: torch.Size, places: Sequence[int]) -> list[int]:
+    """Shape after a dimension of size 1 was put in at each of ``places``, in order."""
+    sizes = list(shape)
+    for place in places:
+        sizes.insert(place, 1)
+    return sizes
 
 
 def storage_key(tensor: Tensor) -> int:

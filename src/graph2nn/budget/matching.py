@@ -14,7 +14,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.registry import architecture
 from graph2nn.models.shapes import Shape
-from graph2nn.wiring import Dense, Relational, Wiring
+from graph2nn.wiring import Dense, Wiring, wiring_of
 
 Method = Literal["auto", "published", "exact"]
 Quantity = Literal["macs", "params"]
@@ -130,18 +130,3 @@ def _check_published(model: str, known: Architecture, quantity: str) -> None:
 def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:
     """Return only the widths of :func:`match`, one a stage; the same arguments."""
     return match(model, graph, **options).widths
-
-
-def wiring_of(graph: RelationalGraph | Wiring | None) -> Wiring:
-    """Return the wiring that a graph, a wiring, or nothing stands for.
-
-    Raises:
-        UserError: something else.
-    """
-    if graph is None:
-        return Dense()
-    if isinstance(graph, RelationalGraph):
-        return Relational(graph)
-    if not hasattr(graph, "weights_on"):
-        raise UserError(f"match: {type(graph).__name__} is neither a RelationalGraph nor a wiring.")
-    return graph

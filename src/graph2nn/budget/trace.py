@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils._pytree import tree_leaves, tree_map
 
 from graph2nn.budget.counter import MacCounter, storage_key
 from graph2nn.errors import UserError
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+
+#: Arguments of a call: a tensor, a tuple of positional ones, or a mapping of keyword ones.
+Inputs = Tensor | Sequence[Any] | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def macs(
     model: nn.Module,
     input_size: Sequence[int] = (3, 224, 224),
     *,
-    inputs: Sequence[Tensor] | None = None,
+    inputs: Inputs | None = None,
 ) -> int:
     """Multiply-adds of one sample, zeros of a mask not counted.
 
@@ -46,13 +51,22 @@ def macs(
     other biases, norms and activations are free.
 
     Args:
-        model: any module; its state stays as it was, and nothing is computed.
+        model: any module; its state stays as it was. Nothing is computed, unless the module needs numbers to
+            run (it calls ``.item()``, say): then it is run once on copies of its state and of the inputs.
         input_size: shape of one sample, without the batch.
-        inputs: the arguments of ``model`` instead, for a model that takes several tensors, or tokens. They
-            count as they are, so give a batch of one.
+        inputs: the arguments of ``model`` instead: a tensor, a tuple of positional arguments, or a mapping of
+            keyword arguments. They may be nested, and may hold None and numbers. They count as they are, so
+            give a batch of one.
+
+    Returns:
+        Multiply-adds of one call.
 
     Raises:
-        UserError: the module does not run on such inputs.
+        UserError: the module fails on such inputs.
+
+    Example:
+        >>> macs(nn.Bilinear(7, 5, 3), inputs=(torch.zeros(1, 7), torch.zeros(1, 5)))
+        105
     """
     return sum(_trace(model, input_size, inputs).macs.values())
 
@@ -66,7 +80,7 @@ def layer_costs(
     model: nn.Module,
     input_size: Sequence[int] = (3, 224, 224),
     *,
-    inputs: Sequence[Tensor] | None = None,
+    inputs: Inputs | None = None,
 ) -> list[LayerCost]:
     """Cost of every module that computes or learns, in the order in which the network lists them.
 
@@ -91,29 +105,72 @@ def layer_costs(
     ]
 
 
-def _trace(model: nn.Module, input_size: Sequence[int], inputs: Sequence[Tensor] | None) -> MacCounter:
-    """Run the module once on tensors without data, counting."""
+def _trace(model: nn.Module, input_size: Sequence[int], inputs: Inputs | None) -> MacCounter:
+    """Run the module once, counting: on tensors without data if it runs on them, else on copies."""
     if inputs is None:
-        inputs = (torch.empty(1, *input_size),)
-    state = {name: value.to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]}
+        inputs = torch.zeros(1, *input_size)
+    args, kwargs = call_arguments(inputs)
+    try:
+        return _counted(model, args, kwargs, on_meta=True)
+    except Exception as on_meta:  # whatever the module does with tensors that hold no data
+        # Only inputs with data can show whether the module itself is at fault.
+        if any(value.is_meta for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)):
+            raise _failed(model, inputs, on_meta) from on_meta
+        if torch.is_tensor(inputs) and not _fits(model, inputs):
+            raise _failed(model, inputs, on_meta) from on_meta
+        try:
+            return _counted(model, args, kwargs, on_meta=False)
+        except Exception as on_data:
+            raise _failed(model, inputs, on_data) from on_data
+
+
+def call_arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the positional and the keyword arguments that ``inputs`` stands for."""
+    if isinstance(inputs, Tensor):
+        return (inputs,), {}
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return tuple(inputs), {}
+
+
+def _counted(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, on_meta: bool) -> MacCounter:
+    def moved(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        return value.detach().to("meta") if on_meta else value.detach().clone()
+
+    parameters = dict(model.named_parameters())
+    state = {
+        name: value.to("meta") if on_meta else value.detach() if name in parameters else value.clone()
+        for name, value in [*parameters.items(), *model.named_buffers()]
+    }
     masks = {
         storage_key(state[name]): buffer
         for name, buffer in model.named_buffers()
         if buffer.dtype == torch.bool and not buffer.is_meta
     }
     counter = MacCounter(masks)
-    with torch.no_grad(), _evaluating(model), _named(model, counter), _without_fused_attention():
-        arguments = tuple(value.to("meta") for value in inputs)
-        try:
-            with counter, torch.device("meta"):
-                functional_call(model, state, arguments)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            shapes = ", ".join(str(list(value.shape)) for value in inputs)
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"cost: {type(model).__name__} does not run on inputs of shape {shapes}: {reason}"
-            ) from error
+    place = torch.device("meta") if on_meta else nullcontext()
+    args, kwargs = tree_map(moved, (args, kwargs))
+    quiet = (torch.no_grad(), _evaluating(model), _named(model, counter), _without_fused_attention())
+    with ExitStack() as stack:
+        for context in (*quiet, counter, place):
+            stack.enter_context(context)
+        functional_call(model, state, args, kwargs)
     return counter
+
+
+def _fits(model: nn.Module, example: Tensor) -> bool:
+    """Whether an example lies where the model does: one made here from a size holds no data of the user's."""
+    first = next(model.parameters(), None)
+    return first is None or (first.device == example.device and not first.is_meta)
+
+
+def _failed(model: nn.Module, inputs: Inputs, error: Exception) -> UserError:
+    leaves = [value for value in tree_leaves(inputs) if isinstance(value, Tensor)]
+    shapes = ", ".join(str(list(value.shape)) for value in leaves) or "none"
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return UserError(f"cost: {type(model).__name__} fails on inputs of shape {shapes}: {reason}")
 
 
 @contextmanager

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graph2nn.budget.trace import Inputs, call_arguments
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
 
 
-def example_inputs(
-    input_size: Sequence[int] | None, inputs: tuple[Any, ...] | Tensor | None, module: nn.Module
-) -> tuple[Any, ...] | None:
-    """Return the arguments for one run of the module, if the caller said enough to know them.
+def example_inputs(input_size: Sequence[int] | None, inputs: Inputs | None, module: nn.Module) -> Inputs | None:
+    """Return the arguments for one call of the module, if the caller said enough to know them.
 
     Raises:
         UserError: both an input size and inputs.
@@ -23,19 +22,20 @@ def example_inputs(
     if inputs is not None and input_size is not None:
         raise UserError("relationalize: give input_size or inputs, not both.")
     if inputs is not None:
-        return (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        return inputs if isinstance(inputs, Tensor | Mapping) else tuple(inputs)
     if input_size is None:
         return None
     like = next(module.parameters())
-    return (torch.zeros(1, *input_size, device=like.device, dtype=like.dtype),)
+    return torch.zeros(1, *input_size, device=like.device, dtype=like.dtype)
 
 
-def run_order(module: nn.Module, weights: Sequence[Weight], inputs: tuple[Any, ...]) -> list[str]:
-    """Names of ``weights`` in the order in which ``module(*inputs)`` first runs their modules.
+def run_order(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) -> list[str]:
+    """Names of ``weights`` in the order in which one call on ``inputs`` first runs their modules.
 
     The module is run in evaluation mode, without gradients; those that are never called themselves (the output
     projection of an attention) take the place of the module around them.
     """
+    args, kwargs = call_arguments(inputs)
     called: dict[str, int] = {}
     names = {part: name for name, part in module.named_modules()}
 
@@ -47,7 +47,7 @@ def run_order(module: nn.Module, weights: Sequence[Weight], inputs: tuple[Any, .
     module.eval()
     try:
         with torch.no_grad():
-            module(*inputs)
+            module(*args, **kwargs)
     finally:
         for hook in hooks:
             hook.remove()

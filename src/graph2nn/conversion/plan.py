@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from torch import nn
 
+from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.example import run_order
 from graph2nn.conversion.names import restacked
 from graph2nn.conversion.targets import Selection, check_named, choose
@@ -48,7 +49,7 @@ def make_plan(
     include: Selection | None,
     exclude: Selection | None,
     stacked: Mapping[str, int],
-    example: tuple[Any, ...] | None,
+    example: Inputs | None,
 ) -> Plan:
     """Decide what to do with each weight of ``module``, changing nothing.
 

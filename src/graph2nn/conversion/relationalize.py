@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from torch import Tensor, nn
 
 from graph2nn.budget import macs
+from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.plan import Graphs, ModuleEngine, Step, StepEngine, choose_engines, make_plan
 from graph2nn.conversion.report import Changed, Relationalized, Skipped
@@ -24,7 +25,7 @@ def relationalize(
     exclude: Selection | None = None,
     stacked: Mapping[str, int] | None = None,
     input_size: Sequence[int] | None = None,
-    inputs: tuple[Any, ...] | Tensor | None = None,
+    inputs: Inputs | None = None,
     rescale: bool = False,
     remember: bool = True,
     engine: ModuleEngine = "auto",
@@ -61,7 +62,8 @@ def relationalize(
             for example ``{"*.qkv": 3}``, so that each follows the graph.
         input_size: of one sample without the batch, for modules that take one float tensor: multiply-adds
             are then counted, and stem and head found by running it.
-        inputs: the same for other modules: a tensor, or a tuple of positional arguments.
+        inputs: the same for other modules: a tensor, a tuple of positional arguments, or a mapping of keyword
+            arguments, nested where the module takes nested ones.
         rescale: multiply the kept weights by 1/√density once, which keeps the variance of what each layer
             gives where weights were initialised for dense layers.
         remember: keep the values that are switched off in main memory, for ``densify(keep="original")``.
@@ -172,5 +174,5 @@ def _apply(steps: Sequence[Step], engines: Sequence[StepEngine], *, rescale: boo
     return off
 
 
-def _macs(module: nn.Module, input_size: Sequence[int] | None, example: tuple[Any, ...]) -> int:
+def _macs(module: nn.Module, input_size: Sequence[int] | None, example: Inputs) -> int:
     return macs(module, inputs=example) if input_size is None else macs(module, input_size)

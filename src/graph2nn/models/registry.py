@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.cnn import cnn
 from graph2nn.models.efficientnet import efficientnet_b0
@@ -19,7 +20,7 @@ from graph2nn.models.resnet import resnet, resnet_cifar
 from graph2nn.models.transformer import transformer
 from graph2nn.models.vgg import vgg
 from graph2nn.models.vit import vit
-from graph2nn.wiring import Dense, Wiring
+from graph2nn.wiring import Wiring, wiring_of
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
 ARCHITECTURES: dict[str, Architecture] = {
@@ -64,7 +65,7 @@ def architecture(name: str) -> Architecture:
 
 def build_model(
     name: str,
-    wiring: Wiring | None = None,
+    wiring: Wiring | RelationalGraph | None = None,
     widths: Sequence[int] | None = None,
     num_classes: int | None = None,
     *,
@@ -75,7 +76,8 @@ def build_model(
 
     Args:
         name: for example ``"mlp5"``; ``graph2nn models`` lists them.
-        wiring: ``Relational(graph)``, ``Dense()`` or any :class:`Wiring`.
+        wiring: ``Relational(graph)``, ``Dense()`` or any :class:`Wiring`; a graph stands for
+            ``Relational(graph)``.
         widths: one a stage, as :func:`graph2nn.match_widths` returns them. An MLP takes one width for all
             its hidden layers, or one for each.
         num_classes: outputs; the baseline's if left out.
@@ -91,7 +93,7 @@ def build_model(
     known.check_options(options)
     try:
         return known.build(
-            known.prepare(Dense() if wiring is None else wiring),
+            known.prepare(wiring_of(wiring)),
             known.widths if widths is None else widths,
             num_classes or known.num_classes,
             known.input_size if input_size is None else input_size,

@@ -3,7 +3,7 @@
 from graph2nn.layers.engines import Engine
 from graph2nn.wiring.base import Dense, Wiring
 from graph2nn.wiring.grouped import Grouped
-from graph2nn.wiring.relational import Relational
+from graph2nn.wiring.relational import Relational, wiring_of
 from graph2nn.wiring.varying import Layerwise, Staged, at_stage, begin, next_layer
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "at_stage",
     "begin",
     "next_layer",
+    "wiring_of",
 ]

@@ -13,6 +13,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
 from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
 from graph2nn.layers.partition import tied_weights_on, weights_on
+from graph2nn.wiring.base import Dense, Wiring
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,21 @@ class Relational:
 
     def _tied(self, in_features: int, out_features: int) -> bool:
         return self.symmetric and in_features == out_features
+
+
+def wiring_of(graph: RelationalGraph | Wiring | None) -> Wiring:
+    """Return the wiring that a graph, a wiring, or nothing stands for.
+
+    Raises:
+        UserError: something else.
+    """
+    if graph is None:
+        return Dense()
+    if isinstance(graph, RelationalGraph):
+        return Relational(graph)
+    if not hasattr(graph, "weights_on"):
+        raise UserError(
+            f"wiring: a {type(graph).__name__} is neither a RelationalGraph nor a wiring; "
+            "RelationalGraph.from_networkx and read_graph make a graph."
+        )
+    return graph
