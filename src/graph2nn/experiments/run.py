@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -23,10 +24,12 @@ from graph2nn.experiments.journal import Journal, OnEpoch, Watch
 from graph2nn.experiments.results import RunFolder, writing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
+from graph2nn.tasks import Score
+from graph2nn.tasks.registry import task_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
-from graph2nn.training.epoch import Epoch
+from graph2nn.training.epoch import Epoch, final
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
 from graph2nn.wiring import Dense, Engine, Relational, Wiring
@@ -161,7 +164,8 @@ def carry_out(
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
-    row = _row(config, network, history, journal.earlier + time.perf_counter() - begin)
+    seconds = journal.earlier + time.perf_counter() - begin
+    row = result_row(config, network, history, seconds, score=task_of(data).score)
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
     folder.write_result(row)
     if saving.keep is not None:
@@ -169,10 +173,28 @@ def carry_out(
     return row
 
 
-def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: float) -> dict[str, Any]:
+def result_row(
+    config: RunConfig, network: Network, history: Sequence[Epoch], seconds: float, *, score: Score
+) -> dict[str, Any]:
+    """Return the row of a run in the table of runs.
+
+    ``test_error`` and ``score`` are the same number: the score that the task minimises. With early stopping
+    the numbers are those of the best epoch, and ``epochs`` is what the recipe asked for, so that runs that
+    stopped at different times may be compared.
+
+    Args:
+        config: of the run.
+        network: that was trained.
+        history: its epochs.
+        seconds: of the whole run.
+        score: of the task.
+    """
+    patience = config.recipe.patience
     last, graph, found = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
     finite = math.isfinite(last.train_loss)
+    last = final(history, patience) if finite else last
+    validated = last.validation_error is not None and finite
     return {
         "experiment": config.experiment,
         "preset": config.preset,
@@ -193,10 +215,16 @@ def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: flo
         "target_macs": found.target,
         "match": found.method,
         "seed": config.seed,
-        "epochs": len(history),
+        "epochs": config.recipe.epochs if patience and finite else len(history),
         "status": "finished" if finite else "diverged",
         "test_error": last.test_error if finite else float("nan"),
         "test_error_top5": last.test_error_top5 if finite else float("nan"),
+        "score": last.test_error if finite else float("nan"),
+        "score_name": score.name,
+        "score_unit": score.unit,
+        "validation_error": last.validation_error if validated else None,
+        "balanced_error": last.balanced_error if finite else None,
+        "r2": last.r2 if finite else None,
         "test_loss": last.test_loss,
         "train_error": last.train_error,
         "train_loss": last.train_loss,

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError
-from graph2nn.tasks.task import Loss, Measured, Reduction, Score
+from graph2nn.tasks.score import Score
+from graph2nn.tasks.task import Loss, Measured, Reduction
 
 if TYPE_CHECKING:
     from graph2nn.training.recipe import Recipe

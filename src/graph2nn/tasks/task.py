@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import torch
 from torch import Tensor
 
+from graph2nn.tasks.score import Score
+
 if TYPE_CHECKING:
     from graph2nn.training.recipe import Recipe
 
@@ -17,34 +19,6 @@ if TYPE_CHECKING:
 Loss = Callable[[Tensor, Tensor], Tensor]
 #: How the training score follows from a sum over samples: percent of them, or the root of the mean.
 Reduction = Literal["percent", "root"]
-
-
-@dataclass(frozen=True)
-class Score:
-    """The score that a task minimises.
-
-    Args:
-        name: as reports write it, for example ``"top-1 error"``.
-        unit: of the score, for example ``"%"``; empty where it has none.
-        better: which direction is better. Training, search and analysis minimise.
-
-    Example:
-        >>> Score("RMSE", "units of price").label
-        'RMSE (units of price)'
-    """
-
-    name: str
-    unit: str = ""
-    better: Literal["lower"] = "lower"
-
-    @property
-    def label(self) -> str:
-        """The name with its unit, as axes and column headings have it."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
-
-#: The score of the paper, and of every run that names no other.
-TOP1 = Score("top-1 error", "%")
 
 
 @dataclass(frozen=True)

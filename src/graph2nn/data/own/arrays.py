@@ -208,15 +208,16 @@ def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[i
     """Mean and standard deviation per channel or feature, and the numbers of those that are constant."""
     array = x.numpy()
     axes = tuple(axis for axis in range(x.ndim) if axis != 1)
-    mean, sd = (f(array, axis=axes, dtype=np.float64) for f in (np.mean, np.std))
+    mean: list[float] = np.asarray(np.mean(array, axis=axes, dtype=np.float64)).tolist()
+    spread = np.std(array, axis=axes, dtype=np.float64)
     # The standard deviation of equal values is not exactly 0 where their mean is not a binary number.
     constant = array.max(axis=axes) == array.min(axis=axes)
     if constant.all():
         raise UserError(
             "data: all training samples are equal; there is nothing to learn from, look at how they were made."
         )
-    sd = np.where(constant, 1.0, sd)
-    return tuple(mean.tolist()), tuple(sd.tolist()), np.flatnonzero(constant).tolist() if x.ndim == 2 else []
+    sd: list[float] = np.where(constant, 1.0, spread).tolist()
+    return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim == 2 else []
 
 
 def digest(dataset: Dataset) -> str:

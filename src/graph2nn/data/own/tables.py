@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -55,13 +56,8 @@ def read_frame(file: Path) -> pd.DataFrame:
 
 def _separator(file: Path) -> str:
     """The separator of a text file, by its first line."""
-    import gzip
-
-    opened = (
-        gzip.open(file, "rt", encoding="utf-8-sig") if file.suffix == ".gz" else file.open(encoding="utf-8-sig")
-    )
-    with opened as stream:
-        head = stream.readline()
+    with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as stream:
+        head = stream.readline().decode("utf-8-sig")
     if not head.strip():
         raise pd.errors.EmptyDataError("the first line is empty")
     try:
@@ -200,7 +196,8 @@ def _numbers(column: pd.Series, missing: int, notes: list[str]) -> pd.Series:
     infinite = np.isinf(column.to_numpy())
     if infinite.any():
         raise UserError(
-            f"data: the column {name!r} is infinite in row {int(infinite.argmax())}; correct the value, or --drop {name}."
+            f"data: the column {name!r} is infinite in row {int(infinite.argmax())}; correct the value, or "
+            f"--drop {name}."
         )
     if not missing:
         return column

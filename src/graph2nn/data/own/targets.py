@@ -118,7 +118,7 @@ def _numbers(arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Ta
     if not bool((spread > 0).all()):
         constant = own[int((spread > 0).int().argmin())]
         raise UserError(
-            f"data: the target {constant!r} has the same value in all training samples; there is nothing to fit."
+            f"data: the target {constant!r} has one value in all training samples; there is nothing to fit."
         )
     return Targets(values, "regression", names=own)
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 
 from graph2nn.data.dataset import Dataset
+from graph2nn.data.own.reader import Options
 from graph2nn.data.registry import DATASETS, load_dataset
 from graph2nn.experiments import failures
 from graph2nn.experiments.claims import LostError, TakenError, hold, holder
@@ -41,11 +42,22 @@ POLL = 1.0
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from, for processes that load it themselves; see :func:`load_dataset`."""
+    """Where a data set comes from, for processes that load it themselves; see :func:`load_dataset`.
+
+    ``options`` say how own data are read.
+    """
 
     name: str
     path: str | None = None
     cache: str | None = None
+    options: Options | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, Mapping):  # of a plan on disk, where everything is JSON
+            plain: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in self.options.items()
+            }
+            object.__setattr__(self, "options", Options(**plain))
 
     def load(self) -> Dataset:
         """Load it, once a process."""
@@ -54,7 +66,8 @@ class Source:
 
 @cache
 def _load(source: Source) -> Dataset:
-    return load_dataset(source.name, path=source.path, cache=source.cache)
+    options = source.options if isinstance(source.options, Options) else None
+    return load_dataset(source.name, path=source.path, cache=source.cache, options=options)
 
 
 @dataclass(frozen=True)
