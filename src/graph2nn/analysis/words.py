@@ -81,7 +81,7 @@ def _title(found: Findings) -> str:
         return "These runs cannot tell whether a graph is better than the baseline"
     what = "error" if found.score.unit == "%" else found.score.name
     if found.chosen_on == "validation":
-        return f"{best['graph']} has the lowest {what} on the validation part; there is no baseline to compare with"
+        what += " on the validation part"
     return f"{best['graph']} has the lowest {what}; there is no baseline to compare it with"
 
 

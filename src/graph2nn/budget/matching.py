@@ -134,9 +134,9 @@ def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
     if not isinstance(graph, RelationalGraph) or not isinstance(stem, int) or stem >= graph.n:
         return
     raise TooNarrowError(
-        f"match: the graph {graph.name!r} has {graph.n} nodes and the stem of {model} is {stem} features wide; "
-        f"each node needs one. Widen the stem: --set model.options.stem={graph.n} for train and sweep, --option "
-        f"stem={graph.n} for match and cost, stem={graph.n} in Python."
+        f"match: the graph {graph.name!r} has {graph.n} nodes and the stem of {model} has width {stem}; "
+        f"widen the stem: --set model.options.stem={graph.n} for train and sweep, "
+        f"--option stem={graph.n} for match and cost, stem={graph.n} in Python."
     )
 
 

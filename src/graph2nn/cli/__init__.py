@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from graph2nn.cli import benching, graphs, plans
+from graph2nn.cli import benching, data, graphs, plans
 from graph2nn.cli.costing import cost, models
 from graph2nn.cli.listing import presets
 from graph2nn.cli.matching import match
@@ -35,6 +35,7 @@ _RUNS = (quickstart, train, sweep, status, retry, search)
 for command in (*_RUNS, presets, models, match, cost, recover, analyze, pack):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
+app.add_typer(data.app, name="data")
 app.add_typer(plans.app, name="plan")
 app.add_typer(benching.app, name="bench")
 

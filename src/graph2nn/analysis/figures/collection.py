@@ -197,8 +197,8 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
     if all(task.found.chosen_on == "validation" for task in each):
         return (
             f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for few "
-            "seeds, and ± the standard deviation; the best graph was chosen on the validation part and is judged "
-            f"on the test part ({several})."
+            "seeds, and ± the standard deviation; the best graph was chosen on the validation part and is "
+            f"judged on the test part ({several})."
         )
     return (
         f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few, "

@@ -29,11 +29,11 @@ _ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them
 
 def caption(found: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
-    level = percent(found.confidence)
+    level, unit = percent(found.confidence), score.difference
     return (
-        f"The best graph looks {number(found.naive)} {score.difference} better than the baseline, partly by luck. Chosen "
+        f"The best graph looks {number(found.naive)} {unit} better than the baseline, partly by luck. Chosen "
         f"on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, the "
-        f"best gains {number(found.honest)} {score.difference} ({level} interval {number(found.low)} to "
+        f"best gains {number(found.honest)} {unit} ({level} interval {number(found.low)} to "
         f"{number(found.high)}); with every mean drawn towards that of all graphs, {number(found.shrunken)} "
         f"({number(found.shrunken_low)} to {number(found.shrunken_high)}). "
         f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
