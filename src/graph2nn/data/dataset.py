@@ -209,6 +209,7 @@ class Dataset:
         path: Path | str,
         *,
         size: int | None = None,
+        channels: Literal["grey", "rgb", "rgba"] | None = None,
         test: float = 0.2,
         validation: float = 0.1,
         task: TaskName | None = None,
@@ -224,6 +225,7 @@ class Dataset:
                 hold archives named ``train``, ``val`` and ``test`` instead.
             size: side of the square that images become: the shorter side is scaled to it, and the middle
                 taken. Left out, images that all have one size of up to 96 pixels keep it, others become 64.
+            channels: what to make all images; left out, images of different channels are refused.
             test, validation: shares to draw where there are no such folders.
             task: ``"classification"`` or ``"balanced"``.
             name: what reports call the data; the folder's name if left out.
@@ -238,8 +240,8 @@ class Dataset:
         from graph2nn.data.own.reader import load_folder
 
         return load_folder(
-            Path(path), size=size, test=test, validation=validation, task=task, name=name, seed=seed,
-            cache=cache, progress=progress,
+            Path(path), size=size, channels=channels, test=test, validation=validation, task=task, name=name,
+            seed=seed, cache=cache, progress=progress,
         )  # fmt: skip
 
     @classmethod

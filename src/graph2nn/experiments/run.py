@@ -62,9 +62,13 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
     # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
+    return Network(model, graph, found, *quoted_measures(graph))
+
+
+def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
+    """Return C and L as tables quote them: of the symmetrised graph; of the complete one for the baseline."""
     quoted = graph.symmetrised() if graph and graph.directed else graph
-    c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
-    return Network(model, graph, found, c, length)
+    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
 
 
 EVERY_FIVE_MINUTES = Saving()
@@ -174,7 +178,13 @@ def carry_out(
 
 
 def result_row(
-    config: RunConfig, network: Network, history: Sequence[Epoch], seconds: float, *, score: Score
+    config: RunConfig,
+    network: Network,
+    history: Sequence[Epoch],
+    seconds: float,
+    *,
+    score: Score,
+    finite: bool | None = None,
 ) -> dict[str, Any]:
     """Return the row of a run in the table of runs.
 
@@ -188,11 +198,12 @@ def result_row(
         history: its epochs.
         seconds: of the whole run.
         score: of the task.
+        finite: whether the run did not diverge; by default whether its last training loss is finite.
     """
     patience = config.recipe.patience
     last, graph, found = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
-    finite = math.isfinite(last.train_loss)
+    finite = math.isfinite(last.train_loss) if finite is None else finite
     last = final(history, patience) if finite else last
     validated = last.validation_error is not None and finite
     return {

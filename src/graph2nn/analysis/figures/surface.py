@@ -36,8 +36,8 @@ def caption(found: Surface, score: Score = TOP1) -> str:
         "its runs: left the expected error where graphs can be, in the middle how far it may be off, right the "
         f"probability that a graph there is within {found.near:g} {score.difference} of the lowest. The "
         f"lowest point lies at C {number(best.C)} ({level} interval {number(best.C_low)} to "
-        f"{number(best.C_high)}) and L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the outline holds {level} of its "
-        "probability. The worst tenth share the last colour."
+        f"{number(best.C_high)}) and L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the "
+        f"outline holds {level} of its probability. The worst tenth share the last colour."
     )
 
 

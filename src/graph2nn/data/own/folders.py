@@ -190,9 +190,9 @@ def _open(photo: Photo, members: Members, *, load: bool = True) -> Image:
             image.load()
         return eight_bit(image) if load else image
     except Exception as error:  # a damaged image may fail anywhere in its decoder
+        why = f"no {NAMES}" if "BytesIO" in str(error) else " ".join(str(error).split())[:80]
         raise UserError(
-            f"data: {photo.path} is not a readable image ({' '.join(str(error).split())[:80]}); replace it or "
-            "delete it."
+            f"data: {photo.path} is not a readable image ({why}); replace it or delete it."
         ) from None
 
 
