@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graph2nn.conversion import densify, match_scale, recover, recover_table, relationalize
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
+    from graph2nn.experiments.recording import record
     from graph2nn.graphs.catalogues import catalogue
     from graph2nn.graphs.connectomes import connectome
     from graph2nn.graphs.generators import GENERATORS
@@ -101,6 +102,7 @@ _ROOMS = {
         "train_population",
     ),
     "errors": ("UserError",),
+    "experiments.recording": ("record",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -145,6 +147,7 @@ __all__ = [
     "parameters",
     "parse_graph",
     "read_graph",
+    "record",
     "recover",
     "recover_table",
     "relationalize",

@@ -16,6 +16,7 @@ from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import Results, checked, order_by_mean
 from graph2nn.errors import UserError
+from graph2nn.tasks import Score
 
 #: Level of every test in a report, after correction where many graphs are tested.
 ALPHA = 0.05
@@ -49,7 +50,8 @@ class Findings:
             :func:`graph2nn.analysis.beyond.selection.held_out_gain`.
         confidence: of all intervals.
         draws: bootstrap resamples.
-        rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise.
+        rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise, or the
+            graph was chosen on a validation part.
     """
 
     results: Results
@@ -66,6 +68,21 @@ class Findings:
     confidence: float
     draws: int
     rank: int = 0
+
+    @property
+    def score(self) -> Score:
+        """The score that the runs minimise, which every mean and gain here is one of."""
+        return self.results.score
+
+    @property
+    def digits(self) -> int:
+        """Digits after the point that the scores of these runs are written with."""
+        return self.score.digits(float(self.graphs["mean"].median()))
+
+    @property
+    def chosen_on(self) -> Literal["validation", "test"]:
+        """The part of the data on which the best graph was chosen."""
+        return "validation" if self.results.validated else "test"
 
     @property
     def best(self) -> pd.Series:
@@ -94,7 +111,8 @@ def find(
         draws: bootstrap resamples.
         seed: of the resampling.
         confidence: of the intervals.
-        rank: which graph in the order of means plays the best; see :func:`sweet_spot`.
+        rank: which graph in the order of means plays the best; see :func:`sweet_spot`. Runs with a score on a
+            validation part decide that by themselves: their best graph is the one with the lowest mean there.
 
     Raises:
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
@@ -106,6 +124,8 @@ def find(
         raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
     order = order_by_mean(relational, relational["mean"].to_numpy(dtype=np.float64))
     graphs = relational.iloc[order].reset_index(drop=True)
+    if results.validated:
+        rank = _chosen(results, graphs)
     own = rows.loc[rows["kind"] == "baseline"]
     mean = graphs["mean"].to_numpy(dtype=np.float64)
     measures = {name: graphs[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
@@ -128,6 +148,12 @@ def find(
         draws=draws,
         rank=rank,
     )
+
+
+def _chosen(results: Results, graphs: pd.DataFrame) -> int:
+    """Return the row of the graph with the lowest mean score on the validation part, the first of equals."""
+    means = results.runs.groupby("graph")["validation_error"].mean()
+    return int(graphs["graph"].map(means).to_numpy(dtype=np.float64).argmin())
 
 
 def _spearman(x: significance.Floats, y: significance.Floats) -> Correlation | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.errors import UserError
+from graph2nn.tasks import TOP1, Score
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +52,16 @@ class Results:
     diverged: dict[str, int]
 
     @property
+    def score(self) -> Score:
+        """The score that the runs minimise: top-1 error in percent, unless they name another."""
+        return score_of(self.runs)
+
+    @property
+    def validated(self) -> bool:
+        """Whether every run has a score on a validation part, so that graphs are chosen there."""
+        return "validation_error" in self.runs and bool(self.runs["validation_error"].notna().all())
+
+    @property
     def lost(self) -> list[str]:
         """Graphs of which no run is left."""
         left = set(self.runs["graph"])
@@ -65,6 +76,33 @@ class Results:
     def first_rows(self) -> pd.DataFrame:
         """The first run of each graph, in order of first appearance."""
         return self.runs.drop_duplicates("graph").reset_index(drop=True)
+
+
+def score_of(table: pd.DataFrame) -> Score:
+    """Return the score of a table of runs or evaluations.
+
+    Args:
+        table: perhaps with ``score_name`` and ``score_unit``; without them, or where they are empty, the score
+            is the top-1 error in percent.
+
+    Raises:
+        UserError: runs of different scores.
+
+    Example:
+        >>> score_of(pd.DataFrame({"score_name": ["RMSE"], "score_unit": ["units of price"]})).label
+        'RMSE (units of price)'
+    """
+    if "score_name" not in table:
+        return TOP1
+    names = table["score_name"].fillna(TOP1.name)
+    units = table["score_unit"].where(table["score_name"].notna(), TOP1.unit).fillna("")
+    scores = list(dict.fromkeys(Score(str(name), str(unit)) for name, unit in zip(names, units, strict=True)))
+    if len(scores) > 1:
+        raise UserError(
+            f"results: the table mixes {' and '.join(score.label for score in scores[:3])}, which cannot be "
+            "compared. Select the runs of one."
+        )
+    return scores[0] if scores else TOP1
 
 
 def order_by_mean(graphs: pd.DataFrame, mean: Floats) -> npt.NDArray[np.intp]:
@@ -114,11 +152,13 @@ def checked(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results
     kept = runs.loc[finite].reset_index(drop=True)
     if kept.empty:
         raise UserError(f"results: all {len(runs)} runs diverged (NaN or infinite test_error).")
-    wrong = kept.loc[(kept["test_error"] < 0) | (kept["test_error"] > 100)]
+    score = score_of(kept)
+    most = 100 if score.unit == "%" else np.inf
+    wrong = kept.loc[(kept["test_error"] < 0) | (kept["test_error"] > most)]
     if len(wrong):
         raise UserError(
             f"results: test_error {wrong['test_error'].iloc[0]:g} of graph {wrong['graph'].iloc[0]!r} "
-            "lies outside 0…100. It is a top-1 error in percent."
+            + (f"lies outside 0…100. It is a {score.name} in percent." if score.unit == "%" else "is negative.")
         )
     return Results(kept, diverged)
 

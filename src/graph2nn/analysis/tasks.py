@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.cover import Binning
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.evaluations import last_epoch
+from graph2nn.tasks import Score
 
 if TYPE_CHECKING:
     from graph2nn.analysis.beyond.study import Beyond
@@ -68,6 +69,12 @@ class TaskFindings:
             return int(stored)
         relational = self.runs.loc[self.runs["kind"] == "relational", "graph"]
         return list(dict.fromkeys(relational)).index(graph)
+
+
+def common_score(tasks: Iterable[TaskFindings]) -> Score:
+    """Return the score of several tasks: theirs if they share it, else a word for all."""
+    scores = list(dict.fromkeys(task.found.score for task in tasks))
+    return scores[0] if len(scores) == 1 else Score("score")
 
 
 @dataclass(frozen=True)
@@ -267,14 +274,15 @@ def _ties(found: Findings, among: int = 10) -> list[str]:
     """Name exact ties among the first graphs: which of them is called best is then a matter of order."""
     top = found.graphs.head(among)
     said = []
-    if found.rank:
+    if found.rank and found.chosen_on == "test":
         first = found.graphs.iloc[0]
         said.append(
             f"Best is number {found.rank + 1} of a stable sort by mean error, {found.best['graph']}, as "
             f"published; the lowest mean is that of {first['graph']}, {first['mean']:.3f} %."
         )
+    unit = found.score.unit if found.score.unit == "%" else found.score.name
     ties = [
-        f"{' and '.join(rows['graph'])} tie exactly at {rows['mean'].iloc[0]:.3f} %"
+        f"{' and '.join(rows['graph'])} tie exactly at {rows['mean'].iloc[0]:.3f} {unit}"
         for _, rows in top.groupby("mean", sort=True)
         if len(rows) > 1
     ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from graph2nn.budget import search
 from graph2nn.budget.bill import Bill
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import TooNarrowError, UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.registry import architecture
@@ -87,6 +87,7 @@ def match(
     base = list(known.widths if widths is None else widths)
     classes, size = num_classes or known.num_classes, input_size or known.input_size
     wiring = known.prepare(wiring_of(graph))
+    check_stem(model, wiring, options)
 
     def layers(candidate: Sequence[int]) -> list[Shape]:
         return known.shapes(candidate, classes, size, **options)
@@ -118,6 +119,25 @@ def match(
             "Use a smaller graph or a wider baseline."
         )
     return Match(model, found, bill.macs(found), bill.parameters(found), goal, method, quantity)
+
+
+def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
+    """Refuse a graph with more nodes than the dense stem of a network has features.
+
+    A search over widths cannot help: the stem keeps its width in every network.
+
+    Raises:
+        TooNarrowError: with the option that widens the stem.
+    """
+    graph, default = getattr(wiring, "graph", None), architecture(model).option_default("stem")
+    stem = options.get("stem", default)
+    if not isinstance(graph, RelationalGraph) or not isinstance(stem, int) or stem >= graph.n:
+        return
+    raise TooNarrowError(
+        f"match: the graph {graph.name!r} has {graph.n} nodes and the stem of {model} has width {stem}; "
+        f"widen the stem: --set model.options.stem={graph.n} for train and sweep, "
+        f"--option stem={graph.n} for match and cost, stem={graph.n} in Python."
+    )
 
 
 def _check_published(model: str, known: Architecture, quantity: str) -> None:

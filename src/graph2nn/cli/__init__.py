@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from graph2nn.cli import bench, graphs, plan
+from graph2nn.cli import bench, data, graphs, plan
 from graph2nn.cli.analyze import analyze, quickstart
 from graph2nn.cli.common import own_warnings_on_one_line
 from graph2nn.cli.cost import cost, models
@@ -34,6 +34,7 @@ _RUNS = (quickstart, train, sweep, status, retry, search)
 for command in (*_RUNS, presets, models, match, cost, recover, analyze, pack):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
+app.add_typer(data.app, name="data")
 app.add_typer(plan.app, name="plan")
 app.add_typer(bench.app, name="bench")
 

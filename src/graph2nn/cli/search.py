@@ -26,9 +26,11 @@ from graph2nn.cli.common import (
     show_table,
     use_threads,
 )
+from graph2nn.cli.own_data import Target, TaskName, own_options, source_of
 from graph2nn.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.search import Found, Replay, Strategy, Trial
 
 #: Graphs in the table, below the recommended one.
@@ -55,6 +57,8 @@ def search(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
+    target: Target = [],  # noqa: B006
+    task_name: TaskName = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept and used.")
     ] = Path("runs"),
@@ -72,6 +76,7 @@ def search(
     graph2nn search mlp-cifar10 --budget 40 --workers auto --data cifar10-jpeg.tar.xz
     graph2nn search mlp-cifar10 --replay published     [dim]nothing is trained[/dim]
     """
+    from graph2nn.experiments.presets import preset as look_up_preset
     from graph2nn.experiments.search import strategy as look_up
     from graph2nn.experiments.search.ask_tell import check_budget
 
@@ -85,9 +90,11 @@ def search(
         return
     count = number_of_workers(workers)
     evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
-    found = _train(preset, pool, searching, budget, seed, settings, data, cache, out, **evaluator)
+    source = source_of(look_up_preset(preset).data, data, cache, own_options(target=target, task=task_name))
+    found = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
     best = found.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]
+    words += [f"--target {each}" for each in target] + [f"--task {task_name}"] * bool(task_name)
     words += [f"--set {setting}" for setting in settings] + [f"--data {data}"] * bool(data) + [f"--out {out}"]
     command = " ".join(words)
     _print(found, as_json, preset=preset, strategy=strategy, seed=seed, budget=budget, command=command)
@@ -119,8 +126,7 @@ def _train(
     budget: float,
     seed: int,
     settings: Sequence[str],
-    data: Path | None,
-    cache: Path | None,
+    source: Source,
     out: Path,
     *,
     device: str,
@@ -137,15 +143,23 @@ def _train(
     use_threads(threads)
     where = pick_device(device)
 
-    from graph2nn.data.registry import load_dataset
+    from graph2nn.experiments.presets import fitted
     from graph2nn.experiments.search.evaluator import Training
     from graph2nn.training.acceleration import Acceleration
 
     acceleration = Acceleration(engine=engine)
     acceleration.check(where)
-    loaded = load_dataset(known.data, path=data, cache=cache)
+    loaded = source.load()
     training = Training(
-        known, space, loaded, out, settings, where, acceleration, workers=workers, threads=threads or 1
+        fitted(known, loaded),
+        space,
+        loaded,
+        out,
+        settings,
+        where,
+        acceleration,
+        workers=workers,
+        threads=threads or 1,
     )
     return _run(training, strategy, budget, seed)
 

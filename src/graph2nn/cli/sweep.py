@@ -43,6 +43,20 @@ from graph2nn.cli.launcher_options import (
     pick_acceleration,
     rows_of,
 )
+from graph2nn.cli.own_data import (
+    Channels,
+    Drop,
+    ImageSize,
+    Impute,
+    MostValues,
+    SplitColumn,
+    SplitSeed,
+    Target,
+    TaskName,
+    Test,
+    Validation,
+    own_options,
+)
 from graph2nn.cli.sweep_log import Log
 from graph2nn.cli.train import Out
 from graph2nn.errors import UserError
@@ -76,6 +90,17 @@ def sweep(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
+    target: Target = [],  # noqa: B006
+    task: TaskName = None,
+    validation: Validation = None,
+    test: Test = None,
+    split_seed: SplitSeed = None,
+    split_column: SplitColumn = None,
+    impute: Impute = False,
+    drop: Drop = [],  # noqa: B006
+    most_values: MostValues = None,
+    image_size: ImageSize = None,
+    channels: Channels = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
@@ -108,6 +133,7 @@ def sweep(
     graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
+    graph2nn sweep mlp --data photos --select n64-52:0:3 --select baseline  [dim]your own data[/dim]
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
     from graph2nn.cli.sweep_runs import Work, choose_work, show_work
@@ -118,9 +144,14 @@ def sweep(
     )  # fmt: skip
     acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
+    own = own_options(
+        target=target, task=task, validation=validation, test=test, split_seed=split_seed,
+        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
+        channels=channels,
+    )  # fmt: skip
     work: Work = choose_work(
         plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
-        data=data, cache=cache, dry_run=dry_run,
+        data=data, cache=cache, dry_run=dry_run, own=own,
     )  # fmt: skip
     if dry_run:
         show_work(work, as_json)

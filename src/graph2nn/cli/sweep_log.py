@@ -32,7 +32,7 @@ class Log:
         said = [
             f"{done} of {self.total}",
             f"{row.get('graph', row['run'])} seed {row.get('seed', '?')}",
-            "diverged" if error is None or error != error else f"test error {error:.2f} %",
+            "diverged" if error is None or error != error else tested(row, error),
         ]
         if seconds is not None:
             said.append(duration(seconds))
@@ -40,3 +40,13 @@ class Log:
             pace = ((time.monotonic() if now is None else now) - self.started) / self.ended
             said.append(f"about {duration(pace * rest)} left")
         return "  ".join(said)
+
+
+def tested(row: dict[str, Any], value: float) -> str:
+    """Write the score of a run on the test part, with its name and unit."""
+    from graph2nn.tasks import TOP1, Score
+
+    score = Score(str(row["score_name"]), str(row.get("score_unit") or "")) if row.get("score_name") else TOP1
+    if score == TOP1:
+        return f"test error {value:.2f} %"
+    return f"test {score.written(f'{value:.{score.digits(value)}f}')}"

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.table import Table
 
 from graph2nn.cli.common import console, print_json, show_table
+from graph2nn.cli.own_data import source_of
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
+    from graph2nn.data.own.reader import Options
     from graph2nn.experiments.launchers import Source
     from graph2nn.results.config import RunConfig
 
@@ -45,6 +47,7 @@ def choose_work(
     data: Path | None,
     cache: Path | None,
     dry_run: bool,
+    own: Options | None = None,
     **options: Any,
 ) -> Work:
     """Return the runs that the options of ``sweep`` ask for.
@@ -55,6 +58,7 @@ def choose_work(
         data: where the data are.
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
+        own: how the user's own data are read.
         options: ``select``, ``seeds``, ``nulls``, ``null``, ``settings`` and ``amp``, as given.
 
     Raises:
@@ -63,7 +67,7 @@ def choose_work(
     if plan_file is None:
         if preset is None:
             raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
-        return _of_preset(preset, data=data, cache=cache, **options)
+        return _of_preset(preset, data=data, cache=cache, own=own, **options)
     given = {"preset": preset, **options}
     words = {"preset": "PRESET", "settings": "--set"}
     for name, value in given.items():
@@ -71,7 +75,7 @@ def choose_work(
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
-    return _of_plan(plan_file, data, cache, dry_run)
+    return _of_plan(plan_file, data, cache, dry_run, own)
 
 
 def _of_preset(
@@ -79,6 +83,7 @@ def _of_preset(
     *,
     data: Path | None,
     cache: Path | None,
+    own: Options | None,
     select: list[str] | None,
     seeds: int | None,
     nulls: int,
@@ -88,38 +93,36 @@ def _of_preset(
 ) -> Work:
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
+    from graph2nn.experiments.presets import fitted
     from graph2nn.experiments.presets import preset as look_up
+    from graph2nn.experiments.presets.own import OWN
 
     known = look_up(preset)
-    graphs = choose(known, select or ["all"], data=data)
+    graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
     if nulls:
         graphs = with_nulls(graphs, nulls, null or "degree")
     numbers = range(1, (seeds or known.seeds) + 1)
     plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
-    source = _source(known.data, data, cache)
-    return Work(plan(known, graphs, numbers, data=source.load().label, settings=settings), source, amp)
+    source = source_of(known.data, data, cache, own)
+    loaded = source.load()
+    known = fitted(known, loaded)
+    return Work(plan(known, graphs, numbers, data=loaded.label, settings=settings), source, amp)
 
 
-def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool) -> Work:
+def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool, own: Options | None) -> Work:
     from graph2nn.experiments.plans import planned_runs, read_plan
     from graph2nn.experiments.presets import preset as look_up
 
     plan = read_plan(file)
     if plan.sha256 is None and not dry_run:
         raise UserError(f"sweep: {file} is not frozen; graph2nn plan freeze {file} does that.")
-    source = _source(look_up(plan.preset).data, data, cache)
+    source = source_of(look_up(plan.preset).data, data, cache, own)
     # Before the data are read: what is wrong with a graph or a setting is said at once.
     planned_runs(plan, data="", folder=data)
     runs = planned_runs(plan, data=source.load().label, folder=data)
     amp = "bf16" if plan.precision == "bf16" else None
     configs, arms = [run.config for run in runs], [run.arm for run in runs]
     return Work(configs, source, amp, plan.sha256 or "not frozen", arms)
-
-
-def _source(name: str, data: Path | None, cache: Path | None) -> Source:
-    from graph2nn.experiments.launchers import Source
-
-    return Source(name, *(None if path is None else str(path.absolute()) for path in (data, cache)))
 
 
 def show_work(work: Work, as_json: bool) -> None:

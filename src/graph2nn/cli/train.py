@@ -29,6 +29,21 @@ from graph2nn.cli.common import (
     print_json,
     use_threads,
 )
+from graph2nn.cli.own_data import (
+    Channels,
+    Drop,
+    ImageSize,
+    Impute,
+    MostValues,
+    SplitColumn,
+    SplitSeed,
+    Target,
+    TaskName,
+    Test,
+    Validation,
+    own_options,
+    source_of,
+)
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
 from graph2nn.cli.train_runs import Training, summary
@@ -36,14 +51,13 @@ from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
     from graph2nn.data.dataset import Dataset
+    from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets import Preset
     from graph2nn.results.config import GraphSpec, RunConfig
     from graph2nn.training.acceleration import Acceleration
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
-PresetName = Annotated[
-    str, typer.Argument(metavar="PRESET", help="mlp-cifar10, mlp-cifar10-bio or mlp-digits.")
-]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="graph2nn presets lists them.")]
 
 
 def train(
@@ -60,6 +74,17 @@ def train(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
+    target: Target = [],  # noqa: B006
+    task: TaskName = None,
+    validation: Validation = None,
+    test: Test = None,
+    split_seed: SplitSeed = None,
+    split_column: SplitColumn = None,
+    impute: Impute = False,
+    drop: Drop = [],  # noqa: B006
+    most_values: MostValues = None,
+    image_size: ImageSize = None,
+    channels: Channels = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     devices: Devices = None,
@@ -89,8 +114,10 @@ def train(
     graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seeds 5 --logger tensorboard
     graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
     graph2nn train mlp-cifar10 --devices 2
+    graph2nn train mlp --data table.csv --target price --select n64-52:7
     """
     from graph2nn.experiments.presets import preset as look_up
+    from graph2nn.experiments.presets.own import OWN
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
 
@@ -99,12 +126,18 @@ def train(
         raise UserError(f"--log-graphs: density = {log_graphs:g} lies outside (0, 1], a share of the blocks.")
     how = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
-    graphs = [_one_graph(known, select, graph, ws_flex, data)]
+    how_read = own_options(
+        target=target, task=task, validation=validation, test=test, split_seed=split_seed,
+        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
+        channels=channels,
+    )  # fmt: skip
+    graphs = [_one_graph(known, select, graph, ws_flex, None if known.data == OWN else data)]
     numbers = range(seed, seed + (seeds or 1))
     use_threads(threads)
-    task = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
-    plan = partial(_plan, known, graphs, numbers, settings, data, cache, how, task.device)
-    rows = train_on(devices, sync_bn, plan, task)
+    job = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
+    source = source_of(known.data, data, cache, how_read)
+    plan = partial(_plan, known, graphs, numbers, settings, source, how, job.device)
+    rows = train_on(devices, sync_bn, plan, job)
     if rows is None:  # another process talks
         return
     if as_json:
@@ -138,16 +171,15 @@ def _plan(
     graphs: Sequence[GraphSpec | None],
     seeds: Sequence[int],
     settings: Sequence[str],
-    data: Path | None,
-    cache: Path | None,
+    source: Source,
     acceleration: Acceleration,
     device: str,
 ) -> tuple[list[RunConfig], Dataset]:
     """Return the runs and their data, having complained of what can be told before the data are read."""
-    from graph2nn.data.registry import load_dataset
     from graph2nn.experiments.planning import plan
+    from graph2nn.experiments.presets import fitted
 
     plan(preset, graphs, seeds, data="", settings=settings)
     acceleration.check(device)
-    loaded = load_dataset(preset.data, path=data, cache=cache)
-    return plan(preset, graphs, seeds, data=loaded.label, settings=settings), loaded
+    loaded = source.load()
+    return plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings), loaded

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from graph2nn.cli.common import console
+from graph2nn.tasks import TOP1, Score
 
 if TYPE_CHECKING:
     from graph2nn.results.config import RunConfig
@@ -58,6 +59,7 @@ class Live:
         screen: where lines go.
         per_epoch: batches in an epoch.
         log_every: print one line per this many batches.
+        score: what the runs minimise.
     """
 
     bar: Progress
@@ -65,6 +67,7 @@ class Live:
     screen: Console
     per_epoch: int
     log_every: int = 0
+    score: Score = TOP1
     config: RunConfig | None = None
     _before: int = field(default=0, init=False)
     _began: tuple[float, int] = field(default=(0.0, 0), init=False)
@@ -102,10 +105,10 @@ class Live:
         assert self.config
         self.bar.update(self.task, completed=self._before + epoch.epoch * self.per_epoch)
         tested = epoch.test_error == epoch.test_error  # NaN where the recipe asked for no evaluation
-        test = f"test error {epoch.test_error:5.2f} %" if tested else "not evaluated"
+        test = f"test {self._score(epoch.test_error)}" if tested else "not evaluated"
         self.screen.print(
             f"{self._name}  epoch {epoch.epoch:3d}/{self.config.recipe.epochs}  rate {epoch.lr:.4f}"
-            f"  loss {epoch.train_loss:.4f}  train error {epoch.train_error:5.2f} %  {test}"
+            f"  loss {epoch.train_loss:.4f}  train {self._score(epoch.train_error)}  {test}"
             f"  {epoch.seconds:.1f} s",
             soft_wrap=True,
         )
@@ -120,8 +123,13 @@ class Live:
         speed = running.images / running.seconds if running.seconds else 0.0
         return (
             f"epoch {running.epoch}/{self.config.recipe.epochs}  loss {running.loss:.4f}"
-            f"  error {running.error:5.2f} %  {speed:,.0f} img/s"
+            f"  {self._score(running.error)}  {speed:,.0f} img/s"
         )
+
+    def _score(self, value: float) -> str:
+        if self.score.unit == "%":
+            return f"{'error' if self.score == TOP1 else self.score.name} {value:5.2f} %"
+        return f"{self.score.name} {value:.4g}"
 
     def _done(self, running: EpochProgress) -> int:
         return (running.epoch - 1) * self.per_epoch + running.batches
@@ -137,7 +145,12 @@ class Live:
 
 @contextmanager
 def live(
-    configs: Sequence[RunConfig], images: int, *, log_every: int = 0, screen: Console = console
+    configs: Sequence[RunConfig],
+    images: int,
+    *,
+    log_every: int = 0,
+    screen: Console = console,
+    score: Score = TOP1,
 ) -> Iterator[Live]:
     """Show training runs of equal batch size: a bar with numbers on a terminal, else lines alone.
 
@@ -146,6 +159,7 @@ def live(
         images: in the training split.
         log_every: also print one line per ``log_every`` batches.
         screen: where.
+        score: what the runs minimise.
     """
     per_epoch = max(1, images // configs[0].recipe.batch_size)
     # In a narrow terminal it is the name that is cut short.
@@ -159,4 +173,4 @@ def live(
     off = not screen.is_terminal
     with Progress(*columns, console=screen, disable=off, transient=True, expand=True) as bar:
         total = sum(config.recipe.epochs for config in configs) * per_epoch
-        yield Live(bar, bar.add_task("", total=total, numbers=""), screen, per_epoch, log_every)
+        yield Live(bar, bar.add_task("", total=total, numbers=""), screen, per_epoch, log_every, score)

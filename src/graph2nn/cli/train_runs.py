@@ -47,6 +47,7 @@ def train_each(
     from graph2nn.experiments.loggers import make_logger
     from graph2nn.results.run_folder import is_finished
     from graph2nn.results.runs_table import write_curves, write_table
+    from graph2nn.tasks.registry import task_of
     from graph2nn.training.distributed.ranks import ALONE
 
     ranks = ranks or ALONE
@@ -55,7 +56,8 @@ def train_each(
         return []
     loggers = [make_logger(name, task.out) for name in task.loggers]
     try:
-        with live(configs, len(data.train), log_every=task.log_every) as shown:
+        score = task_of(data).score
+        with live(configs, len(data.train), log_every=task.log_every, score=score) as shown:
             for config in configs:
                 shown.begin(config)
                 if ranks.of_first(is_finished(task.out, config.folder)):
@@ -117,9 +119,20 @@ def _rows(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:
     """Mean and standard deviation of the test error over seeds, in one line."""
+    import pandas as pd
+
+    from graph2nn.analysis.table import score_of
+    from graph2nn.tasks import TOP1
+
     errors = [row["test_error"] for row in rows if row["test_error"] is not None]
     if not errors:
         return f"All {len(rows)} seeds diverged."
     spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
     lost = f", {len(rows) - len(errors)} diverged" if len(errors) < len(rows) else ""
-    return f"Test error {statistics.mean(errors):.2f}{spread} % over {len(errors)} seeds{lost}."
+    score = score_of(pd.DataFrame(list(rows)))
+    if score == TOP1:
+        return f"Test error {statistics.mean(errors):.2f}{spread} % over {len(errors)} seeds{lost}."
+    digits = score.digits(statistics.mean(errors))
+    spread = f" ± {statistics.stdev(errors):.{digits}f}" if len(errors) > 1 else ""
+    said = score.written(f"{statistics.mean(errors):.{digits}f}{spread}")
+    return f"Test {said} over {len(errors)} seeds{lost}."

@@ -47,11 +47,15 @@ class Augment:
 def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> torch.Tensor:
     """Return ``(images - mean) / sd`` per channel, as new float32 on the device of the images.
 
-    Shapes: uint8 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``. The stored images are left as they are.
+    Shapes: uint8 or float32 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` likewise, per
+    feature. The stored values are left as they are.
     """
     _check_channels(images, mean, sd)
-    centre, scale = (torch.tensor(v, dtype=torch.float32, device=images.device) for v in (mean, sd))
-    return images.to(torch.float32).sub_(centre[:, None, None]).div_(scale[:, None, None])
+    centre, scale = (
+        torch.tensor(v, dtype=torch.float32, device=images.device).view(-1, *(1,) * (images.ndim - 2))
+        for v in (mean, sd)
+    )
+    return images.to(torch.float32, copy=True).sub_(centre).div_(scale)
 
 
 def augment(
@@ -88,7 +92,9 @@ def augment(
     chosen = chosen[part]
     flips = None if flips is None else flips[part]
     offsets = None if offsets is None else offsets[:, part].contiguous()
-    if images.device.type == "cpu":
+    if images.ndim == 2 and (augment.flip or augment.pad):
+        raise UserError("augment: flip and pad are for images, these are vectors; leave both out.")
+    if images.device.type == "cpu" and images.dtype == torch.uint8:
         _check_channels(images, mean, sd)
         table = byte_table(tuple(mean), tuple(sd))
         flips, offsets = (None if t is None else t.cpu() for t in (flips, offsets))

@@ -1,11 +1,12 @@
-"""Datasets: labelled images in two splits, held whole in memory as uint8, or streamed from disk."""
+"""Datasets: samples and their targets in two or three splits, held whole in memory, or streamed from disk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from graph2nn.data.augment import Augment
 
 Device = torch.device | str
+#: What the targets are: classes (scored by the top-1 or by the balanced error), or one or several numbers.
+TaskName = Literal["classification", "balanced", "regression"]
 
 #: From the number of a batch and its size to the samples of it that are wanted here; perhaps none.
 Part = Callable[[int, int], slice]
@@ -51,7 +54,30 @@ class Split:
     def to(self, device: Device) -> Split:
         """Copy to a device; the split itself when it is already there."""
         images, labels = self.images.to(device), self.labels.to(device)
-        return self if images is self.images and labels is self.labels else Split(images, labels)
+        moved = images is not self.images or labels is not self.labels
+        return replace(self, images=images, labels=labels) if moved else self
+
+
+@dataclass(frozen=True)
+class Samples(Split):
+    """Samples of a user's own data, of more types than a :class:`Split` has.
+
+    Shapes: ``images`` uint8 or float32 ``[N, channels, height, width]``, or vectors of features float32
+    ``[N, F]``; ``labels`` int64 ``[N]`` (classes) or float32 ``[N, T]`` (numbers, in their own units).
+    """
+
+    def __post_init__(self) -> None:
+        kind = (self.images.dtype, self.images.ndim)
+        if kind not in ((torch.uint8, 4), (torch.float32, 4), (torch.float32, 2)):
+            raise TypeError(
+                "samples must be uint8 or float32 [N, C, H, W], or float32 [N, F], "
+                f"not {self.images.dtype} {list(self.images.shape)}"
+            )
+        targets = (self.labels.dtype, self.labels.ndim)
+        if targets not in ((torch.int64, 1), (torch.float32, 2)) or len(self.labels) != len(self.images):
+            raise TypeError(
+                f"labels must be int64 [N] or float32 [N, T], not {self.labels.dtype} {list(self.labels.shape)}"
+            )
 
 
 class Streamed(Protocol):
@@ -104,8 +130,14 @@ def resident(split: Split | Streamed, what: str) -> Split:
 class Dataset:
     """A training and a test split, with what a report and a network need to know about them.
 
-    ``label`` names the exact source for reports ("CIFAR-10", "CIFAR-10 (JPEG copy)"); ``mean`` and
-    ``sd`` are per channel, in units of the stored values (0..255).
+    ``label`` names the exact source for reports ("CIFAR-10", "CIFAR-10 (JPEG copy)"), for a user's own data
+    with a digest of the content; ``mean`` and ``sd`` are per channel (of vectors: per feature), in units of
+    the stored values (images: 0..255).
+
+    ``validation`` is the part on which a graph is chosen and training stops early, None where there is none:
+    the test part then does both, as in the paper. ``task`` says what the targets are; of numbers,
+    ``targets`` are their names, ``target_mean`` and ``target_sd`` those of the training part. ``features``
+    are the names of the columns of vectors, ``notes`` what was left out or changed, and why.
     """
 
     name: str
@@ -115,25 +147,210 @@ class Dataset:
     classes: tuple[str, ...]
     mean: tuple[float, ...]
     sd: tuple[float, ...]
+    validation: Split | Streamed | None = None
+    task: TaskName = "classification"
+    targets: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_sd: tuple[float, ...] = ()
+    features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: Any,
+        y: Any,
+        *,
+        test: float | tuple[Any, Any] = 0.2,
+        validation: float | tuple[Any, Any] = 0.1,
+        task: TaskName | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        features: Sequence[str] = (),
+        targets: Sequence[str] = (),
+    ) -> Dataset:
+        """Make a data set of arrays, tensors, data frames or lists.
+
+        Args:
+            x: samples, in rows: images uint8 or float ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]`` with
+                1 to 4 channels, or vectors of features ``[N, F]``, which are standardised by the mean and the
+                standard deviation of the training part. A data frame may also have columns of text.
+            y: one target per sample: classes of any type, or numbers ``[N]`` or ``[N, T]``.
+            test: share of the samples drawn for the test part, or that part as ``(x, y)``.
+            validation: the same for the validation part; 0 for none. A share is one of all samples, of those
+                that are left where the test part was given.
+            task: ``"classification"``, ``"balanced"`` (classes, scored by the balanced error) or
+                ``"regression"``; left out, floats with fractions and many different numbers are regression.
+            name: what reports call the data, before the digest of their content.
+            seed: of the draw, which is stratified for classes.
+            features: names of the columns of vectors.
+            targets: names of the numbers of a regression.
+
+        Raises:
+            UserError: shapes that do not fit, NaN, one class only, a class that training lacks, too few rows.
+
+        Example:
+            >>> import numpy as np
+            >>> x, y = np.random.default_rng(0).normal(size=(100, 3)), ["cat", "dog"] * 50
+            >>> data = Dataset.from_arrays(x, y, name="pets")
+            >>> data.classes, len(data.train), len(data.validation), len(data.test)
+            (('cat', 'dog'), 70, 10, 20)
+        """
+        from graph2nn.data.own.arrays import dataset_of_arrays
+
+        return dataset_of_arrays(
+            x, y, test=test, validation=validation, task=task, name=name, seed=seed, features=features,
+            targets=targets,
+        )  # fmt: skip
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: Path | str,
+        *,
+        size: int | None = None,
+        channels: Literal["grey", "rgb", "rgba"] | None = None,
+        test: float = 0.2,
+        validation: float = 0.1,
+        task: TaskName | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        cache: Path | str | None = None,
+        progress: bool = True,
+    ) -> Dataset:
+        """Read images in class folders, with or without ``train/``, ``val/`` and ``test/`` above them.
+
+        Args:
+            path: a folder, or a zip or tar archive of one; PNG, JPEG, WebP and BMP images are read. It may
+                hold archives named ``train``, ``val`` and ``test`` instead.
+            size: side of the square that images become: the shorter side is scaled to it, and the middle
+                taken. Left out, images that all have one size of up to 96 pixels keep it, others become 64.
+            channels: what to make all images; left out, images of different channels are refused.
+            test, validation: shares to draw where there are no such folders.
+            task: ``"classification"`` or ``"balanced"``.
+            name: what reports call the data; the folder's name if left out.
+            seed: of the draw, which is stratified.
+            cache: folder of decoded copies; images are decoded once.
+            progress: show a bar on a terminal.
+
+        Raises:
+            UserError: no class folders, a single class, an image that cannot be read, classes in one split
+                that training lacks, colour and grey images mixed with transparent ones.
+        """
+        from graph2nn.data.own.reader import load_folder
+
+        return load_folder(
+            Path(path), size=size, channels=channels, test=test, validation=validation, task=task, name=name,
+            seed=seed, cache=cache, progress=progress,
+        )  # fmt: skip
+
+    @classmethod
+    def from_table(
+        cls,
+        path: Any,
+        target: str | Sequence[str],
+        *,
+        test: float = 0.2,
+        validation: float = 0.1,
+        task: TaskName | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        split: str | None = None,
+        missing: Literal["refuse", "impute"] = "refuse",
+        drop: Sequence[str] = (),
+        most_values: int = 20,
+        cache: Path | str | None = None,
+    ) -> Dataset:
+        """Read a table of features and a target from CSV, TSV, Parquet or a data frame.
+
+        Numbers are standardised on the training part, columns of text become one column per value.
+
+        Args:
+            path: the file, a folder with ``train`` and ``test`` (and ``val``) files of one kind, or a frame.
+            target: name of the column with the target; several for a regression on several numbers.
+            test, validation: shares to draw where the table names no splits.
+            task: as in :meth:`from_arrays`; text is classes, numbers are decided by their values.
+            name: what reports call the data; the file's name if left out.
+            seed: of the draw.
+            split: a column with the words train, test and (optionally) val or validation.
+            missing: ``"refuse"`` missing values of features, or ``"impute"`` the mean (of text: a value of its
+                own). A missing target is refused in any case.
+            drop: columns to leave out.
+            most_values: a column of text with more values than this is refused.
+            cache: folder of decoded copies.
+
+        Raises:
+            UserError: no such column, a missing target, missing values, a constant column, one class only,
+                text with too many values, classes in one split that training lacks.
+        """
+        from graph2nn.data.own.reader import load_table
+
+        return load_table(
+            path, target, test=test, validation=validation, task=task, name=name, seed=seed, split=split,
+            missing=missing, drop=drop, most_values=most_values, cache=cache,
+        )  # fmt: skip
+
+    @classmethod
+    def from_torch(
+        cls,
+        train: Any,
+        test: Any = 0.2,
+        *,
+        validation: Any = 0.1,
+        task: TaskName | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        classes: Sequence[str] | None = None,
+        targets: Sequence[str] = (),
+        progress: bool = True,
+    ) -> Dataset:
+        """Read a ``torch.utils.data.Dataset`` of ``(sample, target)`` pairs, once, into memory.
+
+        Args:
+            train: the training part; items are tensors, arrays or PIL images of one shape, with their target.
+            test: the test part as a data set, or a share to draw of ``train``.
+            validation: the validation part, or a share to draw of ``train``; 0 for none.
+            task: as in :meth:`from_arrays`.
+            name: what reports call the data; the class of ``train`` if left out.
+            seed: of the draw.
+            classes: names of the classes 0, 1, …; ``train.classes`` if it has them.
+            targets: names of the numbers of a regression.
+            progress: show a bar on a terminal.
+
+        Raises:
+            UserError: items that are not pairs, samples of different shapes, and as :meth:`from_arrays`.
+        """
+        from graph2nn.data.own.torch_datasets import dataset_of_torch
+
+        return dataset_of_torch(
+            train, test, validation=validation, task=task, name=name, seed=seed, classes=classes,
+            targets=targets, progress=progress,
+        )  # fmt: skip
 
     def to(self, device: Device) -> Dataset:
-        """Copy both splits to a device."""
-        return replace(self, train=self.train.to(device), test=self.test.to(device))
+        """Copy all splits to a device."""
+        validation = None if self.validation is None else self.validation.to(device)
+        return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
 
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.classes)
+        """Number of outputs a network needs: classes, or the numbers of a regression."""
+        return len(self.targets) if self.task == "regression" else len(self.classes)
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: channels, height, width; of vectors the number of features."""
         if isinstance(self.train, Split):
-            channels, height, width = self.train.images.shape[1:]
-            return channels, height, width
+            return tuple(self.train.images.shape[1:])
         return 3, self.train.size, self.train.size
 
     @property
+    def splits(self) -> dict[str, Split | Streamed]:
+        """The splits by name: train, validation where there is one, test."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
     def in_features(self) -> int:
-        """Values in one image: the input width of a perceptron."""
+        """Values in one sample: the input width of a perceptron."""
         return prod(self.image_shape)

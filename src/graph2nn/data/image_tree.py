@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from graph2nn.data.dataset import Split
+from graph2nn.data.image_files import open_image, to_rgb
 from graph2nn.data.layout import SPLITS
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
@@ -60,7 +60,7 @@ def read_tree(files: Mapping[str, bytes], *, progress: bool) -> Tree:
                 bar.update()
             labels = torch.tensor([classes.index(paths[name].parts[-2]) for name in names])
             splits[split] = Split(torch.from_numpy(pixels), labels)
-    lossy = any(path.suffix.lower() != ".png" for path in paths.values())
+    lossy = any(path.suffix.lower() not in (".png", ".bmp") for path in paths.values())
     return Tree(splits["train"], splits["test"], classes, lossy)
 
 
@@ -84,15 +84,13 @@ def _classes(found: Mapping[str, set[str]]) -> tuple[str, ...]:
 
 def _decode(name: str, content: bytes) -> npt.NDArray[np.uint8]:
     """One image as uint8 ``[3, 32, 32]``, RGB."""
-    from PIL import Image
-
     try:
         # The size is known before the pixels are decoded, so a huge image costs nothing.
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        with open_image(content) as image:
             size = image.size
-            pixels = np.asarray(image.convert("RGB")) if size == (SIDE, SIDE) else None
+            pixels = np.asarray(to_rgb(image)) if size == (SIDE, SIDE) else None
     except Exception as error:  # a damaged image may fail anywhere in its decoder
-        raise UserError(f"data: {name} is not a readable PNG or JPEG; get it again.") from error
+        raise UserError(f"data: {name} is not a readable image; get it again.") from error
     if pixels is None:
         raise UserError(f"data: {name} is {size[0]}×{size[1]} pixels where CIFAR-10 has {SIDE}×{SIDE}.")
     return pixels.transpose(2, 0, 1)

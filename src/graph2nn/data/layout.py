@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Literal
 
+from graph2nn.data.image_files import is_photo
+
 Layout = Literal["python", "binary", "tree"]
 
 SPLITS = ("train", "test")
 TRAIN_BATCHES = tuple(f"data_batch_{i}" for i in range(1, 6))
 PYTHON_FILES = (*TRAIN_BATCHES, "test_batch")
 BINARY_FILES = tuple(f"{name}.bin" for name in PYTHON_FILES)
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 ARCHIVES = ("cifar-10-python.tar.gz", "cifar-10-binary.tar.gz")
 
 ACCEPTED = (
@@ -33,8 +34,7 @@ def layout_of(name: str) -> Layout | None:
     if path.name in BINARY_FILES:
         return "binary"
     in_split = len(path.parts) >= 3 and path.parts[-3] in SPLITS
-    hidden = any(part.startswith(".") for part in path.parts[-2:])  # macOS tars hold ._0001.jpg
-    if in_split and not hidden and path.suffix.lower() in IMAGE_SUFFIXES:
+    if in_split and is_photo("/".join(path.parts[-2:])):
         return "tree"
     return None
 

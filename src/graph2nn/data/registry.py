@@ -7,11 +7,13 @@ from pathlib import Path
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
+from graph2nn.data.own.formats import FORMATS, load_format
+from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root
 
-DATASETS = ("cifar10", "digits", "imagenet")
+DATASETS = ("cifar10", "cifar100", "digits", "fashion-mnist", "imagenet", "mnist")
 
 
 def load_dataset(
@@ -20,15 +22,18 @@ def load_dataset(
     path: Path | str | None = None,
     cache: Path | str | None = None,
     progress: bool = True,
+    options: Options | None = None,
 ) -> Dataset:
     """Load a dataset by name.
 
     Args:
-        name: "digits" (bundled), "cifar10", or "imagenet"; ``imagenet@160`` shows the network squares of 160.
+        name: "digits" (bundled), "cifar10", "cifar100", "mnist", "fashion-mnist", or "imagenet";
+            ``imagenet@160`` shows the network squares of 160. ``"own"`` reads what lies at ``path``.
         path: where the user's copy lies; without it the cache or a download is used, for ImageNet the folder
             that GRAPH2NN_DATA names.
         cache: folder of decoded copies; :func:`graph2nn.files.cache_root` when not given.
         progress: show bars on a terminal.
+        options: how ``"own"`` data are read.
 
     Raises:
         UserError: the name is not known, or the source is missing, damaged or of another kind.
@@ -39,6 +44,17 @@ def load_dataset(
         return load_digits()
     if name == "cifar10":
         return load_cifar10(path, cache_root(cache), progress=progress)
+    if name == "own":
+        if path is None:
+            raise UserError(
+                "data: this preset is for data of your own; name them with --data PATH: class folders of "
+                "images, .npz, .csv or .parquet, or the word mnist, fashion-mnist or cifar100."
+            )
+        return load_own(path, options or Options(), cache=cache, progress=progress)
+    if name in FORMATS:
+        if path is None:
+            return load_own(name, Options(), cache=cache, progress=progress)
+        return load_format(name, Path(path), cache_root(cache), progress=progress)
     name, at, size = name.partition("@")
     if name == "imagenet" and (not at or (size.isdecimal() and int(size) >= 8)):
         return load_imagenet(path, cache_root(cache), size=int(size) if at else 224, progress=progress)

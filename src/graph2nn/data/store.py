@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from graph2nn.data.dataset import Dataset, Split, resident
+from graph2nn.data.dataset import Dataset, Samples, Split, resident
 from graph2nn.errors import Graph2nnWarning
 
 VERSION = "1"
@@ -30,6 +30,12 @@ def save(dataset: Dataset, file: Path) -> None:
         "classes": dataset.classes,
         "mean": dataset.mean,
         "sd": dataset.sd,
+        "task": dataset.task,
+        "targets": dataset.targets,
+        "target_mean": dataset.target_mean,
+        "target_sd": dataset.target_sd,
+        "features": dataset.features,
+        "notes": dataset.notes,
         "crc32": {name: _crc32(tensor) for name, tensor in tensors.items()},
     }
     # In the same folder, as os.replace is atomic only within one file system.
@@ -64,14 +70,23 @@ def load(file: Path) -> Dataset | None:
         about = json.loads(metadata["dataset"])
         if about["crc32"] != {name: _crc32(tensor) for name, tensor in tensors.items()}:
             raise ValueError("its checksum differs")
+        splits = {
+            name: _split(tensors[f"{name}.images"], tensors[f"{name}.labels"])
+            for name in ("train", "validation", "test")
+            if f"{name}.images" in tensors
+        }
+        more = ("targets", "target_mean", "target_sd", "features", "notes")
         return Dataset(
             name=about["name"],
             label=about["label"],
-            train=Split(tensors["train.images"], tensors["train.labels"]),
-            test=Split(tensors["test.images"], tensors["test.labels"]),
+            train=splits["train"],
+            test=splits["test"],
             classes=tuple(about["classes"]),
             mean=tuple(about["mean"]),
             sd=tuple(about["sd"]),
+            validation=splits.get("validation"),
+            task=about.get("task", "classification"),
+            **{field: tuple(about.get(field, ())) for field in more},
         )
     except Exception as error:  # whatever is wrong with a cache, the source is still there
         warnings.warn(
@@ -83,14 +98,17 @@ def load(file: Path) -> Dataset | None:
 
 
 def _tensors(dataset: Dataset) -> dict[str, torch.Tensor]:
-    splits = {
-        name: resident(split, "data") for name, split in (("train", dataset.train), ("test", dataset.test))
-    }
+    splits = {name: resident(split, "data") for name, split in dataset.splits.items()}
     return {
         f"{name}.{field}": tensor.contiguous()
         for name, split in splits.items()
         for field, tensor in (("images", split.images), ("labels", split.labels))
     }
+
+
+def _split(images: torch.Tensor, labels: torch.Tensor) -> Split:
+    plain = images.dtype == torch.uint8 and labels.dtype == torch.int64
+    return Split(images, labels) if plain else Samples(images, labels)
 
 
 def _crc32(tensor: torch.Tensor) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -23,10 +24,12 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig
 from graph2nn.results.run_folder import RunFolder, writing
+from graph2nn.tasks import Score
+from graph2nn.tasks.registry import task_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
-from graph2nn.training.epoch import Epoch
+from graph2nn.training.epoch import Epoch, final
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
 from graph2nn.wiring import Dense, Engine, Relational, Wiring
@@ -59,9 +62,13 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
     # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
+    return Network(model, graph, found, *quoted_measures(graph))
+
+
+def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
+    """Return C and L as tables quote them: of the symmetrised graph; of the complete one for the baseline."""
     quoted = graph.symmetrised() if graph and graph.directed else graph
-    c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
-    return Network(model, graph, found, c, length)
+    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
 
 
 EVERY_FIVE_MINUTES = Saving()
@@ -180,7 +187,8 @@ def train_in_folder(
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
-    row = _row(config, network, history, journal.earlier + time.perf_counter() - begin)
+    seconds = journal.earlier + time.perf_counter() - begin
+    row = result_row(config, network, history, seconds, score=task_of(data).score)
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
     folder.write_result(row)
     if saving.keep is not None:
@@ -188,10 +196,35 @@ def train_in_folder(
     return row
 
 
-def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: float) -> dict[str, Any]:
+def result_row(
+    config: RunConfig,
+    network: Network,
+    history: Sequence[Epoch],
+    seconds: float,
+    *,
+    score: Score,
+    finite: bool | None = None,
+) -> dict[str, Any]:
+    """Return the row of a run in the table of runs.
+
+    ``test_error`` and ``score`` are the same number: the score that the task minimises. With early stopping
+    the numbers are those of the best epoch, and ``epochs`` is what the recipe asked for, so that runs that
+    stopped at different times may be compared.
+
+    Args:
+        config: of the run.
+        network: that was trained.
+        history: its epochs.
+        seconds: of the whole run.
+        score: of the task.
+        finite: whether the run did not diverge; by default whether its last training loss is finite.
+    """
+    patience = config.recipe.patience
     last, graph, found = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
-    finite = math.isfinite(last.train_loss)
+    finite = math.isfinite(last.train_loss) if finite is None else finite
+    last = final(history, patience) if finite else last
+    validated = last.validation_error is not None and finite
     return {
         "experiment": config.experiment,
         "preset": config.preset,
@@ -212,10 +245,16 @@ def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: flo
         "target_macs": found.target,
         "match": found.method,
         "seed": config.seed,
-        "epochs": len(history),
+        "epochs": config.recipe.epochs if patience and finite else len(history),
         "status": "finished" if finite else "diverged",
         "test_error": last.test_error if finite else float("nan"),
         "test_error_top5": last.test_error_top5 if finite else float("nan"),
+        "score": last.test_error if finite else float("nan"),
+        "score_name": score.name,
+        "score_unit": score.unit,
+        "validation_error": last.validation_error if validated else None,
+        "balanced_error": last.balanced_error if finite else None,
+        "r2": last.r2 if finite else None,
         "test_loss": last.test_loss,
         "train_error": last.train_error,
         "train_loss": last.train_loss,

@@ -55,6 +55,12 @@ class Architecture:
     prepare: Callable[[Wiring], Wiring] = lambda wiring: wiring
     options: Callable[..., object] | None = None
 
+    def option_default(self, name: str) -> object:
+        """Return the value that an option has where it is not given; None for one that is not known."""
+        parameter = inspect.signature(self.options or self.build).parameters.get(name)
+        known = parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+        return parameter.default if parameter is not None and known else None
+
     def check_options(self, options: Mapping[str, object]) -> None:
         """Refuse an option that the architecture does not know, or a value of another kind than it takes.
 

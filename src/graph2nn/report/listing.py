@@ -9,6 +9,7 @@ import pandas as pd
 
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.report.phrasing import number
+from graph2nn.tasks import TOP1
 
 #: Rows of the table; more graphs than these are in the atlas and in graphs.csv.
 MOST_ROWS = 250
@@ -40,10 +41,10 @@ def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
     """Return the section; ``heading`` is the level of its title, ``name`` its anchor."""
     heads = "".join(
         f'<th scope="col" title="{html.escape(why)}"><button type="button">{html.escape(head)}</button></th>'
-        for head, _, _, why in _COLUMNS
+        for head, _, _, why in columns_of(found)
     )
-    rows = [] if found.baseline is None else [_row(found.baseline)]
-    rows += [_row(row) for _, row in found.graphs.head(MOST_ROWS).iterrows()]
+    rows = [] if found.baseline is None else [_row(found.baseline, found)]
+    rows += [_row(row, found) for _, row in found.graphs.head(MOST_ROWS).iterrows()]
     count, title = len(found.graphs), "Every graph"
     rest = ""
     if count > MOST_ROWS:
@@ -53,14 +54,39 @@ def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>\n"
-        '<p class="caption">Press a heading to sort by it. Errors in %, gains in points.'
+        f'<p class="caption">Press a heading to sort by it. {html.escape(_units(found))}'
         f"{rest}</p>\n</section>"
     )
 
 
-def _row(row: pd.Series) -> str:
+def columns_of(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
+    """Return the columns with the name, the unit and the digits of the score."""
+    score, digits = found.score, found.digits
+    if score == TOP1:
+        return _COLUMNS
+    heads = {"mean": (score.label, f"mean {score.name} of the final epoch")}
+    heads["gain"] = ("gain", f"baseline's mean minus this mean, {score.difference}")
+    scores = ("mean", "sd", "gain", "gain_low", "gain_high", "low", "high")
+    return tuple(
+        (*((heads[column][0],) if column in heads else (head,)), column, digits if column in scores else shown,
+         heads[column][1] if column in heads else why)
+        for head, column, shown, why in _COLUMNS
+    )  # fmt: skip
+
+
+def _units(found: Findings) -> str:
+    if found.score.unit == "%":
+        return "Errors in %, gains in points."
+    return f"Scores are {found.score.label}, lower is better; gains in {found.score.difference}."
+
+
+def _row(row: pd.Series, found: Findings) -> str:
     name = ' class="baseline"' if row["kind"] == "baseline" else ""
-    return f"<tr{name}>" + "".join(_cell(row, column, digits) for _, column, digits, _ in _COLUMNS) + "</tr>"
+    return (
+        f"<tr{name}>"
+        + "".join(_cell(row, column, digits) for _, column, digits, _ in columns_of(found))
+        + "</tr>"
+    )
 
 
 def _cell(row: pd.Series, column: str, digits: int | None) -> str:

@@ -171,6 +171,8 @@ def _stats(found: Findings) -> str:
     facts = {
         "model": str(runs["model"].iloc[0]),
         "data": str(runs["data"].iloc[0]),
+        "score": found.score.label,
+        "graph chosen on": found.chosen_on,
         "epochs": f"{runs['epochs'].iloc[0]:g}",
         "graphs": f"{len(graphs):,}" + (" + baseline" if found.baseline is not None else ""),
         "seeds a graph": _span(graphs["seeds"]),

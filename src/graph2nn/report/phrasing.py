@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.tasks import TOP1, Score
 
 #: MACs further apart than this (largest over smallest, minus 1) are called unequal budgets.
 EQUAL_BUDGETS = 0.01
@@ -39,9 +40,10 @@ def p_text(value: float) -> str:
     return "p\u00a0<\u00a00.001" if value < 0.001 else f"p\u00a0=\u00a0{value:.2g}"
 
 
-def error(row: pd.Series) -> str:
+def error(row: pd.Series, digits: int = 2) -> str:
     """Write mean ± sd of a graph's error, without the unit."""
-    return number(row["mean"]) if math.isnan(row["sd"]) else f"{number(row['mean'])} ± {number(row['sd'])}"
+    mean = number(row["mean"], digits)
+    return mean if math.isnan(row["sd"]) else f"{mean} ± {number(row['sd'], digits)}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -49,10 +51,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def points(value: float) -> str:
-    """Write a difference of errors."""
-    text = number(abs(value))
-    return f"{text} point" if text == "1.00" else f"{text} points"
+def points(value: float, score: Score = TOP1, digits: int = 2) -> str:
+    """Write a difference of errors, or of another score."""
+    text = number(abs(value), digits)
+    return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
 
 
 def percent(share: float) -> str:
@@ -68,27 +70,33 @@ def headline(found: Findings) -> Headline:
 def _title(found: Findings) -> str:
     best = found.best
     if found.verdict == "better":
-        return f"{best['graph']} beats the baseline by {points(best['gain'])}"
+        return f"{best['graph']} beats the baseline by {points(best['gain'], found.score, found.digits)}"
     if found.verdict == "others-better":
         graphs = f"{plural(found.beating, 'graph')} {'is' if found.beating == 1 else 'are'}"
-        return f"{graphs} clearly better than the baseline, but not the one with the lowest mean"
+        other = "chosen on the validation part" if found.chosen_on == "validation" else "with the lowest mean"
+        return f"{graphs} clearly better than the baseline, but not the one {other}"
     if found.verdict == "not-better":
         return "No graph is clearly better than the baseline"
     if found.verdict == "untested":
         return "These runs cannot tell whether a graph is better than the baseline"
-    return f"{best['graph']} has the lowest error; there is no baseline to compare it with"
+    what = "error" if found.score.unit == "%" else found.score.name
+    if found.chosen_on == "validation":
+        what += " on the validation part"
+    return f"{best['graph']} has the lowest {what}; there is no baseline to compare it with"
 
 
 def _lead(found: Findings) -> str:
-    best, baseline = found.best, found.baseline
+    best, baseline, score, digits = found.best, found.baseline, found.score, found.digits
     name = "The only graph" if len(found.graphs) == 1 else "Best graph"
-    start = f"{name} {best['graph']}: {error(best)} % top-1 error"
+    start = f"{name} {best['graph']}: {score.written(error(best, digits))}"
     if baseline is None:
         return f"{start} over {plural(int(best['seeds']), 'seed')}."
-    versus = f"{start} against baseline {error(baseline)} %, gain {number(best['gain'])} points"
+    unit = " %" if score.unit == "%" else ""
+    gain = f"gain {number(best['gain'], digits)} {score.difference}"
+    versus = f"{start} against baseline {error(baseline, digits)}{unit}, {gain}"
     if math.isnan(best["gain_low"]):
         return f"{versus}; one seed gives no interval."
-    interval = f"[{number(best['gain_low'])}, {number(best['gain_high'])}]"
+    interval = f"[{number(best['gain_low'], digits)}, {number(best['gain_high'], digits)}]"
     return f"{versus}, {percent(found.confidence)} interval {interval}."
 
 
@@ -126,15 +134,21 @@ def _selection(found: Findings) -> str:
     count = len(found.graphs)
     if count == 1:
         return ""
+    if found.chosen_on == "validation":
+        return (
+            f"The best of {count:,} graphs was chosen by its mean score on the validation part, which took no "
+            "part in training; the test part only judged it, so that the choice does not flatter its score. "
+            f"By the test part alone it is number {found.rank + 1}."
+        )
     text = (
         f"The best of {count:,} graphs looks better than it is: the lowest of many noisy means is low "
-        "partly by luck."
+        "partly by luck, as graphs were chosen on the test set (the paper's habit)."
     )
     if found.held_out_gain is None:
         return text
     return (
         f"{text} Picking the graph by all seeds but one and scoring it on the seed left out, which removes "
-        f"that luck, gives a gain of {number(found.held_out_gain)} points."
+        f"that luck, gives a gain of {number(found.held_out_gain, found.digits)} {found.score.difference}."
     )
 
 

@@ -95,7 +95,7 @@ def of_runs(
     configs = [config_of(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
     evaluated = _evaluated(runs, curves_of(out))
-    kept = [*COLUMNS, "run", "null_of", "seconds"]
+    kept = [*COLUMNS, "run", "null_of", "seconds", "score_name", "score_unit"]
     own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
     tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
@@ -104,10 +104,10 @@ def of_runs(
         task: (*(preset_notes or {}).get(task, ()), *_gaps(tidy[tidy["task"] == task]))
         for task in dict.fromkeys(tidy["task"])
     }
-    return Evaluations(tidy[[*kept, "train_error", "train_loss"]], specs, notes)
+    return Evaluations(tidy[[*kept, "train_error", "train_loss", "validation_error"]], specs, notes)
 
 
-_MEASURED = ["test_error", "test_error_top5", "train_error", "train_loss"]
+_MEASURED = ["test_error", "test_error_top5", "train_error", "train_loss", "validation_error"]
 
 
 def _evaluated(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -116,6 +116,7 @@ def _evaluated(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     last = runs.rename(columns={"epochs": "epoch"})[columns]
     if curves.empty:
         return last
+    curves = curves.reindex(columns=[*dict.fromkeys([*curves.columns, *columns])])
     earlier = curves.merge(runs[["run", "epochs"]], on="run")
     earlier = earlier[(earlier["epoch"] < earlier["epochs"]) & earlier["test_error"].notna()]
     order = dict(zip(runs["run"], range(len(runs)), strict=True))

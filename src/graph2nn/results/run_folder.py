@@ -30,7 +30,7 @@ import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,12 @@ class RunFolder:
             _keep_before(file, epoch.epoch)
         new = not file.exists()
         with file.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, [field.name for field in fields(Epoch)])
+            # None is what data or task do not have, in any epoch: it gets no column.
+            values = {key: value for key, value in asdict(epoch).items() if value is not None}
+            writer = csv.DictWriter(stream, list(values))
             if new:
                 writer.writeheader()
-            writer.writerow(asdict(epoch))
+            writer.writerow(values)
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write the row of this run in the table of all runs."""

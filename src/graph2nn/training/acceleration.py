@@ -109,6 +109,7 @@ class Acceleration:
         scaler: torch.amp.GradScaler | None = None,
         loss: Loss = F.cross_entropy,
         parts: int = 1,
+        clip: float | None = None,
     ) -> Step:
         """Return the training step of a network that :meth:`apply` gave for ``device``.
 
@@ -119,12 +120,13 @@ class Acceleration:
             scaler: from :meth:`scaler`, for who wants to keep its state; one of its own if left out.
             loss: scores and labels to the mean loss.
             parts: number of equal parts each batch is cut into; see :func:`graph2nn.training.steps.eager_step`.
+            clip: largest norm of all gradients together; None does not clip.
         """
         if self.cuda_graphs:
             from graph2nn.training.cuda_graph import GraphedStep
 
-            return GraphedStep(model, optimiser, device, loss=loss, parts=parts)
-        return eager_step(model, optimiser, scaler=scaler or self.scaler(), loss=loss, parts=parts)
+            return GraphedStep(model, optimiser, device, loss=loss, parts=parts, clip=clip)
+        return eager_step(model, optimiser, scaler=scaler or self.scaler(), loss=loss, parts=parts, clip=clip)
 
 
 #: Computing as torch does by itself.

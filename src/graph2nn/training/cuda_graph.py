@@ -75,6 +75,7 @@ class GraphedStep:
         device: of both.
         loss: scores and labels to the mean loss.
         parts: number of equal parts each batch is cut into.
+        clip: largest norm of all gradients together; None does not clip.
     """
 
     def __init__(
@@ -85,10 +86,11 @@ class GraphedStep:
         *,
         loss: Loss = F.cross_entropy,
         parts: int = 1,
+        clip: float | None = None,
     ) -> None:
         self._optimiser = optimiser
         self._device = torch.device(device)
-        self._step = eager_step(model, optimiser, loss=loss, parts=parts)
+        self._step = eager_step(model, optimiser, loss=loss, parts=parts, clip=clip)
         self._rates: tuple[float, ...] = ()
         self._captured: Captured | None = None
         self._outputs: tuple[Tensor, Tensor] | None = None

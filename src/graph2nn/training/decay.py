@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from graph2nn.training.optimiser import sgd
+from graph2nn.training.optimiser import make
 from graph2nn.training.recipe import Recipe
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -16,14 +16,12 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return the optimiser of a network, without decay of norms and biases where the recipe says so."""
     spared = [] if recipe.weight_decay_on == "all" else norms_and_biases(model)
     if not spared:
-        return sgd(model.parameters(), recipe)
+        return make(model.parameters(), recipe)
     known = {id(parameter) for parameter in spared}
     decaying = [parameter for parameter in model.parameters() if id(parameter) not in known]
     if not decaying:
-        return sgd(spared, recipe.model_copy(update={"weight_decay": 0.0}))
-    optimiser = sgd(decaying, recipe)
-    optimiser.add_param_group({"params": spared, "weight_decay": 0.0})
-    return optimiser
+        return make(spared, recipe.model_copy(update={"weight_decay": 0.0}))
+    return make(decaying, recipe, spared)
 
 
 def norms_and_biases(model: nn.Module) -> list[nn.Parameter]:

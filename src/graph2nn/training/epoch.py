@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from graph2nn.tasks.task import Reduction, counted
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,9 @@ class Epoch:
     """What one epoch gave: losses are means of cross-entropy, errors percent, ``seconds`` of training alone.
 
     The training loss and error are those of the batches as they came, augmented, while the weights moved. What
-    was not evaluated (``recipe.eval_every``) is NaN.
+    was not evaluated (``recipe.eval_every``) is NaN. Of a task other than classification the errors are the
+    score that it minimises, in its unit. None is what the data or the task do not have: a validation part,
+    classes (``balanced_error``, percent), numbers (``r2``).
     """
 
     epoch: int
@@ -26,6 +31,34 @@ class Epoch:
     test_error: float
     test_error_top5: float
     seconds: float
+    validation_loss: float | None = None
+    validation_error: float | None = None
+    balanced_error: float | None = None
+    r2: float | None = None
+
+
+def final(history: Sequence[Epoch], patience: int = 0) -> Epoch:
+    """Return the epoch that stands for a training run: the last one, or with early stopping the best.
+
+    Args:
+        history: of the run, at least one epoch.
+        patience: of the recipe; above 0 the epoch of the lowest validation score counts, the first of equals.
+    """
+    scored = [epoch for epoch in history if _validated(epoch)]
+    return min(scored, key=lambda epoch: epoch.validation_error or 0.0) if patience and scored else history[-1]
+
+
+def stalled(history: Sequence[Epoch], patience: int) -> bool:
+    """Whether the last ``patience`` evaluations have not improved the validation score."""
+    scored = [epoch for epoch in history if _validated(epoch)]
+    if not patience or not scored:
+        return False
+    best = final(history, patience)
+    return len(scored) - 1 - scored.index(best) >= patience
+
+
+def _validated(epoch: Epoch) -> bool:
+    return epoch.validation_error is not None and epoch.validation_error == epoch.validation_error
 
 
 @dataclass
@@ -38,6 +71,7 @@ class EpochProgress:
         batches: taken so far.
         images: in them.
         seconds: of training alone.
+        reduction: how the training score follows from what the batches missed.
     """
 
     epoch: int = 1
@@ -45,6 +79,7 @@ class EpochProgress:
     batches: int = 0
     images: int = 0
     seconds: float = 0.0
+    reduction: Reduction = "percent"
     # Summed where they are computed: reading a number back at each step would stall a GPU.
     _loss: Tensor = field(default_factory=lambda: torch.zeros(()))
     _wrong: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.int64))
@@ -55,7 +90,7 @@ class EpochProgress:
         self._since = time.perf_counter()
 
     def add(self, loss: Tensor, wrong: Tensor, images: int) -> None:
-        """Count a batch: its mean loss, how many answers were wrong, and of how many."""
+        """Count a batch: its mean loss, how many answers were wrong (or how far off), and of how many."""
         self._loss = self._loss + loss * images
         self._wrong = self._wrong + wrong
         self.images += images
@@ -64,7 +99,7 @@ class EpochProgress:
         self.seconds, self._since = self.seconds + now - self._since, now
 
     def close(self) -> tuple[float, float]:
-        """Stop the clock; return mean loss, and top-1 error in percent."""
+        """Stop the clock; return mean loss, and top-1 error in percent or the score of another task."""
         found = self.loss, self.error
         self.seconds += time.perf_counter() - self._since
         return found
@@ -76,8 +111,8 @@ class EpochProgress:
 
     @property
     def error(self) -> float:
-        """Top-1 error so far, in percent."""
-        return 100 * int(self._wrong) / self.images
+        """Top-1 error so far, in percent; of another task its score."""
+        return counted(self._wrong.item(), self.images, self.reduction)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the clock, as tensors and numbers."""

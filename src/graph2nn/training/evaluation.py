@@ -1,25 +1,37 @@
-"""Error and loss of a network on a split."""
+"""Score and loss of a network on a split."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from graph2nn.data.augment import eval_batches
 from graph2nn.data.dataset import Dataset
+from graph2nn.errors import UserError
+from graph2nn.tasks.registry import task_of
+from graph2nn.tasks.task import Task
 from graph2nn.training.distributed.ranks import ALONE, Ranks
+
+SplitName = Literal["train", "validation", "test"]
 
 
 class Evaluation(NamedTuple):
-    """Mean cross-entropy, and top-1 and top-5 error in percent."""
+    """Mean loss, the score of the task, top-5 error in percent, and further metrics by name.
+
+    For a classification ``loss`` is the cross-entropy and ``error`` the top-1 error in percent; other tasks
+    have a score of their own in ``error`` (see :class:`graph2nn.tasks.Score`), and NaN for what they lack.
+    """
 
     loss: float
     error: float
     error_top5: float
+    others: Mapping[str, float] = MappingProxyType({})
 
 
 #: Where no evaluation was asked for.
@@ -27,25 +39,50 @@ NOT_EVALUATED = Evaluation(math.nan, math.nan, math.nan)
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, data: Dataset, *, batch_size: int = 1000, ranks: Ranks = ALONE) -> Evaluation:
-    """Evaluate ``model`` on the test split, in evaluation mode; its mode is put back afterwards.
+def evaluate(
+    model: nn.Module,
+    data: Dataset,
+    *,
+    batch_size: int = 1000,
+    ranks: Ranks = ALONE,
+    split: SplitName = "test",
+    task: Task | None = None,
+) -> Evaluation:
+    """Evaluate ``model`` on a split, in evaluation mode; its mode is put back afterwards.
 
     With fewer than six classes the top-5 error is 0 by definition. Each of several ranks takes its share of the
     images, and all return the same.
+
+    Args:
+        model: a network with one output per class, or per number of a regression.
+        data: the data set.
+        batch_size: samples at a time.
+        ranks: the processes that call this together.
+        split: which part of the data.
+        task: what to measure; that of the data if left out.
+
+    Raises:
+        UserError: the data set has no such split.
     """
+    if split not in data.splits:
+        raise UserError(f"evaluate: {data.label} has no split {split!r}; it has {', '.join(data.splits)}.")
+    task = task or task_of(data)
     was_training = model.training
     model.eval()
-    top = min(5, data.num_classes)
-    loss = wrong = wrong_top5 = 0.0
-    for x, y in eval_batches(data.test, batch_size, mean=data.mean, sd=data.sd, part=ranks.share):
-        scores = model(x)
-        loss += float(F.cross_entropy(scores, y, reduction="sum"))
-        hits = scores.topk(top, dim=1).indices == y[:, None]
-        wrong += len(y) - int(hits[:, 0].sum())
-        wrong_top5 += len(y) - int(hits.any(dim=1).sum())
+    batches = eval_batches(data.splits[split], batch_size, mean=data.mean, sd=data.sd, part=ranks.share)
+    sums = [task.sums(model(x), y) for x, y in batches]
     model.train(was_training)
+    # One after the other: a sum over a dimension would round in another order.
+    total = reduce(torch.add, sums) if sums else _nothing(task, data)
     if not ranks.alone:
-        sums = ranks.total(torch.tensor([loss, wrong, wrong_top5], dtype=torch.float64))
-        loss, wrong, wrong_top5 = sums.tolist()
-    n = len(data.test)
-    return Evaluation(loss / n, 100 * wrong / n, 100 * wrong_top5 / n)
+        total = ranks.total(total.cpu())
+    measured = task.measured(total)
+    return Evaluation(measured.loss, measured.score, measured.top5, measured.others)
+
+
+def _nothing(task: Task, data: Dataset) -> torch.Tensor:
+    """Return the sums of a rank that has no sample of a small split."""
+    outputs = torch.zeros(0, data.num_classes)
+    regression = data.task == "regression"
+    targets = torch.zeros(0, data.num_classes) if regression else torch.zeros(0, dtype=torch.int64)
+    return task.sums(outputs, targets)

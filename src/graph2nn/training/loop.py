@@ -5,24 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset, Part, whole
+from graph2nn.errors import UserError
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
+from graph2nn.tasks.registry import task_of
+from graph2nn.tasks.task import Task, hard
 from graph2nn.training.acceleration import PLAIN, Acceleration, keep_memory
+from graph2nn.training.averaging import WeightAverage
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints
 from graph2nn.training.decay import optimiser_of
 from graph2nn.training.distributed.ranks import ALONE, Lockstep, Ranks
 from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
+from graph2nn.training.mixing import Mixing
 from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
 from graph2nn.training.rng import own_random_numbers, stream
@@ -56,7 +60,8 @@ def train(
     :func:`graph2nn.training.acceleration.keep_memory`.
 
     Args:
-        model: any classifier of the data's classes; trained in place and left on ``device``.
+        model: a network with one output per class, or per number of a regression; trained in place and left
+            on ``device``.
         data: the data set; it is moved to ``device`` whole, as uint8.
         recipe: how to train.
         seed: of initialisation, order and augmentation. On one machine with the same number of threads the
@@ -79,14 +84,19 @@ def train(
 
     Raises:
         UserError: the batch size exceeds the training split, or cannot be cut for the ranks; an acceleration
-            that the device cannot give; a checkpoint of another training, or one that cannot be written.
+            that the device cannot give; a checkpoint of another training, or one that cannot be written; an
+            option of the recipe that the data cannot serve, such as early stopping without a validation part.
         Preempted: ``stop`` had a reason; KeyboardInterrupt where it was Ctrl-C.
     """
     acceleration.check(device, ranks)
     ranks.check(recipe)
+    task = task_of(data)
+    mixing = Mixing(recipe, seed, 0 if data.task == "regression" else data.num_classes)
+    mixing.check(data.image_shape, ranks)
+    _check_patience(recipe, data)
     keep_memory()
     data = data.to(device)
-    state = _begin(model, recipe, seed, torch.device(device), acceleration)
+    state = _begin(model, recipe, seed, torch.device(device), acceleration, task)
     ranks.norms(model, state.device)
     fast = acceleration.apply(model, device)
     together = Lockstep(model, ranks, seed)
@@ -97,7 +107,7 @@ def train(
         _pause(state, checkpoints, stop, ranks)
 
     with own_random_numbers(seed), ranks.parallel(fast) as learner:
-        step = _step(state, learner, recipe, acceleration)
+        step = _step(state, learner, recipe, acceleration, task)
         if found := ranks.of_first(checkpoints.latest() if checkpoints and ranks.first else None):
             state.load_state_dict(found)
         if on_start:
@@ -105,22 +115,33 @@ def train(
         while not state.over(recipe):
             samples = training_batches(data, recipe, state.order, skip=state.running.batches, part=ranks.share)
             last = len(data.train) // recipe.batch_size
-            for _ in _advance(learner, samples, step, state.running, together):
+            for _ in _advance(learner, samples, step, state.running, together, task=task, mixing=mixing):
+                if state.average:
+                    state.average.update(model)
                 if on_batch:
                     on_batch(state.running)
                 if state.running.batches < last:  # after the last one comes the evaluation
                     pause()
-            state.history.append(_close_epoch(state, fast, data, recipe, ranks))
+            _close_epoch(state, fast, data, recipe, ranks, task)
             state.begin_epoch()
             if on_epoch:
                 on_epoch(state.history[-1])
             if not state.over(recipe):
                 pause()
+    state.conclude(recipe)
     return state.history
 
 
+def _check_patience(recipe: Recipe, data: Dataset) -> None:
+    if recipe.patience and data.validation is None:
+        raise UserError(
+            f"recipe: patience = {recipe.patience} stops by the validation score and {data.label} has no "
+            "validation part; draw one with --validation 0.1 (validation=0.1 in Python), or leave it out."
+        )
+
+
 def _begin(
-    model: nn.Module, recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration
+    model: nn.Module, recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration, task: Task
 ) -> TrainingState:
     """Draw the initial weights, and make what moves them."""
     initialise(model, stream(seed, "initialise"))
@@ -130,14 +151,24 @@ def _begin(
     optimiser = optimiser_of(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
     order, probe = stream(seed, "batches"), stream(seed, "precise_bn")
-    return TrainingState(model, optimiser, schedule, acceleration.scaler(), order, probe, device)
+    average = WeightAverage(model, recipe.ema) if recipe.ema else None
+    return TrainingState(
+        model, optimiser, schedule, acceleration.scaler(), order, probe, device, task.reduction, average
+    )
 
 
-def _step(state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: Acceleration) -> Step:
+def _step(
+    state: TrainingState, model: nn.Module, recipe: Recipe, acceleration: Acceleration, task: Task
+) -> Step:
     """Return the step of a recipe."""
-    loss = partial(F.cross_entropy, label_smoothing=recipe.label_smoothing)
     return acceleration.step(
-        model, state.optimiser, state.device, scaler=state.scaler, loss=loss, parts=recipe.accumulate
+        model,
+        state.optimiser,
+        state.device,
+        scaler=state.scaler,
+        loss=task.loss(recipe),
+        parts=recipe.accumulate,
+        clip=recipe.clip,
     )
 
 
@@ -147,7 +178,7 @@ def _identity(
     """In what a training must agree with a checkpoint: what changes the numbers, or the state's own shapes."""
     normed = any(isinstance(module, _BatchNorm) for module in state.model.modules())
     return {
-        "recipe": hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()[:8],
+        "recipe": hashlib.sha256(recipe.identity.encode()).hexdigest()[:8],
         "seed": str(seed),
         "device": state.device.type,
         "acceleration": str(acceleration),
@@ -161,14 +192,20 @@ def _advance(
     step: Step,
     running: EpochProgress,
     together: Lockstep,
+    *,
+    task: Task | None = None,
+    mixing: Mixing | None = None,
 ) -> Iterator[None]:
     """Take one step per batch and count it; what is done between the steps takes none of their seconds."""
     model.train()
     running.start_clock()
     for x, y in samples:
         together.before(running.epoch, running.batches)
+        if mixing:
+            x, y = mixing(x, y, running.epoch, running.batches)
         loss, scores = step(x, y)
-        running.add(*together.after(loss, (scores.argmax(dim=1) != y).sum(), len(y)))
+        missed = task.missed(scores, y) if task else (scores.argmax(dim=1) != hard(y)).sum()
+        running.add(*together.after(loss, missed, len(y)))
         yield
         running.start_clock()
 
@@ -184,18 +221,34 @@ def _pause(state: TrainingState, checkpoints: Checkpoints | None, stop: Stop | N
         end(reason, ranks.of_first(saved))
 
 
-def _close_epoch(state: TrainingState, model: nn.Module, data: Dataset, recipe: Recipe, ranks: Ranks) -> Epoch:
-    """Sum up the epoch under way and evaluate the network; the rate moves on."""
+def _close_epoch(
+    state: TrainingState, model: nn.Module, data: Dataset, recipe: Recipe, ranks: Ranks, task: Task
+) -> None:
+    """Sum up the epoch under way, evaluate the network and add both to the history; the rate moves on."""
     number, lr = state.running.epoch, float(state.schedule.get_last_lr()[0])
     loss, error = state.running.close()
     state.schedule.step()
-    tested = NOT_EVALUATED
-    if recipe.evaluated_after(number) or not math.isfinite(loss):
-        if recipe.precise_bn:
-            count = math.ceil(recipe.precise_bn / recipe.batch_size)
-            precise_bn(model, _probes(data, recipe, state.probe, count, ranks), ranks)
-        tested = evaluate(model, data, ranks=ranks)
-    return Epoch(number, lr, loss, error, *tested, state.running.seconds)
+    averaged = state.average.applied(state.model) if state.average else nullcontext()
+    with averaged:
+        tested, validated = NOT_EVALUATED, NOT_EVALUATED
+        if recipe.evaluated_after(number) or not math.isfinite(loss):
+            if recipe.precise_bn:
+                count = math.ceil(recipe.precise_bn / recipe.batch_size)
+                precise_bn(model, _probes(data, recipe, state.probe, count, ranks), ranks)
+            tested = evaluate(model, data, ranks=ranks, task=task)
+            if data.validation is not None:
+                validated = evaluate(model, data, ranks=ranks, task=task, split="validation")
+        seconds = state.running.seconds
+        # NaN where the epoch was not evaluated, so that every epoch of a run has the same columns. Without a
+        # validation part a classification has those of the paper and no others.
+        plain = data.validation is None and data.task == "classification"
+        others = {} if plain else {name: tested.others.get(name, math.nan) for name in task.metrics}
+        if data.validation is not None:
+            others |= {"validation_loss": validated.loss, "validation_error": validated.error}
+        state.history.append(Epoch(number, lr, loss, error, *tested[:3], seconds, **others))
+        if state.average:
+            state.average.note_evaluated(state.model)
+        state.keep_best(recipe)
 
 
 def _probes(

@@ -1,12 +1,13 @@
-"""Optimiser of a recipe: torch's SGD, fused where torch supports that on the device."""
+"""The optimiser of a recipe: torch's own, in one pass over each weight where torch has that for the device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
+from graph2nn.errors import UserError
 from graph2nn.training.fused_sgd import FusedSGD
 from graph2nn.training.recipe import Recipe
 
@@ -18,7 +19,7 @@ def sgd(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.SGD:
     the numbers are the same to rounding. With the block engine zeros are not stored, so none is touched.
     """
     weights = list(parameters)
-    fusable = all(weight.is_floating_point() and weight.device.type in ("cpu", "cuda") for weight in weights)
+    fusable = _fusable(weights)
     kind = FusedSGD if fusable else torch.optim.SGD
     return kind(
         weights,
@@ -28,3 +29,46 @@ def sgd(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.SGD:
         weight_decay=recipe.weight_decay,
         fused=fusable or None,
     )
+
+
+def adamw(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.AdamW:
+    """Return AdamW as the recipe has it, fused where it can be, on the CPU as on CUDA."""
+    weights = list(parameters)
+    return torch.optim.AdamW(
+        weights,
+        lr=recipe.lr,
+        betas=(recipe.beta1, recipe.beta2),
+        weight_decay=recipe.weight_decay,
+        fused=_fusable(weights) or None,
+    )
+
+
+def make(
+    parameters: Iterable[nn.Parameter], recipe: Recipe, spared: Sequence[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
+    """Return the optimiser that the recipe names.
+
+    Args:
+        parameters: those that decay.
+        recipe: of the training run.
+        spared: those that do not decay.
+
+    Raises:
+        UserError: Muon, with a torch that does not have it.
+    """
+    if recipe.optimiser != "muon":
+        optimiser = (sgd if recipe.optimiser == "sgd" else adamw)(parameters, recipe)
+        if spared:
+            optimiser.add_param_group({"params": list(spared), "weight_decay": 0.0})
+        return optimiser
+    if not hasattr(torch.optim, "Muon"):
+        raise UserError(
+            f"recipe: optimiser = 'muon' needs torch 2.9 or newer, this is {torch.__version__}; use adamw."
+        )
+    from graph2nn.training.muon import MuonAdamW
+
+    return MuonAdamW(parameters, recipe, spared)
+
+
+def _fusable(weights: Iterable[nn.Parameter]) -> bool:
+    return all(weight.is_floating_point() and weight.device.type in ("cpu", "cuda") for weight in weights)

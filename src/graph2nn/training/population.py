@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import nn
 
-from graph2nn.data.dataset import Dataset
+from graph2nn.data.dataset import Dataset, Samples
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.mlp import MLP
 from graph2nn.training.epoch import Epoch
@@ -169,6 +169,13 @@ class _Training:
         return Outcome.of(member, history, network)
 
 
+def _why_not_data(data: Dataset) -> str:
+    """Say why networks cannot be trained on a data set in a stack; nothing if they can."""
+    if isinstance(data.train, Samples) or data.task != "classification":
+        return f"{data.label} is not images of bytes with classes"
+    return f"{data.label} has a validation part, which stacks do not evaluate" if data.validation else ""
+
+
 # --- stacks ------------------------------------------------------------------------------------------------
 
 
@@ -185,7 +192,7 @@ def _stacked(
         except Exception as error:
             outcomes[index] = Outcome.failure(member, error)
             continue
-        reason = why_not(network) or why_not_recipe(member.recipe)
+        reason = why_not(network) or why_not_recipe(member.recipe) or _why_not_data(data)
         if reason and refuse:
             raise UserError(f"population: {member.label or f'member {index}'} cannot be stacked: {reason}.")
         if reason or member.recipe.batch_size > len(data.train):  # the latter fails there, with its reason

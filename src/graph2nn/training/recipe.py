@@ -11,6 +11,14 @@ from pydantic_core import PydanticCustomError
 Schedule = Literal["cosine", "step", "exponential", "constant"]
 Initialisation = Literal["published", "shared"]
 Decayed = Literal["all", "weights"]
+Optimiser = Literal["sgd", "adamw", "muon"]
+RegressionLoss = Literal["mse", "huber"]
+#: Options that the paper's recipes do not have. At their defaults they enter no digest, so that runs and
+#: checkpoints from before they existed keep their names.
+LATER = (
+    "optimiser", "beta1", "beta2", "clip", "ema", "mixup", "cutout", "class_weights", "patience",
+    "regression_loss",
+)  # fmt: skip
 
 
 class Recipe(BaseModel):
@@ -28,6 +36,15 @@ class Recipe(BaseModel):
     random crop as shares of the photo's, and ``lighting``, the spread of random shifts along ImageNet's colour
     components, in place of ``pad``. ``initialisation`` is ``"published"``, or ``"shared"``: the same dense
     draws for every graph, then masked.
+
+    Beyond the paper, all off by default: ``optimiser`` ``"adamw"`` (with ``beta1`` and ``beta2``) or
+    ``"muon"`` (weight matrices by torch's Muon, the rest by AdamW) in place of SGD; ``clip``, the largest norm
+    of all gradients together; ``ema``, the decay per step of a moving average of the weights, which is then
+    what is evaluated and kept; ``mixup``, the parameter of the Beta distribution by which pairs of samples
+    and their targets are mixed (Zhang et al. 2018); ``cutout``, the side in pixels of a square set to the mean
+    colour (DeVries and Taylor 2017); ``class_weights``, whether the loss weighs classes by their inverse
+    frequency; ``patience``, after how many evaluations without a better validation score training stops, the
+    weights of the best one being kept; ``regression_loss``, ``"mse"`` or ``"huber"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +70,22 @@ class Recipe(BaseModel):
     resized_crop: tuple[float, float] | None = None
     lighting: float = Field(default=0.0, ge=0)
     initialisation: Initialisation = "published"
+    optimiser: Optimiser = "sgd"
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    clip: float | None = Field(default=None, gt=0)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    mixup: float = Field(default=0.0, ge=0)
+    cutout: int = Field(default=0, ge=0)
+    class_weights: bool = False
+    patience: int = Field(default=0, ge=0)
+    regression_loss: RegressionLoss = "mse"
+
+    @property
+    def identity(self) -> str:
+        """JSON of what a checkpoint must agree with: options of :data:`LATER` only where they are set."""
+        unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump_json(exclude=unset)
 
     @field_validator("accumulate")
     @classmethod

@@ -27,13 +27,15 @@ class SharedDataset:
     def __init__(self, data: Dataset) -> None:
         data = data.to("cpu")
         self.value, self.shared = data, False
-        train, test = data.train, data.test
-        if not (isinstance(train, Split) and isinstance(test, Split)):
+        splits = {name: split for name, split in data.splits.items() if isinstance(split, Split)}
+        if len(splits) < len(data.splits):
             return  # photos on disk: each process opens them itself
-        size = sum(int(tensor.nbytes) for split in (train, test) for tensor in (split.images, split.labels))
+        size = sum(int(tensor.nbytes) for split in splits.values() for tensor in (split.images, split.labels))
         self.shared = not SHARED_MEMORY.is_dir() or shutil.disk_usage(SHARED_MEMORY).free > MARGIN * size
         if self.shared:
-            self.value = replace(data, train=_shared(train), test=_shared(test))
+            train, test = _shared(splits["train"]), _shared(splits["test"])
+            validation = _shared(splits["validation"]) if "validation" in splits else None
+            self.value = replace(data, train=train, test=test, validation=validation)
 
     def __getstate__(self) -> Dataset | bytes:
         # Pickled here and now, the tensors are out of reach of torch, which would share them all the same.
@@ -46,4 +48,4 @@ class SharedDataset:
 
 def _shared(split: Split) -> Split:
     images, labels = split.images.clone(), split.labels.clone()
-    return Split(images.share_memory_(), labels.share_memory_())  # type: ignore[no-untyped-call]
+    return replace(split, images=images.share_memory_(), labels=labels.share_memory_())  # type: ignore[no-untyped-call]

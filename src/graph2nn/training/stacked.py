@@ -21,7 +21,7 @@ from graph2nn.training.cuda_graph import Captured
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.evaluation import Evaluation
 from graph2nn.training.member import Member, Outcome
-from graph2nn.training.recipe import Recipe
+from graph2nn.training.recipe import LATER, Recipe
 from graph2nn.training.rng import stream
 from graph2nn.training.stacked_batches import Draws, Feed, draw, widest_pad
 from graph2nn.training.stacked_mlp import Stack, kind
@@ -98,7 +98,8 @@ def group(member: Member, network: MLP) -> tuple[object, ...]:
     return kind(network), recipe.batch_size, recipe.precise_bn, _nesterov(recipe)
 
 
-_PLAIN = {"weight_decay_on": "all", "label_smoothing": 0, "accumulate": 1, "eval_every": 1}
+_PLAIN: dict[str, object] = {"weight_decay_on": "all", "label_smoothing": 0, "accumulate": 1, "eval_every": 1}
+_PLAIN |= {name: Recipe.model_fields[name].default for name in LATER}
 
 
 def why_not_recipe(recipe: Recipe) -> str:
@@ -138,7 +139,7 @@ def _epoch(stepper: _Stepper, going: Sequence[Trainee], data: Dataset) -> list[E
         stepper.precise_bn(draw(recipes, probes, images, steps=steps, device=device))
     tested = evaluate_stack(stepper.stack, data)
     return [
-        Epoch(number, rate, loss, error, *test, seconds)
+        Epoch(number, rate, loss, error, *test[:3], seconds)
         for rate, loss, error, test in zip(rates, losses, errors, tested, strict=True)
     ]
 

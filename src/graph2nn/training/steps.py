@@ -23,6 +23,7 @@ def eager_step(
     scaler: torch.amp.GradScaler | None = None,
     loss: Loss = F.cross_entropy,
     parts: int = 1,
+    clip: float | None = None,
 ) -> Step:
     """Return the step that computes operation by operation.
 
@@ -33,6 +34,7 @@ def eager_step(
             CUDA. Untested on GPU.
         loss: what is learnt.
         parts: into how many equal parts each batch is cut; the weights move by the mean of their gradients.
+        clip: the largest norm of all gradients together; None does not clip.
     """
     scaler = scaler or torch.amp.GradScaler("cuda", enabled=False)
 
@@ -53,6 +55,9 @@ def eager_step(
                 each = [descend(*part) for part in others]
             each.append(descend(*last))
             found = torch.stack([value for value, _ in each]).sum(), torch.cat([scores for _, scores in each])
+        if clip is not None:
+            scaler.unscale_(optimiser)
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         scaler.step(optimiser)
         scaler.update()
         return found

@@ -7,18 +7,18 @@ import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.data.image_files import NAMES, SUFFIXES, is_clutter
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
 from graph2nn.progress import Bar
 
-SUFFIXES = (".jpeg", ".jpg", ".png")
 #: Format of the saved index; another number makes old ones be forgotten.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,19 @@ def _fingerprint(folder: Path, shards: list[Path]) -> str:
 
 
 def _class_folders(folder: Path) -> list[Path]:
-    return sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.name)
+    """Folders of classes, without those that systems and editors leave about."""
+    folders = (path for path in folder.iterdir() if path.is_dir() and not is_clutter(path.name))
+    return sorted(folders, key=lambda path: path.name)
 
 
 def _of_tree(folder: Path, progress: bool) -> Index:
     folders = _class_folders(folder)
+    if not folders and (flat := sum(_is_photo(entry.name) for entry in os.scandir(folder))):
+        raise UserError(
+            f"data: {folder} holds {flat:,} photos and no class folders, as ImageNet's validation photos are "
+            "downloaded; sort them into class folders by the list of their classes "
+            "(ILSVRC2012_validation_ground_truth.txt of the development kit)."
+        )
     if not folders:
         raise UserError(
             f"data: {folder} holds neither class folders nor tar shards; expected {folder.name}/<class>/…."
@@ -106,9 +114,9 @@ def _of_tree(folder: Path, progress: bool) -> Index:
     counts: list[int] = []
     with Bar(f"listing {folder.name}", len(folders), show=progress) as bar:
         for own in folders:
-            names = sorted(e.name for e in os.scandir(own) if e.name.lower().endswith(SUFFIXES))
+            names = sorted(entry.name for entry in os.scandir(own) if _is_photo(entry.name))
             if not names:
-                raise UserError(f"data: the class folder {own} holds no photo ({', '.join(SUFFIXES)}).")
+                raise UserError(f"data: the class folder {own} holds no photo ({NAMES}).")
             files += [str(own / name) for name in names]
             counts.append(len(names))
             bar.update()
@@ -121,6 +129,10 @@ def _of_tree(folder: Path, progress: bool) -> Index:
         labels=np.repeat(np.arange(len(folders)), counts),
         classes=tuple(path.name for path in folders),
     )
+
+
+def _is_photo(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not is_clutter(name)
 
 
 def _of_shards(shards: list[Path], progress: bool) -> Index:
@@ -147,6 +159,8 @@ def _members(shard: Path) -> Iterator[tuple[int, int, int]]:
         for member in tar:
             stem, dot, suffix = member.name.rpartition(".")
             if not member.isreg():
+                continue
+            if is_clutter(PurePosixPath(member.name).name):
                 continue
             if f"{dot}{suffix}".lower() in SUFFIXES:
                 photos[stem] = (member.offset_data, member.size)

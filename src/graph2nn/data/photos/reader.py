@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from graph2nn.data.image_files import open_image, to_rgb
 from graph2nn.data.photos.index import Index
 from graph2nn.data.photos.transforms import Pixels, central_box, cut, lighting, random_box
 
@@ -68,10 +68,8 @@ class Reader:
         return empty, np.zeros(3, np.float32), int(self.index.labels[photo]), damaged
 
     def _read(self, number: int, rng: np.random.Generator) -> tuple[Pixels, npt.NDArray[np.float32]]:
-        from PIL import Image
-
-        with Image.open(io.BytesIO(self.index.read(number)), formats=("JPEG", "PNG")) as image:
-            rgb = image.convert("RGB")
+        with open_image(self.index.read(number)) as image:
+            rgb = to_rgb(image)
         if self.resized is None:
             box = central_box(*rgb.size, resize=self.resize, size=self.size)
         else:

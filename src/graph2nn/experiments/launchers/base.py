@@ -7,7 +7,7 @@ of results, so any number of launchers may work on one folder, and each does wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import torch
 
 from graph2nn.data.dataset import Dataset
+from graph2nn.data.own.reader import Options
 from graph2nn.data.registry import DATASETS, load_dataset
 from graph2nn.experiments.run import execute
 from graph2nn.results import failures
@@ -36,11 +37,22 @@ MAX_DEATHS = 5
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from, for processes that load it themselves; see :func:`load_dataset`."""
+    """Where a data set comes from, for processes that load it themselves; see :func:`load_dataset`.
+
+    ``options`` say how own data are read.
+    """
 
     name: str
     path: str | None = None
     cache: str | None = None
+    options: Options | Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.options, Mapping):  # of a plan on disk, where everything is JSON
+            plain: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in self.options.items()
+            }
+            object.__setattr__(self, "options", Options(**plain))
 
     def load(self) -> Dataset:
         """Load it, once a process."""
@@ -49,7 +61,8 @@ class Source:
 
 @cache
 def _load(source: Source) -> Dataset:
-    return load_dataset(source.name, path=source.path, cache=source.cache)
+    options = source.options if isinstance(source.options, Options) else None
+    return load_dataset(source.name, path=source.path, cache=source.cache, options=options)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.presets import cifar, imagenet
+from graph2nn.experiments.presets import cifar, imagenet, own
+from graph2nn.experiments.presets.own import fitted
 from graph2nn.experiments.presets.preset import Preset, read_preset
 
-__all__ = ["PRESETS", "Preset", "preset", "read_preset"]
+__all__ = ["PRESETS", "Preset", "fitted", "preset", "read_preset"]
 
-PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS)}
+PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS, *own.PRESETS)}
 
 
 def preset(name: str) -> Preset:

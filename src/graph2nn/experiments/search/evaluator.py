@@ -93,7 +93,9 @@ class Training:
 
     def _error(self, config: RunConfig) -> float:
         try:
-            error = result_of(self.out, config.folder)["test_error"]
+            row = result_of(self.out, config.folder)
+            # A search chooses: where there is a validation part, the test part must not be looked at.
+            error = row["test_error" if row.get("validation_error") is None else "validation_error"]
         except (ValueError, KeyError):
             file = self.out / "runs" / config.folder / "result.json"
             raise UserError(f"search: {file} is damaged; delete its folder and search again.") from None

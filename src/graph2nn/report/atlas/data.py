@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis import cells
+from graph2nn.analysis.table import score_of
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES
@@ -143,10 +144,17 @@ def _task(name: str, rows: pd.DataFrame, labels: Sequence[str], spot: Box | None
     axes = (np.sort(rows["epoch"].unique()), np.sort(rows["seed"].unique()), graphs)
     baseline = rows[rows["kind"] == "baseline"]
     base_axes = (axes[0], axes[1], pd.Index(baseline["graph"].unique()[:1]))
+    score = score_of(rows)
     errors = {key: column for key, column in _ERRORS.items() if column in rows and rows[column].notna().any()}
     return {
         "name": name,
         "about": " on ".join(str(rows[key].iloc[0]) for key in ("model", "data") if key in rows),
+        "score": {
+            "name": score.name,
+            "unit": score.unit,
+            "difference": score.difference,
+            "digits": score.digits(float(pd.to_numeric(own["test_error"]).median())),
+        },
         "graphs": pack([place[str(label)] for label in graphs]),
         "epochs": [float(epoch) for epoch in axes[0]],
         "seeds": [float(seed) for seed in axes[1]],

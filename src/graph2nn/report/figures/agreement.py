@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.correlation import shared_cells
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.tasks import Study, TaskFindings, common_score
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, wrapped
 from graph2nn.report.phrasing import number
@@ -43,8 +43,10 @@ def draw(study: Study, theme: Theme) -> Figure:
                 _cell(axes, float(study.correlations.to_numpy()[row, column]), theme)
             else:
                 _name(axes, tasks[row].name, theme)
-    figure.supxlabel("top-1 error of the column's task (%)", fontsize=8.2)
-    figure.supylabel("top-1 error of the row's task (%)", fontsize=8.2)
+    score = common_score(study.tasks.values())
+    unit = f" ({score.unit})" if score.unit else ""
+    figure.supxlabel(f"{score.name} of the column's task{unit}", fontsize=8.2)
+    figure.supylabel(f"{score.name} of the row's task{unit}", fontsize=8.2)
     return figure
 
 

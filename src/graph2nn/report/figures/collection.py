@@ -188,8 +188,16 @@ def _left_out(each: Sequence[TaskFindings]) -> str:
 
 
 def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
-    ranks = {task.name: task.found.rank + 1 for task in each if task.found.rank}
+    ranks = {
+        task.name: task.found.rank + 1 for task in each if task.found.rank and task.found.chosen_on == "test"
+    }
     rule = "".join(f"; best of {name} is number {place} by mean, as published" for name, place in ranks.items())
+    if all(task.found.chosen_on == "validation" for task in each):
+        return (
+            f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for few "
+            "seeds, and ± the standard deviation; the best graph was chosen on the validation part and is "
+            f"judged on the test part ({several})."
+        )
     return (
         f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few, "
         "and ± the standard deviation; as the best of many graphs is best partly by luck, the diamond is the "

@@ -43,7 +43,7 @@ def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Fig
     low = float(surface.map["mean"].min())
     image = mesh.shade(plane, surface, "mean", cmap=COLOURS, vmin=low, vmax=top, alpha=0.75)
     bar = figure.colorbar(image, ax=plane, location="top", pad=0.02, aspect=36, extend="max")
-    bar.set_label("top-1 error by the surface (%)")
+    bar.set_label(f"{found.score.label} by the surface")
     bar.outline.set_visible(False)
     _best(plane, found, theme)
     names = list(placed.places["graph"])

@@ -18,6 +18,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.figures import marks, plane, portraits
 from graph2nn.report.figures.theme import TEXT, Theme, canvas
 from graph2nn.report.phrasing import number
+from graph2nn.tasks import Score
 
 #: Place in the figure, what it shows, and which way along C and along L it lies. The plane of WS-flex graphs
 #: is narrow at its top, so that corner goes first.
@@ -119,17 +120,18 @@ def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
                 if portrait.place == place:
                     axes = figure.add_axes((left, bottom, 0.17, 0.235))
                     axes.set_axis_off()
-                    _portrait(axes, middle, portrait, theme, figure)
+                    _portrait(axes, middle, portrait, theme, figure, task.found.score)
     return figure
 
 
-def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure: Figure) -> None:
+def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure: Figure, score: Score) -> None:
     row = portrait.row
     colour = {"left": theme.good, "right": theme.base}.get(portrait.place, theme.point)
     # Small nodes: the edges of a ring lattice lie hardly inside the circle that its nodes are on.
     portraits.circle(axes, portrait.graph, colour, theme, dot=0.35)
     place = f"C {number(row['clustering'])}  L {number(row['path_length'])}"
-    title = f"{portrait.heading}: {number(row['mean'])} %\n{place}"
+    mean = number(row["mean"], score.digits(float(row["mean"])))
+    title = f"{portrait.heading}: {mean}{' %' if score.unit == '%' else ''}\n{place}"
     axes.set_title(title, fontsize=7, loc="center", linespacing=1.25, pad=3)
     known = portrait.place in ("left", "right")  # the map marks these already
     if not known:

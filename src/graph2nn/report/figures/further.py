@@ -17,12 +17,13 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         task: its findings; without ``beyond``, only graphs against their nulls and elsewhere are drawn.
         tag: end of the figures' file names.
     """
+    score = task.found.score
     made = [
         Plate(
             f"nulls_{kind}_{tag}",
             f"{task.name}: graphs against their {kind.replace('_', '-')} nulls",
-            nulls.caption(compared, kind),
-            partial(nulls.draw, compared),
+            nulls.caption(compared, kind, score),
+            partial(nulls.draw, compared, score=score),
         )
         for kind, compared in task.nulls.items()
     ]
@@ -34,12 +35,12 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
     if found is None:
         return made
     if not isinstance(found.selection, Gap):
-        draw = partial(selection.draw, found.selection)
-        caption = selection.caption(found.selection)
+        draw = partial(selection.draw, found.selection, score=score)
+        caption = selection.caption(found.selection, score)
         made.append(Plate(f"selection_{tag}", f"{task.name}: the gain without luck", caption, draw))
     if not isinstance(found.surface, Gap):
-        draw = partial(surface.draw, found.surface)
-        caption = surface.caption(found.surface)
+        draw = partial(surface.draw, found.surface, score=score)
+        caption = surface.caption(found.surface, score)
         made.append(Plate(f"surface_{tag}", f"{task.name}: the sweet spot as a smooth surface", caption, draw))
     if not isinstance(found.predictors, Gap):
         draw = partial(predictors.draw, found.predictors)

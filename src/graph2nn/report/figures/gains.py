@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.tasks import TaskFindings, common_score
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
 from graph2nn.report.phrasing import error
@@ -24,8 +24,8 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     for at, task in zip(place, tasks, strict=True):
         found = task.found
         if found.baseline is not None:
-            _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline")
-        _error(left, found.best, at + 0.13, theme.good, "^", "best graph")
+            _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline", found.digits)
+        _error(left, found.best, at + 0.13, theme.good, "^", "best graph", found.digits)
         if found.baseline is None:
             right.text(0.03, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
                        style="italic", fontsize=7)  # fmt: skip
@@ -34,8 +34,9 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     right.axvline(0, color=theme.base, linewidth=1, linestyle=marks.DASHED, zorder=1)
     left.set_yticks(place, [wrapped(task.name, 24, 2) for task in tasks])
     left.set_ylim(len(tasks) - 0.45, -0.55)
-    left.set_xlabel("top-1 error (%)")
-    right.set_xlabel("gain over the baseline (points)")
+    score = common_score(tasks)
+    left.set_xlabel(score.label)
+    right.set_xlabel(f"gain over the baseline ({score.difference})")
     right.margins(x=0.12)
     low, high = right.get_xlim()
     right.set_xlim(min(low, -0.05 * (high - low)), high)
@@ -48,13 +49,13 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     return figure
 
 
-def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, label: str) -> None:
+def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, label: str, digits: int) -> None:
     axes.errorbar(
         row["mean"], at, xerr=_reach(row["mean"], row["low"], row["high"]), fmt=marker, color=colour,
         markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3, label=label,
     )  # fmt: skip
     end = row["high"] if math.isfinite(row["high"]) else row["mean"]
-    axes.annotate(error(row), (end, at), xytext=(9, 0), textcoords="offset points", va="center",
+    axes.annotate(error(row, digits), (end, at), xytext=(9, 0), textcoords="offset points", va="center",
                   fontsize=6.5)  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
                     f"The {end} graphs" if len(rows) > 1 else f"The {end} graph",
                     f"From the {end} on: nodes on a circle, an edge where one node reads the other; below, the "
                     "adjacency matrix, row reads column, the diagonal being each node reading itself.",
-                    partial(portraits.draw, rows, graphs, best=best),
+                    partial(portraits.draw, rows, graphs, best=best, score=found.score),
                 )
             )
     made.append(Plate("ranking", "All graphs ranked", _ranking_caption(found), partial(ranking.draw, found)))

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.findings import Findings
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.table import score_of
+from graph2nn.analysis.tasks import TaskFindings, common_score
 from graph2nn.errors import UserError
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, short, wrapped
@@ -51,7 +52,7 @@ def draw(picked: pd.DataFrame, theme: Theme) -> Figure:
         by_role(axes, picked, column, theme, labels)
         axes.set_title(f"{title} error")
         axes.set_xlabel("epoch")
-    left.set_ylabel("top-1 error (%)")
+    left.set_ylabel(score_of(picked).label)
     legend_below(left)
     return figure
 
@@ -104,7 +105,7 @@ def draw_tasks(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         axes.set_xlabel("epoch")
         _closer(axes, picked, theme)
     for row in grid:
-        row[0].set_ylabel("top-1 error (%)")
+        row[0].set_ylabel(common_score(tasks).label)
     legend_below(list(grid.flat))
     return figure
 

@@ -101,7 +101,7 @@ def colour_bar(
     theme: Theme,
     *,
     beyond: bool,
-    label: str = "top-1 error (%)",
+    label: str | None = None,
     flat: bool = False,
     aspect: float = 20,
 ) -> None:
@@ -113,7 +113,7 @@ def colour_bar(
         found: whose baseline.
         theme: colours.
         beyond: whether some errors lie above the scale.
-        label: of the scale.
+        label: of the scale; that of the score if left out.
         flat: lying rather than standing.
         aspect: length over width of a standing one.
     """
@@ -124,7 +124,7 @@ def colour_bar(
     else:
         shape |= {"ax": axes, "pad": 0.04, "aspect": aspect}
     bar = first.figure.colorbar(mappable, **shape)
-    bar.set_label(label)
+    bar.set_label(found.score.label if label is None else label)
     bar.outline.set_visible(False)
     if found.baseline is None:
         return

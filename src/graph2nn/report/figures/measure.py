@@ -49,7 +49,7 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     if fit is not None:
         parabola(axes, fit, theme, confidence=found.confidence)
     axes.set_xlabel(MEASURES[measure])
-    axes.set_ylabel("top-1 error (%)")
+    axes.set_ylabel(found.score.label)
     legend_below(axes)
     return figure
 

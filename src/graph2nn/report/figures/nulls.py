@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.beyond.nulls import ALL, NullComparison
 from graph2nn.report.figures.theme import Theme, canvas, short
 from graph2nn.report.phrasing import number, p_text, percent
+from graph2nn.tasks import TOP1, Score
 
 #: What the nulls of a kind are, in words.
 KINDS = {
@@ -18,20 +19,20 @@ KINDS = {
 }
 
 
-def caption(found: NullComparison, kind: str = "degree") -> str:
+def caption(found: NullComparison, kind: str = "degree", score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
     total = found.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
     start = "The" if len(found.rows) == 2 else "Over all graphs the"
     return (
         f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
-        f"{start} original is {number(abs(float(total['effect'])))} points {better} "
+        f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better} "
         f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
     )
 
 
-def draw(found: NullComparison, theme: Theme) -> Figure:
+def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw one line per graph: left its error among its nulls', right the effect; the mean effect below.
 
     Nulls are set a little apart, as equal errors would hide one another.
@@ -53,7 +54,7 @@ def draw(found: NullComparison, theme: Theme) -> Figure:
         left.scatter(
             own["mean"], own["place"], marker=marker, s=size, color=colour, linewidths=0, zorder=3, label=label
         )
-    left.set_xlabel("top-1 error (%)")
+    left.set_xlabel(score.label)
     right.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
     for some, at, marker, colour, label in (
         (rows, np.arange(len(rows), dtype=np.float64), "o", theme.point, "one graph"),
@@ -74,7 +75,7 @@ def draw(found: NullComparison, theme: Theme) -> Figure:
             zorder=3,
             label=f"{label}, {percent(found.confidence)} interval",
         )
-    right.set_xlabel("error of its nulls minus its own (points)")
+    right.set_xlabel(f"{score.name} of its nulls minus its own ({score.difference})")
     labels = [short(str(name)) for name in place]
     left.set_yticks([*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [ALL] * len(total))
     left.set_ylim(len(rows) + (1.1 if len(total) else -0.4), -0.6)

@@ -15,6 +15,7 @@ from graph2nn.analysis.findings import Findings
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.figures.theme import Theme, canvas, short
 from graph2nn.report.phrasing import error, number
+from graph2nn.tasks import TOP1, Score
 
 #: Graphs drawn at either end of the ranking.
 SHOWN = 3
@@ -32,7 +33,12 @@ def chosen(found: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool
 
 
 def draw(
-    rows: Sequence[pd.Series], graphs: Mapping[str, RelationalGraph], theme: Theme, *, best: bool
+    rows: Sequence[pd.Series],
+    graphs: Mapping[str, RelationalGraph],
+    theme: Theme,
+    *,
+    best: bool,
+    score: Score = TOP1,
 ) -> Figure:
     """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column)."""
     figure = canvas(2.3 * SHOWN, 3.9)
@@ -48,7 +54,9 @@ def draw(
         graph = graphs[row["graph"]]
         circle(upper, graph, colour, theme)
         _matrix(lower, graph, colour, theme)
-        caption = f"C {number(row['clustering'])}   L {number(row['path_length'])}\nerror {error(row)} %"
+        mean = error(row, score.digits(float(row["mean"])))
+        said = f"error {mean} %" if score.unit == "%" else f"{score.name} {mean}"
+        caption = f"C {number(row['clustering'])}   L {number(row['path_length'])}\n{said}"
         upper.set_title(
             f"{short(str(row['graph']), 27)}\n{caption}", fontsize=7.5, loc="center", linespacing=1.35
         )

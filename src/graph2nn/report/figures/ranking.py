@@ -28,7 +28,7 @@ def draw(found: Findings, theme: Theme) -> Figure:
         upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
         _histogram(upper, found, theme)
         _forest(axes, found, pd.concat([found.graphs.iloc[:ENDS], found.graphs.iloc[-ENDS:]]), theme)
-    axes.set_xlabel("top-1 error (%)")
+    axes.set_xlabel(found.score.label)
     legend_below(axes, columns=4)
     return figure
 

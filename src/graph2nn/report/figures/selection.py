@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
 from graph2nn.report.phrasing import number, percent
+from graph2nn.tasks import TOP1, Score
 
 #: Graphs listed at most.
 SHOWN = 8
@@ -26,25 +27,25 @@ _LAST = "Below: which graph would be the best again, and which truly is."
 _ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them may truly be the best."
 
 
-def caption(found: Selection) -> str:
+def caption(found: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
-    level = percent(found.confidence)
+    level, unit = percent(found.confidence), score.difference
     return (
-        f"The best graph looks {number(found.naive)} points better than the baseline, partly by luck. Chosen "
+        f"The best graph looks {number(found.naive)} {unit} better than the baseline, partly by luck. Chosen "
         f"on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, the "
-        f"best gains {number(found.honest)} points ({level} interval {number(found.low)} to "
+        f"best gains {number(found.honest)} {unit} ({level} interval {number(found.low)} to "
         f"{number(found.high)}); with every mean drawn towards that of all graphs, {number(found.shrunken)} "
         f"({number(found.shrunken_low)} to {number(found.shrunken_high)}). "
         f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
     )
 
 
-def draw(found: Selection, theme: Theme) -> Figure:
+def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw the estimates of one task, and below them how often each graph is chosen or truly best."""
     rows = found.chosen.head(SHOWN)
     figure = canvas(7.4, 2.9 + 0.34 * len(rows))
     upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])
-    _gains(upper, {"": found}, theme)
+    _gains(upper, {"": found}, theme, score)
     upper.set_title(f"Gain of {short(found.best)} over the baseline")
     place = np.arange(len(rows))[::-1]
     # At the largest scale that holds all, as the best of thousands is rarely chosen twice.
@@ -74,7 +75,7 @@ def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
     return figure
 
 
-def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme) -> None:
+def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme, score: Score = TOP1) -> None:
     colours = dict(zip(("naive", "honest", "shrunken"), (theme.faint, theme.point, theme.fit), strict=True))
     place = np.arange(len(found))[::-1]
     one = next(iter(found.values()))
@@ -108,4 +109,6 @@ def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme) -> None:
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=min(axes.get_xlim()[0], 0))
-    axes.set_xlabel("gain over the baseline (points of top-1 error)")
+    axes.set_xlabel(
+        f"gain over the baseline ({score.difference}{' of ' + score.name if score.unit == '%' else ''})"
+    )

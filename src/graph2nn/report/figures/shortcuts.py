@@ -89,14 +89,15 @@ def draw_few(task: TaskFindings, theme: Theme) -> Figure:
     parts = few(task)
     said = task.counts.set_index("graphs")
     every = len(task.found.graphs)
+    unit = f" ({task.found.score.unit})" if task.found.score.unit else ""
     figure = canvas(max(3.4, TEXT / 3 * len(parts) + 0.6), 2.9)
     panels = figure.subplots(1, len(parts), squeeze=False, sharey=True)[0]
     for axes, (graphs, shared) in zip(panels, parts.items(), strict=True):
         r, saved = (said[name].to_dict()[graphs] for name in ("correlation", "cost_saved"))
         _few(axes, shared, theme)
         axes.set_title(f"{graphs:,} graphs: r = {number(r)}\n{100 * saved:.0f} % of the training saved")
-        axes.set_xlabel(f"error from {graphs:,} graphs (%)")
-    panels[0].set_ylabel(f"error from all {every:,} graphs (%)")
+        axes.set_xlabel(f"{task.found.score.name} from {graphs:,} graphs{unit}")
+    panels[0].set_ylabel(f"{task.found.score.name} from all {every:,} graphs{unit}")
     legend_below(panels[0])
     return figure
 

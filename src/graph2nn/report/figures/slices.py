@@ -29,7 +29,7 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
     panels[0].set_ylim(*_window(task))
     for axes, fitted in zip(panels, fits.values(), strict=True):
         _panel(axes, task, fitted, theme)
-    panels[0].set_ylabel("top-1 error (%)")
+    panels[0].set_ylabel(task.found.score.label)
     filled = [axes for axes, fitted in zip(panels, fits.values(), strict=True) if len(fitted.points)]
     for axes in filled[:1]:  # an empty panel shows no numbers for its neighbours
         axes.tick_params(labelleft=True)

@@ -19,6 +19,7 @@ from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.report.figures.theme import COLOURS, TEXT, Theme, canvas
 from graph2nn.report.phrasing import number, percent
+from graph2nn.tasks import TOP1, Score
 
 #: White in a dark casing: seen on every colour of a map, and on light and dark paper.
 CASED = [Stroke(linewidth=3.2, foreground="#1c2230"), Normal()]
@@ -26,21 +27,21 @@ CASED = [Stroke(linewidth=3.2, foreground="#1c2230"), Normal()]
 EMBERS = ListedColormap(colormaps["magma"](np.linspace(0.18, 1, 256)))
 
 
-def caption(found: Surface) -> str:
+def caption(found: Surface, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
     best, level = found.optimum, percent(found.confidence)
     over = "medium cells" if found.pooled else "graphs"
     return (
         f"A Gaussian process through the mean errors of {len(found.points):,} {over} (dots), each weighed by "
         "its runs: left the expected error where graphs can be, in the middle how far it may be off, right the "
-        f"probability that a graph there is within {found.near:g} points of the lowest. The lowest point lies "
-        f"at C {number(best.C)} ({level} interval {number(best.C_low)} to {number(best.C_high)}) and "
-        f"L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the outline holds {level} of its "
-        "probability. The worst tenth share the last colour."
+        f"probability that a graph there is within {found.near:g} {score.difference} of the lowest. The "
+        f"lowest point lies at C {number(best.C)} ({level} interval {number(best.C_low)} to "
+        f"{number(best.C_high)}) and L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the "
+        f"outline holds {level} of its probability. The worst tenth share the last colour."
     )
 
 
-def draw(found: Surface, theme: Theme) -> Figure:
+def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw mean, uncertainty and the probability of being near the optimum, side by side."""
     figure = canvas(TEXT, 3.5)
     mean, sd, near = figure.subplots(1, 3, sharey=True)
@@ -49,7 +50,7 @@ def draw(found: Surface, theme: Theme) -> Figure:
     top = float(rows["mean"].quantile(0.9))
     image = _cells(mean, found, rows["mean"], vmin=float(rows["mean"].min()), vmax=top, cmap=COLOURS)
     bar = "max" if rows["mean"].max() > top else "neither"
-    _finish(figure, mean, image, "top-1 error (%)", extend=bar)
+    _finish(figure, mean, image, score.label, extend=bar)
     image = _cells(sd, found, rows["sd"], vmin=0, cmap="cividis")
     _finish(figure, sd, image, "its standard deviation")
     image = _cells(near, found, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)

@@ -198,4 +198,5 @@ class Lockstep:
             for average in self._averages:
                 average.copy_((summed[start : start + average.numel()] / world).view_as(average))
                 start += average.numel()
-            return summed[0] / world, summed[1].long(), images * world
+            missed = summed[1] if wrong.is_floating_point() else summed[1].long()
+            return summed[0] / world, missed, images * world

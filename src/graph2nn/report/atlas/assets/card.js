@@ -1,14 +1,15 @@
 // The card of the graph pointed at: its picture, its error, its measures.
 function line(at) {
   const own = task(), table = errorsAt(own, state.epoch), { cell } = points, members = points.members[at];
+  const { digits } = own.score, written = (text) => (own.score.unit === "%" ? `error ${text} %` : `${own.score.name} ${text}`);
   const error = mean(finite(members.map((graph) => table.error[graph])));
-  const gain = Number.isFinite(table.base) ? `, gain ${show(table.base - error, 2)} points` : "";
+  const gain = Number.isFinite(table.base) ? `, gain ${show(table.base - error, digits)} ${own.score.difference}` : "";
   if (cell[at]) {
-    return `error ${show(error, 2)} %, mean of ${members.length.toLocaleString("en")} `
+    return `${written(show(error, digits))}, mean of ${members.length.toLocaleString("en")} `
       + `graph${members.length === 1 ? "" : "s"}${gain}`;
   }
   const sd = table.sd[members[0]], runs = table.runs[members[0]];
-  return `error ${show(error, 2)}${Number.isFinite(sd) ? ` ± ${show(sd, 2)}` : ""} %, `
+  return `${written(`${show(error, digits)}${Number.isFinite(sd) ? ` ± ${show(sd, digits)}` : ""}`)}, `
     + `${runs} seed${runs === 1 ? "" : "s"}${gain}`;
 }
 
@@ -34,7 +35,7 @@ function showCard() {
   $("error").textContent = line(at);
   const seeds = seedsOf(own, "error", state.epoch, graph);
   $("seeds").textContent = points.cell[at] ? `Drawn: its best graph, ${labels[own.graphs[graph]]}`
-    : seeds.length > 1 ? `Seeds: ${seeds.map((value) => show(value, 2)).join(", ")}` : "";
+    : seeds.length > 1 ? `Seeds: ${seeds.map((value) => show(value, own.score.digits)).join(", ")}` : "";
   $("choose").textContent = isChosen(at) ? "Unselect" : points.cell[at] ? "Select its graphs" : "Select";
   $("curve").hidden = own.epochs.length < 2;
   $("epochs-said").textContent = "";

@@ -29,13 +29,15 @@ function errorsAt(task, epoch) {
 
 // `better` is the end of the column that is good; the other end is cut off the colour scale.
 function columnsOf(task) {
-  const several = task.seeds.length > 1, top5 = "top5" in task.errors;
+  const { score } = task, several = task.seeds.length > 1, top5 = "top5" in task.errors;
   const own = [
-    { key: "error", name: "top-1 error (%)", short: "error (%)", better: "low" },
+    { key: "error", name: score.unit ? `${score.name} (${score.unit})` : score.name, better: "low",
+      short: score.unit === "%" ? "error (%)" : score.name },
     top5 && { key: "top5", name: "top-5 error (%)", short: "top-5 error (%)", better: "low" },
-    task.baseline && { key: "gain", name: "gain over the baseline (points)", short: "gain (points)", better: "high" },
-    several && { key: "sd", name: "sd of top-1 error over seeds", short: "sd (points)", better: "low" },
-  ].filter(Boolean).map((column) => ({ ...column, option: column.name, group: "Error", digits: 2,
+    task.baseline && { key: "gain", name: `gain over the baseline (${score.difference})`,
+      short: `gain (${score.difference})`, better: "high" },
+    several && { key: "sd", name: `sd of ${score.name} over seeds`, short: `sd (${score.difference})`, better: "low" },
+  ].filter(Boolean).map((column) => ({ ...column, option: column.name, group: "Error", digits: score.digits,
     values: (epoch) => errorsAt(task, epoch)[column.key] }));
   const said = ({ key, symbol, meaning }) => ({ key, short: symbol || meaning, better: "",
     name: symbol ? `${meaning} ${symbol}` : meaning, option: symbol ? `${symbol} – ${meaning}` : meaning });

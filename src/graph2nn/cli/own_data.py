@@ -1,0 +1,157 @@
+"""The options that say how a user's own data are read, shared by the commands that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from graph2nn.data.own.reader import Options
+    from graph2nn.experiments.launchers import Source
+
+_PANEL = "Your own data (presets mlp, cnn, resnet, vit)"
+
+Target = Annotated[
+    list[str],
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="Column of a table to learn; may be repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="NAME",
+        help="classification, balanced (balanced error) or regression. Default: by the targets.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Validation = Annotated[
+    float | None,
+    typer.Option(
+        "--validation",
+        metavar="SHARE",
+        help="To choose graphs and stop early on; 0: none. Default 0.1.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Test = Annotated[
+    float | None,
+    typer.Option("--test", metavar="SHARE", help="To judge on. Default 0.2.", rich_help_panel=_PANEL),
+]
+SplitSeed = Annotated[
+    int | None,
+    typer.Option("--split-seed", metavar="N", help="Of that draw. Default 0.", rich_help_panel=_PANEL),
+]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--split-column",
+        metavar="COLUMN",
+        help="Column of a table with train, test, validation.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Impute = Annotated[
+    bool,
+    typer.Option(
+        "--impute", help="Fill missing values of a table instead of refusing.", rich_help_panel=_PANEL
+    ),
+]
+Drop = Annotated[
+    list[str],
+    typer.Option(
+        "--drop",
+        metavar="COLUMN",
+        help="Column of a table to leave out; may be repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
+MostValues = Annotated[
+    int | None,
+    typer.Option(
+        "--most-values",
+        metavar="N",
+        min=2,
+        help="Most different values of a text column. Default 20.",
+        rich_help_panel=_PANEL,
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size", metavar="PIXELS", help="Side that images in folders become.", rich_help_panel=_PANEL
+    ),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        "--channels", metavar="NAME", help="grey, rgb or rgba: make all images that.", rich_help_panel=_PANEL
+    ),
+]
+
+
+def own_options(
+    *,
+    target: Sequence[str] = (),
+    task: str | None = None,
+    validation: float | None = None,
+    test: float | None = None,
+    split_seed: int | None = None,
+    split_column: str | None = None,
+    impute: bool = False,
+    drop: Sequence[str] = (),
+    most_values: int | None = None,
+    image_size: int | None = None,
+    channels: str | None = None,
+) -> Options | None:
+    """Return how own data are read, from the options that were given; None where none was.
+
+    Raises:
+        UserError: channels that are not known.
+    """
+    from graph2nn.data.own.reader import Options
+
+    if channels not in (None, "grey", "rgb", "rgba"):
+        raise UserError(f"--channels: {channels!r} is not known; give grey, rgb or rgba.")
+    given: dict[str, Any] = {
+        "target": tuple(target), "task": task, "validation": validation, "test": test, "seed": split_seed,
+        "split": split_column, "missing": "impute" if impute else None, "drop": tuple(drop),
+        "most_values": most_values, "size": image_size, "channels": channels,
+    }  # fmt: skip
+    values = {name: value for name, value in given.items() if value not in (None, ())}
+    return Options(**values) if values else None
+
+
+def source_of(name: str, data: Path | None, cache: Path | None, options: Options | None = None) -> Source:
+    """Return where the data of a preset come from.
+
+    Args:
+        name: of the preset's data.
+        data: path that ``--data`` names, or the name of a well-known data set.
+        cache: folder of decoded copies.
+        options: how own data are read.
+
+    Raises:
+        UserError: options for own data, and a preset that has data of its own.
+    """
+    from graph2nn.data.own.formats import FORMATS
+    from graph2nn.experiments.launchers import Source
+    from graph2nn.experiments.presets.own import OWN
+
+    if options is not None and name != OWN:
+        raise UserError(
+            f"--target, --task, --image-size and their like are for your own data; this preset is for {name}: "
+            "use preset mlp, cnn, resnet or vit."
+        )
+    word = data is not None and str(data) in FORMATS and not data.exists()
+    path = None if data is None else str(data) if word else str(data.absolute())
+    return Source(name, path, None if cache is None else str(cache.absolute()), options)

@@ -1,0 +1,232 @@
+"""From arrays to a data set: kinds of samples, splits, standardisation, and the digest of the content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from graph2nn.data.dataset import Dataset, Samples, Split, TaskName, resident
+from graph2nn.data.own.splits import check_share, draw
+from graph2nn.data.own.targets import Targets, read_targets
+from graph2nn.errors import Graph2nnWarning, UserError
+
+Part = tuple[Any, Any]
+
+
+def dataset_of_arrays(
+    x: Any,
+    y: Any,
+    *,
+    test: float | Part = 0.2,
+    validation: float | Part = 0.1,
+    task: TaskName | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    features: Sequence[str] = (),
+    targets: Sequence[str] = (),
+    classes: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Make a data set of arrays; see :meth:`graph2nn.Dataset.from_arrays`.
+
+    Args:
+        x, y, test, validation, task, name, seed, features, targets: as there.
+        classes: names of the classes 0, 1, …, where ``y`` holds their numbers.
+        notes: what was left out or changed on the way here.
+
+    Raises:
+        UserError: as there.
+    """
+    if isinstance(x, pd.DataFrame):
+        from graph2nn.data.own.tables import dataset_of_frame
+
+        frames = {"train": (x, y)}
+        frames |= {
+            k: part for k, part in (("test", test), ("validation", validation)) if isinstance(part, tuple)
+        }
+        shares = [share if not isinstance(share, tuple) else 0.0 for share in (test, validation)]
+        return dataset_of_frame(frames, shares, task=task, name=name, seed=seed, targets=targets)
+    parts = {"train": (samples(x, "x"), y)}
+    given = {"validation": validation, "test": test}
+    for split, part in given.items():
+        if isinstance(part, tuple):
+            parts[split] = (samples(part[0], f"x of {split}"), part[1])
+    shares_of = {
+        split: check_share(split, part) for split, part in given.items() if not isinstance(part, tuple)
+    }
+    _check(parts)
+    known = read_targets(
+        {split: own for split, (_, own) in parts.items()}, task=task, names=targets, classes=classes
+    )
+    values = {split: (own, known.values[split]) for split, (own, _) in parts.items()}
+    return assemble(values, known, shares_of, name=name or "arrays", seed=seed, features=features, notes=notes)
+
+
+def samples(x: Any, what: str) -> Tensor:
+    """Return samples as a tensor: uint8 or float32 ``[N, C, H, W]``, or float32 ``[N, F]``.
+
+    Raises:
+        UserError: another shape, text, NaN or infinite values.
+    """
+    first = isinstance(x, Tensor)
+    array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise UserError(
+            f"data: {what} holds {array.dtype}, expected numbers; a table with text is for Dataset.from_table."
+        )
+    if array.ndim not in (2, 3, 4) or not array.size:
+        raise UserError(
+            f"data: {what} has shape {array.shape}; expected vectors [N, F] or images [N, H, W], [N, H, W, C] "
+            "or [N, C, H, W]."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+        raise UserError(
+            f"data: {what} has NaN or infinite values in {len(bad)} of {len(array)} samples (the first is "
+            f"number {bad[0]}); fill them in or drop these samples."
+        )
+    if array.ndim == 2:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    return torch.from_numpy(np.ascontiguousarray(_pixels(_channels_first(array, what, tensor=first))))
+
+
+def _channels_first(array: npt.NDArray[Any], what: str, *, tensor: bool) -> npt.NDArray[Any]:
+    if array.ndim == 3:
+        return array[:, None]
+    first, last = (1 <= array.shape[axis] <= 4 for axis in (1, 3))
+    if not first and not last:
+        raise UserError(f"data: {what} has shape {array.shape}; images have 1 to 4 channels, [N, H, W, C].")
+    # Where both could be the channels, tensors have them first, as torch does, and arrays last.
+    return array if first and (tensor or not last) else array.transpose(0, 3, 1, 2)
+
+
+def _pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.uint8)
+    return array.astype(np.float32)
+
+
+def _check(parts: Mapping[str, tuple[Tensor, Any]]) -> None:
+    shape, kind = parts["train"][0].shape[1:], parts["train"][0].dtype
+    for split, (x, y) in parts.items():
+        if len(x) != len(y):
+            raise UserError(f"data: {split} has {len(x)} samples and {len(y)} targets; give one for each.")
+        if x.shape[1:] != shape or x.dtype != kind:
+            raise UserError(
+                f"data: samples of {split} are {x.dtype} {list(x.shape[1:])}, those of train {kind} "
+                f"{list(shape)}; give the same in all splits."
+            )
+
+
+def assemble(
+    values: Mapping[str, tuple[Tensor, Tensor]],
+    targets: Targets,
+    shares: Mapping[str, float],
+    *,
+    name: str,
+    seed: int,
+    features: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Draw the splits that were not given, standardise by the training part, and name the content.
+
+    Args:
+        values: samples and targets by split, ``"train"`` at least.
+        targets: what the targets are.
+        shares: of the splits to draw from the training part, of all samples.
+        name: what reports call the data, before the digest of its content.
+        seed: of the draw.
+        features: names of the columns of vectors.
+        notes: what was left out or changed on the way here.
+
+    Raises:
+        UserError: a test part that is missing, splits that cannot be drawn, images of one colour.
+    """
+    parts = dict(values)
+    wanted = {split: share for split, share in shares.items() if share and split not in parts}
+    if "test" not in parts and not wanted.get("test"):
+        raise UserError("data: there is no test part; give a share such as test = 0.2.")
+    if wanted:
+        x, y = parts["train"]
+        labels = None if targets.task == "regression" else y.numpy()
+        *drawn, rest = draw(list(wanted.values()), len(x), seed, labels)
+        for split, chosen in zip(wanted, drawn, strict=True):
+            parts[split] = x[torch.from_numpy(chosen)], y[torch.from_numpy(chosen)]
+        parts["train"] = x[torch.from_numpy(rest)], y[torch.from_numpy(rest)]
+    splits = {split: _split(*part) for split, part in parts.items()}
+    mean, sd, constant = _statistics(splits["train"].images)
+    said = list(notes)
+    if constant:
+        named = [features[k] if features else str(k) for k in constant[:5]]
+        more = f" and {len(constant) - 5} more" if len(constant) > 5 else ""
+        said.append(
+            f"{len(constant)} of {len(mean)} features have one value in all training samples and stay 0: "
+            f"{', '.join(named)}{more}."
+        )
+        warnings.warn(f"data: {said[-1]}", Graph2nnWarning, stacklevel=2)
+    numbers = splits["train"].labels.double().numpy() if targets.task == "regression" else np.empty((1, 0))
+    dataset = Dataset(
+        name="own",
+        label=name,
+        train=splits["train"],
+        test=splits["test"],
+        classes=targets.classes,
+        mean=mean,
+        sd=sd,
+        validation=splits.get("validation"),
+        task=targets.task,
+        targets=targets.names,
+        target_mean=tuple(numbers.mean(axis=0).tolist()),
+        target_sd=tuple(numbers.std(axis=0).tolist()),
+        features=tuple(features),
+        notes=tuple(said),
+    )
+    scored = ", balanced error" if dataset.task == "balanced" else ""
+    return replace(dataset, label=f"{name} ({digest(dataset)}{scored})")
+
+
+def _split(x: Tensor, y: Tensor) -> Split:
+    bytes_of_classes = x.dtype == torch.uint8 and y.dtype == torch.int64
+    return Split(x.contiguous(), y) if bytes_of_classes else Samples(x.contiguous(), y)
+
+
+def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[int]]:
+    """Mean and standard deviation per channel or feature, and the numbers of those that are constant."""
+    array = x.numpy()
+    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    mean: list[float] = np.asarray(np.mean(array, axis=axes, dtype=np.float64)).tolist()
+    spread = np.std(array, axis=axes, dtype=np.float64)
+    # The standard deviation of equal values is not exactly 0 where their mean is not a binary number.
+    constant = array.max(axis=axes) == array.min(axis=axes)
+    if constant.all():
+        raise UserError(
+            "data: all training samples are equal; there is nothing to learn from, look at how they were made."
+        )
+    sd: list[float] = np.where(constant, 1.0, spread).tolist()
+    return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim == 2 else []
+
+
+def digest(dataset: Dataset) -> str:
+    """Return eight hexadecimal digits of the content: samples, targets, their names and the splits."""
+    about = [dataset.classes, dataset.targets, dataset.features, dataset.task == "regression"]
+    content = hashlib.sha256(json.dumps(about).encode())
+    for split, part in dataset.splits.items():
+        own = resident(part, "data")
+        for tensor in (own.images, own.labels):
+            content.update(f"{split} {tensor.dtype} {list(tensor.shape)}".encode())
+            content.update(tensor.contiguous().numpy().data)
+    return content.hexdigest()[:8]

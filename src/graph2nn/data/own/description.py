@@ -1,0 +1,118 @@
+"""What a data set holds, in plain values: kind, task, classes, shapes, splits; and a contact sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from graph2nn.data.dataset import Dataset, Split, resident
+from graph2nn.errors import UserError
+from graph2nn.files import replacing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: A contact sheet shows this many classes, and images of each.
+ROWS, COLUMNS = 12, 10
+#: Side of an image on the sheet, room for a class's name and space between images, in pixels.
+_SIDE, _NAME, _GAP = 64, 120, 4
+#: The largest class has more than this many times the samples of the smallest: the classes are called skewed.
+SKEWED = 3
+
+
+def describe(data: Dataset) -> dict[str, Any]:
+    """Return what a data set holds as JSON can hold it.
+
+    Args:
+        data: held in memory.
+
+    Returns:
+        ``label, kind`` (images or vectors), ``task, score, shape, splits`` (samples by split), ``classes`` (for
+        each, its samples by split) or ``targets`` (mean, sd, lowest and highest in training), ``features``
+        (mean and sd of each column of vectors), ``skewed``, and ``notes`` on what was left out.
+    """
+    from graph2nn.tasks.registry import class_counts, task_of
+
+    splits = {name: resident(split, "data show") for name, split in data.splits.items()}
+    said: dict[str, Any] = {
+        "label": data.label,
+        "kind": "images" if len(data.image_shape) == 3 else "vectors",
+        "values": str(splits["train"].images.dtype).removeprefix("torch."),
+        "task": data.task,
+        "score": task_of(data).score.label,
+        "shape": list(data.image_shape),
+        "splits": {name: len(split) for name, split in splits.items()},
+    }
+    if data.task == "regression":
+        said["targets"] = [_target(data, splits["train"], number) for number in range(len(data.targets))]
+    else:
+        counts = {name: class_counts(data, split) for name, split in splits.items()}
+        said["classes"] = {
+            label: {name: counts[name][number] for name in splits} for number, label in enumerate(data.classes)
+        }
+        said["skewed"] = max(counts["train"]) > SKEWED * max(1, min(counts["train"]))
+    if len(data.image_shape) == 1:
+        names = data.features or tuple(map(str, range(data.in_features)))
+        said["features"] = [
+            {"name": name, "mean": mean, "sd": sd}
+            for name, mean, sd in zip(names, data.mean, data.sd, strict=True)
+        ]
+    return {**said, "notes": list(data.notes)}
+
+
+def _target(data: Dataset, split: Split, number: int) -> dict[str, Any]:
+    values = split.labels[:, number]
+    return {
+        "name": data.targets[number],
+        "mean": data.target_mean[number],
+        "sd": data.target_sd[number],
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
+    }
+
+
+def draw_sheet(data: Dataset, file: Path) -> Path:
+    """Draw the first training images of each class side by side, as the network gets them.
+
+    Args:
+        data: of images, held in memory.
+        file: PNG to write.
+
+    Raises:
+        UserError: samples that are not images, or a file that cannot be written.
+    """
+    from PIL import Image, ImageDraw
+
+    if len(data.image_shape) != 3:
+        raise UserError("data show: --plot draws images, and these samples are vectors; leave it out.")
+    split = resident(data.train, "data show")
+    groups = [("", torch.arange(len(split)))]
+    if data.task != "regression":
+        groups = [(name, (split.labels == k).nonzero().flatten()) for k, name in enumerate(data.classes)]
+    groups = groups[:ROWS]
+    step = _SIDE + _GAP
+    sheet = Image.new("RGB", (_NAME + COLUMNS * step, len(groups) * step + _GAP), "white")
+    pen = ImageDraw.Draw(sheet)
+    for row, (name, chosen) in enumerate(groups):
+        pen.text((_GAP, row * step + step // 2), name[:18], fill="black")
+        for column, number in enumerate(chosen[:COLUMNS].tolist()):
+            place = (_NAME + column * step, row * step + _GAP)
+            sheet.paste(_thumbnail(split.images[number]), place)
+    with replacing(file) as temporary:
+        sheet.save(temporary, format="PNG")
+    return file
+
+
+def _thumbnail(pixels: torch.Tensor) -> Image:
+    from PIL import Image
+
+    values = pixels.numpy()
+    if values.dtype != np.uint8:  # floats of any range: from the lowest to the highest value
+        low, high = float(values.min()), float(values.max())
+        values = np.rint(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)
+    # Two channels have no colours of their own: the first is shown.
+    shown = values.transpose(1, 2, 0) if len(values) in (3, 4) else values[0]
+    return Image.fromarray(shown).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.NEAREST)

@@ -1,0 +1,240 @@
+"""A user's own data by path: what kind it is, decoded once into the cache, then read from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from graph2nn.data import store
+from graph2nn.data.dataset import Dataset, TaskName
+from graph2nn.data.own import tables
+from graph2nn.data.own.archives import read_npz
+from graph2nn.data.own.arrays import dataset_of_arrays
+from graph2nn.data.own.folders import Channels, dataset_of_folder
+from graph2nn.data.own.formats import FORMATS, format_in, load_format
+from graph2nn.data.own.members import ARCHIVES, SPLITS
+from graph2nn.data.own.splits import check_share
+from graph2nn.data.own.tables import dataset_of_table, read_frame
+from graph2nn.errors import UserError, unknown
+from graph2nn.files import cache_root
+
+Kind = Literal["images", "arrays", "table", "mnist", "fashion-mnist", "cifar100"]
+#: Format of the decoded copies; another number makes old ones be forgotten.
+VERSION = 1
+_KINDS = "a folder or archive of images, .npz, .csv, .tsv, .parquet, or the files of MNIST or CIFAR-100"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How own data are read: what the command's options and the keywords of ``Dataset.from_*`` say.
+
+    Args:
+        target: columns of a table.
+        task: None decides by the targets.
+        test, validation: shares to draw where splits are not given.
+        seed: of the draw.
+        split: column of a table that names splits.
+        missing: of a table's features: refuse or impute.
+        drop: columns of a table to leave out.
+        most_values: of a column of text.
+        size: side of images; None keeps small equal sizes.
+        channels: of images; None wants all to have the same.
+        name: what reports call the data; the name of the file or folder if left out.
+    """
+
+    target: tuple[str, ...] = ()
+    task: TaskName | None = None
+    test: float = 0.2
+    validation: float = 0.1
+    seed: int = 0
+    split: str | None = None
+    missing: Literal["refuse", "impute"] = "refuse"
+    drop: tuple[str, ...] = ()
+    most_values: int = 20
+    size: int | None = None
+    channels: Channels | None = None
+    name: str | None = None
+
+
+#: Options that only one kind of data understands, and what they are called by the command.
+_OF_TABLES = {"target": "--target", "split": "--split-column", "missing": "--impute", "drop": "--drop"}
+_OF_TABLES |= {"most_values": "--most-values"}
+_OF_IMAGES = {"size": "--image-size", "channels": "--channels"}
+
+
+def load_own(
+    path: Path | str, options: Options, *, cache: Path | str | None = None, progress: bool = True
+) -> Dataset:
+    """Read own data of any kind; the name of a well-known data set stands for its download.
+
+    Args:
+        path: folder, archive or file; or ``mnist``, ``fashion-mnist``, ``cifar100``.
+        options: how to read it.
+        cache: folder of decoded copies.
+        progress: show bars on a terminal.
+
+    Raises:
+        UserError: no such path, a kind that is not known, options for another kind, or as
+            ``Dataset.from_folder`` and ``Dataset.from_table``.
+    """
+    source, root = Path(path).expanduser(), cache_root(cache)
+    if str(path) in FORMATS and not source.exists():
+        _only(options, str(path), ())
+        return _cached(
+            root / "own" / f"{path}.safetensors", lambda: load_format(str(path), None, root, progress=progress)
+        )
+    if not source.exists():
+        raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {', '.join(FORMATS)}.")
+    kind = kind_of(source)
+    _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES}.get(kind, ()))
+    for option, share in (("test", options.test), ("validation", options.validation)):
+        check_share(option, share)
+    file = root / "own" / f"{_fingerprint(source, options)}.safetensors"
+    return _cached(file, lambda: _read(source, kind, options, root, progress))
+
+
+def kind_of(path: Path) -> Kind:
+    """Return what kind of data a path holds.
+
+    Raises:
+        UserError: none that is known.
+    """
+    name = path.name.lower()
+    if known := format_in(path):
+        return known  # type: ignore[return-value]
+    if path.is_dir():
+        inside = [entry.name.lower() for entry in path.iterdir() if not entry.name.startswith(".")]
+        stems = {each.partition(".")[0]: each for each in inside}
+        if any(stems.get(split, "").endswith(tables.SUFFIXES) for split in SPLITS):
+            return "table"
+        if any(stems.get(split, "").endswith(".npz") for split in SPLITS):
+            return "arrays"
+        return "images"
+    if name.endswith(".npz"):
+        return "arrays"
+    if name.endswith(tables.SUFFIXES):
+        return "table"
+    if name.endswith(ARCHIVES):
+        return "images"
+    raise UserError(f"data: {path} is of no known kind; give {_KINDS}.")
+
+
+def load_folder(
+    path: Path, *, cache: Path | str | None, progress: bool, name: str | None, **given: Any
+) -> Dataset:
+    """Read images in class folders; see :meth:`graph2nn.Dataset.from_folder`."""
+    return load_own(path, Options(name=name, **given), cache=cache, progress=progress)
+
+
+def load_table(
+    path: Any, target: str | Sequence[str], *, cache: Path | str | None, drop: Sequence[str], **given: Any
+) -> Dataset:
+    """Read a table; see :meth:`graph2nn.Dataset.from_table`."""
+    targets = (target,) if isinstance(target, str) else tuple(target)
+    if isinstance(path, pd.DataFrame):
+        name = given.pop("name") or "table"
+        frame = path.set_axis([str(column) for column in path.columns], axis=1)
+        return dataset_of_table({"train": frame.reset_index(drop=True)}, targets, name=name, drop=drop, **given)
+    source = Path(path)
+    if source.exists() and kind_of(source) != "table":
+        raise UserError(f"data: {source} is not a table; give .csv, .tsv or .parquet.")
+    return load_own(source, Options(target=targets, drop=tuple(drop), **given), cache=cache)
+
+
+def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[str]) -> None:
+    """Refuse options that are for another kind of data."""
+    plain = asdict(Options())
+    for field, flag in {**_OF_TABLES, **_OF_IMAGES}.items():
+        if field not in understood and getattr(options, field) != plain[field]:
+            what = "tables" if field in _OF_TABLES else "images in folders"
+            raise UserError(f"data: {flag} is for {what}, and these data are {kind}; leave it out.")
+    known = ("classification", "balanced", "regression")
+    if options.task is not None and options.task not in known:
+        raise unknown("data: task", options.task, known)
+
+
+def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) -> Dataset:
+    name = options.name or (path.resolve().name if path.is_dir() else path.name.partition(".")[0])
+    if kind in FORMATS:
+        return load_format(kind, path, root, progress=progress)
+    drawn: dict[str, Any] = {"test": options.test, "validation": options.validation}
+    drawn |= {"task": options.task, "seed": options.seed, "name": name}
+    if kind == "images":
+        return dataset_of_folder(path, size=options.size, channels=options.channels, progress=progress, **drawn)
+    if kind == "table":
+        return dataset_of_table(
+            {split: read_frame(file) for split, file in _by_split(path, tables.SUFFIXES).items()},
+            options.target, split=options.split, missing=options.missing, drop=options.drop,
+            most_values=options.most_values, **drawn,
+        )  # fmt: skip
+    parts, classes = read_npz(path) if path.is_file() else _pairs(path)
+    x, y = parts.pop("train")
+    drawn |= dict(parts)
+    return dataset_of_arrays(x, y, classes=classes, **drawn)
+
+
+def _pairs(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Read a folder of one ``.npz`` per split."""
+    parts: dict[str, Any] = {}
+    classes: tuple[str, ...] = ()
+    for split, file in _by_split(path, (".npz",)).items():
+        pairs, named = read_npz(file)
+        if set(pairs) not in ({"train"}, {split}):
+            raise UserError(f"data: {file} has splits of its own; expected x and y alone.")
+        parts[split], classes = next(iter(pairs.values())), named or classes
+    return parts, classes
+
+
+def _by_split(path: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+    """The file of each split in a folder; a file stands for the training part, from which the others are drawn.
+
+    Raises:
+        UserError: no training file, or two of one split.
+    """
+    if path.is_file():
+        return {"train": path}
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        split = SPLITS.get(file.name.lower().partition(".")[0])
+        if split is None or not file.name.lower().endswith(endings):
+            continue
+        if split in found:
+            raise UserError(
+                f"data: {path} has two files of {split} ({found[split].name}, {file.name}); keep one."
+            )
+        found[split] = file
+    if "train" not in found:
+        raise UserError(
+            f"data: {path} has no file named train; it has {', '.join(f.name for f in found.values())}."
+        )
+    return {split: found[split] for split in ("train", "validation", "test") if split in found}
+
+
+def _cached(file: Path, read: Callable[[], Dataset]) -> Dataset:
+    kept = store.load(file)
+    if kept is None:
+        kept = read()
+        store.save(kept, file)
+    return kept
+
+
+def _fingerprint(path: Path, options: Options) -> str:
+    """Hexadecimal digest that changes with the path, the options, and names, sizes and times of all files."""
+    said = json.dumps([VERSION, asdict(options)], sort_keys=True)
+    content = hashlib.sha256(os.fsencode(f"{path.resolve()}\0{said}"))
+    files = (
+        [path]
+        if path.is_file()
+        else sorted(Path(f, n) for f, _, ns in os.walk(path, followlinks=True) for n in ns)
+    )
+    for file in files:
+        status = file.stat()
+        content.update(os.fsencode(f"\0{file}\0{status.st_size}\0{status.st_mtime_ns}"))
+    return content.hexdigest()[:24]

@@ -1,0 +1,78 @@
+"""Drawing the test and the validation part of a data set, stratified for classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.errors import UserError
+
+Indices = npt.NDArray[np.int64]
+
+
+def check_share(option: str, share: object) -> float:
+    """Return a share of the samples as a float.
+
+    Raises:
+        UserError: not a number in [0, 1).
+    """
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
+        raise UserError(f"data: {option} = {share!r} is not a share of the samples; give 0.1, for example.")
+    return float(share)
+
+
+def draw(
+    shares: Sequence[float], count: int, seed: int, labels: npt.NDArray[np.int64] | None = None
+) -> list[Indices]:
+    """Draw disjoint parts of ``count`` samples; what is left is the last part.
+
+    Args:
+        shares: of the parts, of all samples; together below 1.
+        count: number of samples.
+        seed: of the draw.
+        labels: class numbers ``[count]``, to draw the same share of every class; None draws from all at once.
+
+    Returns:
+        One array of ascending sample numbers per share, and the rest. Every class keeps at least one sample in
+        the rest.
+
+    Raises:
+        UserError: shares that leave nothing, or parts that come out empty.
+
+    Example:
+        >>> [part.tolist() for part in draw([0.25], 8, seed=0, labels=np.repeat([0, 1], 4))]
+        [[2, 4], [0, 1, 3, 5, 6, 7]]
+    """
+    if sum(shares) >= 1:
+        raise UserError(
+            f"data: test and validation together take {sum(shares):g} of the samples and leave none to train "
+            "on; choose smaller shares."
+        )
+    rng = np.random.default_rng(seed)
+    groups = [np.arange(count)] if labels is None else [np.flatnonzero(labels == k) for k in np.unique(labels)]
+    shuffled = [rng.permutation(group) for group in groups]
+    parts: list[Indices] = []
+    for share in shares:
+        taken = _sizes(share, count, [len(group) for group in groups], [len(group) for group in shuffled])
+        parts.append(np.sort(np.concatenate([g[:k] for g, k in zip(shuffled, taken, strict=True)])))
+        shuffled = [g[k:] for g, k in zip(shuffled, taken, strict=True)]
+        if share and not len(parts[-1]):
+            raise UserError(
+                f"data: a share of {share:g} of {count} samples is not a single one; give more data or a "
+                "larger share."
+            )
+    return [*parts, np.sort(np.concatenate(shuffled))]
+
+
+def _sizes(share: float, count: int, groups: Sequence[int], left: Sequence[int]) -> list[int]:
+    """Samples to take of each group: its share, rounded so that the whole comes out right."""
+    exact = [share * size for size in groups]
+    taken = [min(int(value), rest - 1) for value, rest in zip(exact, left, strict=True)]
+    order = sorted(range(len(groups)), key=lambda k: (taken[k] - exact[k], k))
+    for k in order:
+        if sum(taken) >= round(share * count):
+            break
+        taken[k] += taken[k] + 1 < left[k]
+    return taken
