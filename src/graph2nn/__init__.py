@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.experiments.recording import record
+    from graph2nn.experiments.trained import load_run
     from graph2nn.graphs.catalogues import catalogue
     from graph2nn.graphs.connectomes import connectome
     from graph2nn.graphs.generators import GENERATORS
@@ -89,6 +90,7 @@ _ROOMS = {
         "recover_table",
         "relationalize",
     ),
+    "experiments.trained": ("load_run",),
     "data": (
         "Dataset",
         "load_dataset",
@@ -137,6 +139,7 @@ __all__ = [
     "evaluate",
     "layer_costs",
     "load_dataset",
+    "load_run",
     "macs",
     "mask",
     "match",

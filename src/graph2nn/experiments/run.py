@@ -20,6 +20,7 @@ from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
+from graph2nn.experiments.trained import CARD, DataCard
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig
@@ -186,7 +187,8 @@ def train_in_folder(
             ranks=ranks,
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
-    save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
+    metadata = {"digest": config.digest, CARD: DataCard.of(data).to_json()}
+    save_file(state, folder.path / "weights.safetensors", metadata=metadata)
     seconds = journal.earlier + time.perf_counter() - begin
     row = result_row(config, network, history, seconds, score=task_of(data).score)
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}

@@ -1,0 +1,224 @@
+"""Trained networks of finished runs: load one with its graph, its classes and its normalisation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from graph2nn.data.dataset import Dataset, Split
+from graph2nn.errors import UserError
+from graph2nn.models.registry import build_model
+from graph2nn.results.config import RunConfig
+from graph2nn.wiring import Dense, Engine, Relational, Wiring
+
+#: Key of the data card in the metadata of ``weights.safetensors``.
+CARD = "data"
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Samples in stored units to what the network was trained on: minus the mean, over the standard deviation.
+
+    Args:
+        mean: per channel, or per feature of vectors, in stored units (images: 0 … 255).
+        sd: likewise.
+    """
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map ``[batch, channels, height, width]`` or ``[batch, features]`` of any type to float32."""
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        mean, sd = (torch.tensor(values, device=x.device).reshape(shape) for values in (self.mean, self.sd))
+        return (x.float() - mean) / sd
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What a network must know of the data it was trained on; stored with the weights of its run.
+
+    ``num_classes`` is the number of outputs: classes, or the numbers of a regression, whose names, means and
+    standard deviations are ``targets``, ``target_mean`` and ``target_sd``.
+    """
+
+    label: str
+    task: str
+    image_shape: tuple[int, ...]
+    num_classes: int
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    targets: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_sd: tuple[float, ...] = ()
+    bytes: bool = True
+
+    @classmethod
+    def of(cls, data: Dataset) -> DataCard:
+        """Describe a dataset."""
+        stored = data.train.images.dtype == torch.uint8 if isinstance(data.train, Split) else True
+        return cls(
+            label=data.label,
+            task=data.task,
+            image_shape=data.image_shape,
+            num_classes=data.num_classes,
+            classes=data.classes,
+            mean=data.mean,
+            sd=data.sd,
+            targets=data.targets,
+            target_mean=data.target_mean,
+            target_sd=data.target_sd,
+            bytes=stored,
+        )
+
+    def to_json(self) -> str:
+        """Return the card as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> DataCard:
+        """Read what :meth:`to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return cls(**values)
+
+    @property
+    def normalise(self) -> Normalise:
+        """The normalisation of the training data."""
+        return Normalise(self.mean, self.sd)
+
+
+def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine = "auto") -> nn.Module:
+    """Load the trained network of a finished run.
+
+    Args:
+        folder: of one run (``runs/runs/<name>``), or a results folder that holds a single run.
+        data: the dataset of the run, for runs of older versions, which did not store what is needed of it.
+        engine: how relational layers compute; see :class:`graph2nn.Relational`.
+
+    Returns:
+        The network in evaluation mode, on the CPU, with these attributes: ``graph`` (its
+        :class:`graph2nn.RelationalGraph`, None for the baseline), ``classes`` (names, in the order of the
+        outputs), ``normalise`` (a function from samples in stored units, images 0 … 255, to the network's
+        input), ``config`` and ``card`` (:class:`DataCard`).
+
+    Raises:
+        UserError: not the folder of a finished run, one without weights, damaged files.
+
+    Example::
+
+        network = g.load_run("runs/runs/mlp-digits-baseline-seed1-3f2a…")
+        scores = network(network.normalise(images))
+        names = [network.classes[i] for i in scores.argmax(1)]
+    """
+    path = _run_folder(Path(folder))
+    config, card, widths = _config(path), _card(path, data), _widths(path)
+    graph = None if config.graph is None else config.graph.build()
+    wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
+    shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
+    network = build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})
+    try:
+        network.load_state_dict(load_file(path / "weights.safetensors"))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise _damaged(path / "weights.safetensors", error) from None
+    network.eval()
+    for name, value in {"graph": graph, "classes": card.classes, "normalise": card.normalise}.items():
+        object.__setattr__(network, name, value)
+    object.__setattr__(network, "config", config)
+    object.__setattr__(network, "card", card)
+    return network
+
+
+class Deployed(nn.Module):
+    """A trained network with its normalisation in front: takes samples in stored units, gives scores.
+
+    The scores of a regression are in the units of its targets.
+
+    Args:
+        network: from :func:`load_run`.
+        card: of its data.
+    """
+
+    mean: Tensor
+    sd: Tensor
+    target_mean: Tensor
+    target_sd: Tensor
+
+    def __init__(self, network: nn.Module, card: DataCard) -> None:
+        super().__init__()
+        self.network = network
+        shape = (1, -1, *[1] * (len(card.image_shape) - 1))
+        self.register_buffer("mean", torch.tensor(card.mean).reshape(shape))
+        self.register_buffer("sd", torch.tensor(card.sd).reshape(shape))
+        numbers = card.task == "regression"
+        self.register_buffer("target_mean", torch.tensor(card.target_mean if numbers else (0.0,)))
+        self.register_buffer("target_sd", torch.tensor(card.target_sd if numbers else (1.0,)))
+        self.rescale = numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 samples ``[batch, …]`` in stored units to scores ``[batch, outputs]``."""
+        scores: Tensor = self.network((x - self.mean) / self.sd)
+        return scores * self.target_sd + self.target_mean if self.rescale else scores
+
+
+def _run_folder(path: Path) -> Path:
+    if (path / "config.yaml").is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"load_run: {path} does not exist; name the folder of a finished run.")
+    runs = sorted(entry.parent for entry in (path / "runs").glob("*/config.yaml"))
+    if len(runs) == 1:
+        return runs[0]
+    if not runs:
+        why = "packed results have no weights" if (path / "packed").is_dir() else "it has no config.yaml"
+        raise UserError(f"load_run: {path} is not the folder of a finished run ({why}).")
+    raise UserError(f"load_run: {path} holds {len(runs)} runs; name one of them, such as {runs[0]}.")
+
+
+def _config(path: Path) -> RunConfig:
+    try:
+        return RunConfig.from_yaml((path / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path / "config.yaml", error) from None
+
+
+def _widths(path: Path) -> Sequence[int]:
+    """Widths that were trained: a later version might match others."""
+    try:
+        row = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        return [int(width) for width in str(row["widths"]).split(",")]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path / "result.json", error) from None
+
+
+def _card(path: Path, data: Dataset | None) -> DataCard:
+    if data is not None:
+        return DataCard.of(data)
+    file = path / "weights.safetensors"
+    if not file.is_file():
+        raise UserError(f"load_run: {file} is missing: this run was kept without its weights.")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+        if CARD in metadata:
+            return DataCard.from_json(metadata[CARD])
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise _damaged(file, error) from None
+    raise UserError(
+        f"load_run: {path} was trained by a version that did not store classes and normalisation; "
+        "give its dataset: load_run(folder, data=load_dataset(...))."
+    )
+
+
+def _damaged(file: Path, error: object) -> UserError:
+    reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+    return UserError(f"load_run: {file} is missing or damaged ({reason}); train the run again.")
