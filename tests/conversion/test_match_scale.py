@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -111,3 +112,37 @@ def test_build_model_takes_a_graph_as_match_widths_does():
     }
     with pytest.raises(g.UserError, match="a list is neither a RelationalGraph nor a wiring"):
         g.build_model("mlp5", [1, 2])
+
+
+def test_integers_of_numpy_are_integers_everywhere():
+    """A catalogue gives NumPy's integers, and a row of it floats without a fraction."""
+    rows = g.catalogue("n64-52")
+    row = rows.iloc[3]
+    graph = g.ws_flex(row["n"], row["n"] * row["sparsity"], row["p"], row["seed"])
+    assert graph == g.ws_flex(int(row["n"]), 64 * float(row["sparsity"]), float(row["p"]), int(row["seed"]))
+    assert g.ws_flex(rows["n"][0], 8, 0.5, rows["seed"][0]).origin.seed == int(rows["seed"][0])
+    widths = [np.int64(128)]
+    model = g.build_model(
+        "mlp5", graph, widths, num_classes=np.int64(10), input_size=(np.int64(1), 8, np.int64(8))
+    )
+    assert g.macs(model, (np.int64(1), 8, 8)) == g.macs(model, (1, 8, 8))
+    assert g.Recipe(epochs=np.int64(2), lr=np.float64(0.1)).epochs == 2
+    with pytest.raises(g.UserError, match=r"n = 16\.5 is not a whole number"):
+        g.ws_flex(16.5, 4, 0.1, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: g.macs(5), "macs: model: expected Module, got int"),
+        (lambda: g.parameters("x"), "parameters: model: expected Module, got str"),
+        (lambda: g.relationalize(5, GRAPH), "relationalize: module: expected Module, got int"),
+        (lambda: g.densify(None), "densify: module: expected Module, got NoneType"),
+        (lambda: g.Relational([1]), "Relational: graph: expected RelationalGraph, got list"),
+        (lambda: g.load_dataset(3), "load_dataset: name: expected str, got int"),
+        (lambda: g.catalogue(5), "catalogue: name: expected str or PathLike, got int"),
+    ],
+)
+def test_wrong_types_are_named_with_the_argument(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_leaves, tree_map
 
 from graph2nn.budget.counter import MacCounter, storage_key
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, check_type
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 #: Arguments of a call: a tensor, a tuple of positional ones, or a mapping of keyword ones.
@@ -68,11 +68,13 @@ def macs(
         >>> macs(nn.Bilinear(7, 5, 3), inputs=(torch.zeros(1, 7), torch.zeros(1, 5)))
         105
     """
+    check_type(model, nn.Module, "macs: model")
     return sum(_trace(model, input_size, inputs).macs.values())
 
 
 def parameters(model: nn.Module) -> int:
     """Number of learnt parameters in use: a masked weight counts only where its mask is on."""
+    check_type(model, nn.Module, "parameters: model")
     return sum(_in_use(model).values())
 
 
@@ -89,6 +91,7 @@ def layer_costs(
         input_size: as for :func:`macs`.
         inputs: as for :func:`macs`.
     """
+    check_type(model, nn.Module, "layer_costs: model")
     counter = _trace(model, input_size, inputs)
     in_use, dense = _in_use(model), _dense(model)
     return [

@@ -13,7 +13,7 @@ from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.plan import Graphs, ModuleEngine, Step, StepEngine, choose_engines, make_plan
 from graph2nn.conversion.report import Changed, Relationalized, Skipped
 from graph2nn.conversion.targets import Selection
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.layers.parametrisation import Keep, WeightMask, make_mask, mask_weight, masked_weights, unmask
 
 
@@ -81,6 +81,7 @@ def relationalize(
         UserError: an engine that does not exist; nothing to change, a selector that matches nothing, a weight
             that is named in full but cannot change. The module is untouched then.
     """
+    check_type(module, nn.Module, "relationalize: module")
     if engine not in get_args(ModuleEngine):
         raise unknown("relationalize: engine", engine, get_args(ModuleEngine))
     example = example_inputs(input_size, inputs, module)
@@ -122,6 +123,7 @@ def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
     Raises:
         UserError: nothing here was relationalized, or the values were not remembered.
     """
+    check_type(module, nn.Module, "densify: module")
     if keep not in get_args(Keep):
         raise unknown("densify: keep", keep, get_args(Keep))
     if not unmask(module, keep=keep):

@@ -10,7 +10,7 @@ from graph2nn.data.digits import load_digits
 from graph2nn.data.own.formats import FORMATS, load_format
 from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.files import cache_root
 
 DATASETS = ("cifar10", "cifar100", "digits", "fashion-mnist", "imagenet", "mnist")
@@ -38,6 +38,7 @@ def load_dataset(
     Raises:
         UserError: the name is not known, or the source is missing, damaged or of another kind.
     """
+    check_type(name, str, "load_dataset: name")
     if name == "digits":
         if path is not None:
             raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib.resources import as_file, files
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.graphs import plane
 from graph2nn.graphs.cover import Binning, Level, cover, default_binning
 
@@ -45,6 +46,7 @@ def catalogue(name: str | Path) -> pd.DataFrame:
     Raises:
         UserError: no such catalogue, or a file that lacks one of these columns.
     """
+    check_type(name, (str, PathLike), "catalogue: name")
     if str(name) in PUBLISHED:
         with as_file(files("graph2nn.graphs") / "catalogue_data" / f"{name}.parquet") as path:
             return _read(path)

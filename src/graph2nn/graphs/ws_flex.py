@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from graph2nn.errors import TooNarrowError, UserError
+from graph2nn.errors import TooNarrowError, UserError, whole_number
 from graph2nn.graphs.graph import Origin, RelationalGraph
 
 #: Connected graphs are asked for; the published generator gives up after this many attempts.
@@ -29,7 +29,8 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     Raises:
         UserError: n, k or p outside their range, or no connected graph in 100 tries.
     """
-    _check(n, k, p, seed)
+    n, seed = _checked(n, k, p, seed)
+    k, p = float(k), float(p)
     rng = random.Random(seed)
     for _ in range(TRIES):
         neighbours = _draw(n, k, p, rng)
@@ -72,13 +73,15 @@ def _with_nodes(origin: Origin, n: int) -> RelationalGraph:
         ) from error
 
 
-def _check(n: int, k: float, p: float, seed: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
+def _checked(n: int, k: float, p: float, seed: int) -> tuple[int, int]:
+    """Return n and the seed as Python's integers, once all arguments are in their range."""
+    nodes, start = whole_number(n), whole_number(seed)
+    if nodes is None or nodes < 2:
         raise UserError(f"ws_flex: n = {n!r} is not a whole number of at least 2 nodes.")
     for name, value in (("k", k), ("p", p)):
         if not isinstance(value, int | float | np.number):
             raise UserError(f"ws_flex: {name} = {value!r} is not a number.")
-    if not isinstance(seed, int | np.integer):
+    if start is None:
         raise UserError(
             f"ws_flex: seed = {seed!r} is not a whole number; without one a graph cannot be drawn again."
         )
@@ -89,6 +92,7 @@ def _check(n: int, k: float, p: float, seed: int) -> None:
         )
     if not 0 <= p <= 1:
         raise UserError(f"ws_flex: p = {p:g} lies outside [0, 1]. p is the probability of rewiring an edge.")
+    return nodes, start
 
 
 def ring_targets(n: int, k: float) -> list[list[int]]:

@@ -8,12 +8,14 @@ from typing import get_args
 
 from torch import nn
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
 from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
 from graph2nn.layers.partition import tied_weights_on, weights_on
 from graph2nn.wiring.base import Dense, Wiring
+
+_MAKE = "RelationalGraph.from_networkx and read_graph make one."
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Relational:
     shrink: bool = False
 
     def __post_init__(self) -> None:
+        check_type(self.graph, RelationalGraph, "Relational: graph", _MAKE)
         if self.engine not in get_args(Engine):
             raise unknown("wiring: engine", self.engine, get_args(Engine))
         if self.symmetric and self.graph.directed:
