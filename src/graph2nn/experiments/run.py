@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -24,12 +25,13 @@ from graph2nn.experiments.results import RunFolder, writing
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.training.acceleration import PLAIN, Acceleration
+from graph2nn.training.batch_norm import set_norms
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
-from graph2nn.wiring import Dense, Engine, Relational, Wiring
+from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
 
 
 class Network(NamedTuple):
@@ -53,15 +55,41 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         UserError: a graph, an architecture or a budget that cannot be.
     """
     graph = None if config.graph is None else config.graph.build()
-    wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
+    wiring = wiring_of(config, graph, engine)
     spec = config.model
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
+    set_norms(model, config.recipe)
     # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
     quoted = graph.symmetrised() if graph and graph.directed else graph
     c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
     return Network(model, graph, found, c, length)
+
+
+def wiring_of(config: RunConfig, graph: RelationalGraph | None, engine: Engine = "auto") -> Wiring:
+    """Return what makes the wired layers of a run: its graph; without one dense, grouped or symmetric layers.
+
+    Args:
+        config: the run.
+        graph: its graph, built; None for the baseline.
+        engine: of relational layers.
+
+    Raises:
+        UserError: groups and symmetric weights at once; a graph that cannot have symmetric weights.
+    """
+    if graph is not None:
+        return Relational(graph, engine, symmetric=config.symmetric, shrink=config.shrink)
+    if config.groups and config.symmetric:
+        raise UserError("config: groups and symmetric weights exclude each other; leave one of them out.")
+    if config.groups:
+        return Grouped(config.groups, shuffle=config.shuffle)
+    if config.shuffle:
+        raise UserError(f"config: shuffle = {config.shuffle} needs groups; set groups too.")
+    if config.symmetric:  # dense and tied: every feature reads every other one
+        complete = RelationalGraph(~np.eye(2, dtype=bool), name="complete", directed=False)
+        return Relational(complete, "masked", symmetric=config.symmetric)
+    return Dense()
 
 
 EVERY_FIVE_MINUTES = Saving()

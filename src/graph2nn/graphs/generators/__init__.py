@@ -7,7 +7,7 @@ graphs. Every family raises :class:`UserError` for arguments outside its range.
 from collections.abc import Callable
 
 from graph2nn.graphs.generators.blocks import planted_partition, stochastic_block
-from graph2nn.graphs.generators.random_graphs import gnm_random, gnp_random, random_directed
+from graph2nn.graphs.generators.random_graphs import gnm_random, gnp_random, random_directed, random_tree
 from graph2nn.graphs.generators.regular import ramanujan, random_regular
 from graph2nn.graphs.generators.scale_free import barabasi_albert, configuration, scale_free
 from graph2nn.graphs.generators.shapes import (
@@ -20,19 +20,21 @@ from graph2nn.graphs.generators.shapes import (
     ring,
     star,
 )
-from graph2nn.graphs.generators.small_world import watts_strogatz
+from graph2nn.graphs.generators.small_world import watts_strogatz, ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 
 #: What a command may name, as in ``barabasi_albert:n=64,m=4,seed=1``.
 GENERATORS: dict[str, Callable[..., RelationalGraph]] = {
     "ws_flex": ws_flex,
+    "ws_flex_directed": ws_flex_directed,
     "watts_strogatz": watts_strogatz,
     "ring": ring,
     "gnm_random": gnm_random,
     "gnp_random": gnp_random,
     "erdos_renyi": gnp_random,  # networkx's other name for the same
     "random_directed": random_directed,
+    "random_tree": random_tree,
     "barabasi_albert": barabasi_albert,
     "configuration": configuration,
     "scale_free": scale_free,

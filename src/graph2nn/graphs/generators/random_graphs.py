@@ -1,6 +1,8 @@
-"""Erdős–Rényi graphs, G(n, m) and G(n, p), undirected or directed: edges by chance alone."""
+"""Graphs by chance alone: Erdős–Rényi, G(n, m) and G(n, p), undirected or directed, and random trees."""
 
 from __future__ import annotations
+
+import random
 
 from graph2nn.graphs.generators.checks import named, share, whole
 from graph2nn.graphs.graph import RelationalGraph
@@ -34,6 +36,30 @@ def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> Relat
     whole("gnp_random", "n", n, 2)
     share("gnp_random", "p", p)
     return named(nx.gnp_random_graph(n, p, seed=seed, directed=directed), "gnp", n, float(p), seed)
+
+
+def random_tree(n: int, seed: int = 0) -> RelationalGraph:
+    """A tree drawn uniformly from all labelled trees on ``n`` nodes, by its Prüfer sequence.
+
+    The same tree as ``nx.random_tree`` of networkx 2 and the published ``MESSAGE_TYPE: tree`` for a seed.
+
+    Args:
+        n: nodes, at least 2.
+        seed: of Python's ``random.Random``, which draws the n − 2 numbers of the sequence.
+
+    Raises:
+        UserError: n below 2.
+
+    Example:
+        >>> random_tree(8, seed=1).edges
+        7
+    """
+    import networkx as nx
+
+    whole("random_tree", "n", n, 2)
+    generator = random.Random(seed)
+    sequence = [generator.choice(range(n)) for _ in range(n - 2)]
+    return named(nx.from_prufer_sequence(sequence), "random_tree", n, seed)
 
 
 def random_directed(n: int, m: int, seed: int = 0) -> RelationalGraph:

@@ -16,6 +16,7 @@ from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
 from graph2nn.layers.block.select import passing, pick
+from graph2nn.layers.masked import Symmetric
 
 #: What is stored compactly: the weight, and what ``prune`` and ``weight_norm`` of torch make of it.
 STORED = ("weight", "weight_orig", "weight_mask", "weight_v")
@@ -57,7 +58,7 @@ class Compact(nn.Module):
         """Shape of the kernel; none in a linear layer."""
         return ()
 
-    def refuse(self, symmetric: bool) -> None:
+    def refuse(self, symmetric: Symmetric) -> None:
         """Raise a UserError for symmetric weights."""
         if symmetric:
             raise UserError(

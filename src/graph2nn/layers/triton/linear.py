@@ -8,6 +8,7 @@ from torch import Tensor
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.layout import Blocks
 from graph2nn.layers.block.linear import BlockLinear
+from graph2nn.layers.masked import Symmetric
 from graph2nn.layers.triton.available import require
 from graph2nn.layers.triton.product import multiply, supported
 
@@ -33,7 +34,7 @@ class TritonLinear(BlockLinear):
         out_features: int,
         *,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
