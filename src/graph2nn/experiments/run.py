@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
@@ -22,6 +23,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.journal import Journal, OnEpoch, Watch
 from graph2nn.experiments.results import RunFolder, writing
+from graph2nn.experiments.start import starting_weights
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.training.acceleration import PLAIN, Acceleration
@@ -137,11 +139,13 @@ def execute(
     acceleration.check(device, ranks)
     ranks.check(config.recipe)
     network = build(config, data, engine=acceleration.engine_on(device))
+    weights = None if config.start is None else starting_weights(Path(config.start), network.model)
     watch = replace(watch, on_epoch=on_epoch) if on_epoch else watch
     with ExitStack() as stack:
         if stop is None and not saving.off:
             stop = stack.enter_context(signals_caught())
         how: dict[str, Any] = {"device": device, "acceleration": acceleration, "stop": stop, "ranks": ranks}
+        how["weights"] = weights
         row: dict[str, Any] = {}
         if ranks.first:
             folder = stack.enter_context(writing(out, config.folder))
@@ -163,6 +167,7 @@ def carry_out(
     stop: Stop | None = None,
     watch: Watch = UNWATCHED,
     ranks: Ranks = ALONE,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Any]:
     """Train a network in its folder, from the checkpoint there if there is one; return the row of the table.
 
@@ -186,6 +191,7 @@ def carry_out(
             checkpoints=checkpoints,
             stop=stop,
             ranks=ranks,
+            weights=weights,
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})

@@ -23,10 +23,13 @@ from graph2nn.experiments import failures
 from graph2nn.experiments.claims import LostError, TakenError, hold, holder
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.failures import Failure
+from graph2nn.experiments.journal import Watch
+from graph2nn.experiments.loggers import make_logger
 from graph2nn.experiments.plan_file import write_plan
 from graph2nn.experiments.results import finished_runs, is_finished, result_of, write_table
-from graph2nn.experiments.run import execute
+from graph2nn.experiments.run import EVERY_FIVE_MINUTES, execute
 from graph2nn.training.acceleration import PLAIN, Acceleration
+from graph2nn.training.checkpoints import Saving
 from graph2nn.training.loop import Epoch
 from graph2nn.training.sharing import SharedDataset
 
@@ -59,10 +62,12 @@ def _load(source: Source) -> Dataset:
 
 @dataclass(frozen=True)
 class Work:
-    """What carrying out runs takes beside their configs. ``device`` may be "auto": decided where the run is.
+    """What running takes next to the configs. ``device`` may be "auto": decided where the run is.
 
-    ``threads`` are torch's; None leaves them as they are in the process. ``plan`` is the file of the plan, and
-    ``only`` those of its runs that are meant, where not all are.
+    ``saving`` says when checkpoints are written, ``loggers`` names who takes the numbers of each epoch; see
+    :func:`~graph2nn.experiments.loggers.make_logger`. ``threads`` are torch's; None leaves them as they are in
+    the process. ``plan`` is the file of the plan, and ``only`` those of its runs that are meant, where not all
+    are.
     """
 
     out: Path
@@ -70,6 +75,8 @@ class Work:
     device: str = "cpu"
     acceleration: Acceleration = PLAIN
     threads: int | None = None
+    saving: Saving = EVERY_FIVE_MINUTES
+    loggers: tuple[str, ...] = ()
     plan: Path | None = None
     only: frozenset[str] | None = None
 
@@ -83,8 +90,13 @@ class Work:
         """What a later command needs to go on with this work, as JSON can hold it."""
         name = self.dataset().name
         source = self.data if isinstance(self.data, Source) else Source(name) if name in DATASETS else None
-        how = asdict(self.acceleration)
-        return {"data": source and asdict(source), "device": self.device, "acceleration": how}
+        return {
+            "data": source and asdict(source),
+            "device": self.device,
+            "acceleration": asdict(self.acceleration),
+            "saving": asdict(self.saving),
+            "loggers": list(self.loggers),
+        }
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,8 @@ def launch(
     *,
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
+    saving: Saving = EVERY_FIVE_MINUTES,
+    loggers: Sequence[str] = (),
     only: Collection[str] | None = None,
     on_epoch: OnEpoch | None = None,
     on_run: OnRun | None = None,
@@ -195,6 +209,8 @@ def launch(
         launcher: where to carry them out; one after the other in this process if left out.
         device: where to train; "auto" is decided where the run is.
         acceleration: how to compute.
+        saving: when checkpoints of the runs are written.
+        loggers: names of those that take the numbers of each epoch, such as ``"tensorboard"``.
         only: names of those that are meant, if not all; the plan that is written has all.
         on_epoch: called after each epoch of each run, by launchers on this machine.
         on_run: called with the row of each run that ends well meanwhile.
@@ -205,7 +221,9 @@ def launch(
             nothing: it is recorded, and named in the outcome.
     """
     plan = {config.folder: config for config in configs}
-    work = Work(out, data, str(device), acceleration)
+    for name in loggers:
+        make_logger(name, out)  # an unknown name, or a package that is missing, is said before the first run
+    work = Work(out, data, str(device), acceleration, saving=saving, loggers=tuple(loggers))
     work = replace(work, plan=write_plan(out, plan, work.describe()))
     if only is not None:
         work = replace(work, only=frozenset(only))
@@ -273,8 +291,16 @@ def _execute(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if work.threads is not None:
         torch.set_num_threads(work.threads)
-    how = work.acceleration
-    return execute(config, work.dataset(), work.out, device=device, acceleration=how, on_epoch=on_epoch)
+    return execute(
+        config,
+        work.dataset(),
+        work.out,
+        device=device,
+        acceleration=work.acceleration,
+        on_epoch=on_epoch,
+        saving=work.saving,
+        watch=Watch(loggers=tuple(make_logger(name, work.out) for name in work.loggers)),
+    )
 
 
 def _here() -> Launcher:

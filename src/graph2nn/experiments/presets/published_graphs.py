@@ -8,7 +8,7 @@ from typing import Any
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.config import GraphSpec
-from graph2nn.graphs.generators import cycle, gnm_random, hypercube, random_tree
+from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
 
 #: The catalogue of as many nodes, for ``--select all``.
@@ -56,15 +56,16 @@ def _graph(kind: str, n: int, values: Mapping[str, Any]) -> GraphSpec:
         spec.build()  # complains of arguments out of range
         return spec
     if kind == "er":
-        return _one_way(gnm_random(n, int(n * (n * sparsity) // 2), seed), directed)
+        edges = int(n * (n * sparsity) // 2)
+        return _one_way(GENERATORS["gnm_random"](n, edges, seed), directed)
     if kind == "cycle":
-        return _one_way(cycle(n), directed)
+        return _one_way(GENERATORS["cycle"](n), directed)
     if kind == "tree":
-        return _one_way(random_tree(n, seed), directed)
+        return _one_way(GENERATORS["random_tree"](n, seed), directed)
     if kind == "hypercube":
         if n < 2 or math.log2(n) % 1:
             raise UserError(f"presets: RGRAPH.GROUP_NUM = {n} is not a power of 2, as a hypercube needs.")
-        return _one_way(hypercube(int(math.log2(n))), directed)
+        return _one_way(GENERATORS["hypercube"](int(math.log2(n))), directed)
     raise unknown("presets: RGRAPH.MESSAGE_TYPE", kind, MESSAGES)
 
 
