@@ -115,8 +115,8 @@ class EfficientNet(nn.Module):
         if head and head_type == "conv":
             self.head = norm_act(nn.Conv2d(widths[-1], head, 1, bias=False), head, activation)
         elif head:
-            dense = nn.Linear(widths[-1], head, bias=False)
-            before = [dense, nn.BatchNorm1d(head), activation_of(activation)]
+            layer = nn.Linear(widths[-1], head, bias=False)
+            before = [layer, nn.BatchNorm1d(head), activation_of(activation)]
         last = nn.Linear(head or widths[-1], num_classes)
         self.classifier = nn.Sequential(*before, nn.Dropout(dropout), last)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -15,7 +15,7 @@ from graph2nn.models.efficientnet import efficientnet_b0
 from graph2nn.models.mlp import mlp
 from graph2nn.models.mobilenet import mobilenet_v1
 from graph2nn.models.recurrent import recurrent
-from graph2nn.models.resnet import resnet, resnet_cifar
+from graph2nn.models.resnet import Kind, resnet, resnet_cifar
 from graph2nn.models.transformer import transformer
 from graph2nn.models.vgg import vgg
 from graph2nn.models.vit import vit
@@ -68,9 +68,9 @@ def architecture(name: str) -> Architecture:
     if found := re.fullmatch(r"cnn(\d+)-(cifar|imagenet)", name):
         return cnn(int(found.group(1)), cifar=found.group(2) == "cifar")
     if found := re.fullmatch(r"resnet(\d+)-cifar(?:-(basic|sep|bottleneck))?", name):
-        return resnet_cifar(int(found.group(1)), found.group(2) or "basic")
+        return resnet_cifar(int(found.group(1)), cast(Kind, found.group(2) or "basic"))
     if found := re.fullmatch(r"resnet(\d+)-(basic|sep|bottleneck)", name):
-        return resnet(int(found.group(1)), found.group(2))
+        return resnet(int(found.group(1)), cast(Kind, found.group(2)))
     raise unknown("model", name, list(ARCHITECTURES))
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from graph2nn.analysis.correlation import shared_cells, smaller_catalogues
+from graph2nn.analysis.correlation import graph_count_curve, shared_cells, smaller_catalogues
 from graph2nn.analysis.figures import marks
 from graph2nn.analysis.figures.theme import TEXT, Theme, canvas, legend_below, short
 from graph2nn.analysis.tasks import TaskFindings
@@ -98,6 +98,23 @@ def draw_few(task: TaskFindings, theme: Theme) -> Figure:
         axes.set_xlabel(f"error from {graphs:,} graphs (%)")
     panels[0].set_ylabel(f"error from all {every:,} graphs (%)")
     legend_below(panels[0])
+    return figure
+
+
+def draw_curve(task: TaskFindings, theme: Theme) -> Figure:
+    """Draw the correlation of cell means with those from all graphs against the number of graphs."""
+    curve = graph_count_curve(task.runs)
+    figure = canvas(5.0, 3.3)
+    axes = figure.add_subplot()
+    colour, _ = theme.task(0)
+    axes.plot(curve["graphs"], curve["correlation"], color=colour, linewidth=1.4, label="in random order")
+    points = task.counts.sort_values("graphs")
+    axes.plot(points["graphs"], points["correlation"], "o", color=theme.point, markersize=4.5,
+              label="smaller catalogues")  # fmt: skip
+    axes.axhline(1, color=theme.faint, linewidth=0.7, zorder=1)
+    axes.set_xlabel("number of graphs")
+    axes.set_ylabel("correlation with all graphs")
+    legend_below(axes, columns=2)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from torch import nn
@@ -58,7 +59,7 @@ def _built(config: RunConfig, outputs: int) -> nn.Module:
     known = architecture(config.model.name)
     graph = None if config.graph is None else config.graph.build()
     widths = config.model.widths or known.widths
-    options = dict(config.model.options)
+    options: dict[str, Any] = dict(config.model.options)
     network = build_model(config.model.name, wiring_of(config, graph, "masked"), widths, outputs, **options)
     set_norms(network, config.recipe)
     return network
