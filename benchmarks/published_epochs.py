@@ -97,7 +97,7 @@ def main() -> None:
     task = preset("mlp-cifar10")
     best = task.best
     assert best is not None
-    wiring: Wiring = Dense() if chosen.graph == "baseline" else Relational(best.build(), engine="masked")
+    wiring: Wiring = Dense() if chosen.graph == "baseline" else Relational(best.build())
     data = load_dataset("cifar10", path=chosen.data, cache=chosen.cache)
     recipe = task.recipe.model_copy(update={"epochs": chosen.epochs})
     runs: dict[int, list[float]] = {}
