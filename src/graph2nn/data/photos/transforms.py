@@ -70,6 +70,9 @@ def cut(image: Image, box: Box, size: int, *, flip: bool = False, antialias: boo
     if antialias:
         scaled = image.resize(square, bilinear, box=box)
     else:
+        if all(float(side).is_integer() for side in box):  # cut out first, as published: edges see no outside
+            left, top, right, bottom = map(int, box)
+            image, box = image.crop((left, top, right, bottom)), (0, 0, right - left, bottom - top)
         scaled = image.transform(square, Pillow.Transform.EXTENT, box, resample=bilinear)
     pixels = np.asarray(scaled)
     if flip:
