@@ -24,8 +24,8 @@ from benchmarks.record import birth_certificate, write
 from graph2nn.data import load_dataset
 from graph2nn.data.dataset import Dataset
 from graph2nn.experiments import RunConfig, execute, plan, preset
+from graph2nn.experiments.network import build
 from graph2nn.experiments.planning import spread
-from graph2nn.experiments.run import build
 from graph2nn.training import evaluate
 from graph2nn.training.loop import train_epoch
 from graph2nn.training.optimiser import sgd

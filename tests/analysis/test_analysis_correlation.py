@@ -11,6 +11,7 @@ from published_files import write_task
 from graph2nn.analysis.correlation import (
     epoch_correlations,
     graph_count_correlations,
+    graph_count_curve,
     pearson,
     shared_cells,
     smaller_catalogues,
@@ -79,6 +80,8 @@ def test_few_graphs_need_a_larger_set(tmp_path):
     write_task(tmp_path)
     assert graph_count_correlations(read_published(tmp_path).last("resnet34_imagenet")).empty
     assert graph_count_correlations(runs()).empty
+    assert graph_count_curve(runs()).empty
+    assert graph_count_curve(read_published(tmp_path).last("resnet34_imagenet")).empty
     with pytest.raises(UserError, match="no graph"):
         shared_cells(table({"baseline": [30.0]}), runs(), baseline=False)
 
@@ -98,3 +101,11 @@ def test_the_published_correlations(published, golden):
     assert counts["graphs"].tolist() == [52, 449]
     assert round(counts["correlation"][0], 4) == golden["graph_count_correlation_mlp_first"]
     assert counts["cost_saved"][0] == pytest.approx(1 - 52 / 3942)
+    curve = graph_count_curve(tables["mlp_cifar10"])
+    assert curve["graphs"].tolist() == list(range(52, 3943))
+    assert round(curve["correlation"].iloc[0], 4) == golden["graph_count_correlation_mlp_first"]
+    assert curve["correlation"].iloc[-1] == pytest.approx(1)
+    assert curve["correlation"].iloc[[200, 1000, 3000]].is_monotonic_increasing
+    other = graph_count_curve(tables["mlp_cifar10"], seed=2)
+    assert other["correlation"].iloc[0] == pytest.approx(curve["correlation"].iloc[0])
+    assert not other.equals(curve)

@@ -16,6 +16,7 @@ from graph2nn.wiring import Relational
 CASES = [
     Case("cnn6", [9, 10, 12], (3, 32, 45), options={"stem": 8}),
     Case("cnn3-cifar", [9, 10, 12], (1, 17, 16), options={"stem": 8}),
+    Case("cnn6-cifar", [9, 10, 12], (3, 33, 24), options={"stem": 8, "downsample": True}),
 ]
 
 
@@ -70,6 +71,16 @@ def test_cifar_has_a_published_match():
 
 def test_short_name():
     assert architecture("cnn3") is architecture("cnn3-cifar")
+
+
+def test_any_multiple_of_three_convolutions_and_a_stem_that_halves_the_image():
+    nine = build_model("cnn9-imagenet", widths=[8] * 3, num_classes=7, stem=4)
+    assert len(weights(nine)) == 1 + 9 + 1
+    kept, halved = (on_meta("cnn6-cifar", downsample=halve) for halve in (False, True))
+    assert stage_sizes(kept, (3, 32, 32))[0] == (64, 32, 32)
+    assert stage_sizes(halved, (3, 32, 32))[:2] == [(64, 16, 16), (64, 8, 8)]
+    with pytest.raises(UserError, match="cnn4-cifar is not known; a CNN has 3, 6, 9"):
+        architecture("cnn4-cifar")
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from graph2nn.budget.bill import Bill
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d
-from graph2nn.models import architecture, build_model
+from graph2nn.models import architecture, build_model, initialise
 from graph2nn.models.efficientnet import B0, B0_WIDTHS, EfficientNet
+from graph2nn.models.squeeze_excite import SqueezeExcite
 from graph2nn.models.stochastic_depth import StochasticDepth
 from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged
 
@@ -101,7 +102,10 @@ def test_the_dense_network_costs_what_torch_counts_and_the_squeezed_biases():
     assert match("efficientnet-b0").params == 5_288_548
 
 
-OPTIONS = [{}, {"se": 0}, {"se": 0.5}, {"head": 0}, {"dropout": 0.2, "drop_connect": 0.2}, {"stem": 20}]
+OPTIONS = [
+    {}, {"se": 0}, {"se": 0.5}, {"head": 0}, {"dropout": 0.2, "drop_connect": 0.2}, {"stem": 20},
+    {"head_type": "linear"}, {"linear_projection": False, "activation": "relu"},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
@@ -174,6 +178,56 @@ def test_drop_connect_grows_with_depth_and_keeps_the_mean():
     assert torch.equal(kept, kept[:, :1, :1].expand_as(kept))
     assert float(kept.mean()) == pytest.approx(1, abs=0.04)
     assert torch.equal(drop.eval()(x), x)
+
+
+def test_drop_connect_is_the_same_in_all_blocks_as_published():
+    network = EfficientNet(drop_connect=0.2, drop_schedule="constant")
+    assert {block.drop.rate for block in network.blocks} == {0.2}
+
+
+def test_stages_by_numbers():
+    """DEPTHS, KERNELS, STRIDES and EXP_RATIOS of the published config."""
+    options = {"depths": [1, 2], "kernels": [3, 5], "strides": [2, 1], "expansions": [1, 4]}
+    network = build_model("efficientnet-b0", None, [8, 12], baseline=[8, 12], **options)
+    blocks = [weight for weight in weights(network) if weight[1:] in ((1, 3, 3), (1, 5, 5))]
+    assert blocks == [(32, 1, 3, 3), (32, 1, 5, 5), (48, 1, 5, 5)]
+    deeper = on_meta("efficientnet-b0", depths=[2, 2, 2, 3, 3, 4, 1])
+    assert len(weights(deeper)) == len(weights(on_meta("efficientnet-b0"))) + 4
+    cases = [
+        ({"depths": [1, 2]}, "one number per stage each, got 2 of depth"),
+        ({"kernels": [3, 3, 5, 3, 5, 5, 4]}, "kernel 4, expected odd numbers"),
+        ({"strides": [0, 2, 2, 2, 1, 2, 1]}, "stride 0, expected numbers of at least 1"),
+        ({"head_type": "none"}, "input should be 'conv' or 'linear'"),
+        ({"activation": "gelu"}, "input should be 'swish' or 'relu'"),
+    ]
+    for wrong, message in cases:
+        with pytest.raises(UserError, match=message):
+            build_model("efficientnet-b0", **wrong)
+
+
+def test_a_linear_head_a_relu_and_an_activation_behind_the_projection():
+    linear = on_meta("efficientnet-b0", head_type="linear")
+    assert weights(linear)[-2:] == [(1280, 320), (1000, 1280)]
+    relu = EfficientNet(activation="relu", linear_projection=False)
+    assert not any(isinstance(module, nn.SiLU) for module in relu.modules())
+    assert all(isinstance(block.branch[-1], nn.ReLU) for block in relu.blocks)
+
+
+def test_biases_of_squeeze_excite_start_as_torch_draws_them():
+    """The published initialisation leaves them at torch's default: uniform within ±1/√fan-in."""
+    network = EfficientNet()
+    initialise(network, torch.Generator().manual_seed(3))
+    for block in network.blocks:
+        gate = next(layer for layer in block.branch if isinstance(layer, SqueezeExcite))
+        for conv in (gate.reduce, gate.expand):
+            bound = conv.in_channels**-0.5
+            assert 0 < float(conv.bias.detach().abs().max()) <= bound
+    biases = torch.cat([m.reduce.bias * m.reduce.in_channels**0.5 for m in network.modules()
+                        if isinstance(m, SqueezeExcite)])  # fmt: skip
+    assert float(biases.detach().var()) == pytest.approx(1 / 3, rel=0.25)
+    again = EfficientNet()
+    initialise(again, torch.Generator().manual_seed(3))
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(

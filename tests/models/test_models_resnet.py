@@ -26,6 +26,8 @@ CASES = [
     # Widths that four does not divide: 33 → 8, 34 → 8 (half to even), 36 → 9, 38 → 10.
     Case("resnet50", [33, 34, 36, 38], (3, 39, 32), options={"stem": 8, "blocks": (1, 1, 2, 1)}),
     Case("resnet20-cifar", [9, 10, 12], (1, 11, 12), options={"stem": 8, "blocks": (1, 2, 1)}),
+    Case("resnet20-cifar-sep", [9, 10, 12], (1, 11, 12), options={"stem": 8, "blocks": (1, 2, 1)}),
+    Case("resnet20-cifar-bottleneck", [33, 34, 36], (1, 11, 12), options={"stem": 8, "blocks": (1, 1, 1)}),
 ]
 
 
@@ -60,6 +62,27 @@ def test_published_counts(name, multiply_adds, learnt):
 def test_parameters_of_the_other_depths(layers, learnt):
     """The counts every implementation of these networks gives (He et al. 2016, table 1)."""
     assert match(f"resnet{layers}").params == learnt
+
+
+def test_any_depth_has_any_kind_of_block():
+    """The published code reads the kind of block from TRANS_FUN alone: 34 and 50 layers differ by it."""
+    widths = [256, 512, 1024, 2048]
+    assert weights(on_meta("resnet34-bottleneck")) == weights(on_meta("resnet50", None, widths))
+    assert weights(on_meta("resnet50-basic")) == weights(on_meta("resnet34"))
+    assert weights(on_meta("resnet50-sep")) == weights(on_meta("resnet34-sep"))
+    assert architecture("resnet26-cifar-sep").widths == (16, 32, 64)
+
+
+@pytest.mark.parametrize(("name", "zero"), [("resnet18", True), ("resnet20-cifar", False)])
+def test_the_start_of_the_last_norms_is_an_option(name, zero):
+    def starts_at_zero(**options):
+        network = build_model(name, widths=[8] * len(architecture(name).widths), **options)
+        initialise(network, torch.Generator().manual_seed(0))
+        last = [module.path[-1].weight for module in network.modules() if isinstance(module, Block)]
+        return all(not weight.any() for weight in last)
+
+    assert starts_at_zero() is zero
+    assert starts_at_zero(zero_init=not zero) is not zero
 
 
 def test_layers_of_resnet34():

@@ -39,7 +39,8 @@ def test_macs():
     convolutions = sum(side**2 * (9 * i * o + o) for side, layers in sides.items() for i, o in layers)
     assert macs(on_meta("vgg16")) == convolutions + 25_088 * 4096 + 4096**2 + 4096 * 1000
     assert match("vgg16").macs == macs(on_meta("vgg16"))
-    assert macs(on_meta("vgg16-pool")) == convolutions + 512 * 1000
+    biases = sum(side**2 * o for side, layers in sides.items() for _, o in layers)
+    assert macs(on_meta("vgg16-pool")) == convolutions - biases + 512 * 1000
 
 
 def test_layers_of_vgg16():
@@ -66,6 +67,20 @@ def test_images_of_cifar_and_larger_ones(name):
     network = build_model(name, None, [8] * 5, num_classes=10, input_size=(3, 32, 32)).eval()
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
     assert network(torch.zeros(2, 3, 70, 50)).shape == (2, 10)
+
+
+def test_the_pooled_form_has_a_fixed_stem_no_biases_and_four_poolings():
+    """As the published network: 3 → 64 whatever the widths are, and the last stage is not pooled."""
+    network = on_meta("vgg13-pool", None, [80, 96, 112, 128, 128])
+    assert weights(network)[:2] == [(64, 3, 3, 3), (80, 64, 3, 3)]
+    convolutions = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+    assert all(module.bias is None for module in convolutions)
+    assert sum(isinstance(module, torch.nn.MaxPool2d) for module in network.modules()) == 4
+    assert weights(on_meta("vgg13-pool", stem=32))[0] == (32, 3, 3, 3)
+    small = build_model("vgg13-pool", None, [8] * 5, num_classes=10, input_size=(3, 16, 16)).eval()
+    assert small(torch.zeros(2, 3, 16, 16)).shape == (2, 10)
+    with pytest.raises(UserError, match="15 × 16 is below 16 × 16"):
+        build_model("vgg13-pool", input_size=(3, 15, 16))
 
 
 def test_head_is_an_option():

@@ -83,6 +83,18 @@ def test_symmetric_weights_keep_the_published_deviation():
     assert off_diagonal.std().item() == pytest.approx(0.01, rel=0.02)
 
 
+def test_symmetric_weights_in_the_published_form_are_a_sum():
+    halves, sums = (Relational(GRAPH, symmetric=form).linear(20, 20) for form in (True, "sum"))
+    halves.load_state_dict(sums.state_dict())
+    torch.testing.assert_close(sums.effective_weight(), 2**0.5 * halves.effective_weight())
+    weight = sums.weight.detach()
+    torch.testing.assert_close(sums.effective_weight(), (weight + weight.T) * sums.mask)
+    conv = Relational(GRAPH, symmetric="sum").conv2d(20, 20, 3)
+    torch.testing.assert_close(conv.effective_weight(), (conv.weight + conv.weight.transpose(0, 1)) * conv.mask)
+    with pytest.raises(UserError, match="symmetric = 'mean', expected True, False or 'sum'"):
+        Relational(GRAPH, symmetric="mean")
+
+
 def test_symmetric_weights_need_an_undirected_graph():
     arrow = RelationalGraph.from_edges([(0, 1), (1, 2)], 3, directed=True)
     with pytest.raises(UserError, match="symmetric weights need an undirected graph"):
@@ -131,15 +143,27 @@ def test_groups_equal_the_graph_without_edges(i, o):
 
 
 @given(groups=st.integers(2, 9), features=st.integers(9, 50))
-def test_shuffle_deals_the_groups_out_in_turn(groups, features):
+def test_shuffle_deals_the_features_out_to_the_groups_in_turn(groups, features):
     shuffle = ChannelShuffle(features, groups, dim=1)
     assert sorted(shuffle.order.tolist()) == list(range(features))
     x = torch.arange(float(features)).expand(2, features)
-    owner = torch.from_numpy(np.repeat(np.arange(groups), node_sizes(features, groups))).expand(2, features)
-    assert torch.equal(shuffle(owner)[0, :groups], torch.arange(groups))
+    owner = np.repeat(np.arange(groups), node_sizes(features, groups))
+    place = {int(feature): group for feature, group in zip(shuffle(x)[0], owner, strict=True)}
+    assert [place[feature] for feature in range(groups)] == list(range(groups))
     if features % groups == 0:
-        expected = nn.ChannelShuffle(groups)(x[:, :, None, None]).flatten(1)
-        assert torch.equal(shuffle(x), expected)
+        published = x.view(2, features // groups, groups).transpose(1, 2).reshape(2, features)
+        assert torch.equal(shuffle(x), published)
+        assert [place[feature] for feature in range(features)] == [f % groups for f in range(features)]
+
+
+def test_a_shuffle_may_deal_to_another_number_of_groups():
+    """The published code takes the groups of a layer from GROUP_SIZE, those of the shuffle from GROUP_NUM."""
+    layer = Grouped(4, shuffle=3).linear(12, 12)
+    assert layer[0].groups == 4
+    assert layer[1].order.tolist() == [0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11]
+    assert Grouped(3, shuffle=True).linear(12, 12)[1].order.tolist() == layer[1].order.tolist()
+    with pytest.raises(UserError, match="shuffle = 1, expected True, False or a number"):
+        Grouped(4, shuffle=1)
 
 
 def test_group_shuffle_lets_information_cross():

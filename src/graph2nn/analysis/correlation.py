@@ -122,6 +122,46 @@ def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["graphs", "cells", "correlation", "cost_saved"])
 
 
+def graph_count_curve(table: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
+    """Pearson correlation of cell means with those from all graphs, after each further graph (section 5.4).
+
+    The graphs of the smallest catalogue come first, all at once; then the others one by one, in random order.
+    Cells are those that the first ones occupy, as published: from 52 graphs to 3,942 this is the whole curve,
+    of which :func:`graph_count_correlations` has the points at catalogues.
+
+    Args:
+        table: a results table with ``catalogue`` and ``index``, as ``Evaluations.last`` gives it.
+        seed: of the order of the further graphs.
+
+    Returns:
+        Columns ``graphs`` (how many) and ``correlation``, one row per number of graphs. Empty where the table
+        has no larger set, or the first graphs occupy fewer than three cells.
+    """
+    nothing = pd.DataFrame({"graphs": pd.Series(dtype=np.int64), "correlation": pd.Series(dtype=np.float64)})
+    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = runs[runs["kind"] == "relational"]
+    name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
+    smaller = smaller_catalogues(name)
+    if not smaller:
+        return nothing
+    graphs = runs.groupby("graph", sort=False).agg(
+        index=("index", "first"), C=("clustering", "first"), L=("path_length", "first"),
+        mean=("test_error", "mean"),
+    )  # fmt: skip
+    first = graphs["index"].isin(_indices(smaller[0], name)).to_numpy()
+    others = np.random.RandomState(seed).permutation(np.flatnonzero(~first))
+    order = np.concatenate([np.flatnonzero(first), others])
+    at = cell_of(graphs["C"], graphs["L"], binning_of(runs))[order]
+    occupied = np.unique(at[: first.sum()], axis=0)
+    if len(occupied) < _FEWEST:
+        return nothing
+    inside = (at[:, None] == occupied[None]).all(axis=2)  # [graphs, cells]
+    sums = np.cumsum(inside * graphs["mean"].to_numpy(dtype=np.float64)[order, None], axis=0)
+    means = (sums / np.maximum(np.cumsum(inside, axis=0), 1))[first.sum() - 1 :]
+    counts = np.arange(first.sum(), len(order) + 1)
+    return pd.DataFrame({"graphs": counts, "correlation": [pearson(row, means[-1]) for row in means]})
+
+
 def smaller_catalogues(name: str) -> list[str]:
     """Published catalogues of the same sweep that are coarser than ``name``, coarsest first."""
     if name not in PUBLISHED:

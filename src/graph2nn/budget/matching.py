@@ -16,7 +16,7 @@ from graph2nn.models.registry import architecture
 from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Dense, Wiring, wiring_of
 
-Method = Literal["auto", "published", "exact"]
+Method = Literal["auto", "published", "published-below", "exact", "none"]
 Quantity = Literal["macs", "params"]
 
 _QUANTITIES = {"macs": "multiply-adds", "params": "parameters"}
@@ -59,13 +59,16 @@ def match(
     Args:
         model: name of an architecture, for example ``"mlp5"``.
         graph: the graph or wiring; without one, the baseline itself is returned.
-        method: ``"published"`` walks as the paper's code did and lands at or above the target; ``"exact"``
-            finds the closest widths on ``side``; ``"auto"`` is ``"published"`` for the paper's own question
-            (baseline widths, default side) and ``"exact"`` as soon as anything else is asked for.
-        side: for ``"exact"``: ``"nearest"``, ``"below"`` or ``"above"``.
+        method: ``"published"`` walks as the paper's code did and lands at or above the target, and
+            ``"published-below"`` at or below it (its ``UPPER: False``); ``"exact"`` finds the closest widths on
+            ``side``; ``"none"`` takes ``widths`` as they are, whatever they cost; ``"auto"`` is
+            ``"published"`` for the paper's own question (baseline widths, default side) and ``"exact"`` as soon
+            as anything else is asked for.
+        side: for ``"exact"``: ``"nearest"``, ``"below"`` or ``"above"``. With ``"published"`` only ``"below"``
+            changes something: it is ``"published-below"``.
         multiple_of: for ``"exact"``: every width a multiple of this.
         quantity: what to match, ``"macs"`` (multiply-adds) or ``"params"`` (effective parameters).
-        widths: baseline widths to start from, one a stage; the architecture's own if left out.
+        widths: baseline widths to start from, one per stage; the architecture's own if left out.
         target: multiply-adds or parameters to meet; the dense baseline's, counted from the same code, if
             left out.
         tolerance: how far from the target, as a share of it, the cost may end before that is an error.
@@ -103,16 +106,19 @@ def match(
         own = widths is None and target is None and not options and size == known.input_size
         plain = side == "nearest" and unit == 1 and quantity == "macs"
         method = "published" if known.scalings and own and plain else "exact"
-    if method == "published":
+    if method == "published" and side == "below":
+        method = "published-below"
+    below = method == "published-below"
+    if method.startswith("published"):
         _check_published(model, known, quantity)
-    if isinstance(wiring, Dense) and count(base) == goal:
+    if method == "none" or (isinstance(wiring, Dense) and count(base) == goal):
         found = base
-    elif method == "published":
-        found = search.published(bill.published_macs, base, goal, known.scalings)
+    elif method.startswith("published"):
+        found = search.published(bill.published_macs, base, goal, known.scalings, below=below)
     else:
         found = search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
     spent = count(found)
-    if abs(spent - goal) > tolerance * goal:
+    if method != "none" and abs(spent - goal) > tolerance * goal:
         raise UserError(
             f"match: the closest {model} on this graph has widths {found} and costs {spent:,} "
             f"{_QUANTITIES[quantity]}, {abs(spent / goal - 1):.0%} off the budget of {goal:,}. "

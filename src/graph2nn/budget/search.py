@@ -21,7 +21,9 @@ _FARTHEST = 8
 _WIDEST = 1 << 20
 
 
-def published(cost: Cost, widths: Sequence[int], target: int, scalings: int) -> list[int]:
+def published(
+    cost: Cost, widths: Sequence[int], target: int, scalings: int, *, below: bool = False
+) -> list[int]:
     """Walk from the baseline's widths to ``target`` as the published code did.
 
     Ratios are recomputed from rounded widths at each move, so the path matters and the result is not the
@@ -32,6 +34,7 @@ def published(cost: Cost, widths: Sequence[int], target: int, scalings: int) -> 
         widths: of the baseline, one a stage.
         target: multiply-adds to meet.
         scalings: moves of the first, coarse round.
+        below: end at or below the target (the published ``UPPER: False``), not at or above it.
     """
     current = list(widths)
     if cost(current) == target:
@@ -39,7 +42,7 @@ def published(cost: Cost, widths: Sequence[int], target: int, scalings: int) -> 
     for _ in range(scalings):
         current = _with_first(current, round(current[0] * round((target / cost(current)) ** 0.5, 2)))
     spent = cost(current)
-    if spent == target:
+    if spent == target and not below:  # from below, the published walk still takes its step
         return current
     step = 1 if spent < target else -1
     while True:
@@ -49,7 +52,7 @@ def published(cost: Cost, widths: Sequence[int], target: int, scalings: int) -> 
             return current
         if (1 if spent < target else -1) != step:
             break
-    if spent < target:
+    if (spent < target) != below:
         current = _with_first(current, current[0] - step)
     return _trim(cost, current, target)
 

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 #: Everything said to a person goes to standard error; standard output is for what was asked.
 console = Console(stderr=True, highlight=False)
 
+#: Names of the presets; the module that defines them imports torch, which ``--help`` need not wait for.
+PRESET_NAMES = (
+    "mlp-cifar10", "mlp-cifar10-bio", "cnn3-cifar10", "resnet20-cifar10", "vgg11-cifar10", "mlp-digits",
+    "cnn6-imagenet", "cnn6-imagenet-1gpu", "resnet34-imagenet", "resnet34-imagenet-1gpu",
+    "resnet34sep-imagenet", "resnet34sep-imagenet-1gpu", "resnet50-imagenet", "resnet50-imagenet-1gpu",
+    "efficientnet-imagenet", "efficientnet-imagenet-1gpu",
+)  # fmt: skip
+PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."
+
 Data = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph2nn.cli.common import (
+    PRESET_HELP,
     Amp,
     Cache,
     ChannelsLast,
@@ -59,6 +60,9 @@ from graph2nn.cli.own_data import (
 )
 from graph2nn.cli.sweep_log import Log
 from graph2nn.cli.train import Out
+from graph2nn.cli.train_devices import Devices, SyncBN, train_on
+from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LoggerNames
+from graph2nn.cli.train_runs import Training
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,11 +70,12 @@ if TYPE_CHECKING:
     from graph2nn.experiments.sweep_file import PlanFile
     from graph2nn.results.config import RunConfig
     from graph2nn.training.acceleration import Acceleration
+    from graph2nn.training.checkpoints import Saving
 
 
 def sweep(
     preset: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help="graph2nn presets lists them. Not with --plan.")
+        str | None, typer.Argument(metavar="PRESET", help=f"{PRESET_HELP} Not with --plan.")
     ] = None,
     select: Annotated[
         list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
@@ -109,6 +114,11 @@ def sweep(
     channels_last: ChannelsLast = False,
     compiled: Compile = False,
     cuda_graphs: CudaGraphs = False,
+    devices: Devices = None,
+    sync_bn: SyncBN = False,
+    checkpoint_every: CheckpointEvery = "5m",
+    keep_checkpoints: KeepCheckpoints = False,
+    logger: LoggerNames = [],  # noqa: B006
     launcher: LauncherName = "local",
     workers: WorkersOrNone = None,
     cpus: Cpus = None,
@@ -130,6 +140,7 @@ def sweep(
     [bold]Examples[/bold]
 
     graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
+    graph2nn sweep mlp-cifar10 --select graphs_n64_52.npy --logger tensorboard --checkpoint-every 10epochs
     graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
@@ -137,6 +148,7 @@ def sweep(
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
     from graph2nn.cli.sweep_runs import Work, choose_work, show_work
+    from graph2nn.training.checkpoints import Saving
 
     where = choose_launcher(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
@@ -158,10 +170,22 @@ def sweep(
         return 0
     acceleration = replace(acceleration, amp=work.amp)
     place = _device(device, launcher, acceleration)
+    saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
     work.note_arms(out)
-    return _conclude(
-        _run_sweep(work.configs, work.source, out, where, place, acceleration), work.configs, out, as_json
+    if devices is not None or sync_bn:
+        if launcher != "local" or workers is not None:
+            raise UserError(
+                "--devices: trains one run after the other here; leave --launcher and --workers out."
+            )
+        job = Training(out, place, acceleration, saving, tuple(logger), threads=threads)
+        rows = train_on(devices, sync_bn, lambda: (list(work.configs), work.source.load()), job)
+        if as_json and rows is not None:
+            print_json(rows)
+        return 0
+    outcome = _run_sweep(
+        work.configs, work.source, out, where, place, acceleration, saving=saving, loggers=tuple(logger)
     )
+    return _conclude(outcome, work.configs, out, as_json)
 
 
 def retry(
@@ -193,6 +217,7 @@ def retry(
     from graph2nn.experiments.sweep_file import read_plans
     from graph2nn.results.failures import failed_runs, forget_all
     from graph2nn.training.acceleration import Acceleration
+    from graph2nn.training.checkpoints import Saving
 
     where = choose_launcher(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
@@ -212,7 +237,12 @@ def retry(
             acceleration = Acceleration(**file.work["acceleration"])
             place = _device(file.work["device"], launcher, acceleration)
             configs = file.configs()
-            outcome = _run_sweep(configs, sources[file.path], out, where, place, acceleration, only=runs & free)
+            saving = Saving(**file.work.get("saving", {}))
+            loggers = tuple(file.work.get("loggers", ()))
+            outcome = _run_sweep(
+                configs, sources[file.path], out, where, place, acceleration,
+                saving=saving, loggers=loggers, only=runs & free,
+            )  # fmt: skip
             codes.append(_conclude(outcome, [each for each in configs if each.folder in runs], out, as_json))
             free -= runs
     return max(codes)
@@ -244,9 +274,11 @@ def _run_sweep(
     device: str,
     acceleration: Acceleration,
     *,
+    saving: Saving,
+    loggers: Sequence[str] = (),
     only: Collection[str] | None = None,
 ) -> SweepOutcome:
-    """Run a sweep, with a progress bar on a terminal and one line per run in a log."""
+    """Train the runs, with a progress bar on a terminal and one line per run in a log."""
     from graph2nn.experiments.launchers import launch
     from graph2nn.results.run_folder import finished_runs
 
@@ -270,6 +302,8 @@ def _run_sweep(
             launcher,
             device=device,
             acceleration=acceleration,
+            saving=saving,
+            loggers=loggers,
             only=only,
             on_run=on_run,
             on_wait=on_wait,

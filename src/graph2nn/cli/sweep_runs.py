@@ -101,7 +101,7 @@ def _of_preset(
     graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
     if nulls:
         graphs = with_nulls(graphs, nulls, null or "degree")
-    numbers = range(1, (seeds or known.seeds) + 1)
+    numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
     plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
     source = source_of(known.data, data, cache, own)
     loaded = source.load()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from graph2nn.cli.common import (
+    PRESET_HELP,
     Amp,
     Cache,
     ChannelsLast,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from graph2nn.training.acceleration import Acceleration
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
-PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="graph2nn presets lists them.")]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=PRESET_HELP)]
 
 
 def train(
@@ -67,7 +68,10 @@ def train(
     ] = None,
     ws_flex: WSFlex = None,
     graph: Graph = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of initialisation, order and augmentation.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of initialisation, order and augmentation. Default: the preset's first, 1."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train N seeds, from --seed on, one after the other.")
     ] = None,
@@ -132,7 +136,8 @@ def train(
         channels=channels,
     )  # fmt: skip
     graphs = [_one_graph(known, select, graph, ws_flex, None if known.data == OWN else data)]
-    numbers = range(seed, seed + (seeds or 1))
+    first = known.first_seed if seed is None else seed
+    numbers = range(first, first + (seeds or 1))
     use_threads(threads)
     job = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
     source = source_of(known.data, data, cache, how_read)

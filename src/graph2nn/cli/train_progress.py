@@ -101,8 +101,12 @@ class Live:
             )
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Print the numbers of an epoch."""
+        """Print the numbers of an epoch, or of the evaluation before training (epoch 0)."""
         assert self.config
+        if epoch.epoch == 0:
+            test = f"test error {epoch.test_error:5.2f} %"
+            self.screen.print(f"{self._name}  before training  {test}", soft_wrap=True)
+            return
         self.bar.update(self.task, completed=self._before + epoch.epoch * self.per_epoch)
         tested = epoch.test_error == epoch.test_error  # NaN where the recipe asked for no evaluation
         test = f"test {self._score(epoch.test_error)}" if tested else "not evaluated"

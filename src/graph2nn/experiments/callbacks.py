@@ -54,8 +54,9 @@ class Journal:
 
     def start(self, history: Sequence[Epoch], running: EpochProgress) -> None:
         """Begin after the epochs of a checkpoint: what was noted after it is going to happen again."""
+        first = self.folder.first_evaluation() if history or running.batches else None
         (self.folder.path / "metrics.csv").unlink(missing_ok=True)
-        for epoch in history:
+        for epoch in [*([first] if first else []), *history]:
             self.folder.append(epoch)
         self.earlier = sum(epoch.seconds for epoch in history) + running.seconds
         if self.watch.loggers:

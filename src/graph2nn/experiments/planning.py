@@ -9,11 +9,15 @@ from typing import TypeVar
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
+from graph2nn.experiments.network import build
 from graph2nn.experiments.presets import Preset
-from graph2nn.experiments.run import build
 from graph2nn.results.config import GraphSpec, RunConfig, override
 
 _Graph = TypeVar("_Graph")
+
+
+#: What every run of a preset takes over from it.
+_OF_PRESET = ("model", "recipe", "match", "symmetric", "groups", "shuffle", "shrink", "start")
 
 
 def plan(
@@ -27,7 +31,7 @@ def plan(
     """List the runs of ``graphs`` × ``seeds``, seed by seed, so that a sweep cut short is still balanced.
 
     Args:
-        preset: supplies model, recipe and match.
+        preset: supplies model, recipe, match and the form of the wired layers.
         graphs: None stands for the dense baseline.
         seeds: training seeds.
         data: label of the loaded data set.
@@ -39,10 +43,8 @@ def plan(
     seeds = list(seeds)
     if not graphs or not seeds:
         raise UserError("plan: nothing to run; select at least one graph and one seed.")
-    base = override(
-        RunConfig(preset=preset.name, model=preset.model, data=data, recipe=preset.recipe, match=preset.match),
-        settings,
-    )
+    shared = {name: getattr(preset, name) for name in _OF_PRESET}
+    base = override(RunConfig(preset=preset.name, data=data, **shared), settings)
     named = _tell_apart(graphs)
     return [base.model_copy(update={"graph": graph, "seed": seed}) for seed in seeds for graph in named]
 
@@ -77,7 +79,7 @@ def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degr
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
-    from graph2nn.graphs.catalogues import PUBLISHED
+    from graph2nn.graphs.catalogues import PUBLISHED, holds_catalogue
     from graph2nn.graphs.connectomes import SHA256
     from graph2nn.graphs.spec import parse_graph
 
@@ -94,7 +96,7 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
         return list(
             _rows([graph for each in preset.graphs for graph in _select(preset, each, data)], name, row)
         )
-    if name in PUBLISHED or name.endswith(".parquet"):
+    if name in PUBLISHED or name.endswith(".parquet") or holds_catalogue(name):
         specs = catalogue_specs(name)
         return list(_rows(specs, name, row)) if colon else list(specs)
     if not colon and word not in SHA256 and not Path(word).suffix and not Path(word).exists():

@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor
 
-from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
+from graph2nn.experiments.network import Network, build
+from graph2nn.experiments.start import starting_weights
 from graph2nn.experiments.trained import CARD, DataCard
-from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig
 from graph2nn.results.run_folder import RunFolder, writing
 from graph2nn.tasks import Score
@@ -33,44 +32,6 @@ from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.epoch import Epoch, final
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
-from graph2nn.wiring import Dense, Engine, Relational, Wiring
-
-
-class Network(NamedTuple):
-    """A network as a config asks for it, the graph it runs on, and how its widths were found.
-
-    C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
-    of the complete graph.
-    """
-
-    model: nn.Module
-    graph: RelationalGraph | None
-    match: Match
-    clustering: float
-    path_length: float
-
-
-def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
-    """Build the network of a run, at the budget of its dense baseline on the same data, layers by ``engine``.
-
-    Raises:
-        UserError: a graph, an architecture or a budget that cannot be.
-    """
-    graph = None if config.graph is None else config.graph.build()
-    wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
-    spec = config.model
-    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
-    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
-    model = build_model(spec.name, wiring, found.widths, **shape)
-    # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
-    return Network(model, graph, found, *quoted_measures(graph))
-
-
-def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
-    """Return C and L as tables quote them: of the symmetrised graph; of the complete one for the baseline."""
-    quoted = graph.symmetrised() if graph and graph.directed else graph
-    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
-
 
 EVERY_FIVE_MINUTES = Saving()
 UNWATCHED = Watch()
@@ -117,6 +78,7 @@ def execute(
     acceleration.check(device, ranks)
     ranks.check(config.recipe)
     network = build(config, data, engine=acceleration.engine_on(device))
+    weights = None if config.start is None else starting_weights(Path(config.start), network.model)
     watch = replace(watch, on_epoch=on_epoch) if on_epoch else watch
     with ExitStack() as stack:
         if stop is None and not saving.off:
@@ -135,6 +97,7 @@ def execute(
                 stop=stop,
                 watch=watch,
                 ranks=ranks,
+                weights=weights,
             )
         else:
             train(
@@ -146,6 +109,7 @@ def execute(
                 acceleration=acceleration,
                 stop=stop,
                 ranks=ranks,
+                weights=weights,
             )
     return {"run": config.folder, **ranks.of_first(row)}
 
@@ -162,6 +126,7 @@ def train_in_folder(
     stop: Stop | None = None,
     watch: Watch = UNWATCHED,
     ranks: Ranks = ALONE,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Any]:
     """Train a network in its folder, from the checkpoint there if there is one; return the row of the table.
 
@@ -185,6 +150,7 @@ def train_in_folder(
             checkpoints=checkpoints,
             stop=stop,
             ranks=ranks,
+            weights=weights,
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     metadata = {"digest": config.digest, CARD: DataCard.of(data).to_json()}

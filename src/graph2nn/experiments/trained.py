@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from graph2nn.data.dataset import Dataset, Split
 from graph2nn.errors import UserError
 from graph2nn.models.registry import build_model
-from graph2nn.results.config import RunConfig
-from graph2nn.wiring import Dense, Engine, Relational, Wiring
+from graph2nn.results.config import RunConfig, wiring_of_config
+from graph2nn.training.batch_norm import set_norms
+from graph2nn.wiring import Engine
 
 #: Key of the data card in the metadata of ``weights.safetensors``.
 CARD = "data"
@@ -123,9 +124,10 @@ def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine 
     path = _run_folder(Path(folder))
     config, card, widths = _config(path), _card(path, data), _widths(path)
     graph = None if config.graph is None else config.graph.build()
-    wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
+    wiring = wiring_of_config(config, graph, engine)
     shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
     network = build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})
+    set_norms(network, config.recipe)
     try:
         network.load_state_dict(load_file(path / "weights.safetensors"))
     except (SafetensorError, RuntimeError, OSError) as error:

@@ -37,7 +37,8 @@ def catalogue(name: str | Path) -> pd.DataFrame:
 
     Args:
         name: one of :data:`PUBLISHED`, or the path of a catalogue written by ``graph2nn graphs catalogue``
-            (``.parquet`` or ``.csv``).
+            (``.parquet`` or ``.csv``), or an array of the published code (``.npy``: one row per graph, the
+            columns below in their order).
 
     Returns:
         Columns n, sparsity (k/n), p, seed, clustering, path_length, in the published order. A row's graph is
@@ -51,14 +52,51 @@ def catalogue(name: str | Path) -> pd.DataFrame:
         with as_file(files("graph2nn.graphs") / "catalogue_data" / f"{name}.parquet") as path:
             return _read(path)
     path = Path(name)
-    if path.suffix in (".parquet", ".csv") and path.exists():
+    if path.suffix in (".parquet", ".csv", ".npy") and path.exists():
         return _read(path)
     raise unknown("catalogue", str(name), PUBLISHED)
+
+
+def holds_catalogue(path: str | Path) -> bool:
+    """Whether a ``.npy`` file holds a catalogue of the published code rather than an adjacency matrix.
+
+    A catalogue has six columns, of which the first is a number of nodes; a matrix of six columns has six rows
+    of zeros and ones.
+    """
+    path = Path(path)
+    if path.suffix != ".npy" or not path.is_file():
+        return False
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):  # whoever reads it as a matrix will say what is wrong with it
+        return False
+    shaped = rows.ndim == 2 and rows.shape[1] == len(COLUMNS) and rows.shape[0] > 0 and rows.dtype.kind in "iuf"
+    return bool(shaped and (rows.shape[0] != len(COLUMNS) or (rows[:, 0] >= 2).all()))
+
+
+def _read_array(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not holds_catalogue(path):
+        raise UserError(f"catalogue: {path} is not an array of six columns; expected {', '.join(COLUMNS)}.")
+    frame = pd.DataFrame(np.load(path, allow_pickle=False), columns=COLUMNS)
+    whole = (frame[["n", "seed"]] % 1 == 0).all(axis=1) & (frame["n"] >= 2) & (frame["seed"] >= 0)
+    shares = frame["sparsity"].between(0, 1) & frame["p"].between(0, 1)
+    if not (whole & shares).all():
+        row = int((~(whole & shares)).to_numpy().argmax())
+        values = ", ".join(f"{value:g}" for value in frame.iloc[row])
+        raise UserError(
+            f"catalogue: {path}: row {row} ({values}) is not a graph; expected {', '.join(COLUMNS)}, "
+            "with whole n ≥ 2 and seed, and sparsity and p in [0, 1]."
+        )
+    return frame.astype({"n": np.int64, "seed": np.int64})
 
 
 def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
+    if path.suffix == ".npy":
+        return _read_array(path)
     frame = pd.read_csv(path, float_precision="round_trip") if path.suffix == ".csv" else pd.read_parquet(path)
     absent = [column for column in COLUMNS if column not in frame]
     if absent:

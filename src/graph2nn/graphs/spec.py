@@ -1,6 +1,6 @@
 """One text names one graph: what every command takes where it asks for a graph.
 
-A file (``my.graphml``), a connectome (``cat``), or a family with its arguments
+A file (``my.graphml``), a connectome (``cat``, ``cat:symmetrised``), or a family with its arguments
 (``ws_flex:n=64,sparsity=0.128,p=0.1,seed=4``, ``barabasi_albert:n=64,m=4``,
 ``stochastic_block:sizes=20/30,p=0.5/0.1/0.1/0.5``).
 """
@@ -31,7 +31,8 @@ def parse_graph(
     """Return the graph that ``text`` names.
 
     Args:
-        text: a path, the name of a connectome, or ``family:argument=value,…``. Lists are written with
+        text: a path, the name of a connectome (followed by ``:symmetrised`` for an edge wherever there is one
+            in either direction), or ``family:argument=value,…``. Lists are written with
             slashes. ``ws_flex`` takes ``sparsity`` (k/n) in place of ``k``.
         data: a folder that may hold the connectomes.
         threshold, directed, drop_self_loops: for files, as in :func:`read_graph`.
@@ -46,6 +47,14 @@ def parse_graph(
         raise UserError(f"graph {text!r} is not a file: thresholds, directions and self-loops are for files.")
     if text in SHA256:
         return connectome(text, data=data)
+    if family in SHA256:
+        if arguments != "symmetrised":
+            raise UserError(
+                f"graph {text!r}: a connectome takes one word, {family}:symmetrised; "
+                f"{family} alone is directed."
+            )
+        graph = connectome(family, symmetrised=True, data=data)
+        return RelationalGraph(graph.adjacency, name=f"{family}-symmetrised", directed=False)
     if family in GENERATORS:
         return _generate(family, arguments)
     raise unknown("graph", text, [*GENERATORS, *SHA256])
@@ -60,7 +69,7 @@ def _generate(family: str, arguments: str) -> RelationalGraph:
     given = _pairs(family, arguments)
     hints = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters
-    extra = {"sparsity"} if family == "ws_flex" else set()
+    extra = {"sparsity"} if family.startswith("ws_flex") else set()
     values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in parameters and key not in extra:

@@ -33,7 +33,7 @@ class GroupedLinear(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Redraw the weights, with the published deviation; the bias starts at zero."""
+        """Draw the weights, with the published deviation; the bias starts at zero."""
         nn.init.normal_(self.weight, std=0.01, generator=generator)
         if self.bias is not None:
             self.bias.zero_()
@@ -51,10 +51,17 @@ class GroupedLinear(nn.Module):
 
 
 class ChannelShuffle(nn.Module):
-    """Interleave the groups: the first feature of each, then the second of each, and so on.
+    """Deal the features out to the groups in turn, as published: feature j goes to group ``j mod groups``.
 
+    With G groups of S features, output ``g·S + p`` is input ``p·G + g``: the features seen as an S × G table
+    and transposed. This is the inverse of ShuffleNet's shuffle of G groups, and equal to it where S = G.
     Shapes: any with ``features`` along ``dim``, to the same. Groups follow the node partition, so that widths
     they do not divide are shuffled too.
+
+    Args:
+        features: length of ``dim``.
+        groups: number of groups, at most ``features``.
+        dim: which dimension is permuted.
     """
 
     order: Tensor
@@ -64,7 +71,8 @@ class ChannelShuffle(nn.Module):
         sizes = node_sizes(features, groups)
         group = np.repeat(np.arange(groups), sizes)
         place = np.arange(features) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        self.register_buffer("order", torch.from_numpy(np.lexsort((group, place))), persistent=False)
+        order = np.argsort(np.lexsort((group, place)))
+        self.register_buffer("order", torch.from_numpy(order), persistent=False)
         self.groups = groups
         self.dim = dim
 

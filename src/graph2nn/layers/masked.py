@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from torch.nn import functional as F
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import mask
+
+#: Whether and how the two directions of an edge share their weights: (A + Aᵀ)/√2, or A + Aᵀ as published.
+Symmetric = bool | Literal["sum"]
 
 
 class _Masked(nn.Module):
@@ -34,7 +38,7 @@ class _Masked(nn.Module):
         kernel: tuple[int, ...],
         *,
         bias: bool,
-        symmetric: bool,
+        symmetric: Symmetric,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -94,8 +98,9 @@ class _Masked(nn.Module):
         """The weight the layer computes with: zero off the mask, and equal both ways if symmetric."""
         weight: Tensor = self.weight
         if self.symmetric:
-            # √2 keeps the published deviation of the weights between different features.
-            weight = (weight + weight.transpose(0, 1)) / 2**0.5
+            weight = weight + weight.transpose(0, 1)
+            if self.symmetric != "sum":
+                weight = weight / 2**0.5  # keeps the published deviation of the weights between features
         return self.masked(weight)
 
     def masked(self, weight: Tensor) -> Tensor:
@@ -135,7 +140,8 @@ class RelationalLinear(_Masked):
         in_features: features before the layer, at least ``graph.n``.
         out_features: features after it, at least ``graph.n``.
         bias: add a learnt bias ``[out_features]``.
-        symmetric: compute with (A + Aᵀ)/√2 in place of the weight A; as many outputs as inputs.
+        symmetric: compute with (A + Aᵀ)/√2 in place of the weight A, or with ``"sum"`` with A + Aᵀ, the
+            published form; as many outputs as inputs.
         device: where the parameters are made.
         dtype: of the parameters.
 
@@ -150,7 +156,7 @@ class RelationalLinear(_Masked):
         out_features: int,
         *,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -206,7 +212,7 @@ class RelationalConv2d(_Masked):
         stride: int = 1,
         padding: int = 0,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:

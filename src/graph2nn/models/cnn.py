@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.conv import Stem, after, conv_shape, head_shape, image, norm_relu, pooled_head
 from graph2nn.models.shapes import Shape
@@ -21,7 +22,7 @@ class CNN(nn.Module):
 
     Args:
         widths: channels of each stage.
-        convs: convolutions a stage.
+        convs: convolutions per stage.
         num_classes: outputs of the dense head.
         entry: the stem.
         stem: channels behind the stem, at least the number of nodes of the wiring.
@@ -74,22 +75,54 @@ def cnn_shapes(
     return [*layers, head_shape(widths[-1], num_classes)]
 
 
-def cnn(layers: int, *, cifar: bool = False) -> Architecture:
-    """Return the network of ``layers`` wired convolutions in three stages, 3 or 6 as published.
+def _stem(cifar: bool, downsample: bool) -> Stem:
+    return Stem(3, 1 if cifar else 2, pool=downsample)
 
-    ImageNet's stem is a 3×3 convolution of stride 2 and a max-pool, CIFAR's a 3×3 convolution.
+
+def cnn(layers: int, *, cifar: bool = False) -> Architecture:
+    """Return the network of ``layers`` wired convolutions in three stages, a multiple of 3.
+
+    The stem is a 3×3 convolution, of stride 2 on ImageNet. The option ``downsample`` follows it by a max-pool:
+    by default on ImageNet alone, on CIFAR it is the published ``STEM_MODE: downsample``.
+
+    Raises:
+        UserError: another number of layers.
     """
-    entry = Stem(3, 1) if cifar else Stem(3, 2, pool=True)
-    name, convs = f"cnn{layers}{'-cifar' if cifar else ''}", layers // 3
+    name, (convs, rest) = f"cnn{layers}{'-cifar' if cifar else ''}", divmod(layers, 3)
+    if convs < 1 or rest:
+        raise UserError(f"model: {name} is not known; a CNN has 3, 6, 9, … wired convolutions in three stages.")
 
     def build(
-        wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 64
+        wiring: Wiring,
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        stem: int = 64,
+        downsample: bool = not cifar,
     ) -> nn.Module:
         widths, (channels, _) = check_widths(name, widths, 3), image(name, input_size)
-        return CNN(widths, convs, num_classes, entry=entry, stem=stem, in_channels=channels, wiring=wiring)
+        return CNN(
+            widths,
+            convs,
+            num_classes,
+            entry=_stem(cifar, downsample),
+            stem=stem,
+            in_channels=channels,
+            wiring=wiring,
+        )
 
-    def shapes(widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 64) -> list[Shape]:
-        return cnn_shapes(check_widths(name, widths, 3), convs, num_classes, input_size, entry=entry, stem=stem)
+    def shapes(
+        widths: Sequence[int],
+        num_classes: int,
+        input_size: Size,
+        *,
+        stem: int = 64,
+        downsample: bool = not cifar,
+    ) -> list[Shape]:
+        widths = check_widths(name, widths, 3)
+        entry = _stem(cifar, downsample)
+        return cnn_shapes(widths, convs, num_classes, input_size, entry=entry, stem=stem)
 
     return Architecture(
         about=f"plain CNN, {layers} wired 3×3 convolutions ({'CIFAR-10' if cifar else 'ImageNet'})",

@@ -8,11 +8,14 @@ import torch
 from torch import nn
 
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.models.squeeze_excite import SqueezeExcite
 
 
 @torch.no_grad()
 def initialise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw every weight of ``model`` again from ``generator``, in the order of ``model.modules()``.
+    """Draw every weight of ``model`` from ``generator``, in the order of ``model.modules()``.
+
+    Biases start at zero, except those of squeeze-excite, which the published code leaves at torch's default.
 
     A relational convolution divides its fan-out by its density; see its ``reset_parameters``. A model that has
     a method ``initialise(generator)`` of its own, as those without batch norm do, is left to it.
@@ -33,6 +36,9 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             # Norms know their start: the last one of a residual block may begin at zero.
             module.reset_parameters()
+    for module in model.modules():  # last, so that all other draws stay what they were without it
+        if isinstance(module, SqueezeExcite):
+            module.draw_biases(generator)
 
 
 def _zero(bias: torch.Tensor | None) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graph2nn.layers.norm_relu import NormedSequential
 from graph2nn.models.shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
-from graph2nn.models.squeeze_excite import SqueezeExcite, squeeze_excite_shapes
+from graph2nn.models.squeeze_excite import Activation, SqueezeExcite, activation_of, squeeze_excite_shapes
 from graph2nn.models.stochastic_depth import StochasticDepth
 from graph2nn.wiring import Wiring
 
@@ -69,9 +69,9 @@ def blocks(
     return found
 
 
-def norm_swish(layer: nn.Module, channels: int) -> nn.Sequential:
-    """Follow a convolution by batch norm and swish."""
-    return NormedSequential(layer, nn.BatchNorm2d(channels), nn.SiLU(inplace=True))
+def norm_act(layer: nn.Module, channels: int, activation: Activation = "swish") -> nn.Sequential:
+    """Follow a convolution by batch norm and an activation."""
+    return NormedSequential(layer, nn.BatchNorm2d(channels), activation_of(activation))
 
 
 class InvertedBottleneck(nn.Module):
@@ -80,21 +80,38 @@ class InvertedBottleneck(nn.Module):
     The two 1×1 convolutions follow the wiring; the rest is dense.
 
     Shapes: ``[batch, before, H, W]`` to ``[batch, after, ⌈H/stride⌉, ⌈W/stride⌉]``.
+
+    Args:
+        block: channels, kernel, stride.
+        wiring: makes the two wired layers.
+        drop: share of samples for which the branch is left out while training.
+        activation: after each norm but the last, and in squeeze-excite.
+        linear: leave the last norm without an activation.
     """
 
-    def __init__(self, block: Block, wiring: Wiring, *, drop: float = 0.0) -> None:
+    def __init__(
+        self,
+        block: Block,
+        wiring: Wiring,
+        *,
+        drop: float = 0.0,
+        activation: Activation = "swish",
+        linear: bool = True,
+    ) -> None:
         super().__init__()
         wide, kernel = block.expanded, block.kernel
         layers: list[nn.Module] = []
         if block.expands:
-            layers.append(norm_swish(wiring.conv2d(block.before, wide, 1), wide))
+            layers.append(norm_act(wiring.conv2d(block.before, wide, 1), wide, activation))
         depthwise = nn.Conv2d(
             wide, wide, kernel, stride=block.stride, padding=kernel // 2, groups=wide, bias=False
         )
-        layers.append(norm_swish(depthwise, wide))
+        layers.append(norm_act(depthwise, wide, activation))
         if block.squeezed:
-            layers.append(SqueezeExcite(wide, block.squeezed))
+            layers.append(SqueezeExcite(wide, block.squeezed, activation))
         layers += [wiring.conv2d(wide, block.after, 1), nn.BatchNorm2d(block.after)]
+        if not linear:
+            layers.append(activation_of(activation))
         self.branch = NormedSequential(*layers)
         self.residual = block.stride == 1 and block.before == block.after
         self.drop = StochasticDepth(drop)

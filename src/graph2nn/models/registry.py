@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -16,7 +16,7 @@ from graph2nn.models.efficientnet import efficientnet_b0
 from graph2nn.models.mlp import mlp
 from graph2nn.models.mobilenet import mobilenet_v1
 from graph2nn.models.recurrent import recurrent
-from graph2nn.models.resnet import resnet, resnet_cifar
+from graph2nn.models.resnet import Kind, resnet, resnet_cifar
 from graph2nn.models.transformer import transformer
 from graph2nn.models.vgg import vgg
 from graph2nn.models.vit import vit
@@ -26,10 +26,13 @@ from graph2nn.wiring import Wiring, wiring_of
 ARCHITECTURES: dict[str, Architecture] = {
     **{f"mlp{layers}": mlp(layers) for layers in range(3, 8)},
     "cnn6": cnn(6),
-    "cnn3-cifar": cnn(3, cifar=True),
+    **{f"cnn{layers}-cifar": cnn(layers, cifar=True) for layers in (3, 6)},
     **{f"resnet{layers}": resnet(layers) for layers in (18, 34, 50, 101, 152)},
-    **{f"resnet{layers}-sep": resnet(layers, separable=True) for layers in (18, 34)},
+    **{f"resnet{layers}-sep": resnet(layers, "sep") for layers in (18, 34)},
+    "resnet34-bottleneck": resnet(34, "bottleneck"),
     **{f"resnet{layers}-cifar": resnet_cifar(layers) for layers in (20, 32, 44, 56, 110)},
+    "resnet20-cifar-sep": resnet_cifar(20, "sep"),
+    "resnet20-cifar-bottleneck": resnet_cifar(20, "bottleneck"),
     **{f"vgg{layers}": vgg(layers) for layers in (11, 13, 16, 19)},
     **{f"vgg{layers}-pool": vgg(layers, head="pool") for layers in (11, 13, 16, 19)},
     "mobilenet-v1": mobilenet_v1(),
@@ -48,7 +51,12 @@ ALIASES = {"cnn3": "cnn3-cifar"}
 
 
 def architecture(name: str) -> Architecture:
-    """Look an architecture up: a name of :data:`ARCHITECTURES`, any ``mlpN``, any ``resnetN-cifar``.
+    """Look an architecture up.
+
+    Args:
+        name: one of :data:`ARCHITECTURES`, or another member of their families: ``mlpN``; ``cnnN-cifar`` and
+            ``cnnN-imagenet`` with N a multiple of 3; ``resnetN`` and ``resnetN-cifar``, each also with
+            ``-basic``, ``-sep`` or ``-bottleneck``.
 
     Raises:
         UserError: no such architecture.
@@ -58,8 +66,12 @@ def architecture(name: str) -> Architecture:
         return ARCHITECTURES[name]
     if found := re.fullmatch(r"mlp(\d+)", name):
         return mlp(int(found.group(1)))
-    if found := re.fullmatch(r"resnet(\d+)-cifar", name):
-        return resnet_cifar(int(found.group(1)))
+    if found := re.fullmatch(r"cnn(\d+)-(cifar|imagenet)", name):
+        return cnn(int(found.group(1)), cifar=found.group(2) == "cifar")
+    if found := re.fullmatch(r"resnet(\d+)-cifar(?:-(basic|sep|bottleneck))?", name):
+        return resnet_cifar(int(found.group(1)), cast(Kind, found.group(2) or "basic"))
+    if found := re.fullmatch(r"resnet(\d+)-(basic|sep|bottleneck)", name):
+        return resnet(int(found.group(1)), cast(Kind, found.group(2)))
     raise unknown("model", name, list(ARCHITECTURES))
 
 
@@ -78,13 +90,13 @@ def build_model(
         name: for example ``"mlp5"``; ``graph2nn models`` lists them.
         wiring: ``Relational(graph)``, ``Dense()`` or any :class:`Wiring`; a graph stands for
             ``Relational(graph)``.
-        widths: one a stage, as :func:`graph2nn.match_widths` returns them. An MLP takes one width for all
+        widths: one per stage, as :func:`graph2nn.match_widths` returns them. An MLP takes one width for all
             its hidden layers, or one for each.
         num_classes: outputs; the baseline's if left out.
         input_size: of one sample, for example ``(channels, height, width)``; the baseline's if left out.
-        options: of the architecture: an MLP knows ``stem``, the width of its first layer; CNNs, ResNets and
-            MobileNet know ``stem``, ResNets ``blocks``, VGG ``head``, ``hidden`` and ``dropout``; the others
-            the keyword arguments of their classes.
+        options: of the architecture: an MLP knows ``stem``, the width of its first layer; CNNs, ResNets,
+            MobileNet and VGG know ``stem``, CNNs ``downsample``, ResNets ``blocks`` and ``zero_init``, VGG
+            ``head``, ``hidden`` and ``dropout``; the others the keyword arguments of their classes.
 
     Raises:
         UserError: an unknown name, a wrong number of widths, a width smaller than the number of nodes.

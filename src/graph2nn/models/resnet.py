@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -14,7 +15,10 @@ from graph2nn.models.resnet_blocks import Basic, Block, Bottleneck, Separable
 from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 
-#: Layers of the ImageNet networks to blocks a stage.
+Kind = Literal["basic", "sep", "bottleneck"]
+_KINDS: dict[Kind, type[Block]] = {"basic": Basic, "sep": Separable, "bottleneck": Bottleneck}
+
+#: Layers of the ImageNet networks to blocks per stage.
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 
 
@@ -94,37 +98,50 @@ def _stride(stage: int) -> int:
     return 2 if stage else 1
 
 
-def resnet(layers: int, *, separable: bool = False) -> Architecture:
+def resnet(layers: int, kind: Kind | None = None) -> Architecture:
     """Return the ImageNet network of 18, 34, 50, 101 or 152 layers.
 
-    The stem is a 7×7 convolution of stride 2 to 64 channels and a max-pool; 50 layers and more are built of
-    bottlenecks, whose widths are those behind the stages, 256 to 2048.
+    The stem is a 7×7 convolution of stride 2 to 64 channels and a max-pool. Networks of 50 layers and more are
+    built of bottlenecks, smaller ones of basic blocks, unless ``kind`` says otherwise: the published code lets
+    any depth have any kind. The widths of bottlenecks are those behind the stages, 256 to 2048.
+
+    Args:
+        layers: fixes the number of blocks per stage.
+        kind: ``"basic"``, ``"sep"`` (separable) or ``"bottleneck"``.
 
     Raises:
         UserError: another number of layers.
     """
     if layers not in _BLOCKS:
         raise UserError(f"model: resnet{layers} is not known; ImageNet's have 18, 34, 50, 101 or 152 layers.")
-    block = Separable if separable else Basic if layers < 50 else Bottleneck
-    name = f"resnet{layers}-sep" if separable else f"resnet{layers}"
-    widths = (256, 512, 1024, 2048) if block is Bottleneck else (64, 128, 256, 512)
-    return _architecture(name, block, _BLOCKS[layers], widths)
+    usual: Kind = "basic" if layers < 50 else "bottleneck"
+    kind = kind or usual
+    name = f"resnet{layers}" if kind == usual else f"resnet{layers}-{kind}"
+    widths = (256, 512, 1024, 2048) if kind == "bottleneck" else (64, 128, 256, 512)
+    return _architecture(name, _KINDS[kind], _BLOCKS[layers], widths)
 
 
-def resnet_cifar(layers: int) -> Architecture:
-    """Return the CIFAR network of 6n + 2 layers: three stages of n basic blocks, 16, 32 and 64 channels.
+def resnet_cifar(layers: int, kind: Kind = "basic") -> Architecture:
+    """Return the CIFAR network of 6n + 2 layers: three stages of n blocks, 16, 32 and 64 channels.
 
-    The stem is, as published, a 7×7 convolution of stride 1 to 64 channels.
+    The stem is, as published, a 7×7 convolution of stride 1 to 64 channels. Bottlenecks have four times the
+    channels behind their stages.
+
+    Args:
+        layers: 6n + 2.
+        kind: ``"basic"``, ``"sep"`` (separable) or ``"bottleneck"``.
 
     Raises:
         UserError: the number of layers is not 6n + 2.
     """
-    name, (each, rest) = f"resnet{layers}-cifar", divmod(layers - 2, 6)
+    name = f"resnet{layers}-cifar" if kind == "basic" else f"resnet{layers}-cifar-{kind}"
+    each, rest = divmod(layers - 2, 6)
     if each < 1 or rest:
         raise UserError(
             f"model: {name} is not known; CIFAR's ResNets have 6n + 2 layers: 20, 32, 44, 56, 110, …"
         )
-    return _architecture(name, Basic, (each,) * 3, (16, 32, 64), cifar=True)
+    widths = (64, 128, 256) if kind == "bottleneck" else (16, 32, 64)
+    return _architecture(name, _KINDS[kind], (each,) * 3, widths, cifar=True)
 
 
 def _architecture(
@@ -146,6 +163,7 @@ def _architecture(
         *,
         stem: int = 64,
         blocks: Sequence[int] | None = None,
+        zero_init: bool = not cifar,
     ) -> nn.Module:
         channels, _ = image(name, input_size)
         return ResNet(
@@ -156,7 +174,7 @@ def _architecture(
             entry=entry,
             stem=stem,
             in_channels=channels,
-            zero=not cifar,
+            zero=zero_init,
             wiring=wiring,
         )
 
@@ -167,6 +185,7 @@ def _architecture(
         *,
         stem: int = 64,
         blocks: Sequence[int] | None = None,
+        zero_init: bool = not cifar,
     ) -> list[Shape]:
         widths = check_widths(name, widths, len(own))
         return resnet_shapes(block, depths(blocks), widths, num_classes, input_size, entry=entry, stem=stem)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from graph2nn.layers.grouped import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.models.squeeze_excite import SqueezeExcite
 
 
 @torch.no_grad()
@@ -31,7 +32,9 @@ def share_draws(model: nn.Module, seed: int) -> None:
         seed: the same seed, the same draws in every network that has layers of these names.
     """
     for name, module in model.named_modules():
-        if isinstance(module, GroupedLinear):
+        if isinstance(module, SqueezeExcite):
+            module.draw_biases(torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode())))
+        elif isinstance(module, GroupedLinear):
             groups, out, inputs = module.weight.shape
             dense = dense_draw(name, (groups * out, groups * inputs), seed).view(groups, out, groups, inputs)
             _fill(module.weight, torch.stack([dense[g, :, g] for g in range(groups)]), 0.01)

@@ -1,4 +1,4 @@
-"""VGG with batch norm: five stages of wired 3×3 convolutions, each followed by a 2×2 max-pool.
+"""VGG with batch norm: five stages of wired 3×3 convolutions with 2×2 max-pools behind them.
 
 Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (2015).
 """
@@ -18,30 +18,34 @@ from graph2nn.wiring import Wiring, at_stage, begin
 
 Head = Literal["standard", "pool"]
 
-#: Layers of the network to convolutions a stage; three dense layers follow.
+#: Layers of the network to convolutions per stage; three dense layers follow.
 _CONVS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 
 
 class VGG(nn.Module):
     """VGG whose 3×3 convolutions, all but the first, follow a wiring; the classifier is dense.
 
-    Convolutions have a bias, as first published: the batch norm behind them takes it away again, but the
-    well-known counts include it (4,224 of the 138,365,992 parameters of VGG-16).
+    The standard head belongs to the network of Simonyan and Zisserman. Its convolutions have a bias: the batch
+    norm behind them takes it away again, but the well-known counts include it (4,224 of the 138,365,992
+    parameters of VGG-16). The pooled head belongs to the form of the published code: convolutions without
+    bias, no max-pool after the last stage, and a first convolution that keeps ``stem`` channels whatever the
+    widths are. (In VGG-11 the first stage has no other convolution: there the first width is the stem's.)
     Shapes: ``[batch, C, H, W]`` to ``[batch, num_classes]``.
 
     Args:
-        convs: convolutions a stage.
+        convs: convolutions per stage.
         widths: channels of each stage.
         num_classes: outputs of the classifier.
-        input_size: of one image, at least 32 × 32; the standard head of other images sees them averaged to the
-            same size.
+        input_size: of one image, at least 32 × 32 (16 × 16 with the pooled head); the standard head of other
+            images sees them averaged to the same size.
         head: ``"standard"``, three dense layers with dropout, or ``"pool"``, the average and one dense layer.
         hidden: width of the standard head's layers.
         dropout: share of the standard head's features that are dropped in training.
+        stem: channels of the first convolution with the pooled head.
         wiring: makes the wired convolutions.
 
     Raises:
-        UserError: a width smaller than the number of nodes, an unknown head, an image below 32 × 32.
+        UserError: a width smaller than the number of nodes, an unknown head, an image that is too small.
     """
 
     def __init__(
@@ -54,31 +58,44 @@ class VGG(nn.Module):
         head: Head = "standard",
         hidden: int = 4096,
         dropout: float = 0.5,
+        stem: int = 64,
         wiring: Wiring | None = None,
     ) -> None:
         super().__init__()
         wiring = begin(wiring)
+        pooled = _checked(head) == "pool"
         before, sides = image("vgg", input_size)
+        last = _last(sides, head)
         self.stages = nn.Sequential()
-        for stage, (depth, width) in enumerate(zip(convs, widths, strict=True)):
+        for stage, outputs in enumerate(_outputs(convs, widths, head, stem)):
             here, layers = at_stage(wiring, stage), nn.Sequential()
-            for index in range(depth):
+            for index, width in enumerate(outputs):
                 if stage == index == 0:
-                    conv: nn.Module = nn.Conv2d(before, width, 3, padding=1)
+                    conv: nn.Module = nn.Conv2d(before, width, 3, padding=1, bias=not pooled)
                 else:
-                    conv = here.conv2d(before, width, 3, padding=1, bias=True)
+                    conv = here.conv2d(before, width, 3, padding=1, bias=not pooled)
                 layers.append(norm_relu(conv, width))
                 before = width
-            self.stages.append(layers.append(nn.MaxPool2d(2)))
-        if _checked(head) == "pool":
+            if not pooled or stage < len(convs) - 1:
+                layers.append(nn.MaxPool2d(2))
+            self.stages.append(layers)
+        if pooled:
             self.head = pooled_head(before, num_classes)
         else:
-            self.head = _classifier(before, _last(sides), hidden, num_classes, dropout)
+            self.head = _classifier(before, last, hidden, num_classes, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, C, H, W]`` to class scores ``[batch, num_classes]``."""
         scores: Tensor = self.head(self.stages(x))
         return scores
+
+
+def _outputs(convs: Sequence[int], widths: Sequence[int], head: Head, stem: int) -> list[list[int]]:
+    """Output channels of each convolution, by stage."""
+    outputs = [[width] * depth for depth, width in zip(convs, widths, strict=True)]
+    if head == "pool" and convs[0] > 1:
+        outputs[0][0] = stem
+    return outputs
 
 
 def vgg_shapes(
@@ -89,18 +106,20 @@ def vgg_shapes(
     *,
     head: Head = "standard",
     hidden: int = 4096,
+    stem: int = 64,
 ) -> list[Shape]:
     """Return the layers of :class:`VGG` as the budget sees them."""
     before, (height, width) = image("vgg", input_size)
-    last = _last((height, width))
+    pooled = _checked(head) == "pool"
+    last = _last((height, width), head)
     layers: list[Shape] = []
-    for stage, (depth, channels) in enumerate(zip(convs, widths, strict=True)):
-        for _ in range(depth):
+    for stage, outputs in enumerate(_outputs(convs, widths, head, stem)):
+        for channels in outputs:
             sides, wired = (height, width), bool(layers)
-            layers.append(conv_shape(before, channels, sides, 3, wired=wired, stage=stage, bias=True))
+            layers.append(conv_shape(before, channels, sides, 3, wired=wired, stage=stage, bias=not pooled))
             before = channels
         height, width = height // 2, width // 2
-    if _checked(head) == "pool":
+    if pooled:
         return [*layers, head_shape(before, num_classes)]
     features = [before * last[0] * last[1], hidden, hidden]
     return [*layers, *(head_shape(i, o) for i, o in zip(features, [hidden, hidden, num_classes], strict=True))]
@@ -120,11 +139,14 @@ def _classifier(channels: int, sides: Sides, hidden: int, num_classes: int, drop
     )
 
 
-def _last(sides: Sides) -> Sides:
-    """Sides behind the five poolings."""
-    if min(sides) < 32:
-        raise UserError(f"model: vgg halves the image five times, {sides[0]} × {sides[1]} is below 32 × 32.")
-    return sides[0] // 32, sides[1] // 32
+def _last(sides: Sides, head: Head) -> Sides:
+    """Sides behind the five poolings, or the four of the network with pooled head."""
+    times, least = ("four", 16) if head == "pool" else ("five", 32)
+    if min(sides) < least:
+        raise UserError(
+            f"model: vgg halves the image {times} times, {sides[0]} × {sides[1]} is below {least} × {least}."
+        )
+    return sides[0] // least, sides[1] // least
 
 
 def _checked(head: Head) -> Head:
@@ -153,10 +175,19 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
         head: Head = own,
         hidden: int = 4096,
         dropout: float = 0.5,
+        stem: int = 64,
     ) -> nn.Module:
         widths = check_widths(name, widths, 5)
         return VGG(
-            convs, widths, num_classes, input_size, head=head, hidden=hidden, dropout=dropout, wiring=wiring
+            convs,
+            widths,
+            num_classes,
+            input_size,
+            head=head,
+            hidden=hidden,
+            dropout=dropout,
+            stem=stem,
+            wiring=wiring,
         )
 
     def shapes(
@@ -167,9 +198,10 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
         head: Head = own,
         hidden: int = 4096,
         dropout: float = 0.5,
+        stem: int = 64,
     ) -> list[Shape]:
         widths = check_widths(name, widths, 5)
-        return vgg_shapes(convs, widths, num_classes, input_size, head=head, hidden=hidden)
+        return vgg_shapes(convs, widths, num_classes, input_size, head=head, hidden=hidden, stem=stem)
 
     return Architecture(
         about=f"VGG with batch norm, {sum(convs) - 1} wired 3×3 convolutions, {own} head (ImageNet)",

@@ -8,13 +8,19 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.generators.families import ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.training.recipe import Recipe
+from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
+
+#: How the widths of a network are found; see :func:`graph2nn.budget.match`. ``none`` takes them as they are.
+MatchMethod = Literal["auto", "published", "published-below", "exact", "none"]
 
 
 class _Value(BaseModel):
@@ -50,10 +56,11 @@ class GraphSpec(_Value):
         return cls(name=graph.name, rows=rows, directed=bool(graph.directed))
 
     @classmethod
-    def of_ws_flex(cls, n: int, sparsity: float, p: float, seed: int) -> GraphSpec:
-        """Describe a WS-flex graph by its arguments."""
-        name = f"ws({n},{n * sparsity:.4g},{p:.4g},{seed})"
-        return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed))
+    def of_ws_flex(cls, n: int, sparsity: float, p: float, seed: int, *, directed: bool = False) -> GraphSpec:
+        """Describe a WS-flex graph by its arguments, or its directed form (:func:`ws_flex_directed`)."""
+        kind = "ws-directed" if directed else "ws"
+        name = f"{kind}({n},{n * sparsity:.4g},{p:.4g},{seed})"
+        return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed), directed=directed)
 
     def build(self) -> RelationalGraph:
         """Make the graph.
@@ -63,6 +70,9 @@ class GraphSpec(_Value):
         """
         if self.ws_flex is not None:
             spec = self.ws_flex
+            if self.directed:
+                directed = ws_flex_directed(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
+                return RelationalGraph(directed.adjacency, name=self.name, directed=True)
             graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
             return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
         if self.rows is None:
@@ -76,7 +86,7 @@ class ModelSpec(_Value):
 
     name: str = "mlp5"
     widths: tuple[int, ...] = ()
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    options: dict[str, bool | int | float | str | tuple[int, ...]] = Field(default_factory=dict)
 
 
 class RunConfig(_Value):
@@ -84,9 +94,12 @@ class RunConfig(_Value):
 
     ``graph`` is None for the dense baseline. ``data`` is the label of the data set, which tells copies of it
     apart; where its files lie does not matter. ``match`` names the procedure that finds the widths;
-    ``symmetric`` ties the two directions of each edge. ``threads`` is noted when the run begins or is resumed:
-    the number of CPU threads it was last computed with, on which the last bits depend. It does not enter the
-    run's name.
+    ``symmetric`` ties the two directions of each edge: (A + Aᵀ)/√2, or with ``sum`` A + Aᵀ as published.
+    ``groups`` cuts the wired layers of the baseline into this many groups, and ``shuffle`` deals the features
+    out to this many after each. With ``shrink`` a layer narrower than a WS-flex graph uses the same graph with
+    fewer nodes. ``start`` is the file of weights to start from. ``threads`` is noted when the run begins or is
+    resumed: the number of CPU threads it was last computed with, on which the last bits depend. It does not
+    enter the run's name.
     """
 
     preset: str
@@ -94,8 +107,12 @@ class RunConfig(_Value):
     graph: GraphSpec | None = None
     data: str
     recipe: Recipe
-    match: Literal["auto", "published", "exact"] = "published"
-    symmetric: bool = False
+    match: MatchMethod = "published"
+    symmetric: bool | Literal["sum"] = False
+    groups: int | None = None
+    shuffle: int = 0
+    shrink: bool = False
+    start: str | None = None
     seed: int = 1
     threads: int | None = None
 
@@ -200,7 +217,7 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
 
 
 #: What ``--set`` may change. Graph, data and seed have options of their own.
-_SETTABLE = ("recipe", "model", "match", "symmetric")
+_SETTABLE = ("recipe", "model", "match", "symmetric", "groups", "shuffle", "shrink", "start")
 
 
 def _assign(tree: dict[str, Any], key: str, text: str) -> None:
@@ -225,3 +242,28 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[str]:
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name
+
+
+def wiring_of_config(config: RunConfig, graph: RelationalGraph | None, engine: Engine = "auto") -> Wiring:
+    """Return what makes the wired layers of a run: its graph; without one dense, grouped or symmetric layers.
+
+    Args:
+        config: the run.
+        graph: its graph, built; None for the baseline.
+        engine: of relational layers.
+
+    Raises:
+        UserError: groups and symmetric weights at once; a graph that cannot have symmetric weights.
+    """
+    if graph is not None:
+        return Relational(graph, engine, symmetric=config.symmetric, shrink=config.shrink)
+    if config.groups and config.symmetric:
+        raise UserError("config: groups and symmetric weights exclude each other; leave one of them out.")
+    if config.groups:
+        return Grouped(config.groups, shuffle=config.shuffle)
+    if config.shuffle:
+        raise UserError(f"config: shuffle = {config.shuffle} needs groups; set groups too.")
+    if config.symmetric:  # dense and tied: every feature reads every other one
+        complete = RelationalGraph(~np.eye(2, dtype=bool), name="complete", directed=False)
+        return Relational(complete, "masked", symmetric=config.symmetric)
+    return Dense()

@@ -74,6 +74,17 @@ class RunFolder:
                 writer.writeheader()
             writer.writerow(values)
 
+    def first_evaluation(self) -> Epoch | None:
+        """Return epoch 0 of the metrics, the evaluation before training, if an earlier attempt noted it."""
+        file = self.path / "metrics.csv"
+        if not file.is_file():
+            return None
+        with file.open(newline="", encoding="utf-8") as stream:
+            row = next(csv.DictReader(stream), None)
+        if row is None or row.pop("epoch", None) != "0":
+            return None
+        return Epoch(epoch=0, **{name: float(value) for name, value in row.items()})
+
     def write_result(self, result: Mapping[str, Any]) -> None:
         """Write the row of this run in the table of all runs."""
         self.lease.check()

@@ -11,6 +11,20 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graph2nn.training.distributed.ranks import ALONE, Ranks
+from graph2nn.training.recipe import Recipe
+
+
+def set_norms(model: nn.Module, recipe: Recipe) -> None:
+    """Give every batch norm the recipe's ``bn_eps`` and ``bn_momentum``, where it has them.
+
+    Args:
+        model: any module; changed in place.
+        recipe: left out, a value leaves each norm as it is.
+    """
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eps = module.eps if recipe.bn_eps is None else recipe.bn_eps
+            module.momentum = module.momentum if recipe.bn_momentum is None else recipe.bn_momentum
 
 
 @torch.no_grad()

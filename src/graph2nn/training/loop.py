@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -20,7 +20,7 @@ from graph2nn.tasks.registry import task_of
 from graph2nn.tasks.task import Task, hard
 from graph2nn.training.acceleration import PLAIN, Acceleration, keep_memory
 from graph2nn.training.averaging import WeightAverage
-from graph2nn.training.batch_norm import precise_bn
+from graph2nn.training.batch_norm import precise_bn, set_norms
 from graph2nn.training.checkpoints import Checkpoints
 from graph2nn.training.decay import optimiser_of
 from graph2nn.training.distributed.ranks import ALONE, Lockstep, Ranks
@@ -52,6 +52,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     stop: Stop | None = None,
     ranks: Ranks = ALONE,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> list[Epoch]:
     """Initialise ``model`` from ``seed`` and train it by ``recipe``, or go on from its last checkpoint.
 
@@ -68,7 +69,8 @@ def train(
             same seed gives the same numbers.
         device: where to train. Untested on GPU.
         acceleration: how to compute; same recipe, other speed and rounding.
-        on_epoch: called after each epoch with its numbers.
+        on_epoch: called after each epoch with its numbers; with ``recipe.evaluate_first`` once before the first
+            epoch, with those of the initial weights as epoch 0.
         on_batch: called after each batch with the sums of its epoch.
         on_start: called once, before the first step, with the epochs that a checkpoint had and the one that
             was under way.
@@ -78,9 +80,10 @@ def train(
             one that has a reason is enough.
         ranks: the processes that call this together, each with a network of its own on a device of its own;
             they take the same steps as one process would. ``checkpoints`` are the first rank's alone.
+        weights: a ``state_dict`` to start from (fine-tuning) in place of the initial draw.
 
     Returns:
-        One entry per epoch, those before the checkpoint included.
+        One entry per epoch, those before the checkpoint included; epoch 0 is not among them.
 
     Raises:
         UserError: the batch size exceeds the training split, or cannot be cut for the ranks; an acceleration
@@ -95,8 +98,8 @@ def train(
     mixing.check(data.image_shape, ranks)
     _check_patience(recipe, data)
     keep_memory()
-    data = data.to(device)
-    state = _begin(model, recipe, seed, torch.device(device), acceleration, task)
+    data = data.to(device).scaled(antialias=recipe.antialias)
+    state = _begin(model, recipe, seed, torch.device(device), acceleration, task, weights)
     ranks.norms(model, state.device)
     fast = acceleration.apply(model, device)
     together = Lockstep(model, ranks, seed)
@@ -112,6 +115,10 @@ def train(
             state.load_state_dict(found)
         if on_start:
             on_start(tuple(state.history), state.running)
+        if recipe.evaluate_first and not state.history and not state.running.batches:
+            first = _evaluated_first(state, fast, data, ranks)
+            if on_epoch:
+                on_epoch(first)
         while not state.over(recipe):
             samples = training_batches(data, recipe, state.order, skip=state.running.batches, part=ranks.share)
             last = len(data.train) // recipe.batch_size
@@ -140,13 +147,29 @@ def _check_patience(recipe: Recipe, data: Dataset) -> None:
         )
 
 
+def _evaluated_first(state: TrainingState, model: nn.Module, data: Dataset, ranks: Ranks) -> Epoch:
+    """Evaluate the initial weights, with the initial statistics of batch norm, as the published code does."""
+    lr = float(state.schedule.get_last_lr()[0])
+    tested = evaluate(model, data, ranks=ranks)
+    return Epoch(0, lr, math.nan, math.nan, *tested[:3], seconds=0.0)
+
+
 def _begin(
-    model: nn.Module, recipe: Recipe, seed: int, device: torch.device, acceleration: Acceleration, task: Task
+    model: nn.Module,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    acceleration: Acceleration,
+    task: Task,
+    weights: Mapping[str, Tensor] | None,
 ) -> TrainingState:
     """Draw the initial weights, and make what moves them."""
     initialise(model, stream(seed, "initialise"))
     if recipe.initialisation == "shared":
         share_draws(model, seed)
+    if weights is not None:
+        model.load_state_dict(weights)
+    set_norms(model, recipe)
     model.to(device)
     optimiser = optimiser_of(model, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, recipe.rate_factor)
@@ -233,8 +256,11 @@ def _close_epoch(
         tested, validated = NOT_EVALUATED, NOT_EVALUATED
         if recipe.evaluated_after(number) or not math.isfinite(loss):
             if recipe.precise_bn:
-                count = math.ceil(recipe.precise_bn / recipe.batch_size)
-                precise_bn(model, _probes(data, recipe, state.probe, count, ranks), ranks)
+                probed = recipe.model_copy(
+                    update={"batch_size": recipe.precise_bn_batch or recipe.batch_size, "accumulate": 1}
+                )
+                count = math.ceil(probed.precise_bn / probed.batch_size)
+                precise_bn(model, _probes(data, probed, state.probe, count, ranks), ranks)
             tested = evaluate(model, data, ranks=ranks, task=task)
             if data.validation is not None:
                 validated = evaluate(model, data, ranks=ranks, task=task, split="validation")

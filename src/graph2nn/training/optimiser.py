@@ -25,6 +25,7 @@ def sgd(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.SGD:
         weights,
         lr=recipe.lr,
         momentum=recipe.momentum,
+        dampening=recipe.dampening,
         nesterov=recipe.nesterov and recipe.momentum > 0,
         weight_decay=recipe.weight_decay,
         fused=fusable or None,

@@ -16,6 +16,7 @@ RegressionLoss = Literal["mse", "huber"]
 #: Options that the paper's recipes do not have. At their defaults they enter no digest, so that runs and
 #: checkpoints from before they existed keep their names.
 LATER = (
+    "dampening", "bn_eps", "bn_momentum", "precise_bn_batch", "evaluate_first", "antialias",
     "optimiser", "beta1", "beta2", "clip", "ema", "mixup", "cutout", "class_weights", "patience",
     "regression_loss",
 )  # fmt: skip
@@ -26,16 +27,20 @@ class Recipe(BaseModel):
 
     The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; with ``weight_decay_on =
     "weights"`` norms and biases do not decay. ``steps`` are the epochs at which the schedule ``"step"``
-    multiplies the rate by ``gamma``, which is also the factor an epoch of ``"exponential"``; warm-up grows the
-    factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into how many parts a
-    batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees the parts.
-    ``precise_bn`` is the number of training samples from which batch norm statistics are recomputed before
-    each evaluation, 0 for the running averages; ``eval_every`` is how many epochs lie between evaluations, the
-    last epoch always having one. ``flip`` and ``pad`` are the augmentation: mirror with probability 1/2, pad
-    with the mean colour and crop at random. Photos on disk take ``resized_crop``, the range of areas of a
-    random crop as shares of the photo's, and ``lighting``, the spread of random shifts along ImageNet's colour
-    components, in place of ``pad``. ``initialisation`` is ``"published"``, or ``"shared"``: the same dense
-    draws for every graph, then masked.
+    multiplies the rate by ``gamma``, which is also the factor an epoch of ``"exponential"``; warm-up grows
+    the factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into how many
+    parts a batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees the
+    parts. ``dampening`` is SGD's of the momentum. ``bn_eps`` and ``bn_momentum`` are set in every batch norm
+    before training; left out, each keeps its own. ``precise_bn`` is the number of training samples from which
+    batch norm statistics are recomputed before each evaluation, 0 for the running averages; they are taken in
+    batches of ``precise_bn_batch``, 0 for ``batch_size`` (the published code takes the batch of one GPU).
+    ``eval_every`` is how many epochs lie between evaluations, the last epoch always having one;
+    ``evaluate_first`` evaluates the initial weights too, as epoch 0. ``flip`` and ``pad`` are the
+    augmentation: mirror with probability 1/2, pad with the mean colour and crop at random. Photos on disk
+    take ``resized_crop``, the range of areas of a random crop as shares of the photo's, and ``lighting``, the
+    spread of random shifts along ImageNet's colour components, in place of ``pad``; ``antialias`` says
+    whether scaling them down averages over what lies between pixels, which the published code does not.
+    ``initialisation`` is ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
 
     Beyond the paper, all off by default: ``optimiser`` ``"adamw"`` (with ``beta1`` and ``beta2``) or
     ``"muon"`` (weight matrices by torch's Muon, the rest by AdamW) in place of SGD; ``clip``, the largest norm
@@ -55,6 +60,7 @@ class Recipe(BaseModel):
     lr: float = Field(default=0.1, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = True
+    dampening: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
     weight_decay_on: Decayed = "all"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -63,12 +69,17 @@ class Recipe(BaseModel):
     gamma: float = Field(default=0.1, gt=0, le=1)
     warmup_epochs: int = Field(default=0, ge=0)
     warmup_factor: float = Field(default=0.1, ge=0, le=1)
+    bn_eps: float | None = Field(default=None, gt=0)
+    bn_momentum: float | None = Field(default=None, gt=0, le=1)
     precise_bn: int = Field(default=1024, ge=0)
+    precise_bn_batch: int = Field(default=0, ge=0)
     eval_every: int = Field(default=1, ge=1)
+    evaluate_first: bool = False
     flip: bool = False
     pad: int = Field(default=0, ge=0)
     resized_crop: tuple[float, float] | None = None
     lighting: float = Field(default=0.0, ge=0)
+    antialias: bool = True
     initialisation: Initialisation = "published"
     optimiser: Optimiser = "sgd"
     beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -98,6 +109,13 @@ class Recipe(BaseModel):
                 {"batch": batch},
             )
         return parts
+
+    @field_validator("dampening")
+    @classmethod
+    def _without_nesterov(cls, dampening: float, info: ValidationInfo) -> float:
+        if dampening and info.data.get("nesterov") and info.data.get("momentum"):
+            raise PydanticCustomError("dampened_nesterov", "expected 0 with nesterov = true, as torch has it")
+        return dampening
 
     @field_validator("steps")
     @classmethod

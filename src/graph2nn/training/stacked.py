@@ -98,7 +98,10 @@ def group(member: Member, network: MLP) -> tuple[object, ...]:
     return kind(network), recipe.batch_size, recipe.precise_bn, _nesterov(recipe)
 
 
-_PLAIN: dict[str, object] = {"weight_decay_on": "all", "label_smoothing": 0, "accumulate": 1, "eval_every": 1}
+_PLAIN: dict[str, object] = {
+    "weight_decay_on": "all", "label_smoothing": 0, "accumulate": 1, "eval_every": 1, "evaluate_first": False,
+    "dampening": 0, "bn_eps": None, "bn_momentum": None, "precise_bn_batch": 0,
+}  # fmt: skip
 _PLAIN |= {name: Recipe.model_fields[name].default for name in LATER}
 
 

@@ -17,23 +17,29 @@ from graph2nn.wiring.relational import Relational
 class Grouped:
     """Each group of features reads itself alone: a relational graph without edges.
 
-    Widths that the groups divide take torch's grouped convolution and one small matrix product a group;
+    Widths that the groups divide take torch's grouped convolution and one small matrix product per group;
     others the mask of the graph without edges, with which both agree.
 
     Args:
         groups: number of groups, at least 2.
-        shuffle: interleave the features of the groups after each layer, so that information crosses over.
+        shuffle: deal the features out to the groups in turn after each layer, so that information crosses over
+            (:class:`~graph2nn.layers.grouped.ChannelShuffle`). A number deals them out to this many groups, as
+            the published code does, which takes the two numbers from ``GROUP_SIZE`` and ``GROUP_NUM``.
 
     Raises:
         UserError: fewer than two groups.
     """
 
     groups: int
-    shuffle: bool = False
+    shuffle: bool | int = False
 
     def __post_init__(self) -> None:
         if self.groups < 2:
             raise UserError(f"wiring: groups = {self.groups}, expected at least 2; one group is Dense().")
+        if self.shuffle is not True and (self.shuffle < 0 or self.shuffle == 1):
+            raise UserError(
+                f"wiring: shuffle = {self.shuffle}, expected True, False or a number of groups of at least 2."
+            )
 
     @property
     def nodes(self) -> int:
@@ -98,4 +104,5 @@ class Grouped:
     def _shuffled(self, layer: nn.Module, features: int, *, dim: int) -> nn.Module:
         if not self.shuffle:
             return layer
-        return nn.Sequential(layer, ChannelShuffle(features, self.groups, dim=dim))
+        dealt_to = self.groups if self.shuffle is True else int(self.shuffle)
+        return nn.Sequential(layer, ChannelShuffle(features, dealt_to, dim=dim))

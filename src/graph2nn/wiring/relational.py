@@ -12,6 +12,7 @@ from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
 from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
+from graph2nn.layers.masked import Symmetric
 from graph2nn.layers.partition import tied_weights_on, weights_on
 from graph2nn.wiring.base import Dense, Wiring
 
@@ -30,7 +31,8 @@ class Relational:
             (untested on GPU); ``"auto"`` takes for each layer what was measured to be faster for its widths and
             density (see :func:`graph2nn.layers.engines.choose`).
         symmetric: tie the two directions of each edge: layers that are as wide before as after use
-            (A + Aᵀ)/√2 in place of a weight A; other layers cannot and are plain relational ones.
+            (A + Aᵀ)/√2 in place of a weight A, or with ``"sum"`` A + Aᵀ, the published form; other layers
+            cannot and are plain relational ones.
         shrink: a layer narrower than the graph uses the WS-flex graph of the same sparsity, p and seed on as
             few nodes as the layer is wide, as the published EfficientNets do. Otherwise that is an error.
 
@@ -41,13 +43,15 @@ class Relational:
 
     graph: RelationalGraph
     engine: Engine = "auto"
-    symmetric: bool = False
+    symmetric: Symmetric = False
     shrink: bool = False
 
     def __post_init__(self) -> None:
         check_type(self.graph, RelationalGraph, "Relational: graph", _MAKE)
         if self.engine not in get_args(Engine):
             raise unknown("wiring: engine", self.engine, get_args(Engine))
+        if self.symmetric not in (True, False, "sum"):
+            raise UserError(f"wiring: symmetric = {self.symmetric!r}, expected True, False or 'sum'.")
         if self.symmetric and self.graph.directed:
             raise UserError(
                 f"wiring: symmetric weights need an undirected graph, {self.graph.name!r} is directed; "
@@ -118,8 +122,8 @@ class Relational:
         density = self.weights_on(in_features, out_features) / (in_features * out_features)
         return choose(self.engine, kind, in_features, out_features, density)
 
-    def _tied(self, in_features: int, out_features: int) -> bool:
-        return self.symmetric and in_features == out_features
+    def _tied(self, in_features: int, out_features: int) -> Symmetric:
+        return self.symmetric if in_features == out_features else False
 
 
 def wiring_of(graph: RelationalGraph | Wiring | None) -> Wiring:

@@ -38,6 +38,7 @@ class Reader:
         size: side of the square the network sees.
         resize: what the shorter side is scaled to before a central crop.
         resized, flip, lighting: see :class:`graph2nn.data.augment.Augment`.
+        antialias: average over the pixels that scaling down merges; see :func:`cut`.
     """
 
     index: Index
@@ -46,6 +47,7 @@ class Reader:
     resized: tuple[float, float] | None = None
     flip: bool = False
     lighting: float = 0.0
+    antialias: bool = True
 
     def __len__(self) -> int:
         return len(self.index)
@@ -76,7 +78,7 @@ class Reader:
             box = random_box(*rgb.size, self.resized, rng)
         flip = self.flip and bool(rng.integers(0, 2))
         shift = lighting(self.lighting, rng) if self.lighting else np.zeros(3, np.float32)
-        return cut(rgb, box, self.size, flip=flip), shift
+        return cut(rgb, box, self.size, flip=flip, antialias=self.antialias), shift
 
 
 def collate(items: list[tuple[Pixels, npt.NDArray[np.float32], int, list[tuple[str, str]]]]) -> Photos:

@@ -31,6 +31,7 @@ class PhotoSplit:
     workers: int = 0
     device: torch.device | str = "cpu"
     most_damaged: int = 10
+    antialias: bool = True
     _damaged: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -39,6 +40,10 @@ class PhotoSplit:
     def to(self, device: torch.device | str) -> PhotoSplit:
         """Say where batches shall go; photos stay on disk."""
         return replace(self, device=device)
+
+    def scaled(self, *, antialias: bool) -> PhotoSplit:
+        """Say whether photos are scaled with antialiasing."""
+        return self if antialias == self.antialias else replace(self, antialias=antialias)
 
     def batches(
         self,
@@ -69,7 +74,15 @@ class PhotoSplit:
             )
         order = torch.randperm(len(self), generator=generator) if shuffle else torch.arange(len(self))
         key = int(torch.randint(0, 2**62, (), generator=generator))
-        reader = Reader(self.index, self.size, self.resize, augment.resized, augment.flip, augment.lighting)
+        reader = Reader(
+            self.index,
+            self.size,
+            self.resize,
+            augment.resized,
+            augment.flip,
+            augment.lighting,
+            antialias=self.antialias,
+        )
         chunks = [
             chunk for chunk in torch.split(order, batch_size) if len(chunk) == batch_size or not drop_last
         ]
@@ -80,7 +93,7 @@ class PhotoSplit:
         self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Every photo once, in order, its central crop."""
-        reader = Reader(self.index, self.size, self.resize)
+        reader = Reader(self.index, self.size, self.resize, antialias=self.antialias)
         chunks = torch.split(torch.arange(len(self)), batch_size)
         for photos in self._load(reader, _cut(chunks, part), key=0):
             yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)

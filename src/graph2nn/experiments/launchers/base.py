@@ -19,12 +19,15 @@ import torch
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.own.reader import Options
 from graph2nn.data.registry import DATASETS, load_dataset
-from graph2nn.experiments.run import execute
+from graph2nn.experiments.callbacks import Watch
+from graph2nn.experiments.loggers import make_logger
+from graph2nn.experiments.run import EVERY_FIVE_MINUTES, execute
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import LostError, TakenError, hold
 from graph2nn.results.run_folder import is_finished, result_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
+from graph2nn.training.checkpoints import Saving
 from graph2nn.training.loop import Epoch
 from graph2nn.training.shared_memory import SharedDataset
 
@@ -69,8 +72,10 @@ def _load(source: Source) -> Dataset:
 class Work:
     """What training needs in addition to the configs. ``device`` may be "auto": decided where the run is.
 
-    ``threads`` are torch's; None leaves them as they are in the process. ``plan`` is the file of the plan, and
-    ``only`` those of its runs that are meant, where not all are.
+    ``saving`` says when checkpoints are written, ``loggers`` names who takes the numbers of each epoch; see
+    :func:`~graph2nn.experiments.loggers.make_logger`. ``threads`` are torch's; None leaves them as they are in
+    the process. ``plan`` is the file of the plan, and ``only`` those of its runs that are meant, where not all
+    are.
     """
 
     out: Path
@@ -78,6 +83,8 @@ class Work:
     device: str = "cpu"
     acceleration: Acceleration = PLAIN
     threads: int | None = None
+    saving: Saving = EVERY_FIVE_MINUTES
+    loggers: tuple[str, ...] = ()
     plan: Path | None = None
     only: frozenset[str] | None = None
 
@@ -91,8 +98,13 @@ class Work:
         """What a later command needs to go on with this work, as JSON can hold it."""
         name = self.dataset().name
         source = self.data if isinstance(self.data, Source) else Source(name) if name in DATASETS else None
-        how = asdict(self.acceleration)
-        return {"data": source and asdict(source), "device": self.device, "acceleration": how}
+        return {
+            "data": source and asdict(source),
+            "device": self.device,
+            "acceleration": asdict(self.acceleration),
+            "saving": asdict(self.saving),
+            "loggers": list(self.loggers),
+        }
 
 
 @dataclass(frozen=True)
@@ -168,8 +180,16 @@ def _execute(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if work.threads is not None:
         torch.set_num_threads(work.threads)
-    how = work.acceleration
-    return execute(config, work.dataset(), work.out, device=device, acceleration=how, on_epoch=on_epoch)
+    return execute(
+        config,
+        work.dataset(),
+        work.out,
+        device=device,
+        acceleration=work.acceleration,
+        on_epoch=on_epoch,
+        saving=work.saving,
+        watch=Watch(loggers=tuple(make_logger(name, work.out) for name in work.loggers)),
+    )
 
 
 def _row(out: Path, run: str) -> dict[str, Any]:

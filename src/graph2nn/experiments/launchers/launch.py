@@ -22,6 +22,8 @@ from graph2nn.experiments.launchers.base import (
     ended_elsewhere,
 )
 from graph2nn.experiments.launchers.local import Local
+from graph2nn.experiments.loggers import make_logger
+from graph2nn.experiments.run import EVERY_FIVE_MINUTES
 from graph2nn.experiments.sweep_file import write_plan
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
@@ -30,6 +32,7 @@ from graph2nn.results.leases import holder
 from graph2nn.results.run_folder import finished_runs
 from graph2nn.results.runs_table import write_table
 from graph2nn.training.acceleration import PLAIN, Acceleration
+from graph2nn.training.checkpoints import Saving
 from graph2nn.training.loop import Epoch
 
 #: Seconds between two looks at runs that other launchers train.
@@ -70,6 +73,8 @@ def launch(
     *,
     device: torch.device | str = "cpu",
     acceleration: Acceleration = PLAIN,
+    saving: Saving = EVERY_FIVE_MINUTES,
+    loggers: Sequence[str] = (),
     only: Collection[str] | None = None,
     on_epoch: OnEpoch | None = None,
     on_run: OnRun | None = None,
@@ -87,6 +92,8 @@ def launch(
         launcher: where to carry them out; one after the other in this process if left out.
         device: where to train; "auto" is decided where the run is.
         acceleration: how to compute.
+        saving: when checkpoints of the runs are written.
+        loggers: names of those that take the numbers of each epoch, such as ``"tensorboard"``.
         only: names of those that are meant, if not all; the plan that is written has all.
         on_epoch: called after each epoch of each run, by launchers on this machine.
         on_run: called with the row of each run that ends well meanwhile.
@@ -97,7 +104,9 @@ def launch(
             nothing: it is recorded, and named in the outcome.
     """
     plan = {config.folder: config for config in configs}
-    work = Work(out, data, str(device), acceleration)
+    for name in loggers:
+        make_logger(name, out)  # an unknown name or a missing package is reported before the first run
+    work = Work(out, data, str(device), acceleration, saving=saving, loggers=tuple(loggers))
     work = replace(work, plan=write_plan(out, plan, work.describe()))
     if only is not None:
         work = replace(work, only=frozenset(only))

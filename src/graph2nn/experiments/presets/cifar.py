@@ -42,10 +42,10 @@ PRESETS = (
     ),
     Preset(
         name="resnet20-cifar10",
-        about="ResNet-20 on CIFAR-10: graphs of 16 nodes, as its first stage has 16 channels.",
+        about="ResNet-20 on CIFAR-10: graphs of 16 nodes, as its first stage has 16 channels; 100 epochs.",
         model=ModelSpec(name="resnet20-cifar"),
         data="cifar10",
-        recipe=CIFAR,
+        recipe=CIFAR.model_copy(update={"epochs": 100}),
         graphs=("n16-48",),
         seeds=3,
         notes=(_BEYOND,),

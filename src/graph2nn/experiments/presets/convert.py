@@ -2,54 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets.cifar import CIFAR
-from graph2nn.experiments.presets.imagenet import EIGHT
+from graph2nn.experiments.presets.imagenet import PHOTOS
 from graph2nn.experiments.presets.preset import Preset
-from graph2nn.models.registry import architecture
-from graph2nn.results.config import GraphSpec, ModelSpec
+from graph2nn.experiments.presets.published_graphs import graphs_of, wiring_of
+from graph2nn.experiments.presets.published_keys import DEFAULTS, ONLY, why_nothing
+from graph2nn.experiments.presets.published_networks import CLASSES, LAYERS, network_of
 from graph2nn.training.recipe import Recipe
 
-#: Values of the published code where a file leaves a key out; only those that are read here.
-_DEFAULTS: dict[str, Any] = {
-    "MODEL.DEPTH": 0, "MODEL.NUM_CLASSES": 10, "MODEL.LAYERS": 3, "MODEL.LOSS_FUN": "cross_entropy",
-    "RESNET.TRANS_FUN": "basic_transform", "RESNET.NUM_GROUPS": 1, "RESNET.STRIDE_1X1": False,
-    "RESNET.APPEND1x1": 0,
-    "RGRAPH.DIM_FIRST": 16, "RGRAPH.DIM_LIST": [], "RGRAPH.GROUP_NUM": 32, "RGRAPH.MESSAGE_TYPE": "ws",
-    "RGRAPH.SPARSITY": 0.5, "RGRAPH.P": 0.0, "RGRAPH.SEED_GRAPH": 1, "RGRAPH.SEED_TRAIN_START": 1,
-    "RGRAPH.SEED_TRAIN_END": 2, "RGRAPH.KEEP_GRAPH": True, "RGRAPH.ADD_1x1": 0, "RGRAPH.DIRECTED": False,
-    "BN.USE_PRECISE_STATS": True, "BN.NUM_SAMPLES_PRECISE": 1024, "BN.EPS": 1e-5, "BN.MOM": 0.1,
-    "OPTIM.BASE_LR": 0.1, "OPTIM.LR_POLICY": "cos", "OPTIM.GAMMA": 0.1, "OPTIM.STEP_SIZE": 1, "OPTIM.STEPS": [],
-    "OPTIM.LR_MULT": 0.1, "OPTIM.MAX_EPOCH": 200, "OPTIM.MOMENTUM": 0.9, "OPTIM.DAMPENING": 0.0,
-    "OPTIM.NESTEROV": True, "OPTIM.WEIGHT_DECAY": 5e-4, "OPTIM.WARMUP_FACTOR": 0.1, "OPTIM.WARMUP_EPOCHS": 0,
-    "TRAIN.DATASET": "", "TRAIN.BATCH_SIZE": 128, "TRAIN.SPLIT": "train", "TRAIN.AUTO_MATCH": False,
-    "EFFICIENT_NET.DC_RATIO": 0.0, "EFFICIENT_NET.DROPOUT_RATIO": 0.0, "EFFICIENT_NET.ACT_FUN": "swish",
-}  # fmt: skip
-#: What we have one way of doing: another value is refused.
-_ONLY = (
-    "MODEL.LOSS_FUN", "RESNET.NUM_GROUPS", "RESNET.STRIDE_1X1", "RESNET.APPEND1x1", "RGRAPH.KEEP_GRAPH",
-    "RGRAPH.ADD_1x1", "RGRAPH.DIRECTED", "BN.EPS", "BN.MOM", "OPTIM.STEP_SIZE", "OPTIM.DAMPENING",
-    "TRAIN.SPLIT",
-    "EFFICIENT_NET.DC_RATIO", "EFFICIENT_NET.DROPOUT_RATIO", "EFFICIENT_NET.ACT_FUN",
-)  # fmt: skip
-#: What leaves the result as it is, or is fixed in our networks: machines, paths, logging, shapes by name.
-_PASSED_OVER = (
-    "TEST.", "DATA_LOADER.", "CUDNN.", "MEM.", "EFFICIENT_NET.", "NUM_GPUS", "OUT_DIR", "CFG_DEST", "RNG_SEED",
-    "LOG_DEST", "LOG_PERIOD", "DIST_BACKEND", "HOST", "PORT", "ONLINE_FLOPS", "TENSORBOARD", "MODEL.TYPE",
-    "MODEL.NUM_CLASSES", "RESNET.WIDTH_PER_GROUP", "RESNET.GROUP_SIZE", "RGRAPH.TALK_MODE", "RGRAPH.AGG_FUNC",
-    "RGRAPH.UPPER", "RGRAPH.STEM_MODE", "RGRAPH.GROUP_SIZE", "RGRAPH.SEED_TRAIN", "RGRAPH.SAVE_GRAPH",
-    "BN.ZERO_INIT_FINAL_GAMMA", "TRAIN.EVAL_PERIOD", "TRAIN.CHECKPOINT_PERIOD", "TRAIN.AUTO_RESUME",
-    "TRAIN.START_CHECKPOINT",
-)  # fmt: skip
 _SCHEDULES = {"cos": "cosine", "steps": "step", "exp": "exponential"}
-_CORTICES = {"mcwhole": "mcwhole", "mcwholeraw": "mcwhole", "mcvisual": "mcvisual", "mcvisualraw": "mcvisual",
-             "cat": "cat", "catraw": "cat"}  # fmt: skip
+#: Fields of a recipe and the keys that set them.
+_RECIPE = {
+    "epochs": "OPTIM.MAX_EPOCH", "batch_size": "TRAIN.BATCH_SIZE", "lr": "OPTIM.BASE_LR",
+    "momentum": "OPTIM.MOMENTUM", "nesterov": "OPTIM.NESTEROV", "dampening": "OPTIM.DAMPENING",
+    "weight_decay": "OPTIM.WEIGHT_DECAY", "warmup_epochs": "OPTIM.WARMUP_EPOCHS",
+    "warmup_factor": "OPTIM.WARMUP_FACTOR", "eval_every": "TRAIN.EVAL_PERIOD",
+}  # fmt: skip
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
 def read_published_config(path: Path) -> Preset:
@@ -59,108 +37,203 @@ def read_published_config(path: Path) -> Preset:
         path: YAML, as the published code reads it; what it leaves out has that code's default.
 
     Raises:
-        UserError: no such file, not YAML, an unknown key, or a value that we have no counterpart of.
+        UserError: no such file, not YAML, an unknown key, a value of the wrong type, or one that has no
+            counterpart here.
     """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"presets: {path} cannot be read ({getattr(error, 'strerror', error)}).") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"presets: {path} is not YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(tree, dict):
-        raise UserError(f"presets: {path} holds no config of the published code.")
-    return convert(_flat(tree), name=path.stem[:60])
+        raise UserError(f"presets: {path} does not hold a config of the published code.")
+    return convert(flat(tree), name=path.stem[:60])
+
+
+def flat(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return ``{"OPTIM.BASE_LR": 0.1, …}`` of a config in sections.
+
+    Raises:
+        UserError: a section that is not one.
+    """
+    sections = {key.partition(".")[0] for key in DEFAULTS if "." in key}
+    values: dict[str, Any] = {}
+    for name, value in tree.items():
+        if name in sections and not isinstance(value, Mapping):
+            raise UserError(f"presets: {name} = {_shown(value)} is not a section of keys.")
+        if isinstance(value, Mapping):
+            values |= {f"{name}.{key}": entry for key, entry in value.items()}
+        else:
+            values[str(name)] = value
+    return values
 
 
 def convert(given: Mapping[str, Any], *, name: str) -> Preset:
-    """Turn ``{"OPTIM.BASE_LR": 0.1, …}`` into a preset; see :func:`read_published_config`."""
+    """Turn values of published keys into a preset.
+
+    Args:
+        given: ``{"OPTIM.BASE_LR": 0.1, …}``; what is left out has the published default.
+        name: of the preset.
+
+    Raises:
+        UserError: see :func:`read_published_config`.
+    """
+    values: dict[str, Any] = dict(DEFAULTS)
     for key, value in given.items():
-        if key not in _DEFAULTS and not key.startswith(_PASSED_OVER):
-            raise unknown("presets: published key", key, _DEFAULTS)
-        if key in _ONLY and value != _DEFAULTS[key]:
-            raise UserError(f"presets: {key} = {value!r} has no counterpart here; only {_DEFAULTS[key]!r} has.")
-    values = {**_DEFAULTS, **given}
+        if key not in DEFAULTS:
+            raise unknown("presets: published key", key, DEFAULTS)
+        values[key] = _typed(key, value)
+        if key in ONLY and values[key] != DEFAULTS[key]:
+            raise UserError(
+                f"presets: {key} = {_shown(value)} has no counterpart here: {ONLY[key]}; "
+                f"only {DEFAULTS[key]!r} is understood."
+            )
+    _check_network(values, given)
+    _check_data(values, given)
     data = str(values["TRAIN.DATASET"])
-    if data not in ("cifar10", "imagenet"):
-        raise unknown("presets: TRAIN.DATASET", data, ("cifar10", "imagenet"))
-    relational = "talk" in str(values["RESNET.TRANS_FUN"])
-    graph = _graph(values) if relational else None
-    cortex = _CORTICES.get(str(values["RGRAPH.MESSAGE_TYPE"])) if relational else None
+    graphs, best = graphs_of(values)
+    network = network_of(values)
+    first, end = int(values["RGRAPH.SEED_TRAIN_START"]), int(values["RGRAPH.SEED_TRAIN_END"])
+    if not 0 <= first < end:
+        raise UserError(
+            f"presets: RGRAPH.SEED_TRAIN_START = {first} and RGRAPH.SEED_TRAIN_END = {end} leave no seed; "
+            "expected 0 ≤ start < end."
+        )
     return Preset(
         name=name,
         about="Converted from a config of the published code.",
-        model=_model(values, data),
+        model=network.spec,
         data=data,
         recipe=_recipe(values, data),
-        graphs=(cortex,) if cortex else ("n64-52",),
-        seeds=max(1, int(values["RGRAPH.SEED_TRAIN_END"]) - int(values["RGRAPH.SEED_TRAIN_START"])),
-        best=None if cortex else graph,
+        graphs=graphs,
+        seeds=end - first,
+        first_seed=first,
+        best=best,
+        match=_match(values),
+        start=str(values["TRAIN.START_CHECKPOINT"]) or None,
+        notes=network.notes,
+        **wiring_of(values),
     )
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
+def _shown(value: Any) -> str:
+    """A value as a short word of one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _graph(values: Mapping[str, Any]) -> GraphSpec | None:
-    kind = str(values["RGRAPH.MESSAGE_TYPE"])
-    if kind in _CORTICES:
-        return None
-    if kind != "ws":
-        raise unknown("presets: RGRAPH.MESSAGE_TYPE", kind, ("ws", *_CORTICES))
-    sparsity, p = float(values["RGRAPH.SPARSITY"]), float(values["RGRAPH.P"])
-    return GraphSpec.of_ws_flex(int(values["RGRAPH.GROUP_NUM"]), sparsity, p, int(values["RGRAPH.SEED_GRAPH"]))
+def _typed(key: str, value: Any) -> Any:
+    """Return a value that has the type of the key's default, as the published config demands."""
+    kind = type(DEFAULTS[key])
+    if kind is list:
+        whole = isinstance(value, list | tuple) and all(_is_whole(entry) for entry in value)
+        if not whole:
+            raise UserError(f"presets: {key} = {_shown(value)} is not a list of whole numbers.")
+        return [int(entry) for entry in value]
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if kind is float and number:
+        return float(value)
+    if kind is not float and type(value) is kind:
+        return value
+    hint = " (YAML reads 1e-4 as text; write 1.0e-4)" if kind is float and isinstance(value, str) else ""
+    raise UserError(f"presets: {key} = {_shown(value)} is not {_WANTED[kind]}{hint}.")
+
+
+def _is_whole(entry: Any) -> bool:
+    return isinstance(entry, int | float) and not isinstance(entry, bool) and float(entry).is_integer()
+
+
+def _check_network(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Check model and layers, which decide what the other keys mean."""
+    kind = values["MODEL.TYPE"]
+    if kind not in LAYERS:
+        raise unknown("presets: MODEL.TYPE", str(kind), LAYERS)
+    if "RESNET.TRANS_FUN" not in given:
+        # A template for generated configs: the published code stops at it. Its layers are dense.
+        values["RESNET.TRANS_FUN"] = LAYERS[kind][0]
+    if values["RESNET.TRANS_FUN"] not in LAYERS[kind]:
+        raise unknown(f"presets: RESNET.TRANS_FUN of {kind}", str(values["RESNET.TRANS_FUN"]), LAYERS[kind])
+
+
+def _check_data(values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Check data set and splits: one data set, trained on its training split, tested on the other."""
+    kind, data = values["MODEL.TYPE"], str(values["TRAIN.DATASET"])
+    if data not in CLASSES:
+        raise unknown("presets: TRAIN.DATASET", data, CLASSES)
+    only = {"mlpnet": "cifar10", "efficientnet": "imagenet", "mobilenet": "imagenet"}
+    if only.get(kind, data) != data:
+        raise UserError(f"presets: TRAIN.DATASET = {data!r}: the published code has no {kind} for it.")
+    if given.get("TEST.DATASET", data) != data:
+        raise UserError(
+            f"presets: TEST.DATASET = {values['TEST.DATASET']!r} is not TRAIN.DATASET = {data!r}; "
+            "a network is tested on the data set it is trained on."
+        )
+    split = "test" if data == "cifar10" else "val"
+    if given.get("TEST.SPLIT", split) != split:
+        raise UserError(
+            f"presets: TEST.SPLIT = {values['TEST.SPLIT']!r} has no counterpart here; "
+            f"{data} is tested on {split!r}."
+        )
+    classes = given.get("MODEL.NUM_CLASSES", CLASSES[data])
+    if classes != CLASSES[data] and not why_nothing("MODEL.NUM_CLASSES", values):
+        raise UserError(f"presets: MODEL.NUM_CLASSES = {classes}, yet {data} has {CLASSES[data]} classes.")
+
+
+def _match(values: Mapping[str, Any]) -> Any:
+    """Return how widths are found: not at all without ``TRAIN.AUTO_MATCH``."""
+    kind, layer = values["MODEL.TYPE"], str(values["RESNET.TRANS_FUN"])
+    if not values["TRAIN.AUTO_MATCH"]:
+        return "none"
+    if kind in ("vgg", "mobilenet"):
+        raise UserError(
+            f"presets: TRAIN.AUTO_MATCH: the published code has no budget for {kind}; leave it out."
+        )
+    if layer.startswith("sym"):
+        raise UserError(
+            f"presets: TRAIN.AUTO_MATCH: the published count leaves layers of {layer} out and ends at widths "
+            "that do not fit; leave it out."
+        )
+    if layer.startswith("group") and kind == "mlpnet":
+        return "none"  # counted as dense there, so that they cost what the baseline costs
+    return "published" if values["RGRAPH.UPPER"] else "published-below"
 
 
 def _recipe(values: Mapping[str, Any], data: str) -> Recipe:
-    policy = str(values["OPTIM.LR_POLICY"])
+    policy, batch, gpus = str(values["OPTIM.LR_POLICY"]), values["TRAIN.BATCH_SIZE"], values["NUM_GPUS"]
     if policy not in _SCHEDULES:
         raise unknown("presets: OPTIM.LR_POLICY", policy, _SCHEDULES)
-    steps = [int(step) for step in values["OPTIM.STEPS"]]
-    changes = {
-        "epochs": values["OPTIM.MAX_EPOCH"],
-        "batch_size": values["TRAIN.BATCH_SIZE"],
-        "lr": values["OPTIM.BASE_LR"],
-        "momentum": values["OPTIM.MOMENTUM"],
-        "nesterov": values["OPTIM.NESTEROV"],
-        "weight_decay": values["OPTIM.WEIGHT_DECAY"],
+    if gpus < 1 or batch % gpus:
+        raise UserError(f"presets: NUM_GPUS = {gpus} does not divide TRAIN.BATCH_SIZE = {batch}.")
+    precise = values["BN.NUM_SAMPLES_PRECISE"] if values["BN.USE_PRECISE_STATS"] else 0
+    changes = {field: values[key] for field, key in _RECIPE.items()} | {
         "schedule": _SCHEDULES[policy],
-        # The published list starts with 0, the epoch of the base rate itself.
-        "steps": tuple(step for step in steps if step),
-        "gamma": values["OPTIM.LR_MULT" if policy == "steps" else "OPTIM.GAMMA"],
-        "warmup_epochs": values["OPTIM.WARMUP_EPOCHS"],
-        "warmup_factor": values["OPTIM.WARMUP_FACTOR"],
-        "precise_bn": values["BN.NUM_SAMPLES_PRECISE"] if values["BN.USE_PRECISE_STATS"] else 0,
+        "steps": _steps(values) if policy == "steps" else (),
+        "gamma": values["OPTIM.LR_MULT" if policy == "steps" else "OPTIM.GAMMA"] if policy != "cos" else 0.1,
+        "precise_bn": precise,
+        "precise_bn_batch": batch // gpus if gpus > 1 and precise else 0,
     }
-    base = CIFAR if data == "cifar10" else EIGHT
-    return Recipe.model_validate({**base.model_dump(), **changes})
+    for field, key in (("bn_eps", "BN.EPS"), ("bn_momentum", "BN.MOM")):
+        if not why_nothing(key, values):
+            changes[field] = None if values[key] == DEFAULTS[key] else values[key]
+    if not changes["warmup_epochs"]:
+        changes.pop("warmup_factor")
+    base = CIFAR if data == "cifar10" else PHOTOS
+    try:
+        return Recipe.model_validate({**base.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        key = {"gamma": "OPTIM.LR_MULT or OPTIM.GAMMA", "steps": "OPTIM.STEPS",
+               "bn_eps": "BN.EPS", "bn_momentum": "BN.MOM",
+               "precise_bn": "BN.NUM_SAMPLES_PRECISE"}.get(field) or _RECIPE[field]  # fmt: skip
+        message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise UserError(f"presets: {key} = {_shown(first['input'])}: {message}.") from None
 
 
-def _model(values: Mapping[str, Any], data: str) -> ModelSpec:
-    kind = str(values["MODEL.TYPE"]) if "MODEL.TYPE" in values else ""
-    names: dict[str, Callable[[], str]] = {
-        "mlpnet": lambda: f"mlp{int(values['MODEL.LAYERS']) + 2}",
-        "cnn": lambda: "cnn3-cifar" if data == "cifar10" else f"cnn{int(values['MODEL.LAYERS'])}",
-        "resnet": lambda: f"resnet{int(values['MODEL.DEPTH'])}" + _residual(values, data),
-        "efficientnet": lambda: "efficientnet-b0",
-        "mobilenet": lambda: "mobilenet-v1",
-        "vgg": lambda: f"vgg{int(values['MODEL.DEPTH']) or 16}",
-    }
-    if kind not in names:
-        raise unknown("presets: MODEL.TYPE", kind, names)
-    name = names[kind]()
-    known = architecture(name)
-    widths = tuple(int(width) for width in values["RGRAPH.DIM_LIST"])
-    options = {"stem": int(values["RGRAPH.DIM_FIRST"])} if kind == "mlpnet" else {}
-    if options.get("stem") == 512:
-        options = {}
-    return ModelSpec(name=name, widths=() if widths == tuple(known.widths) else widths, options=options)
-
-
-def _residual(values: Mapping[str, Any], data: str) -> str:
-    if data == "cifar10":
-        return "-cifar"
-    return "-sep" if "sep" in str(values["RESNET.TRANS_FUN"]) else ""
+def _steps(values: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the epochs at which the rate falls: the published list starts with 0, that of the base rate."""
+    steps = values["OPTIM.STEPS"]
+    if not steps or steps[0] != 0:
+        raise UserError(f"presets: OPTIM.STEPS = {_shown(steps)}: expected a list that starts with 0.")
+    return tuple(steps[1:])

@@ -8,14 +8,20 @@ from graph2nn.experiments.presets.preset import Preset
 from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 
-_PHOTOS: dict[str, Any] = {"epochs": 100, "flip": True, "resized_crop": (0.08, 1.0), "lighting": 0.1}
-EIGHT = Recipe(batch_size=256, lr=0.1, weight_decay=1e-4, **_PHOTOS)
+_PHOTOS: dict[str, Any] = {
+    "epochs": 100, "flip": True, "resized_crop": (0.08, 1.0), "lighting": 0.1, "antialias": False,
+}  # fmt: skip
+#: Of all configs on ImageNet; those on eight GPUs recompute batch norm from the batches of one GPU.
+PHOTOS = Recipe(batch_size=256, lr=0.1, weight_decay=1e-4, **_PHOTOS)
+EIGHT = PHOTOS.model_copy(update={"precise_bn_batch": 32})
 ONE = Recipe(
     batch_size=32, lr=0.025, weight_decay=1e-4, schedule="step", steps=(30, 60, 90), gamma=0.1, **_PHOTOS
 )
-_EFFICIENT_EIGHT = EIGHT.model_copy(update={"batch_size": 512, "lr": 0.2, "weight_decay": 5e-5})
-_EFFICIENT_ONE = EIGHT.model_copy(update={"batch_size": 64, "lr": 0.4, "weight_decay": 5e-5})
-_CNN_ONE = EIGHT.model_copy(update={"batch_size": 32, "lr": 0.025, "weight_decay": 5e-4})
+_EFFICIENT_EIGHT = EIGHT.model_copy(
+    update={"batch_size": 512, "lr": 0.2, "weight_decay": 5e-5, "precise_bn_batch": 64}
+)
+_EFFICIENT_ONE = PHOTOS.model_copy(update={"batch_size": 64, "lr": 0.4, "weight_decay": 5e-5})
+_CNN_ONE = PHOTOS.model_copy(update={"batch_size": 32, "lr": 0.025, "weight_decay": 5e-4})
 
 
 def _pair(

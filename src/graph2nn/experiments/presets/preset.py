@@ -9,16 +9,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
-from graph2nn.results.config import GraphSpec, ModelSpec, first_complaint
+from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec, first_complaint
 from graph2nn.training.recipe import Recipe
 
 
 class Preset(BaseModel):
     """An experiment of the paper, or one like it.
 
-    ``seeds`` is how many seeds the paper trained; ``graphs`` are the words ``--select all`` stands for, beside
-    the baseline; ``best`` is the graph ``--select best`` stands for; ``notes`` are what the reader of a report
-    on it must know first.
+    ``seeds`` is how many seeds the paper trained, the first being ``first_seed``; ``graphs`` are the words
+    ``--select all`` stands for, next to the baseline; ``best`` is the graph ``--select best`` stands for;
+    ``notes`` are what the reader of a report on it must know first. ``match``, ``symmetric``, ``groups``,
+    ``shuffle``, ``shrink`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +32,13 @@ class Preset(BaseModel):
     graphs: tuple[str, ...] = ("n64-52",)
     seeds: int = Field(default=1, ge=1)
     best: GraphSpec | None = None
-    match: Literal["auto", "published", "exact"] = "published"
+    match: MatchMethod = "published"
+    first_seed: int = Field(default=1, ge=0)
+    symmetric: bool | Literal["sum"] = False
+    groups: int | None = Field(default=None, ge=2)
+    shuffle: int = Field(default=0, ge=0)
+    shrink: bool = False
+    start: str | None = None
     notes: tuple[str, ...] = ()
 
     def to_yaml(self) -> str:

@@ -15,9 +15,11 @@ from graph2nn.graphs.generators.families import (
     ramanujan,
     random_directed,
     random_regular,
+    random_tree,
     scale_free,
     stochastic_block,
     watts_strogatz,
+    ws_flex_directed,
 )
 from graph2nn.graphs.generators.shapes import (
     balanced_tree,
@@ -35,12 +37,14 @@ from graph2nn.graphs.ws_flex import ws_flex
 #: What a command may name, as in ``barabasi_albert:n=64,m=4,seed=1``.
 GENERATORS: dict[str, Callable[..., RelationalGraph]] = {
     "ws_flex": ws_flex,
+    "ws_flex_directed": ws_flex_directed,
     "watts_strogatz": watts_strogatz,
     "ring": ring,
     "gnm_random": gnm_random,
     "gnp_random": gnp_random,
     "erdos_renyi": gnp_random,  # networkx's other name for the same
     "random_directed": random_directed,
+    "random_tree": random_tree,
     "barabasi_albert": barabasi_albert,
     "configuration": configuration,
     "scale_free": scale_free,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.ws_flex import ws_flex
 
 
 def whole(family: str, argument: str, value: object, least: int, most: int | None = None) -> int:
@@ -62,6 +63,29 @@ def watts_strogatz(n: int, k: int, p: float, seed: int = 0) -> RelationalGraph:
     whole("watts_strogatz", "k", k, 2, n)
     share("watts_strogatz", "p", p)
     return named(nx.watts_strogatz_graph(n, k, p, seed=seed), "watts_strogatz", n, k, float(p), seed)
+
+
+def ws_flex_directed(n: int, k: float, p: float, seed: int) -> RelationalGraph:
+    """A WS-flex graph of which each edge keeps one direction: a node reads those after it alone.
+
+    This is what the published code makes of ``DIRECTED: True``: it takes each edge {i, j} once, with i < j, and
+    lets node i read node j. Half the edges of :func:`graph2nn.ws_flex`, and no cycles.
+
+    Args:
+        n: nodes, at least 2.
+        k: average degree of the undirected graph, in [2, n].
+        p: probability of rewiring an edge, in [0, 1].
+        seed: of the undirected graph.
+
+    Raises:
+        UserError: as :func:`graph2nn.ws_flex`.
+
+    Example:
+        >>> ws_flex_directed(8, 4, 0.0, 1).edges
+        16
+    """
+    adjacency = np.triu(ws_flex(n, k, p, seed).adjacency, 1)
+    return RelationalGraph(adjacency, name=f"ws-directed({n},{k:.4g},{p:.4g},{seed})", directed=True)
 
 
 #: Most random regular graphs are Ramanujan (Huang, McKenzie and Yau 2024), so this many misses are not luck.
@@ -146,6 +170,30 @@ def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> Relat
     whole("gnp_random", "n", n, 2)
     share("gnp_random", "p", p)
     return named(nx.gnp_random_graph(n, p, seed=seed, directed=directed), "gnp", n, float(p), seed)
+
+
+def random_tree(n: int, seed: int = 0) -> RelationalGraph:
+    """A tree drawn uniformly from all labelled trees on ``n`` nodes, by its Prüfer sequence.
+
+    The same tree as ``nx.random_tree`` of networkx 2 and the published ``MESSAGE_TYPE: tree`` for a seed.
+
+    Args:
+        n: nodes, at least 2.
+        seed: of Python's ``random.Random``, which draws the n − 2 numbers of the sequence.
+
+    Raises:
+        UserError: n below 2.
+
+    Example:
+        >>> random_tree(8, seed=1).edges
+        7
+    """
+    import networkx as nx
+
+    whole("random_tree", "n", n, 2)
+    generator = random.Random(seed)
+    sequence = [generator.choice(range(n)) for _ in range(n - 2)]
+    return named(nx.from_prufer_sequence(sequence), "random_tree", n, seed)
 
 
 def random_directed(n: int, m: int, seed: int = 0) -> RelationalGraph:

@@ -16,6 +16,7 @@ from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
+from graph2nn.layers.masked import Symmetric
 
 #: Weights whose places are looked up at once; torch makes an index of 8 bytes per dimension for each of them.
 _AT_ONCE = 1 << 18
@@ -98,7 +99,7 @@ class Compact(nn.Module):
         """Shape of the kernel; none in a linear layer."""
         return ()
 
-    def refuse(self, symmetric: bool) -> None:
+    def refuse(self, symmetric: Symmetric) -> None:
         """Raise a UserError for symmetric weights."""
         if symmetric:
             raise UserError(

@@ -10,7 +10,7 @@ from graph2nn.layers.block.compact import Compact
 from graph2nn.layers.block.conv_norm import convolve_normed
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.product import supported
-from graph2nn.layers.masked import RelationalConv2d
+from graph2nn.layers.masked import RelationalConv2d, Symmetric
 
 
 class BlockConv2d(Compact, RelationalConv2d):
@@ -45,7 +45,7 @@ class BlockConv2d(Compact, RelationalConv2d):
         stride: int = 1,
         padding: int = 0,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:

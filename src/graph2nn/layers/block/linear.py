@@ -11,7 +11,7 @@ from graph2nn.layers.block.compact import Compact
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.norm import multiply_normed
 from graph2nn.layers.block.product import supported
-from graph2nn.layers.masked import RelationalLinear
+from graph2nn.layers.masked import RelationalLinear, Symmetric
 
 
 class BlockLinear(Compact, RelationalLinear):
@@ -40,7 +40,7 @@ class BlockLinear(Compact, RelationalLinear):
         out_features: int,
         *,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:

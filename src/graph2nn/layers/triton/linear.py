@@ -15,6 +15,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.layout import Blocks
 from graph2nn.layers.block.linear import BlockLinear
+from graph2nn.layers.masked import Symmetric
 from graph2nn.layers.triton.tables import DEPTH, SAMPLES, Lists, plan
 
 
@@ -144,7 +145,7 @@ class TritonLinear(BlockLinear):
         out_features: int,
         *,
         bias: bool = False,
-        symmetric: bool = False,
+        symmetric: Symmetric = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:

@@ -227,6 +227,12 @@ def of_task(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]
         )
         draw = partial(shortcuts.draw_few, task)
         made.append(Plate(f"few_{tag}", f"{name}: few graphs for many", caption, draw))
+        caption = (
+            "Pearson correlation of the means of coarse cells with those from all graphs, after each further "
+            f"graph: the smallest catalogue first, then the others in random order ({counted(task)})."
+        )
+        draw = partial(shortcuts.draw_curve, task)
+        made.append(Plate(f"count_{tag}", f"{name}: correlation by number of graphs", caption, draw))
     return made
 
 

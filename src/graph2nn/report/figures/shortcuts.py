@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from graph2nn.analysis.correlation import shared_cells, smaller_catalogues
+from graph2nn.analysis.correlation import graph_count_curve, shared_cells, smaller_catalogues
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.report.figures import marks
@@ -99,6 +99,23 @@ def draw_few(task: TaskFindings, theme: Theme) -> Figure:
         axes.set_xlabel(f"{task.found.score.name} from {graphs:,} graphs{unit}")
     panels[0].set_ylabel(f"{task.found.score.name} from all {every:,} graphs{unit}")
     legend_below(panels[0])
+    return figure
+
+
+def draw_curve(task: TaskFindings, theme: Theme) -> Figure:
+    """Draw the correlation of cell means with those from all graphs against the number of graphs."""
+    curve = graph_count_curve(task.runs)
+    figure = canvas(5.0, 3.3)
+    axes = figure.add_subplot()
+    colour, _ = theme.task(0)
+    axes.plot(curve["graphs"], curve["correlation"], color=colour, linewidth=1.4, label="in random order")
+    points = task.counts.sort_values("graphs")
+    axes.plot(points["graphs"], points["correlation"], "o", color=theme.point, markersize=4.5,
+              label="smaller catalogues")  # fmt: skip
+    axes.axhline(1, color=theme.faint, linewidth=0.7, zorder=1)
+    axes.set_xlabel("number of graphs")
+    axes.set_ylabel("correlation with all graphs")
+    legend_below(axes, columns=2)
     return figure
 
 

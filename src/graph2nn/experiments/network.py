@@ -1,0 +1,52 @@
+"""Network of a run: built from its config, at the budget of its dense baseline on the same data."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from graph2nn.budget.matching import Match, match
+from graph2nn.data.dataset import Dataset
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.registry import build_model
+from graph2nn.results.config import RunConfig, wiring_of_config
+from graph2nn.training.batch_norm import set_norms
+from graph2nn.wiring import Engine
+
+
+class Network(NamedTuple):
+    """A network as a config asks for it, the graph it runs on, and how its widths were found.
+
+    C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
+    of the complete graph.
+    """
+
+    model: nn.Module
+    graph: RelationalGraph | None
+    match: Match
+    clustering: float
+    path_length: float
+
+
+def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
+    """Build the network of a run, at the budget of its dense baseline on the same data, layers by ``engine``.
+
+    Raises:
+        UserError: a graph, an architecture or a budget that cannot be.
+    """
+    graph = None if config.graph is None else config.graph.build()
+    wiring = wiring_of_config(config, graph, engine)
+    spec = config.model
+    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
+    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
+    model = build_model(spec.name, wiring, found.widths, **shape)
+    set_norms(model, config.recipe)
+    # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
+    return Network(model, graph, found, *quoted_measures(graph))
+
+
+def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
+    """Return C and L as tables quote them: of the symmetrised graph; of the complete one for the baseline."""
+    quoted = graph.symmetrised() if graph and graph.directed else graph
+    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
