@@ -17,18 +17,22 @@ Value = Any
 INDEX = ir.IntType(64)
 
 
-def _forget_stale() -> None:
-    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls."""
-    folder = Path(__file__).parent
+def forget_stale(folder: Path) -> None:
+    """Drop machine code older than any kernel: numba looks at a kernel's own file, not at those it calls.
+
+    Args:
+        folder: of the kernels; they may call those of this file's folder.
+    """
     cache = folder / "__pycache__"
     if os.access(cache, os.W_OK):
-        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        sources = (*folder.glob("*.py"), *Path(__file__).parent.glob("*.py"))
+        newest = max(source.stat().st_mtime for source in sources)
         for index in cache.glob("*.nbi"):
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)
 
 
-_forget_stale()
+forget_stale(Path(__file__).parent)
 
 
 def _vector_bytes() -> int:
