@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.spec import parse_graph
     from graph2nn.graphs.ws_flex import ws_flex
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
-    from graph2nn.models import MLP, build_model
+    from graph2nn.models import MLP, ConnectomeRNN, build_model
     from graph2nn.training import Epoch, Member, Recipe, evaluate, train, train_population
     from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, Wiring
 
@@ -67,6 +67,7 @@ _ROOMS = {
         "Wiring",
     ),
     "models": (
+        "ConnectomeRNN",
         "MLP",
         "build_model",
     ),
@@ -107,6 +108,7 @@ __all__ = [
     "GENERATORS",
     "MEASURES",
     "MLP",
+    "ConnectomeRNN",
     "Cost",
     "Dataset",
     "Dense",

@@ -40,7 +40,10 @@ class EdgeTables(nn.Module):
         self, tables: Tables, device: torch.device | str | None = None, *, save_digest: bool = True
     ) -> None:
         super().__init__()
+        device = torch.get_default_device() if device is None else device
         self._made = tables
+        #: A layer sets this while it loads a checkpoint whose connections it has compared itself.
+        self.checked = False
         for name, table in tables._asdict().items():
             self.register_buffer(name, table.to(device), persistent=False)
         wiring = torch.tensor(self._digest(), dtype=torch.uint8, device=device)
@@ -54,11 +57,17 @@ class EdgeTables(nn.Module):
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> EdgeTables:
         without_memory = self.at.is_meta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if without_memory and not self.at.is_meta:
+        if without_memory:
+            self.restore()
+        return self
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Write the tables again: ``to_empty`` leaves any bits in them."""
+        if not self.at.is_meta:
             for name, table in self._made._asdict().items():
                 getattr(self, name).copy_(table)
-            self.wiring.copy_(torch.tensor(self._digest(), dtype=torch.uint8))
-        return self
+            self.wiring.copy_(torch.tensor(self._digest(), dtype=torch.uint8, device="cpu"))
 
     def _digest(self) -> list[int]:
         made = self._made.at.numpy().tobytes() + self._made.source.numpy().tobytes()
@@ -74,6 +83,9 @@ class EdgeTables(nn.Module):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
+        checked, self.checked = self.checked, False
+        if checked and "wiring" not in self._non_persistent_buffers_set:
+            state_dict = {**state_dict, f"{prefix}wiring": self.wiring}
         wiring = state_dict.get(f"{prefix}wiring")
         if wiring is not None and not wiring.is_meta and wiring.tolist() != self._digest():
             error_msgs.append(f"{prefix}wiring: the checkpoint's weights belong to other connections.")
@@ -86,14 +98,14 @@ class EdgeTables(nn.Module):
 class EdgeLinear(RelationalLinear):
     """The function of a :class:`RelationalLinear`, computed connection by connection.
 
-    Shapes: ``[…, in_features]`` to ``[…, out_features]``; ``weight`` is ``[connections]``, by output and for one
-    output by input: ``masked.weight[masked.mask]``. For a graph of n nodes and ``linear(n, n)`` these are the
-    graph's arcs in the order of ``edge_index``. Results are batch-innermost views, which the next layer reads
+    Shapes: ``[…, in_features]`` to ``[…, out_features]``; ``weight`` is ``[connections]``, by output and for
+    one output by input: ``masked.weight[masked.mask]``. For a graph of n nodes and ``linear(n, n)`` these are
+    the graph's arcs in the order of ``edge_index``. Results are batch-innermost views, which the next layer reads
     without copying. The kernels run on the CPU, in float32, float64, and with bfloat16 activations under
     autocast; elsewhere operations of torch compute the same.
 
-    Where the matrix has up to 2²⁴ entries, ``state_dict`` holds ``weight`` ``[out, in]`` and ``mask`` as that of
-    the masked engine, so that checkpoints move between engines both ways. Larger layers save the weights of the
+    Where the matrix has up to 2²⁴ entries, ``state_dict`` holds ``weight`` ``[out, in]`` and ``mask`` as that
+    of the masked engine, so that checkpoints move between engines both ways. Larger layers save the weights of the
     connections and a digest of these, ``edges.wiring``; another graph's weights are refused. Results and
     gradients are the same for any number of threads.
 
@@ -171,7 +183,8 @@ class EdgeLinear(RelationalLinear):
         return self.shape.numel() <= AS_MASKED
 
     def reset_mask(self) -> None:
-        """Nothing to do: the tables say what is connected."""
+        """Write the tables of the connections again."""
+        self.edges.restore()
 
     def expand(self, values: Tensor) -> Tensor:
         """Return one value per connection as a matrix ``[out, in]``, zero elsewhere; differentiable."""
@@ -212,6 +225,7 @@ class EdgeLinear(RelationalLinear):
         """
         if self.weight.is_meta:
             return
+        self.reset_mask()
         if not self.saved_as_masked:
             nn.init.normal_(self.weight, std=self.standard_deviation(), generator=generator)
         else:
@@ -245,15 +259,15 @@ class EdgeLinear(RelationalLinear):
                 )
                 return
             state_dict = {**state_dict, f"{prefix}weight": self.compact(weight.detach())}
-            if not self.saved_as_masked:
-                state_dict[f"{prefix}edges.wiring"] = self.edges.wiring
+            # The tables are loaded after this layer, and need no digest where the mask was compared.
+            self.edges.checked = True
             del state_dict[f"{prefix}mask"]
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
-        super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[no-untyped-call]
+        super()._save_to_state_dict(destination, prefix, keep_vars)
         if self.saved_as_masked:
             destination[f"{prefix}weight"] = self.expand(destination[f"{prefix}weight"])
             destination[f"{prefix}mask"] = self.mask

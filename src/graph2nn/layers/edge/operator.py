@@ -130,7 +130,9 @@ def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | 
     if torch.is_autocast_enabled(on) and x.dtype in (torch.float32, *_HALVES):
         kind = torch.get_autocast_dtype(on)
     elif x.dtype != weight.dtype and (x.dtype, weight.dtype) != (torch.bfloat16, torch.float32):
-        raise UserError(f"edge engine: the input is {x.dtype} and the weight {weight.dtype}; convert one of them.")
+        raise UserError(
+            f"edge engine: the input is {x.dtype} and the weight {weight.dtype}; convert one of them."
+        )
     # Sums of 16-bit numbers would be 16 bits: weights are widened.
     wide = weight.float() if weight.dtype in _HALVES else weight
     by_source = None if wide is not weight else by_source

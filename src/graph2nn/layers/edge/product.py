@@ -1,11 +1,13 @@
 """The edge engine's product: one weight per connection, activations ``[features, batch]``.
 
-Three computations refer to each other, and derivatives of any order are made of them: the sum over what an output
-reads, the sum over what reads an input (its transpose), and the dot product of both ends of each connection.
+Three computations refer to each other, and derivatives of any order are made of them: the sum over what an
+output reads, the sum over what reads an input (its transpose), and the dot product of both ends of each
+connection.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -128,7 +130,7 @@ def _share(kernel: Any, at: Tensor, *arguments: object) -> None:
     if parts > 1:
         wanted = starts[-1] * np.arange(1, parts) / parts
         cuts[1:1] = np.searchsorted(starts, wanted).tolist()
-    ranges = [(low, high) for low, high in zip(cuts, cuts[1:], strict=False) if low < high]
+    ranges = [(low, high) for low, high in pairwise(cuts) if low < high]
     flat = [_flat(argument) if isinstance(argument, Tensor) else argument for argument in arguments]
     share(kernel, np.array(ranges, dtype=np.int64).reshape(-1, 2), starts, *flat)
 

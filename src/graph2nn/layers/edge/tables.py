@@ -138,6 +138,4 @@ def feature_arcs(graph: RelationalGraph, in_features: int, out_features: int) ->
     place = np.arange(len(block)) - np.repeat(np.cumsum(per_arc) - per_arc, per_arc)
     first_in, first_out = np.cumsum(into) - into, np.cumsum(out) - out
     width = into[source][block]
-    return np.stack(
-        [first_in[source][block] + place % width, first_out[target][block] + place // width]
-    )
+    return np.stack([first_in[source][block] + place % width, first_out[target][block] + place // width])

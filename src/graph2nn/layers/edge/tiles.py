@@ -1,8 +1,8 @@
 """Inner loops of the edge engine, written as vector instructions: one row of a sparse product at a time.
 
-A row of the sum ``out[i] = Σ_e w[e] · x[index[e]]`` keeps up to eight vectors of batch columns in registers while
-it walks over its connections. Where fewer vectors cover the batch, two, four or eight connections are taken at
-once, each with accumulators of its own, so that one addition does not wait for the one before it.
+A row of the sum ``out[i] = Σ_e w[e] · x[index[e]]`` keeps up to eight vectors of batch columns in registers
+while it walks over its connections. Where fewer vectors cover the batch, two, four or eight connections are
+taken at once, each with accumulators of its own, so that one addition does not wait for the one before it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Columns:
     @property
     def bytes(self) -> int:
         """Bytes of the columns in one row."""
-        return self.count * self.pen.lanes * self.size
+        total: int = self.count * self.pen.lanes * self.size
+        return total
 
     def load(self, row: Value) -> list[Value]:
         """Return the columns of a row as float vectors."""
@@ -95,9 +96,7 @@ class Columns:
             low = builder.lshr(even, ir.Constant(self.words, [16] * pen.lanes))
             high = builder.and_(odd, ir.Constant(self.words, [0xFFFF0000] * pen.lanes))
             place = builder.gep(row, [INDEX(v * 2 * pen.lanes)])
-            builder.store(
-                builder.or_(low, high), builder.bitcast(place, self.words.as_pointer()), align=2
-            )
+            builder.store(builder.or_(low, high), builder.bitcast(place, self.words.as_pointer()), align=2)
 
     def _round(self, value: Value) -> Value:
         """Return float bits whose upper half is the bfloat16 nearest to ``value``; NaN stays NaN."""
