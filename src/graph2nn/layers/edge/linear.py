@@ -100,13 +100,13 @@ class EdgeLinear(RelationalLinear):
 
     Shapes: ``[…, in_features]`` to ``[…, out_features]``; ``weight`` is ``[connections]``, by output and for
     one output by input: ``masked.weight[masked.mask]``. For a graph of n nodes and ``linear(n, n)`` these are
-    the graph's arcs in the order of ``edge_index``. Results are batch-innermost views, which the next layer reads
-    without copying. The kernels run on the CPU, in float32, float64, and with bfloat16 activations under
+    the graph's arcs in the order of ``edge_index``. Results are batch-innermost views, which the next layer
+    reads without copying. The kernels run on the CPU, in float32, float64, and with bfloat16 activations under
     autocast; elsewhere operations of torch compute the same.
 
     Where the matrix has up to 2²⁴ entries, ``state_dict`` holds ``weight`` ``[out, in]`` and ``mask`` as that
-    of the masked engine, so that checkpoints move between engines both ways. Larger layers save the weights of the
-    connections and a digest of these, ``edges.wiring``; another graph's weights are refused. Results and
+    of the masked engine, so that checkpoints move between engines both ways. Larger layers save the weights of
+    the connections and a digest of these, ``edges.wiring``; another graph's weights are refused. Results and
     gradients are the same for any number of threads.
 
     Args:
