@@ -162,7 +162,7 @@ def _counts(graph: RelationalGraph, connections: Integers, needed: bool) -> Numb
         )
     if given is None:
         return None
-    counts: Numbers = np.asarray(given, dtype=np.float64)
+    counts: Numbers = np.array(given, dtype=np.float64)
     if len(counts) != connections.shape[1]:
         raise UserError(
             f"connectome: {graph.name!r} has {len(counts)} weights for {connections.shape[1]} connections; "
@@ -184,7 +184,7 @@ def _signs(
         return None
     if kind == "free":
         return None
-    sign: npt.NDArray[np.int8] = np.asarray(given, dtype=np.int8)
+    sign: npt.NDArray[np.int8] = np.array(given, dtype=np.int8)
     if kind != "signed":
         return sign
     source = connections[0]
