@@ -1,4 +1,4 @@
-"""ConnectomeRNN: its function and gradients, Dale's law, reservoirs, gains, and training that resumes exactly."""
+"""ConnectomeRNN: function, gradients, Dale's law, reservoirs, gains, and training that resumes exactly."""
 
 import copy
 

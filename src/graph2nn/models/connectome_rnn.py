@@ -225,7 +225,7 @@ class ConnectomeRNN(nn.Module):
             total = drive if state is None else edge_product(state, weight, tables, by_source) + drive
             new = self.activation(total)
             if leak is not None:
-                new = leak * new if state is None else torch.lerp(state, new, leak.to(new.dtype))
+                new = leak * new if state is None else torch.lerp(state, new, leak)
             state = new
             if states is not None:
                 states.append(state)
@@ -234,10 +234,12 @@ class ConnectomeRNN(nn.Module):
 
     def _with_drive(self, drive: Tensor) -> Tensor:
         """Return what reaches each neuron from outside, ``[n, batch]``."""
+        # Under autocast the encoder gives 16 bits; activity adds up over rounds and stays of the weights' type.
+        drive = drive.to(self.readout.weight.dtype)
         total = drive.new_zeros(self.graph.n, drive.shape[1]).index_copy(
             0, self.input_nodes, drive.contiguous()
         )
-        return total if self.bias is None else total + self.bias.to(total.dtype)[:, None]
+        return total if self.bias is None else total + self.bias[:, None]
 
     def _read(self, state: Tensor) -> Tensor:
         read: Tensor = self.readout(state.index_select(0, self.output_nodes).t())
