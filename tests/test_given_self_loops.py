@@ -1,4 +1,4 @@
-"""A graph with self_loops="given": mask, masked and block layers read a node's own features only where it says so."""
+"""Given self-connections: layers of every engine read a node's own features only where the graph says so."""
 
 from __future__ import annotations
 

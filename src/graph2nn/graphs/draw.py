@@ -51,7 +51,7 @@ def graph(graph: RelationalGraph, layout: str = "circular", *, seed: int = 0) ->
     shown = LAYOUTS if layout == "all" else (layout,)
     if graph.n > DENSE_LIMIT and shown != ("matrix",):
         raise UserError(
-            f"graph {graph.name!r}: {graph.n:,} nodes and {graph.edges:,} edges are too many to draw one by one "
+            f"graph {graph.name!r}: {graph.n:,} nodes and {graph.edges:,} edges are too many to draw singly "
             f"(limit {DENSE_LIMIT:,} nodes); take the layout matrix, which shows densities, or a subgraph."
         )
     room = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12)
