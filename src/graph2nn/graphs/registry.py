@@ -22,7 +22,7 @@ from graph2nn.graphs.graph import RelationalGraph
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
 #: anew, and the shipped ones have to be (see :mod:`graph2nn.graphs.measured`).
-VERSION = 1
+VERSION = 2
 
 #: Mean and spread of one graph ask for the same numbers, one after the other.
 _betweenness = lru_cache(maxsize=2)(dist.betweenness)
@@ -78,7 +78,7 @@ MEASURES: dict[str, Measure] = {
         dist.path_length,
         "L",
         "average path length",
-        f"{_ALONG}, no path adds 0",
+        f"{_ALONG}, over pairs with a path",
         "Watts and Strogatz 1998 (paper, section 2.3)",
     ),
     "transitivity": Measure(structure.transitivity, "T", "closed triples", _FORGOTTEN, "Newman 2003"),
