@@ -10,8 +10,9 @@ neurons and 15 million connections whose in- and out-degrees are log-normal (σ 
 whole fly (batch 32, 8 rounds, Adam) runs in a process of its own, so that its peak memory is its own, and is
 divided by 24 products of scipy.
 
-Ratios are medians of the ratios within a round, with quartiles. Where other work shares the machine they spread;
-``of_fastest`` is the ratio of the shortest times.
+Layers are timed on one thread, in CPU seconds of the process, which other work on the machine disturbs less than
+the clock; the whole fly's step by the clock. Ratios are medians of the ratios within a round, with quartiles;
+``of_fastest`` is the ratio of the shortest times. Freed memory is kept, as training runs do.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ import torch
 from torch import nn
 
 from benchmarks.record import birth_certificate, write
-from benchmarks.timing import Work, ratios, take_turns
+from benchmarks.timing import Work, ratios
 from graph2nn import ConnectomeRNN, RelationalGraph
+from graph2nn.allocation import keep_memory
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.edge import EdgeLinear, edge_product, tables_of
 from graph2nn.layers.edge.tables import Tables
@@ -48,6 +50,7 @@ def main() -> None:
     if options.part == "whole-fly":
         print(json.dumps(whole_fly(options)))
         return
+    keep_memory()
     result = birth_certificate("bench_edges", ("torch", "numba", "numpy", "scipy"))
     result |= {"rounds": options.rounds, "quick": options.quick, "threads": 1}
     torch.set_num_threads(1)
@@ -148,6 +151,20 @@ def layers(graph: tuple[Any, int], batch: int, rounds: int, *, dense: bool) -> d
     return result
 
 
+def take_turns(works: dict[str, Work], rounds: int, repeats: int) -> dict[str, list[float]]:
+    """Return CPU seconds per call of each work, one value per round; a first round warms up."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            work()
+            begin = time.process_time()
+            for _ in range(repeats):
+                work()
+            if turn:
+                times[name].append((time.process_time() - begin) / repeats)
+    return times
+
+
 def row(name: str, values: list[float], times: dict[str, list[float]], gflop: float) -> dict[str, Any]:
     """Return milliseconds, GFLOP/s of useful multiply-adds, and the ratio to one or three products of scipy."""
     seconds = statistics.median(values)
@@ -178,6 +195,7 @@ def module(layer: nn.Module, batch: int) -> Work:
 def whole_fly(options: argparse.Namespace) -> dict[str, Any]:
     """Time training steps of the whole fly, and the products of scipy, in turns; report this process's peak."""
     torch.set_num_threads(2)
+    keep_memory()
     edges, n = made(*sizes(options))
     graph = RelationalGraph.from_edge_index(edges, n, name="made fly")
     del edges

@@ -50,11 +50,11 @@ def sum_rows(
         order: int32 ``[connections]``, where in ``w`` the weight of each connection lies, if ``ordered``.
         ordered: whether to look there, or take the weights one after another.
         w: float weights.
-        x: flat ``[rows of x, step]``; int16 where ``half``.
+        x: ``[rows of x, step]``; int16 where ``half``.
         half: a number if activations are bfloat16, else None.
         step: columns, a multiple of what a vector holds.
         fetch: ask for rows of ``x`` ahead of their use.
-        out: flat ``[rows, step]``.
+        out: ``[rows, step]``.
     """
     if part < 0:
         on_team(len(ranges))
