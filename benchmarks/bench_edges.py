@@ -10,9 +10,9 @@ neurons and 15 million connections whose in- and out-degrees are log-normal (σ 
 whole fly (batch 32, 8 rounds, Adam) runs in a process of its own, so that its peak memory is its own, and is
 divided by 24 products of scipy.
 
-Layers are timed on one thread, in CPU seconds of the process, which other work on the machine disturbs less than
-the clock; the whole fly's step by the clock. Ratios are medians of the ratios within a round, with quartiles;
-``of_fastest`` is the ratio of the shortest times. Freed memory is kept, as training runs do.
+Layers are timed on one thread, in CPU seconds of the process, which other work on the machine disturbs less
+than the clock; the whole fly's step by the clock. Ratios are medians of the ratios within a round, with
+quartiles; ``of_fastest`` is the ratio of the shortest times. Freed memory is kept, as training runs do.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from torch.autograd import Function
 from torch.utils.weak import WeakIdKeyDictionary
 
 from graph2nn.errors import UserError
+from graph2nn.layers.block.moves import transpose
 from graph2nn.layers.block.pool import share
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 from graph2nn.layers.edge.kernels import dot_rows, sum_rows
@@ -179,7 +180,34 @@ def multiply(
     x: Tensor, weight: Tensor, tables: Tables, *, turned: bool = False, by_source: Tensor | None = None
 ) -> Tensor:
     """Return :func:`sums`, differentiable any number of times in ``x`` and ``weight``."""
+    if not x.is_contiguous():
+        x = cast(Tensor, _BatchInnermost.apply(x))  # type: ignore[no-untyped-call]
     return cast(Tensor, _Sums.apply(x, weight, tables, turned, by_source))  # type: ignore[no-untyped-call]
+
+
+def batch_innermost(x: Tensor) -> Tensor:
+    """Return a contiguous copy of ``[features, batch]``, or ``x`` where it is contiguous; no gradients.
+
+    The transpose of a contiguous tensor, which is what a layer gets from others, is copied four times as fast
+    as torch does.
+    """
+    rows, columns = x.shape
+    if x.is_contiguous() or not x.t().is_contiguous() or x.dtype not in (torch.float32, torch.float64):
+        return x.contiguous()
+    x = x.detach()
+    out = x.new_empty(rows, columns)
+    transpose(columns, rows, x.t().view(-1).numpy(), 0, rows, out.view(-1).numpy(), 0, columns)
+    return out
+
+
+class _BatchInnermost(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return batch_innermost(x)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        return upstream[0]
 
 
 class _Sums(Function):
@@ -195,15 +223,16 @@ class _Sums(Function):
     def backward(ctx: Any, *upstream: Tensor) -> Gradients:
         x, weight = ctx.saved_tensors
         tables, turned, by_source = ctx.call
-        gradient = upstream[0].contiguous()
         dx = dw = None
         if not torch.is_grad_enabled():
+            gradient = batch_innermost(upstream[0])
             # Nobody differentiates these: without a function each, a small layer's backward is a third shorter.
             if ctx.needs_input_grad[0]:
                 dx = sums(gradient, weight, tables, not turned, by_source)
             if ctx.needs_input_grad[1]:
                 dw = dots(x, gradient, weight, tables) if turned else dots(gradient, x, weight, tables)
             return dx, dw, None, None, None
+        gradient = upstream[0]
         if ctx.needs_input_grad[0]:
             dx = multiply(gradient, weight, tables, turned=not turned, by_source=by_source)
         if ctx.needs_input_grad[1]:
