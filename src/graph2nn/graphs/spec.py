@@ -19,7 +19,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.connectomes import SHA256, connectome
 from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io import ENDINGS, ReadOptions, Reading, ending_of, parse_share, read_with, warn_of
+from graph2nn.graphs.io import ENDINGS, Reading, ReadOptions, ending_of, parse_share, read_with, warn_of
 
 
 def parse_graph(
@@ -44,9 +44,8 @@ def parse_graph(
     Raises:
         UserError: nothing of that name, or a wrong argument.
     """
-    given = {"threshold": threshold, "directed": directed, "drop_self_loops": drop_self_loops or None}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    reading = find_graph(text, ReadOptions(**chosen, side="spec"), data=data)
+    options = ReadOptions(threshold=threshold, directed=directed, drop_self_loops=drop_self_loops, side="spec")
+    reading = find_graph(text, options, data=data)
     warn_of(reading, stacklevel=3)
     return reading.graph
 
@@ -65,18 +64,21 @@ def find_graph(text: str, options: ReadOptions, *, data: str | Path | None = Non
     path, written = split_options(text)
     if path is not None:
         return read_with(path, replace(options, **_file_options(path, written)))
+    _refuse_file_options(text, options)
     if text in SHA256:
         graph = connectome(text, data=data)
     elif (family := text.partition(":")[0]) in GENERATORS:
         graph = _generate(family, text.partition(":")[2])
     else:
         raise unknown("graph", text, [*GENERATORS, *SHA256])
+    return Reading(graph if options.name is None else replace(graph, name=options.name))
+
+
+def _refuse_file_options(text: str, options: ReadOptions) -> None:
     default = ReadOptions(side=options.side)
     for option in fields(ReadOptions):
-        value = getattr(options, option.name)
-        if option.name != "name" and value != getattr(default, option.name):
+        if option.name != "name" and getattr(options, option.name) != getattr(default, option.name):
             raise UserError(f"graph {text!r} is not a file: {options.say(option.name)} is for files.")
-    return Reading(graph if options.name is None else replace(graph, name=options.name))
 
 
 def split_options(text: str) -> tuple[str | None, str]:
