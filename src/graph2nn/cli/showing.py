@@ -58,6 +58,7 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         "edges": graph.edges,
         "directed": graph.directed,
         "connected": graph.connected,
+        "reachable": graph.reachable,
         "sparsity": graph.sparsity,
         "sha256": graph.digest,
         "measures": {name: None if math.isnan(value) else value for name, value in values.items()},
