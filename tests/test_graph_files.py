@@ -1,5 +1,7 @@
 """Graph files as people and programs write them: what must be read from each, and what must be refused."""
 
+# ruff: noqa: E501 - one row per file, content and all
+
 from __future__ import annotations
 
 import gzip

@@ -77,6 +77,13 @@ def show(
         bool, typer.Option("--keep-weights", help="Keep the weights, for weighted measures and --out.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Call the graph NAME.")] = None,
+    neurons: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="TABLE", help="Table of neurons: X is one of their connections. Repeat to join."),
+    ] = None,
+    min_weight: Annotated[
+        float | None, typer.Option(help="Keep connections of neurons of at least this weight.")
+    ] = None,
 ) -> None:
     """Measure, draw and write one graph."""
     from graph2nn.cli import showing
@@ -100,7 +107,7 @@ def show(
         name=name,
         side="command",
     )
-    reading = find_graph(x, options, data=data)
+    reading = find_graph(x, options, data=data, neurons=neurons or (), min_weight=min_weight)
     graph = reading.graph.symmetrised() if symmetrise else reading.graph
     written = showing.write(graph, plot=plot, layout=layout, out=out)
     showing.show(graph, slow=every, json=json, notes=reading.notes, how=reading.how)

@@ -1,7 +1,8 @@
 """One text names one graph: what every command takes where it asks for a graph.
 
 A file (``my.graphml``), a file with options of :func:`graph2nn.read_graph`
-(``edges.csv:weight=count,threshold=5,where=Type=chemical``), a connectome (``cat``), or a family with its
+(``edges.csv:weight=count,threshold=5,where=Type=chemical``) or of :func:`graph2nn.read_connectome`
+(``edges.csv:neurons=neurons.csv,min_weight=5``), a connectome (``cat``), or a family with its
 arguments (``ws_flex:n=64,sparsity=0.128,p=0.1,seed=4``, ``barabasi_albert:n=64,m=4``,
 ``stochastic_block:sizes=20/30,p=0.5/0.1/0.1/0.5``).
 """
@@ -10,16 +11,18 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.connectomes import SHA256, connectome
+from graph2nn.graphs.connectomes import NAMES, connectome
 from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io import ENDINGS, ReadOptions, Reading, ending_of, parse_share, read_with, warn_of
+from graph2nn.graphs.io import ENDINGS, Reading, ReadOptions, ending_of, parse_share, read_with, warn_of
+from graph2nn.graphs.io.connectome.spec import read_spec
+from graph2nn.graphs.neuron_connectomes import NEURONS
 
 
 def parse_graph(
@@ -44,39 +47,57 @@ def parse_graph(
     Raises:
         UserError: nothing of that name, or a wrong argument.
     """
-    given = {"threshold": threshold, "directed": directed, "drop_self_loops": drop_self_loops or None}
-    chosen = {key: value for key, value in given.items() if value is not None}
-    reading = find_graph(text, ReadOptions(**chosen, side="spec"), data=data)
+    options = ReadOptions(threshold=threshold, directed=directed, drop_self_loops=drop_self_loops, side="spec")
+    reading = find_graph(text, options, data=data)
     warn_of(reading, stacklevel=3)
     return reading.graph
 
 
-def find_graph(text: str, options: ReadOptions, *, data: str | Path | None = None) -> Reading:
+def find_graph(
+    text: str,
+    options: ReadOptions,
+    *,
+    data: str | Path | None = None,
+    neurons: Sequence[Path] = (),
+    min_weight: float | None = None,
+) -> Reading:
     """Return the graph that ``text`` names with what should be said about it; see :func:`parse_graph`.
 
     Args:
         text: as for :func:`parse_graph`.
         options: for files; those written behind the file's name win.
         data: a folder that may hold the connectomes.
+        neurons, min_weight: of a table of connections, as in :func:`graph2nn.read_connectome`, which also reads
+            the tables whose columns are those of a published connectome.
 
     Raises:
         UserError: nothing of that name, a wrong argument, or options of files for another graph.
     """
     path, written = split_options(text)
     if path is not None:
+        connections = read_spec(path, written, options, neurons=neurons, min_weight=min_weight)
+        if connections is not None:
+            return connections
         return read_with(path, replace(options, **_file_options(path, written)))
-    if text in SHA256:
+    _refuse_file_options(text, options)
+    if neurons or min_weight is not None:
+        raise UserError(f"graph {text!r} is not a file: tables of neurons and smallest weights are for files.")
+    how = ""
+    if text in NAMES:
         graph = connectome(text, data=data)
+        how = f"{NEURONS[text].citation}; {NEURONS[text].licence}" if text in NEURONS else ""
     elif (family := text.partition(":")[0]) in GENERATORS:
         graph = _generate(family, text.partition(":")[2])
     else:
-        raise unknown("graph", text, [*GENERATORS, *SHA256])
+        raise unknown("graph", text, [*GENERATORS, *NAMES])
+    return Reading(graph if options.name is None else replace(graph, name=options.name), how=how)
+
+
+def _refuse_file_options(text: str, options: ReadOptions) -> None:
     default = ReadOptions(side=options.side)
     for option in fields(ReadOptions):
-        value = getattr(options, option.name)
-        if option.name != "name" and value != getattr(default, option.name):
+        if option.name != "name" and getattr(options, option.name) != getattr(default, option.name):
             raise UserError(f"graph {text!r} is not a file: {options.say(option.name)} is for files.")
-    return Reading(graph if options.name is None else replace(graph, name=options.name))
 
 
 def split_options(text: str) -> tuple[str | None, str]:

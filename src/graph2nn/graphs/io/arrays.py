@@ -71,7 +71,8 @@ def read_mat(content: bytes, options: ReadOptions) -> Matrix:
     from scipy.io import loadmat
 
     try:
-        loaded = loadmat(io.BytesIO(content), simplify_cells=True)
+        file: Any = io.BytesIO(content)  # which loadmat takes, whatever its stubs say
+        loaded = loadmat(file, simplify_cells=True)
     except NotImplementedError:
         raise UserError("a MATLAB file of version 7.3, which is HDF5; save it with -v7 in MATLAB.") from None
     variables = _flattened({name: value for name, value in loaded.items() if not name.startswith("__")})
@@ -125,7 +126,8 @@ def _chosen(variables: dict[str, Any], options: ReadOptions, what: str) -> Any:
 
 
 def _is_square(value: Any) -> bool:
-    shape, kind = getattr(value, "shape", ()), getattr(getattr(value, "dtype", None), "kind", "O")
+    shape: tuple[int, ...] = getattr(value, "shape", ())
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
     return len(shape) == 2 and shape[0] == shape[1] and shape[0] > 1 and kind in "biufc"
 
 

@@ -142,7 +142,7 @@ def _merge(pairs: Pairs, edges: EdgeList, options: ReadOptions) -> None:
             f"{repeats} repeated {'pair was' if repeats == 1 else 'pairs were'} combined by {options.combine}"
         )
     else:
-        pairs.notes.append(f"parallel edges merged: {len(keys)} rows are {len(unique)} edges")
+        pairs.notes.append(f"parallel edges merged: {len(keys)} rows name {len(unique)} different pairs")
 
 
 def _repeated(pairs: Pairs, edges: EdgeList, keys: npt.NDArray[np.int64], i: int, options: ReadOptions) -> str:

@@ -78,10 +78,10 @@ def _even(cells: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, bool]:
     width = cells.shape[1]
     if (lengths == width).all():
         return cells, False
-    if len(lengths) > 1 and lengths[0] == width - 1 and (lengths[1:] == width).all():
-        # R writes no header over its row names. Numbers in the first row are a short row of a matrix.
-        if find_ends([str(cell) for cell in cells.iloc[0][:-1]]) or not _all_numbers(cells.iloc[0, :-1]):
-            return cells, True
+    one_short = len(lengths) > 1 and lengths[0] == width - 1 and bool((lengths[1:] == width).all())
+    # R writes no header over its row names. Numbers in the first row are a short row of a matrix.
+    if one_short and not _all_numbers(cells.iloc[0, :-1]):
+        return cells, True
     if kind == "edges" and width == 3 and (lengths >= 2).all():
         return cells, False  # weights on some edges only
     odd = int(np.flatnonzero(lengths != lengths[0])[0])
@@ -142,11 +142,11 @@ def _matrix(cells: pd.DataFrame, short_header: bool) -> Matrix | None:
     if short_header and rows == columns:
         return _labelled(values[1:, 1:], list(values[1:, 0]), list(values[0, :-1]))
     corner = str(values[0, 0])
-    if rows == columns and rows > 1 and not _all_numbers([corner]) and (labels := list(values[0, 1:])):
-        if corner == "" or not _all_numbers(labels) or not _all_numbers(values[1:, 0]):
-            labelled = _labelled(values[1:, 1:], list(values[1:, 0]), labels)
-            if labelled is not None:
-                return labelled
+    if rows == columns and rows > 1 and not _all_numbers([corner]):
+        labels, index = list(values[0, 1:]), list(values[1:, 0])
+        named = corner == "" or not _all_numbers(labels) or not _all_numbers(index)
+        if named and (labelled := _labelled(values[1:, 1:], index, labels)) is not None:
+            return labelled
     if rows == columns:
         return _labelled(values, None, None)
     if rows == columns + 1 and not _all_numbers(values[0]):
@@ -191,16 +191,15 @@ def _plain_edges(cells: pd.DataFrame, weight: str | None) -> EdgeList:
     """Read a list without a header: two nodes, and at most a weight."""
     extra = cells.iloc[:, 2:].reset_index(drop=True)
     extra.columns = pd.Index([str(i + 3) for i in range(extra.shape[1])])
-    if extra.shape[1] > 1 and weight is None:
-        if not all(is_time(extra[name]) for name in extra.columns[1:]):
-            raise UserError(
-                f"{' '.join(map(str, cells.iloc[0]))!r} is not an edge; expected two nodes per line and at most a "
-                "weight, or a first line that names the columns, for example source target weight."
-            )
+    if weight is None and not all(is_time(extra[name]) for name in extra.columns[1:]):
+        raise UserError(
+            f"{' '.join(map(str, cells.iloc[0]))!r} is not an edge; expected two nodes per line and at most "
+            "a weight, or a first line that names the columns, for example source target weight."
+        )
     first, second = cells[cells.columns[0]].tolist(), cells[cells.columns[1]].tolist()
     edges = edge_list(first, second, columns=extra, numbered=True)
     if extra.shape[1] > 1:
-        edges.notes.append("the last column holds time stamps and was left out")
+        edges.notes.append("columns after the third were left out (time stamps)")
     ends = {first[0], second[0]}
     if len(first) > 2 and not ends & {*first[1:], *second[1:]} and not _all_numbers(sorted(ends)):
         edges.notes.append(f"the first line ({first[0]}, {second[0]}) was read as an edge, not as a header")

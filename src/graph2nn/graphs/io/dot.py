@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ class _Parser:
                 )
             chain.append(self._end())
         attributes = self._attributes()
-        for left, right in zip(chain, chain[1:], strict=False):
+        for left, right in pairwise(chain):
             for a in left:
                 for b in right:
                     self.edges.append((a, b))

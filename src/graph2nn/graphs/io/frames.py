@@ -38,7 +38,7 @@ def source_of_frame(frame: pd.DataFrame) -> Source:
     if frame.shape[1] in (2, 3):
         edges = edges_of_table(frame, Ends(0, 1, None, second_reads=False))
         edges.table, edges.ends = False, None
-        edges.numbered = isinstance(frame.columns, pd.RangeIndex) or headers[2:] in (["2"], ["weight"])
+        edges.numbered = _counted(frame.columns) or headers[2:] in (["2"], ["weight"])
         return edges
     raise UserError(
         f"{frame.shape[0]} rows of {frame.shape[1]} columns are neither a square matrix nor an edge table; "
@@ -115,9 +115,14 @@ def _unique(headers: list[str]) -> list[str]:
     return names
 
 
+def _counted(index: Any) -> bool:
+    """True for labels that pandas made up."""
+    return isinstance(index, pd.RangeIndex)
+
+
 def _matrix(frame: pd.DataFrame) -> Source:
     index, columns = frame.index, frame.columns
-    rows = None if isinstance(index, pd.RangeIndex) else [str(label) for label in index]
-    names = None if isinstance(columns, pd.RangeIndex) else [str(label) for label in columns]
+    rows = None if _counted(index) else [str(label) for label in index]
+    names = None if _counted(columns) else [str(label) for label in columns]
     values = frame.to_numpy()
     return align(values if np.iscomplexobj(values) else values.astype(np.float64), rows, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -27,32 +28,30 @@ def read_graphml(content: bytes) -> EdgeList:
     graph = graphs[0]
     if any(_tag(child) == "hyperedge" for child in graph):
         raise UserError("holds hyperedges, which join more than two nodes; expected a graph.")
-    keys, defaults = {}, {}
-    for key in (
-        child for child in root.iter() if _tag(child) == "key" and child.get("for") in ("edge", "all", None)
-    ):
-        name = key.get("attr.name") or key.get("id") or ""
-        keys[key.get("id")] = name
-        defaults.update({name: child.text for child in key if _tag(child) == "default"})
-    node_keys = {
-        key.get("id"): key.get("attr.name")
-        for key in root.iter()
-        if _tag(key) == "key" and key.get("for") in ("node", "all")
-    }
+    declared = [child for child in root.iter() if _tag(child) == "key"]
+    keys: dict[str | None, str] = {}
+    defaults: dict[str, str | None] = {}
+    for key in (child for child in declared if child.get("for") in ("edge", "all", None)):
+        title = key.get("attr.name") or key.get("id") or ""
+        keys[key.get("id")] = title
+        for default in (child for child in key if _tag(child) == "default"):
+            defaults[title] = default.text
+    node_keys = {key.get("id"): key.get("attr.name") for key in declared if key.get("for") in ("node", "all")}
     nodes = [(_need(child, "id"), _label(child, node_keys)) for child in graph if _tag(child) == "node"]
     edges, ways, rows = [], [], []
     default_way = graph.get("edgedefault", "undirected") == "directed"
     for edge in (child for child in graph if _tag(child) == "edge"):
         edges.append((_need(edge, "source"), _need(edge, "target")))
-        ways.append(
-            {"true": True, "false": False}.get((edge.get("directed") or "").strip().lower(), default_way)
-        )
-        data = {
-            keys.get(child.get("key"), child.get("key")): child.text for child in edge if _tag(child) == "data"
-        }
-        rows.append({**defaults, **data})
-    titles = {key.get("id") for key in root.iter() if _tag(key) == "key" and key.get("attr.name") == "name"}
-    name = next((child.text for child in graph if _tag(child) == "data" and child.get("key") in titles), None)
+        way = (edge.get("directed") or "").strip().lower()
+        ways.append(way == "true" if way in ("true", "false") else default_way)
+        row: dict[str, str | None] = dict(defaults)
+        for data in (child for child in edge if _tag(child) == "data"):
+            row[keys.get(data.get("key"), data.get("key") or "")] = data.text
+        rows.append(row)
+    graph_keys = {key.get("id") for key in declared if key.get("attr.name") == "name"}
+    name = next(
+        (child.text for child in graph if _tag(child) == "data" and child.get("key") in graph_keys), None
+    )
     return _edge_list(nodes, edges, rows, ways, name, default_way)
 
 
@@ -66,7 +65,7 @@ def read_gexf(content: bytes) -> EdgeList:
     graph = next((child for child in root.iter() if _tag(child) == "graph"), None)
     if graph is None:
         raise UserError("holds no graph.")
-    titles = {}
+    titles: dict[str | None, str | None] = {}
     for block in graph:
         if _tag(block) == "attributes" and block.get("class") == "edge":
             titles.update({child.get("id"): child.get("title") or child.get("id") for child in block})
@@ -78,8 +77,12 @@ def read_gexf(content: bytes) -> EdgeList:
         kind = (edge.get("type") or "").strip().lower()
         ways.append(default_way if kind not in ("directed", "undirected", "mutual") else kind == "directed")
         values = [child for child in edge.iter() if _tag(child) == "attvalue"]
-        row = {titles.get(v.get("for") or v.get("id"), v.get("for")): v.get("value") for v in values}
-        rows.append({**row, **({"weight": edge.get("weight")} if edge.get("weight") is not None else {})})
+        row: dict[str | None, str | None] = {}
+        for value in values:
+            row[titles.get(value.get("for") or value.get("id"), value.get("for"))] = value.get("value")
+        if edge.get("weight") is not None:
+            row["weight"] = edge.get("weight")
+        rows.append(row)
     return _edge_list(nodes, edges, rows, ways, None, default_way)
 
 
@@ -106,7 +109,7 @@ def named_nodes(nodes: list[tuple[str, str | None]]) -> tuple[tuple[str, ...] | 
 def _edge_list(
     nodes: list[tuple[str, str | None]],
     edges: list[tuple[str, str]],
-    rows: list[dict[Any, Any]],
+    rows: Sequence[Mapping[Any, Any]],
     ways: list[bool],
     name: str | None,
     default_way: bool,

@@ -137,8 +137,8 @@ def _without_repeats(
     if options.combine is None and (i := repeated_keys(keys, values)) is not None:
         pair = ", ".join(names[k] if names else str(k) for k in (int(rows[i]), int(columns[i])))
         raise UserError(
-            f"the entry {pair} stands twice, with different weights: {options.say('combine', 'sum')} adds them, "
-            f"{options.say('combine', 'max')} keeps the larger."
+            f"the entry {pair} stands twice, with different weights: {options.say('combine', 'sum')} adds "
+            f"them, {options.say('combine', 'max')} keeps the larger."
         )
     keys, values = combined(keys, values, options.combine or "first")
     return keys // n, keys % n, values
@@ -193,10 +193,11 @@ def _asymmetric(
         if table.get(j * n + i, 0.0) != table[i * n + j]
     )
     one, other = (names[i], names[j]) if names else (i, j)
+    there, back = table[i * n + j], table.get(j * n + i, 0.0)
     return (
-        f"the adjacency matrix is not symmetric ({one}, {other} is {table[i * n + j]:g} and {other}, {one} is "
-        f"{table.get(j * n + i, 0.0):g}), yet {options.say('directed', False)}: {options.say('directed', True)} reads it as it "
-        f"stands, {options.say('combine', 'max')} or sum makes one weight of the two."
+        f"the adjacency matrix is not symmetric ({one}, {other} is {there:g} and {other}, {one} is {back:g}), "
+        f"yet {options.say('directed', False)}: {options.say('directed', True)} reads it as it stands, "
+        f"{options.say('combine', 'max')} or sum makes one weight of the two."
     )
 
 

@@ -1,4 +1,4 @@
-"""GML (parsed by networkx) and Pajek: two formats of network programs, with the liberties people take in them."""
+"""GML (parsed by networkx) and Pajek: formats of network programs, with the liberties people take in them."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def read_pajek(text: str) -> EdgeList:
         elif section == "*matrix":
             if len(words) != len(labels):
                 raise UserError(
-                    f"row {row + 1} of the matrix has {len(words)} entries and there are {len(labels)} vertices."
+                    f"row {row + 1} of the matrix has {len(words)} entries for {len(labels)} vertices."
                 )
             filled = [i for i, word in enumerate(words) if float(word) != 0]
             edges += [(row, i) for i in filled]

@@ -196,7 +196,7 @@ def _array(array: npt.NDArray[Any], options: ReadOptions) -> Source:
 
 
 def _edge_index(array: npt.NDArray[Any], n: int | None = None) -> EdgeList:
-    """Read rows from and to: the second reads the first. An index that lists every edge both ways is undirected."""
+    """Read rows from and to: the second reads the first. With every edge listed both ways it is undirected."""
     if array.dtype.kind not in "iu" or array.ndim != 2 or array.shape[0] != 2:
         raise UserError(f"edge_index: shape {array.shape} of {array.dtype}; expected whole numbers [2, edges].")
     if array.size and int(array.min()) < 0:

@@ -104,7 +104,5 @@ def parse_share(value: float | str | None) -> float | None:
     except ValueError:
         share = -1.0
     if not 0 < share <= 1:
-        raise UserError(
-            f"keep strongest {value}: expected a share of all possible pairs, such as 10% or 0.1 (at most 100%)."
-        )
+        raise UserError(f"keep strongest {value}: expected a share of all possible pairs, such as 10% or 0.1.")
     return share

@@ -76,9 +76,9 @@ def combined(keys: Indices, values: Floats, how: str) -> tuple[Indices, Floats]:
     (array([4, 2]), array([3., 5.]))
     """
     unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    merged = values[first].astype(np.float64)
+    merged: Floats = values[first].astype(np.float64)
     if how == "sum":
-        merged = np.bincount(inverse, weights=values, minlength=len(unique))
+        merged = np.bincount(inverse, weights=values, minlength=len(unique)).astype(np.float64)
     elif how == "max":
         merged = np.full(len(unique), -np.inf)
         np.maximum.at(merged, inverse, values)
@@ -150,13 +150,13 @@ def _check_weights(pairs: Pairs, options: ReadOptions) -> None:
         number = int((weights == 0).sum())
         edges = "one edge has" if number == 1 else f"{number} edges have"
         raise UserError(
-            f"{edges} weight 0 ({_pair(pairs, weights == 0)}): {options.say('threshold', 0)} says which weights "
-            "make an edge."
+            f"{edges} weight 0 ({_pair(pairs, weights == 0)}): {options.say('threshold', 0)} says which "
+            "weights make an edge."
         )
     if negative.any() and not options.absolute:
         raise UserError(
-            f"the graph has negative weights ({_pair(pairs, negative)} is {weights[negative][0]:g}): {choice} says "
-            f"which weights make an edge, {options.say('absolute', True)} takes them without their sign."
+            f"the graph has negative weights ({_pair(pairs, negative)} is {weights[negative][0]:g}): {choice} "
+            f"says which weights make an edge, {options.say('absolute', True)} takes them without their sign."
         )
     if np.isinf(weights).any():
         raise UserError(
@@ -164,8 +164,8 @@ def _check_weights(pairs: Pairs, options: ReadOptions) -> None:
         )
     if pairs.dense:
         raise UserError(
-            f"the graph is weighted (an {what} is {weights[weights != 1][0]:g}) and more than half of the matrix is "
-            f"filled; say which weights make an edge with {choice}."
+            f"the graph is weighted (an {what} is {weights[weights != 1][0]:g}) and more than half of the "
+            f"matrix is filled; say which weights make an edge with {choice}."
         )
     if len(weights) and (weights != 1).any():
         pairs.notes.append(

@@ -30,7 +30,8 @@ def read_excel(content: bytes, options: ReadOptions) -> Source:
     names = [str(name) for name in book.sheet_names]
     if options.variable is not None and options.variable not in names:
         raise UserError(
-            f"{options.say('variable', options.variable)}: there is no such sheet; there are {', '.join(names)}."
+            f"{options.say('variable', options.variable)}: there is no such sheet; "
+            f"the file has {', '.join(names)}."
         )
     frames = {name: _cells(book, name) for name in (names if options.variable is None else [options.variable])}
     filled = [name for name, cells in frames.items() if cells.size]

@@ -27,7 +27,7 @@ class EdgeList:
         directed: what the file says of its direction; ``None`` where it says nothing.
         said: what in the file says so, for the line that is printed.
         one_way: in a file that mixes directions, whether each edge goes one way only.
-        second_reads: True if the second node reads the first (columns from/to), else the first reads the second.
+        second_reads: True if the second node reads the first (columns from/to), False if it is read.
         ends: headers of the two columns of nodes, for messages.
         table: True if columns were found by their headers, so that the only column of numbers is the weight.
         numbered: True if the columns have no names and the third is the weight.
@@ -93,9 +93,9 @@ def number_nodes(first: Sequence[str], second: Sequence[str]) -> tuple[Indices, 
         order = np.array(sorted(range(len(names)), key=lambda i: int(names[i])), dtype=np.int64)
         rank = np.empty(len(order), dtype=np.int64)
         rank[order] = np.arange(len(order))
-        codes, names = rank[codes], [names[i] for i in order]
-    codes = codes.astype(np.int64)
-    return codes[0::2], codes[1::2], names
+        return rank[codes[0::2]], rank[codes[1::2]], [names[i] for i in order]
+    numbers: Indices = np.asarray(codes, dtype=np.int64)
+    return numbers[0::2], numbers[1::2], names
 
 
 def names_or_none(names: Sequence[str]) -> tuple[str, ...] | None:

@@ -79,8 +79,8 @@ def _read_comments(lines: list[str]) -> _Comments:
         if konect := _KONECT.match(line):
             if konect[1] == "bip":
                 raise UserError(
-                    "the first line says that the network is bipartite: its two columns number different nodes, so "
-                    "equal numbers are not one node. Give the nodes of the two columns different names."
+                    "the first line says that the network is bipartite: its two columns number "
+                    "different nodes, so equal numbers are not one node. Give the nodes of the two columns different names."
                 )
             words.add(konect[1] == "asym")
             said = f"its comment {line.strip()[:60]!r}"
@@ -201,7 +201,8 @@ def _parse(lines: list[str], separator: str | None, width: int) -> pd.DataFrame:
             raise UserError(f"the table cannot be parsed ({str(error).strip()[:100]}).") from None
         first = len(_split_line(lines[0], separator))
         raise UserError(
-            f"row {words[2]} has {words[3]} entries and row 1 has {first}; {EXPECTED}, all rows of the same length."
+            f"row {words[2]} has {words[3]} entries and row 1 has {first}; {EXPECTED}, "
+            "all rows of the same length."
         ) from None
     # pandas fills a short row with empty cells; only a second look tells them from cells that are empty.
     for row in np.flatnonzero((cells[width - 1] == "").to_numpy() | cells[width - 1].isna().to_numpy()):
@@ -217,7 +218,7 @@ def _wide(lines: list[str], separator: str | None) -> Matrix:
     if header[-1] == second[-1] == "":
         header, second = header[:-1], second[:-1]
     has_header = to_numbers(pd.Series(header, dtype=object))[1] is not None or (
-        header[0] == "" and second[0] != "" or len(header) == len(second) - 1
+        (header[0] == "" and second[0] != "") or len(header) == len(second) - 1
     )
     width = len(second)
     has_index = len(header) < width or (has_header and len(lines) == len(header)) or _is_text(second[0])
@@ -231,7 +232,8 @@ def _wide(lines: list[str], separator: str | None) -> Matrix:
         low_memory=False,
         index_col=False,
     ).iloc[:, :width]
-    rows = frame.pop(0).astype(str).tolist() if has_index else None
+    rows = frame.iloc[:, 0].astype(str).tolist() if has_index else None
+    frame = frame.iloc[:, 1:] if has_index else frame
     columns = header[width - len(frame.columns) if len(header) == width else 0 :] if has_header else None
     numbers = np.empty(frame.shape, dtype=np.float64)
     for i, column in enumerate(frame.columns):

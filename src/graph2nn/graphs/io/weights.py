@@ -87,7 +87,7 @@ def edge_weights(edges: EdgeList, options: ReadOptions) -> tuple[Floats | None, 
     if options.weight is not None:
         name = _column(columns, options.weight, "weight", options)
         return _read(edges, name), name
-    usual = [column for column in columns if str(column).strip().lower() == "weight"]
+    usual = [str(column) for column in columns if str(column).strip().lower() == "weight"]
     if usual:
         return _usual(edges, usual[0], options)
     candidates = [str(column) for column in columns if _is_candidate(columns[column], edges.numbered)]
@@ -142,7 +142,7 @@ def _check_third(edges: EdgeList) -> None:
     if is_time(column):
         edges.notes.append("the third column holds time stamps and was not read as weights")
         return
-    numbers, bad = to_numbers(column)
+    bad = to_numbers(column)[1]
     if bad is not None:
         raise UserError(
             f"the weight {bad!r} is not a number; expected two nodes per line and at most a weight, "

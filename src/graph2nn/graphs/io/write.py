@@ -44,8 +44,8 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
         raise UserError(f"{target}: {kind} is only read; expected one of {', '.join(sorted(_WRITERS))}.")
     if kind in _DENSE and graph.n > DENSE_LIMIT:
         raise UserError(
-            f"{target}: {kind} holds all {graph.n}² pairs; for more than {DENSE_LIMIT} nodes write .npz, .mtx or "
-            ".edgelist."
+            f"{target}: {kind.lstrip('.')} holds all {graph.n}² pairs; for more than {DENSE_LIMIT} nodes "
+            "write .npz, .mtx or .edgelist."
         )
     with replacing(target) as temporary, temporary.open("wb") as file:
         _WRITERS[kind](graph, file)
@@ -62,7 +62,8 @@ def _values(graph: RelationalGraph) -> Any:
 
 def _signed(graph: RelationalGraph) -> Any:
     """Return the weights with their signs, one per arc."""
-    return graph.weights if graph.signs is None else graph.weights * graph.signs
+    weights: Any = graph.weights
+    return weights if graph.signs is None else weights * graph.signs
 
 
 def _npy(graph: RelationalGraph, file: BinaryIO) -> None:
@@ -74,16 +75,19 @@ def _npz(graph: RelationalGraph, file: BinaryIO) -> None:
 
     # The keys of scipy.sparse.save_npz, and two that it passes over.
     matrix = sparse.csr_matrix(_values(graph))
-    arrays = {"indices": matrix.indices, "indptr": matrix.indptr, "format": b"csr", "shape": matrix.shape}
-    names = {} if graph.node_names is None else {NAMES_KEY: np.array(graph.node_names)}
-    extra: dict[str, Any] = {DIRECTED_KEY: np.array(bool(graph.directed)), **names}
-    np.savez_compressed(file, data=matrix.data, **arrays, **extra)
+    arrays: dict[str, Any] = {
+        **{"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr},
+        **{"format": b"csr", "shape": matrix.shape, DIRECTED_KEY: np.array(bool(graph.directed))},
+    }
+    if graph.node_names is not None:
+        arrays[NAMES_KEY] = np.array(graph.node_names)
+    np.savez_compressed(file, **arrays)
 
 
 def _mtx(graph: RelationalGraph, file: BinaryIO) -> None:
     from scipy import io, sparse
 
-    field = "pattern" if graph.weights is None else "real"
+    field: Any = "pattern" if graph.weights is None else "real"
     matrix = sparse.coo_matrix(_values(graph).astype(np.int8 if graph.weights is None else np.float64))
     io.mmwrite(file, matrix, field=field, symmetry="general" if graph.directed else "symmetric", precision=17)
 
