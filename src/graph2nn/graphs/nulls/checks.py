@@ -81,7 +81,7 @@ def same_pool(graph: RelationalGraph, drawn: RelationalGraph) -> None:
             return
         once = slice(None) if one.directed else one.edge_index[0] <= one.edge_index[1]
         pools.append(np.sort(one.weights[once]))
-    _require(np.array_equal(*pools), "the pool of weights", drawn)
+    _require(np.array_equal(pools[0], pools[1]), "the pool of weights", drawn)
 
 
 def reciprocal_degrees(graph: RelationalGraph) -> Longs:
