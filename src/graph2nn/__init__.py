@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
+    from graph2nn.graphs.io.connectome import read_connectome
     from graph2nn.graphs.measured import measured
     from graph2nn.graphs.nulls import (
         NullGraph,
@@ -48,6 +49,7 @@ _ROOMS = {
         "read_graph",
         "write_graph",
     ),
+    "graphs.io.connectome": ("read_connectome",),
     "graphs.spec": ("parse_graph",),
     "graphs.generators": ("GENERATORS",),
     "graphs.registry": (
@@ -154,6 +156,7 @@ __all__ = [
     "null",
     "parameters",
     "parse_graph",
+    "read_connectome",
     "read_graph",
     "recover",
     "recover_table",
