@@ -29,6 +29,7 @@ from graph2nn.cli.common import (
     print_json,
     use_threads,
 )
+from graph2nn.cli.connectomes import Inputs, Outputs, with_ends
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_runs import Training, summary
 from graph2nn.cli.watching import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
@@ -57,6 +58,8 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train N seeds, from --seed on, one after the other.")
     ] = None,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
@@ -89,6 +92,7 @@ def train(
     graph2nn train mlp-cifar10 --ws-flex 64,0.2,0.3,1 --seeds 5 --logger tensorboard
     graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
     graph2nn train mlp-cifar10 --devices 2
+    graph2nn train connectome-rnn --graph larva --inputs "celltype == 'sensory'" --outputs "celltype == 'RGN'"
     """
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.training.acceleration import Acceleration
@@ -103,6 +107,7 @@ def train(
     numbers = range(seed, seed + (seeds or 1))
     use_threads(threads)
     task = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
+    settings = with_ends(settings, inputs, outputs)
     plan = partial(_plan, known, graphs, numbers, settings, data, cache, how, task.device)
     rows = train_on(devices, sync_bn, plan, task)
     if rows is None:  # another process talks

@@ -19,6 +19,7 @@ from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.config import RunConfig
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
 from graph2nn.experiments.journal import Journal, OnEpoch, Watch
 from graph2nn.experiments.results import RunFolder, writing
 from graph2nn.graphs.graph import RelationalGraph
@@ -53,15 +54,24 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         UserError: a graph, an architecture or a budget that cannot be.
     """
     graph = None if config.graph is None else config.graph.build()
+    if config.model.name == CONNECTOME_RNN:
+        network, cost = connectome_network(
+            graph, tuple(data.image_shape), data.num_classes, config.model.options
+        )
+        return Network(network, graph, cost, *quoted_measures(graph))
     wiring: Wiring = Dense() if graph is None else Relational(graph, engine, symmetric=config.symmetric)
     spec = config.model
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
+    return Network(model, graph, found, *quoted_measures(graph))
+
+
+def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
+    """Return C and L as they are quoted: of the symmetrised graph; those of the complete one for the baseline."""
     # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
     quoted = graph.symmetrised() if graph and graph.directed else graph
-    c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
-    return Network(model, graph, found, c, length)
+    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
 
 
 EVERY_FIVE_MINUTES = Saving()

@@ -48,7 +48,8 @@ def stored_nulls(
         raise unknown("--null", kind, KINDS)
     if odd := [name for name in options if name not in _OPTIONS]:
         raise unknown("nulls: option", odd[0], _OPTIONS)
-    used = {name: value for name, value in options.items() if name in KINDS[kind].takes}
+    takes = (*KINDS[kind].takes, *(("inputs", "outputs") if kind == "boundary" else ()))
+    used = {name: value for name, value in options.items() if name in takes}
     specs: list[GraphSpec | None] = []
     for spec in graphs:
         if spec is None:
@@ -61,12 +62,8 @@ def stored_nulls(
         for seed in range(count):
             drawn = null(graph, kind, seed=seed, **used)
             name = f"{kind} null({spec.name},{seed})"
-            kept = StoredGraphSpec(
-                text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **used
-            )
-            specs.append(
-                GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name)
-            )
+            kept = StoredGraphSpec(text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **used)
+            specs.append(GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name))
     return specs
 
 

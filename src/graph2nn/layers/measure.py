@@ -71,7 +71,9 @@ def _measure_edge(width: int, density: float, rounds: int) -> Point:
     on = numbers.random((width, width)) < density
     np.fill_diagonal(on, False)
     graph = RelationalGraph(on, directed=True)
-    trio: list[nn.Module] = [layer(graph, width, width) for layer in (RelationalLinear, BlockLinear, EdgeLinear)]
+    trio: list[nn.Module] = [
+        layer(graph, width, width) for layer in (RelationalLinear, BlockLinear, EdgeLinear)
+    ]
     times = _times(trio, torch.randn(BATCH, width), rounds)
     ratios = [min(masked, block) / edge for masked, block, edge in times]
     return Point("edge", width, round(graph.density, 4), round(statistics.median(ratios), 3))

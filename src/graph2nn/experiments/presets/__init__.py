@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.presets import cifar, imagenet
+from graph2nn.experiments.presets import cifar, connectomes, imagenet
 from graph2nn.experiments.presets.preset import Preset, read_preset
 
 __all__ = ["PRESETS", "Preset", "preset", "read_preset"]
 
-PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS)}
+PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS, *connectomes.PRESETS)}
 
 
 def preset(name: str) -> Preset:
