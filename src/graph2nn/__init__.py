@@ -23,13 +23,21 @@ if TYPE_CHECKING:
     from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
+    from graph2nn.graphs.io.connectome import read_connectome
     from graph2nn.graphs.measures.registry import MEASURES, measure_all
     from graph2nn.graphs.measures.table import measured
-    from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
+    from graph2nn.graphs.nulls import (
+        NullGraph,
+        ensemble,
+        null,
+        small_world,
+        small_world_omega,
+        small_world_sigma,
+    )
     from graph2nn.graphs.spec import parse_graph
     from graph2nn.graphs.ws_flex import ws_flex
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
-    from graph2nn.models import MLP, build_model
+    from graph2nn.models import MLP, ConnectomeRNN, build_model
     from graph2nn.training import Epoch, Member, Recipe, evaluate, train, train_population
     from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, Wiring
 
@@ -43,6 +51,7 @@ _ROOMS = {
         "read_graph",
         "write_graph",
     ),
+    "graphs.io.connectome": ("read_connectome",),
     "graphs.spec": ("parse_graph",),
     "graphs.generators": ("GENERATORS",),
     "graphs.measures.registry": (
@@ -51,7 +60,10 @@ _ROOMS = {
     ),
     "graphs.measures.table": ("measured",),
     "graphs.nulls": (
+        "NullGraph",
         "ensemble",
+        "null",
+        "small_world",
         "small_world_omega",
         "small_world_sigma",
     ),
@@ -69,6 +81,7 @@ _ROOMS = {
         "Wiring",
     ),
     "models": (
+        "ConnectomeRNN",
         "MLP",
         "build_model",
     ),
@@ -112,6 +125,7 @@ __all__ = [
     "GENERATORS",
     "MEASURES",
     "MLP",
+    "ConnectomeRNN",
     "Cost",
     "Dataset",
     "Dense",
@@ -121,6 +135,7 @@ __all__ = [
     "Layerwise",
     "Match",
     "Member",
+    "NullGraph",
     "Recipe",
     "Relational",
     "RelationalConv2d",
@@ -147,13 +162,16 @@ __all__ = [
     "match_widths",
     "measure_all",
     "measured",
+    "null",
     "parameters",
     "parse_graph",
+    "read_connectome",
     "read_graph",
     "record",
     "recover",
     "recover_table",
     "relationalize",
+    "small_world",
     "small_world_omega",
     "small_world_sigma",
     "train",

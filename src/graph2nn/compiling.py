@@ -29,16 +29,18 @@ def compiled(function: F) -> F:
     return kernel
 
 
-def forget_stale(folder: Path) -> None:
+def forget_stale(folder: Path, *called: Path) -> None:
     """Drop machine code older than any kernel of a folder: numba compares a kernel's own file only.
 
     Args:
         folder: of the kernels. Where its cache cannot be written, numba keeps the cache elsewhere, and nobody
             edits the kernels.
+        called: folders of other kernels that these call.
     """
     cache = folder / "__pycache__"
     if os.access(cache, os.W_OK):
-        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        sources = [source for each in (folder, *called) for source in each.glob("*.py")]
+        newest = max(source.stat().st_mtime for source in sources)
         for index in cache.glob("*.nbi"):
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)

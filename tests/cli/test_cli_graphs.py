@@ -127,7 +127,7 @@ def test_each_mistake_is_one_line_and_code_two(arguments, tmp_path, monkeypatch,
     (tmp_path / "ragged.csv").write_text("0,1\n1\n")
     (tmp_path / "wide.txt").write_text("0101\n1010\n")
     (tmp_path / "empty.txt").write_text("")
-    (tmp_path / "weighted.csv").write_text("0,0.5\n0.5,0\n")
+    (tmp_path / "weighted.csv").write_text("0,0.5,0.1\n0.5,0,0.2\n0.1,0.2,0\n")
     (tmp_path / "loops.txt").write_text("11\n11\n")
     (tmp_path / "unknown.xls").write_text("01\n10\n")
     before = sorted(tmp_path.iterdir())

@@ -6,10 +6,12 @@ import functools
 import http.server
 import shutil
 import threading
+import warnings
 
 import pytest
 
 from graph2nn import UserError
+from graph2nn.errors import Graph2nnWarning
 from graph2nn.graphs import connectomes
 from graph2nn.graphs.connectomes import SHA256, connectome
 
@@ -54,12 +56,29 @@ def test_published_digits(name, data, golden_graphs):
     assert graph.digest == row["directed"]["adjacency_sha256_uint8"]
     assert graph.edges == row["directed"]["n_edges_as_loaded"]
     assert graph.clustering == row["directed"]["C_naive_sum"]
-    assert graph.path_length == row["directed"]["L"]["average_shortest_path_length"]
+    length = row["directed"]["L"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert graph.path_length == length["mean_over_reachable"]
+    assert [word.category for word in caught] == ([Graph2nnWarning] if name == "mcwhole" else [])
+    pairs = graph.n * (graph.n - 1)
+    assert graph.reachable == length["n_reachable_ordered_pairs"] / pairs
     both = connectome(name, symmetrised=True, data=data)
     assert both.directed is False
     assert both.edges == row["symmetrised"]["n_undirected_edges"]
     assert both.clustering == row["symmetrised"]["C_naive_sum"]
     assert both.path_length == row["symmetrised"]["L"]
+
+
+def test_published_path_length_counted_missing_paths_as_distance_zero(data, golden_graphs):
+    """The published L of macaque whole, 2.29698, comes from a networkx that let 70 missing paths count as 0."""
+    row = next(row for row in golden_graphs["connectomes"] if row["name"] == "mcwhole")
+    graph = connectome("mcwhole", data=data)
+    published = row["directed"]["L"]["average_shortest_path_length"]
+    assert graph.paths.mean * graph.reachable == pytest.approx(published, rel=1e-15)
+    assert round(published, 5) == 2.29698
+    assert round(graph.paths.mean, 5) == 2.32980
+    assert graph.n * (graph.n - 1) * (1 - graph.reachable) == pytest.approx(70)
 
 
 def test_folders_are_looked_through_in_order(data, tmp_path, monkeypatch):

@@ -67,23 +67,18 @@ def adjacency_of(n, density, directed, seed):
 
 
 def networkx_measures(adjacency, directed):
-    """C and L of networkx, summed in the published order; L is NaN where the graph falls into parts."""
+    """C and L of networkx, summed in the published order; L is over the pairs that have a path, or NaN."""
     graph = nx.from_numpy_array(adjacency, create_using=nx.DiGraph if directed else nx.Graph)
     n = len(adjacency)
     total = 0.0
     for value in sorted(nx.clustering(graph).values()):
         total += value
-    whole = nx.is_weakly_connected(graph) if directed else nx.is_connected(graph)
-    steps = sum(sum(d.values()) for _, d in nx.all_pairs_shortest_path_length(graph))
-    return total / n, steps / (n * (n - 1)) if whole else math.nan
+    steps = [step for _, d in nx.all_pairs_shortest_path_length(graph) for step in d.values() if step]
+    return total / n, sum(steps) / len(steps) if steps else math.nan
 
 
 def oracle_measures(adjacency, directed):
-    try:
-        length = measures.path_length(adjacency)
-    except UserError:
-        length = math.nan
-    return measures.clustering(adjacency, directed=directed), length
+    return measures.clustering(adjacency, directed=directed), measures.path_length(adjacency)
 
 
 def same(ours, theirs):
@@ -132,19 +127,21 @@ def test_known_graphs(n):
     assert kernels.clustering_and_path_length(complete, directed=True) == (1.0 if n > 2 else 0.0, 1.0)
     line = np.eye(n, k=1, dtype=bool)
     assert kernels.clustering_and_path_length(line | line.T) == (0.0, (n + 1) / 3)
-    # One way only, half of the pairs have no path and add nothing.
+    # One way only, half of the pairs have no path and do not count.
     one_way = kernels.clustering_and_path_length(line, directed=True)
-    assert one_way == (0.0, sum(d * (n - d) for d in range(n)) / (n * (n - 1)))
+    assert one_way == (0.0, sum(d * (n - d) for d in range(n)) / (n * (n - 1) / 2))
 
 
-def test_parts_have_no_path_length():
+def test_the_path_length_of_parts_is_that_of_the_pairs_with_a_path():
     for n in (4, 100):
         adjacency = np.zeros((n, n), dtype=bool)
-        adjacency[0, 1] = adjacency[1, 0] = True
         for directed in (False, True):
             c, length = kernels.clustering_and_path_length(adjacency, directed=directed)
             assert c == 0
             assert math.isnan(length)
+        adjacency[0, 1] = adjacency[1, 0] = True
+        for directed in (False, True):
+            assert kernels.clustering_and_path_length(adjacency, directed=directed) == (0, 1)
 
 
 @given(n=st.integers(1, 200), seed=st.integers(0, 1000))

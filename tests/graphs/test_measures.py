@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from strategies import graphs
 
-from graph2nn import RelationalGraph, UserError, ws_flex
+from graph2nn import RelationalGraph, ws_flex
+from graph2nn.errors import Graph2nnWarning
 from graph2nn.graphs import measures
 
 
@@ -59,17 +60,24 @@ def test_every_small_graph():
             assert graph.path_length == nx.average_shortest_path_length(atlas)
 
 
-def test_parts_have_no_path_length():
-    parts = RelationalGraph.from_edges([(0, 1), (2, 3)], 4, name="two parts")
+def test_the_path_length_of_parts_is_over_the_pairs_with_a_path():
+    parts = RelationalGraph.from_edges([(0, 1), (1, 2), (3, 4)], 6, name="three parts")
     assert parts.clustering == 0.0
-    with pytest.raises(UserError, match="'two parts' is not connected"):
-        _ = parts.path_length
+    with pytest.warns(Graph2nnWarning, match=r"'three parts': 26.67 % of the ordered pairs .* L = 1.25 is"):
+        assert parts.path_length == 10 / 8
+    assert parts.reachable == 8 / 30
+    empty = RelationalGraph(np.zeros((3, 3)))
+    with pytest.warns(Graph2nnWarning, match="no pair of nodes has a path"):
+        assert math.isnan(empty.path_length)
+    assert empty.reachable == 0
 
 
-def test_a_directed_pair_without_a_path_adds_nothing():
-    # 0 reads 1 reads 2, nothing back: distances 1 + 1 + 2 over six ordered pairs.
+def test_a_directed_pair_without_a_path_does_not_count():
+    # 0 reads 1 reads 2, nothing back: distances 1 + 1 + 2 over three of six ordered pairs.
     chain = RelationalGraph.from_edges([(0, 1), (1, 2)], 3, directed=True)
-    assert chain.path_length == 4 / 6
+    with pytest.warns(Graph2nnWarning, match="50 % of the ordered pairs"):
+        assert chain.path_length == 4 / 3
+    assert chain.reachable == 0.5
     assert not measures.is_connected(chain.adjacency)
 
 

@@ -68,7 +68,7 @@ CudaGraphs = Annotated[
 ]
 EngineName = Annotated[
     str,
-    typer.Option("--engine", metavar="NAME", help="auto, masked, masked-in-place, block; triton (untested)."),
+    typer.Option("--engine", metavar="NAME", help="auto, masked[-in-place], block, edge; triton (untested)."),
 ]
 Workers = Annotated[
     str,

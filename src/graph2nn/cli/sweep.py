@@ -28,6 +28,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Within, null_options, with_ends
 from graph2nn.cli.launcher_options import (
     Address,
     Cpus,
@@ -80,12 +81,19 @@ def sweep(
     select: Annotated[
         list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
     ] = None,
+    graph: Annotated[
+        list[str] | None, typer.Option(help="A file or a graph by name, as --select; may be repeated.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
     null: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="Of the nulls: degree (rewired, default), density, ws_flex."),
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Of the nulls: degree (default), density, …; may be repeated."),
     ] = None,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    groups: Groups = None,
+    within: Within = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Train exactly what a frozen plan says.")
     ] = None,
@@ -162,8 +170,9 @@ def sweep(
         channels=channels,
     )  # fmt: skip
     work: Work = choose_work(
-        plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
-        data=data, cache=cache, dry_run=dry_run, own=own,
+        plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls, null=null or [],
+        null_options=null_options(inputs, outputs, groups, within),
+        settings=with_ends(settings, inputs, outputs), amp=amp, data=data, cache=cache, dry_run=dry_run, own=own,
     )  # fmt: skip
     if dry_run:
         show_work(work, as_json)

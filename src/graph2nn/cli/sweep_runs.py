@@ -59,7 +59,8 @@ def choose_work(
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
         own: how the user's own data are read.
-        options: ``select``, ``seeds``, ``nulls``, ``null``, ``settings`` and ``amp``, as given.
+        options: ``select``, ``seeds``, ``nulls``, ``null``, ``null_options``, ``settings`` and ``amp``, as
+            given.
 
     Raises:
         UserError: neither a preset nor a plan, options that a plan decides, or a plan that is not frozen.
@@ -71,7 +72,7 @@ def choose_work(
     given = {"preset": preset, **options}
     words = {"preset": "PRESET", "settings": "--set"}
     for name, value in given.items():
-        if value not in (None, [], 0):
+        if value not in (None, [], {}, 0):
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
@@ -87,7 +88,8 @@ def _of_preset(
     select: list[str] | None,
     seeds: int | None,
     nulls: int,
-    null: str | None,
+    null: list[str],
+    null_options: dict[str, str],
     settings: list[str],
     amp: str | None,
 ) -> Work:
@@ -100,7 +102,8 @@ def _of_preset(
     known = look_up(preset)
     graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
     if nulls:
-        graphs = with_nulls(graphs, nulls, null or "degree")
+        drawn = [with_nulls(graphs, nulls, kind, **null_options)[len(graphs) :] for kind in null or ["degree"]]
+        graphs = [*graphs, *(one for each in drawn for one in each)]
     numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
     plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
     source = source_of(known.data, data, cache, own)

@@ -30,6 +30,7 @@ from graph2nn.cli.common import (
     print_json,
     use_threads,
 )
+from graph2nn.cli.connectomes import Inputs, Outputs, with_ends
 from graph2nn.cli.own_data import (
     Channels,
     Drop,
@@ -75,6 +76,8 @@ def train(
     seeds: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Train N seeds, from --seed on, one after the other.")
     ] = None,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
@@ -119,6 +122,7 @@ def train(
     graph2nn train mlp-digits --graph my-graph.graphml --checkpoint-every 10epochs
     graph2nn train mlp-cifar10 --devices 2
     graph2nn train mlp --data table.csv --target price --select n64-52:7
+    graph2nn train connectome-rnn --graph larva --inputs "celltype == 'sensory'" --outputs "celltype == 'RGN'"
     """
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.experiments.presets.own import OWN
@@ -140,6 +144,7 @@ def train(
     numbers = range(first, first + (seeds or 1))
     use_threads(threads)
     job = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
+    settings = with_ends(settings, inputs, outputs)
     source = source_of(known.data, data, cache, how_read)
     plan = partial(_plan, known, graphs, numbers, settings, source, how, job.device)
     rows = train_on(devices, sync_bn, plan, job)

@@ -8,6 +8,7 @@ from torch import nn
 
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
@@ -36,6 +37,11 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         UserError: a graph, an architecture or a budget that cannot be.
     """
     graph = None if config.graph is None else config.graph.build()
+    if config.model.name == CONNECTOME_RNN:
+        network, cost = connectome_network(
+            graph, tuple(data.image_shape), data.num_classes, config.model.options
+        )
+        return Network(network, graph, cost, *quoted_measures(graph))
     wiring = wiring_of_config(config, graph, engine)
     spec = config.model
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}

@@ -11,6 +11,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.network import build
 from graph2nn.experiments.presets import Preset
+from graph2nn.experiments.stored_graphs import named_spec, stored_nulls
 from graph2nn.results.config import GraphSpec, RunConfig, override
 
 _Graph = TypeVar("_Graph")
@@ -66,21 +67,33 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 
 
-def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree") -> list[GraphSpec | None]:
+def with_nulls(
+    graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree", **options: str
+) -> list[GraphSpec | None]:
     """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
+
+    Args:
+        graphs: as selected.
+        count: nulls of each.
+        kind: of the nulls; for connectomes of neurons any kind of :func:`graph2nn.null`.
+        options: of these kinds: ``inputs``, ``outputs``, ``groups``, ``within``.
 
     Raises:
         UserError: no graph other than the baseline, an unknown kind, or a graph with too few nulls.
     """
     from graph2nn.experiments.null_selection import plan_nulls
 
+    if any(spec is not None and spec.stored is not None for spec in graphs):
+        return [*graphs, *stored_nulls(graphs, count, kind, **options)]
+    if options:
+        raise UserError(f"nulls: {', '.join(options)} are for connectomes of neurons.")
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
     return [*graphs, *plan_nulls(named, count, null=kind).specs]
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
     from graph2nn.graphs.catalogues import PUBLISHED, holds_catalogue
-    from graph2nn.graphs.connectomes import SHA256
+    from graph2nn.graphs.connectomes import NAMES
     from graph2nn.graphs.spec import parse_graph
 
     if word == "baseline":
@@ -91,6 +104,8 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
         if preset.best is None:
             raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")
         return [preset.best]
+    if word in NAMES:
+        return [named_spec(parse_graph(word, data=data), word)]
     name, colon, row = word.partition(":")
     if name == "all" and colon:
         return list(
@@ -99,9 +114,9 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
     if name in PUBLISHED or name.endswith(".parquet") or holds_catalogue(name):
         specs = catalogue_specs(name)
         return list(_rows(specs, name, row)) if colon else list(specs)
-    if not colon and word not in SHA256 and not Path(word).suffix and not Path(word).exists():
-        raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *SHA256])
-    return [GraphSpec.of(parse_graph(word, data=data))]
+    if not colon and not Path(word).suffix and not Path(word).exists():
+        raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *NAMES])
+    return [named_spec(parse_graph(word, data=data), word)]
 
 
 def _rows(specs: Sequence[_Graph], name: str, rows: str) -> Sequence[_Graph]:

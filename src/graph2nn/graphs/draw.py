@@ -16,6 +16,7 @@ import numpy.typing as npt
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.storage import DENSE_LIMIT, either_way, without_loops
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,6 +49,11 @@ def graph(graph: RelationalGraph, layout: str = "circular", *, seed: int = 0) ->
     if layout not in (*LAYOUTS, "all"):
         raise unknown("layout", layout, [*LAYOUTS, "all"])
     shown = LAYOUTS if layout == "all" else (layout,)
+    if graph.n > DENSE_LIMIT and shown != ("matrix",):
+        raise UserError(
+            f"graph {graph.name!r}: {graph.n:,} nodes and {graph.edges:,} edges are too many to draw singly "
+            f"(limit {DENSE_LIMIT:,} nodes); take the layout matrix, which shows densities, or a subgraph."
+        )
     room = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12)
     figure = Figure(figsize=(6.2 * len(shown), 7.0), layout=room)
     for axes, kind in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
@@ -93,7 +99,7 @@ def _positions(graph: RelationalGraph, layout: str, seed: int) -> Points:
     import networkx as nx
 
     places = nx.spring_layout(graph.symmetrised().to_networkx(), seed=seed, iterations=100)
-    points = np.array([places[node] for node in range(graph.n)], dtype=np.float64)
+    points = np.array(list(places.values()), dtype=np.float64)
     points -= points.mean(axis=0)
     return np.asarray(points / max(float(np.abs(points).max()), 1e-9), dtype=np.float64)
 
@@ -101,8 +107,9 @@ def _positions(graph: RelationalGraph, layout: str, seed: int) -> Points:
 def _network(axes: Axes, graph: RelationalGraph, points: Points) -> None:
     from matplotlib.collections import LineCollection, PolyCollection
 
-    both = np.argwhere(np.triu(graph.adjacency & graph.adjacency.T))
-    one_way = np.argwhere(graph.adjacency & ~graph.adjacency.T)
+    adjacency = without_loops(graph.dense_adjacency("this drawing"))
+    both = np.argwhere(np.triu(adjacency & adjacency.T))
+    one_way = np.argwhere(adjacency & ~adjacency.T)
     # Ink per edge falls as edges crowd, so that a dense graph is grey and not black.
     crowd = (len(both) + len(one_way)) / 60
     alpha = float(np.clip(0.9 / max(crowd, 1) ** 0.45, 0.12, 0.9))
@@ -128,7 +135,7 @@ def _wedges(readers: Points, read: Points, half_width: float) -> npt.NDArray[np.
 
 
 def _nodes(axes: Axes, graph: RelationalGraph, points: Points) -> None:
-    degree = (graph.adjacency | graph.adjacency.T).sum(axis=1)
+    degree = either_way(without_loops(graph.dense_adjacency("this drawing"))).sum(axis=1)
     labelled = graph.n <= _LABELLED
     size = 230 if labelled else float(np.clip(9000 / graph.n, 6, 140))
     low, high = int(degree.min()), int(degree.max())
@@ -148,10 +155,32 @@ def _nodes(axes: Axes, graph: RelationalGraph, points: Points) -> None:
 def _matrix(axes: Axes, graph: RelationalGraph) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    if graph.n > DENSE_LIMIT:
+        _binned_matrix(axes, graph)
+        return
     image: Any = np.where(graph.adjacency, 1.0, 0.0)
-    np.fill_diagonal(image, 0.25)  # implied self-loops: seen, but not as edges
+    if graph.self_loops == "all":
+        np.fill_diagonal(image, 0.25)  # implied self-loops: seen, but not as edges
     axes.imshow(image, cmap="Blues", vmin=0, vmax=1.25, interpolation="nearest")
     axes.set(xlabel="node that is read", ylabel="node that reads")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(8, integer=True))
     axes.tick_params(labelsize=8)
+
+
+def _binned_matrix(axes: Axes, graph: RelationalGraph) -> None:
+    """Draw a large matrix as densities of connections between stretches of neighbouring nodes."""
+    from matplotlib.colors import LogNorm
+
+    bins = 512
+    read, readers = graph.edge_index
+    edges = np.linspace(0, graph.n, bins + 1)
+    count, _, _ = np.histogram2d(readers, read, bins=[edges, edges])
+    density = np.where(count > 0, count / (graph.n / bins) ** 2, np.nan)
+    image = axes.imshow(
+        density, cmap="Blues", norm=LogNorm(), interpolation="nearest", extent=(0, graph.n, graph.n, 0)
+    )
+    axes.set(xlabel="node that is read", ylabel="node that reads")
+    axes.tick_params(labelsize=8)
+    bar = axes.figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.6, pad=0.02, aspect=40)
+    bar.set_label(f"density of connections among {graph.n / bins:.0f} × {graph.n / bins:.0f} nodes", fontsize=8)

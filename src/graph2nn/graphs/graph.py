@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import UserError
-from graph2nn.graphs import measures
+from graph2nn.graphs import attributes, measures, storage
+from graph2nn.graphs.arcs import arcs_of_pairs, sorted_arcs
+from graph2nn.graphs.attributes import EdgeValues, Signs, Weights
+from graph2nn.graphs.interchange import Combine, SelfLoops, graph_of_networkx, networkx_of_graph
+from graph2nn.graphs.paths import Paths, measure_paths
+from graph2nn.graphs.storage import CSR, DENSE_LIMIT, Adjacency, BoolMatrix
 
 if TYPE_CHECKING:
     import networkx as nx
+    import pandas as pd
 
-BoolMatrix = npt.NDArray[np.bool_]
+__all__ = ["DENSE_LIMIT", "BoolMatrix", "Origin", "RelationalGraph"]
 
 
 class Origin(NamedTuple):
@@ -34,60 +39,107 @@ class RelationalGraph:
     """An immutable graph on the nodes 0 … n−1 (paper, section 2.1).
 
     Args:
-        adjacency: boolean ``[n, n]``, row reads column, zero diagonal (a node always reads itself, so the
-            self-loop is implied and never stored). Kept as a read-only copy.
+        adjacency: 0/1 matrix ``[n, n]``, dense or of scipy.sparse, row reads column. Kept as a read-only copy:
+            a boolean array up to :data:`DENSE_LIMIT` nodes, a boolean ``scipy.sparse.csr_array`` above.
         name: a short label for tables and figures.
-        directed: whether row-reads-column may differ from column-reads-row. ``None`` looks at the matrix.
+        directed: whether row-reads-column may differ from column-reads-row. ``None`` looks at the matrix,
+            weights and signs.
         origin: set by :func:`graph2nn.ws_flex`; plays no part in equality.
+        node_names: n different texts, or None.
+        weights: magnitudes ``[arcs]`` above 0 in the order of :attr:`edge_index`, or None.
+        signs: −1, 0 or +1, ``[arcs]`` in the same order, or None.
+        nodes: a data frame with one row per node, for :meth:`select`, or None. Copied; do not change it.
+        self_loops: ``"all"``: every node reads itself, which is implied and never stored (the paper's
+            graphs). ``"given"``: a node reads itself only where the diagonal says so (connectomes).
 
     Raises:
-        UserError: not a square matrix, entries other than 0 and 1, self-loops, fewer than two nodes,
-            or an asymmetric matrix declared undirected.
+        UserError: not a square matrix, entries other than 0 and 1, self-loops with ``self_loops="all"``, fewer
+            than two nodes, something asymmetric declared undirected, or values of another length.
+
+    Example:
+        >>> ring = RelationalGraph([[0, 1, 0], [0, 0, 1], [1, 0, 0]], name="ring")
+        >>> ring
+        RelationalGraph('ring', n=3, edges=3, directed)
+        >>> ring.edge_index.tolist()  # node 1 is read by node 0, and so on
+        [[1, 2, 0], [0, 1, 2]]
     """
 
-    adjacency: BoolMatrix
+    adjacency: Adjacency
     name: str = "graph"
     directed: bool | None = None
     origin: Origin | None = None
+    _: KW_ONLY
+    node_names: tuple[str, ...] | None = None
+    weights: Weights | None = None
+    signs: Signs | None = None
+    nodes: pd.DataFrame | None = None
+    self_loops: SelfLoops = "all"
 
     def __post_init__(self) -> None:
-        matrix = _binary_matrix(self.adjacency)
-        symmetric = bool((matrix == matrix.T).all())
+        if self.self_loops not in ("all", "given"):
+            raise UserError(
+                f"graph {self.name!r}: self_loops = {self.self_loops!r}, expected 'all' or 'given'."
+            )
+        matrix = storage.stored(self.adjacency, self_loops=self.self_loops)
+        n, arcs = (
+            matrix.shape[0],
+            int(np.count_nonzero(matrix)) if matrix.shape[0] <= DENSE_LIMIT else matrix.nnz,
+        )
+        put = partial(object.__setattr__, self)
+        put("adjacency", matrix)
+        put("weights", attributes.checked_weights(self.weights, arcs, self.name))
+        put("signs", attributes.checked_signs(self.signs, arcs, self.name))
+        put("node_names", attributes.checked_names(self.node_names, n, self.name))
+        put("nodes", attributes.checked_nodes(self.nodes, n, self.name))
+        symmetric = self.directed is not True and storage.is_symmetric(matrix)
         if self.directed is False and not symmetric:
             raise UserError(
                 f"graph {self.name!r}: the adjacency matrix is not symmetric, yet directed=False. "
                 "Say directed=True, or symmetrise it with matrix | matrix.T."
             )
-        matrix.setflags(write=False)
-        object.__setattr__(self, "adjacency", matrix)
-        object.__setattr__(self, "directed", not symmetric if self.directed is None else self.directed)
+        if symmetric and self._values and not attributes.is_symmetric(self.csr, self._values):
+            if self.directed is False:
+                raise UserError(
+                    f"graph {self.name!r}: the weights or signs of an edge differ between its directions, yet "
+                    "directed=False. Say directed=True, or take .symmetrised() of the directed graph."
+                )
+            symmetric = False
+        put("directed", not symmetric if self.directed is None else bool(self.directed))
 
     # --- made from -----------------------------------------------------------------------------------------
 
     @classmethod
     def from_adjacency(
         cls,
-        matrix: npt.ArrayLike,
+        matrix: Any,
         *,
         name: str = "graph",
         directed: bool | None = None,
         drop_self_loops: bool = False,
+        node_names: Iterable[str] | None = None,
+        self_loops: SelfLoops = "all",
     ) -> RelationalGraph:
         """Make a graph from a 0/1 matrix ``[n, n]`` whose rows read its columns.
 
         Args:
-            matrix: booleans or the numbers 0 and 1.
+            matrix: booleans or the numbers 0 and 1; dense, or of scipy.sparse.
             name: a short label.
             directed: ``None`` decides by symmetry.
             drop_self_loops: forget the diagonal instead of refusing it.
+            node_names: n different texts.
+            self_loops: as for the class.
+
+        Returns:
+            The graph.
 
         Raises:
             UserError: as for the class.
         """
-        array = _array(matrix).copy()
+        array = storage.any_matrix(matrix)
         if drop_self_loops and array.ndim == 2 and array.shape[0] == array.shape[1]:
-            np.fill_diagonal(array, 0)
-        return cls(array, name=name, directed=directed)
+            array = storage.without_loops(array)
+        names = None if node_names is None else tuple(node_names)
+        return cls(array, name=name, directed=directed, node_names=names, self_loops=self_loops)
 
     @classmethod
     def from_edges(
@@ -98,59 +150,110 @@ class RelationalGraph:
         Raises:
             UserError: a node number outside 0 … n−1, or a self-loop.
         """
-        if not _whole(n) or n < 2:
-            raise UserError(f"graph {name!r}: n = {n!r}, expected a whole number of at least 2 nodes.")
-        matrix = np.zeros((n, n), dtype=bool)
-        for edge in edges:
-            if not isinstance(edge, Iterable) or len(pair := tuple(edge)) != 2 or not all(map(_whole, pair)):
-                raise UserError(
-                    f"graph {name!r}: edge {edge!r} is not a pair of node numbers; "
-                    "for named or weighted nodes go through networkx or a file."
-                )
-            reader, read = pair
-            if not (0 <= reader < n and 0 <= read < n):
-                raise UserError(
-                    f"graph {name!r}: edge ({reader}, {read}) names a node outside 0…{n - 1}. "
-                    "Number the nodes from 0, or raise n."
-                )
-            matrix[reader, read] = True
-            if not directed:
-                matrix[read, reader] = True
-        return cls(matrix, name=name, directed=directed)
+        arcs = arcs_of_pairs(edges, n, name, directed=directed)
+        return cls.from_edge_index(arcs, int(n), name=name, directed=directed, self_loops="all")
+
+    @classmethod
+    def from_edge_index(
+        cls,
+        edge_index: npt.ArrayLike,
+        n: int,
+        *,
+        weights: npt.ArrayLike | None = None,
+        signs: npt.ArrayLike | None = None,
+        nodes: pd.DataFrame | None = None,
+        node_names: Iterable[str] | None = None,
+        name: str = "graph",
+        directed: bool | None = True,
+        self_loops: SelfLoops = "given",
+    ) -> RelationalGraph:
+        """Make a graph from two rows of node numbers, in any order of columns; nothing dense is made.
+
+        Args:
+            edge_index: whole numbers ``[2, arcs]``: row 0 the node that is read (from, presynaptic), row 1 the
+                reader (to). An undirected edge stands in both directions.
+            n: number of nodes.
+            weights, signs: one per column of ``edge_index``; sorted with it.
+            nodes, node_names, name, directed, self_loops: as for the class.
+
+        Returns:
+            The graph; its :attr:`edge_index` is sorted by reader, then by node read.
+
+        Raises:
+            UserError: another shape, numbers outside 0 … n−1, an arc given twice, and as for the class.
+
+        Example:
+            >>> pair = RelationalGraph.from_edge_index([[0, 0], [1, 0]], 2, weights=[5, 2])
+            >>> pair.edges, pair.edge_index.tolist(), pair.weights.tolist()
+            (2, [[0, 0], [0, 1]], [2.0, 5.0])
+        """
+        csr, order = sorted_arcs(edge_index, n, name)
+        return cls(
+            csr,
+            name=name,
+            directed=directed,
+            node_names=None if node_names is None else tuple(node_names),
+            weights=attributes.in_order(weights, order, "weights", name),
+            signs=attributes.in_order(signs, order, "signs", name),
+            nodes=nodes,
+            self_loops=self_loops,
+        )
 
     @classmethod
     def from_networkx(
-        cls, graph: nx.Graph[Any], *, name: str | None = None, drop_self_loops: bool = False
+        cls,
+        graph: nx.Graph[Any],
+        *,
+        name: str | None = None,
+        drop_self_loops: bool = False,
+        weight: str = "weight",
+        threshold: float | None = None,
+        combine: Combine | None = None,
+        self_loops: SelfLoops = "all",
     ) -> RelationalGraph:
-        """Make a graph from a networkx one; nodes keep the order in which networkx lists them.
+        """Make a graph from a networkx one; nodes keep their order, names and, where they have any, weights.
 
         In a networkx ``DiGraph`` the edge u → v means that node u reads node v, as in the published
-        connectome networks. Weights and parallel edges are ignored: an edge is there or not.
+        connectome networks.
+
+        Args:
+            graph: any networkx graph.
+            name: a short label; else the graph's own.
+            drop_self_loops: forget self-loops instead of refusing them.
+            weight: the edge attribute that holds weights. Every nonzero weight makes an edge; the magnitude
+                becomes its weight, and where some are negative the signs are kept. An edge without the
+                attribute weighs 1.
+            threshold: keep the edges of more than this weight only.
+            combine: how the weights of parallel edges become one: ``sum``, ``max`` or ``first``.
+            self_loops: as for the class.
+
+        Returns:
+            The graph. ``node_names`` are the nodes as text, or None where they are 0 … n−1 in order.
 
         Raises:
-            UserError: self-loops (unless ``drop_self_loops``), fewer than two nodes.
+            UserError: self-loops (unless dropped or given), a weight of 0 without a threshold, weights that
+                are not finite numbers, parallel edges of different weights, fewer than two nodes.
         """
-        position = {node: i for i, node in enumerate(graph.nodes)}
-        n = len(position)
-        label = name or str(getattr(graph, "name", "") or "graph")
-        matrix = np.zeros((n, n), dtype=bool)
-        for u, v in graph.edges():
-            matrix[position[u], position[v]] = True
-            if not graph.is_directed():
-                matrix[position[v], position[u]] = True
-        return cls.from_adjacency(
-            matrix, name=label, directed=graph.is_directed(), drop_self_loops=drop_self_loops
+        return graph_of_networkx(
+            graph,
+            name=name,
+            drop_self_loops=drop_self_loops,
+            weight=weight,
+            threshold=threshold,
+            combine=combine,
+            self_loops=self_loops,
         )
 
     def to_networkx(self) -> nx.Graph[Any]:
-        """Return a networkx ``Graph``, or ``DiGraph`` when directed, on the nodes 0 … n−1."""
-        import networkx as nx
+        """Return a networkx ``Graph``, or ``DiGraph`` when directed, on the node names or on 0 … n−1.
 
-        graph: nx.Graph[Any] = nx.DiGraph() if self.directed else nx.Graph()
-        graph.name = self.name
-        graph.add_nodes_from(range(self.n))
-        graph.add_edges_from((int(u), int(v)) for u, v in np.argwhere(self.adjacency))
-        return graph
+        The edge u → v means that u reads v. Edges have the attributes ``weight`` and ``sign`` where the graph
+        has them.
+
+        Raises:
+            UserError: this many edges that the networkx graph would take more than 4 GB.
+        """
+        return networkx_of_graph(self)
 
     # --- what it is ----------------------------------------------------------------------------------------
 
@@ -160,15 +263,40 @@ class RelationalGraph:
         return int(self.adjacency.shape[0])
 
     @cached_property
+    def csr(self) -> CSR:
+        """The adjacency matrix as a read-only boolean ``scipy.sparse.csr_array``, whatever the storage."""
+        return storage.to_csr(self.adjacency)
+
+    @cached_property
+    def edge_index(self) -> npt.NDArray[np.int64]:
+        """Every arc, ``[2, arcs]``: row 0 the node read (from), row 1 the reader (to); sorted by to, then from.
+
+        An undirected edge stands in both directions.
+        """
+        arcs = np.stack([self.csr.indices.astype(np.int64), storage.rows_of(self.csr)])
+        arcs.setflags(write=False)
+        return arcs
+
+    @cached_property
+    def loops(self) -> int:
+        """Number of self-connections that are given; 0 where all are implied."""
+        return int(np.count_nonzero(self.adjacency.diagonal()))
+
+    @cached_property
+    def arcs(self) -> int:
+        """Number of columns of :attr:`edge_index`: an undirected edge counts twice."""
+        dense = isinstance(self.adjacency, np.ndarray)
+        return int(np.count_nonzero(self.adjacency) if dense else self.adjacency.nnz)
+
+    @property
     def edges(self) -> int:
-        """Number of edges; an undirected edge counts once."""
-        ones = int(self.adjacency.sum())
-        return ones if self.directed else ones // 2
+        """Number of edges, given self-connections included; an undirected edge counts once."""
+        return self.arcs if self.directed else (self.arcs - self.loops) // 2 + self.loops
 
     @property
     def degree(self) -> float:
         """Average degree k: how many other nodes a node reads, on average."""
-        return float(self.adjacency.sum()) / self.n
+        return float(self.arcs - self.loops) / self.n
 
     @property
     def sparsity(self) -> float:
@@ -177,34 +305,79 @@ class RelationalGraph:
 
     @property
     def density(self) -> float:
-        """Share of on blocks in a weight of equal node sizes, each node reading itself: (k + 1) / n."""
-        return (float(self.adjacency.sum()) + self.n) / self.n**2
+        """Share of on blocks in a weight of equal node sizes: (k + 1) / n where each node reads itself."""
+        implied = self.n if self.self_loops == "all" else 0
+        return float(self.arcs + implied) / self.n**2
 
     @cached_property
     def clustering(self) -> float:
-        """Clustering coefficient C, the mean local clustering; see :func:`measures.clustering`."""
+        """Clustering coefficient C, the mean local clustering; see :func:`measures.clustering`.
+
+        Given self-connections play no part. Directed: Fagiolo's definition.
+        """
         return measures.clustering(self.adjacency, directed=bool(self.directed))
 
     @cached_property
+    def paths(self) -> Paths:
+        """Shortest paths over ordered pairs: mean, share of pairs with a path, and how they were measured."""
+        return measure_paths(self.adjacency)
+
+    @property
     def path_length(self) -> float:
-        """Average path length L; see :func:`measures.path_length`."""
-        return measures.path_length(self.adjacency, name=self.name)
+        """Average path length L over the ordered pairs that have a path; see :attr:`reachable`.
+
+        NaN without any edge. A :class:`~graph2nn.errors.Graph2nnWarning` says where some pairs have no path,
+        and where L was estimated from a sample of nodes (large graphs), with its standard error.
+        """
+        self.paths.warn(self.name)
+        return self.paths.mean
+
+    @property
+    def reachable(self) -> float:
+        """Share of ordered pairs of nodes that have a path; 1.0 where the graph is strongly connected."""
+        return self.paths.reachable
 
     @cached_property
     def connected(self) -> bool:
         """Whether a path joins every pair of nodes, whatever the direction of its edges."""
-        return measures.is_connected(self.adjacency | self.adjacency.T)
+        return measures.is_joined(self.adjacency)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the adjacency matrix as C-order uint8: the same matrix, the same digest."""
-        return hashlib.sha256(np.ascontiguousarray(self.adjacency, dtype=np.uint8).tobytes()).hexdigest()
+        """SHA-256 of what makes the network: wiring, given self-loops, weights and signs.
+
+        Without the last three it is that of the adjacency matrix as C-order uint8 (of row pointers and indices
+        above :data:`DENSE_LIMIT` nodes).
+        """
+        return attributes.values_digest(storage.adjacency_digest(self.adjacency), self.self_loops, self._values)
+
+    def dense_adjacency(self, purpose: str = "this", *, bytes_per_pair: float = 1.0) -> BoolMatrix:
+        """Return the adjacency matrix as a dense boolean array ``[n, n]``, read-only up to :data:`DENSE_LIMIT`.
+
+        Args:
+            purpose: what it is for; the subject of the message.
+            bytes_per_pair: memory that the purpose needs per pair of nodes.
+
+        Raises:
+            UserError: more memory than 1 GiB, with the estimate, before anything is allocated.
+        """
+        if isinstance(self.adjacency, np.ndarray):
+            return self.adjacency
+        storage.refuse_dense(self.name, self.n, purpose, bytes_per_pair)
+        dense: BoolMatrix = self.adjacency.toarray()
+        return dense
 
     # --- turned into ---------------------------------------------------------------------------------------
 
     def symmetrised(self) -> RelationalGraph:
-        """Return the undirected graph with an edge wherever this one has it in either direction."""
-        return RelationalGraph(self.adjacency | self.adjacency.T, name=self.name, directed=False)
+        """Return the undirected graph with an edge wherever this one has it in either direction.
+
+        Names, the table of nodes and given self-connections stay. An edge has the larger of its two weights,
+        and the sign on which both directions agree, else 0.
+        """
+        both = storage.either_way(self.adjacency)
+        values = attributes.symmetrised_values(self._values, self.csr, storage.to_csr(both))
+        return RelationalGraph(both, name=self.name, directed=False, **self._carried, **values.named)
 
     def permuted(self, order: npt.ArrayLike) -> RelationalGraph:
         """Renumber the nodes: node ``i`` of the result is node ``order[i]`` of this graph.
@@ -213,13 +386,88 @@ class RelationalGraph:
             UserError: ``order`` is not a permutation of 0 … n−1.
         """
         index = np.asarray(order)
-        if sorted(index.tolist()) != list(range(self.n)):
+        if index.shape != (self.n,) or not np.array_equal(np.sort(index), np.arange(self.n)):
             raise UserError(f"graph {self.name!r}: the order is not a permutation of 0…{self.n - 1}.")
-        return RelationalGraph(self.adjacency[np.ix_(index, index)], name=self.name, directed=self.directed)
+        return self.subgraph(index)
+
+    def subgraph(self, nodes: npt.ArrayLike) -> RelationalGraph:
+        """Return the graph induced by some nodes, in the order given; all that they carry stays.
+
+        Args:
+            nodes: different node numbers, or a boolean mask ``[n]``.
+
+        Raises:
+            UserError: fewer than two nodes, a number outside 0 … n−1 or given twice.
+        """
+        index = np.asarray(nodes)
+        index = np.flatnonzero(index) if index.dtype == np.bool_ and index.shape == (self.n,) else index
+        if index.ndim != 1 or index.dtype.kind not in "iu" or len(index) < 2:
+            raise UserError(
+                f"graph {self.name!r}: a subgraph of {index.size} nodes; expected at least 2 node numbers, "
+                f"or a boolean mask of {self.n}."
+            )
+        if index.min() < 0 or index.max() >= self.n or len(np.unique(index)) < len(index):
+            raise UserError(f"graph {self.name!r}: the nodes are not different numbers within 0…{self.n - 1}.")
+        part = self.adjacency[index][:, index]
+        values = self._values.through(self.csr, storage.to_csr(storage.canonical(part)), index, index)
+        carried = self._carried
+        if self.node_names is not None:
+            carried["node_names"] = tuple(self.node_names[i] for i in index)
+        if self.nodes is not None:
+            carried["nodes"] = self.nodes.iloc[index]
+        return RelationalGraph(part, name=self.name, directed=self.directed, **carried, **values.named)
+
+    def select(self, expression: str) -> RelationalGraph:
+        """Return the graph induced by the nodes for which an expression on :attr:`nodes` holds.
+
+        Args:
+            expression: as in ``DataFrame.query``, for example ``"superclass == 'sensory' or side == 'left'"``.
+
+        Returns:
+            The induced subgraph; rows of :attr:`nodes` keep their index (ids).
+
+        Raises:
+            UserError: no table of nodes, an expression that cannot be evaluated, or fewer than two nodes.
+
+        Example:
+            >>> import pandas as pd
+            >>> kinds = pd.DataFrame({"kind": ["in", "in", "out"]}, index=[11, 12, 13])
+            >>> graph = RelationalGraph.from_edge_index([[0, 1], [1, 2]], 3, nodes=kinds)
+            >>> graph.select("kind == 'in'").nodes.index.tolist()
+            [11, 12]
+        """
+        index = attributes.queried(self.nodes, expression, self.name)
+        if len(index) < 2:
+            raise UserError(
+                f"graph {self.name!r}: {expression!r} holds for {len(index)} nodes, expected at least 2."
+            )
+        return self.subgraph(index)
+
+    def largest_component(self) -> RelationalGraph:
+        """Return the subgraph of the largest weakly connected component; the first of several equal ones."""
+        from graph2nn.graphs.components import component_labels
+
+        labels = component_labels(self)
+        return self.subgraph(labels == np.bincount(labels).argmax())
+
+    def renamed(self, name: str) -> RelationalGraph:
+        """Return the same graph under another name."""
+        values = self._values.named
+        return RelationalGraph(self.adjacency, name, self.directed, self.origin, **self._carried, **values)
+
+    @property
+    def _values(self) -> EdgeValues:
+        return EdgeValues(self.weights, self.signs)
+
+    @property
+    def _carried(self) -> dict[str, Any]:
+        """What a graph on the same nodes keeps."""
+        return {"node_names": self.node_names, "nodes": self.nodes, "self_loops": self.self_loops}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Copies and pickles are rebuilt: NumPy would drop the read-only flag of the matrix.
-        return RelationalGraph, (self.adjacency, self.name, self.directed, self.origin)
+        # Copies and pickles are made from scratch: NumPy would drop the read-only flag of the matrix.
+        make = partial(RelationalGraph, **self._carried, **self._values.named)
+        return make, (self.adjacency, self.name, self.directed, self.origin)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RelationalGraph):
@@ -232,39 +480,3 @@ class RelationalGraph:
     def __repr__(self) -> str:
         arrow = "directed" if self.directed else "undirected"
         return f"RelationalGraph({self.name!r}, n={self.n}, edges={self.edges}, {arrow})"
-
-
-def _binary_matrix(matrix: npt.ArrayLike) -> BoolMatrix:
-    """Check and copy a 0/1 matrix without self-loops."""
-    array = _array(matrix)
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
-        raise UserError(f"adjacency: shape {array.shape} is not square; expected [n, n], row reads column.")
-    if array.shape[0] < 2:
-        raise UserError(f"adjacency: n = {array.shape[0]}, expected at least 2 nodes.")
-    if array.dtype != np.bool_:
-        odd = array[(array != 0) & (array != 1)]
-        if odd.size:
-            raise UserError(
-                f"adjacency: entry {odd.flat[0]!s} is neither 0 nor 1; threshold a weighted graph first, "
-                "for example with matrix > 0."
-            )
-    binary: BoolMatrix = array.astype(np.bool_, copy=True, order="C")
-    loops = np.flatnonzero(np.diagonal(binary))
-    if loops.size:
-        raise UserError(
-            f"adjacency: node {loops[0]} has a self-loop. Every node reads itself already; "
-            "clear the diagonal, or pass drop_self_loops=True."
-        )
-    return binary
-
-
-def _array(matrix: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Return a plain array: a ``np.matrix`` would multiply differently, a ragged list has no shape."""
-    try:
-        return np.asarray(matrix)
-    except ValueError:
-        raise UserError("adjacency: the rows differ in length; expected [n, n], row reads column.") from None
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -16,9 +16,10 @@ from graph2nn.files import cache_root
 if TYPE_CHECKING:
     from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
-Engine = Literal["auto", "masked", "masked-in-place", "block", "triton"]
-Chosen = Literal["masked", "masked-in-place", "block", "triton"]
-Kind = Literal["linear", "conv1x1", "conv3x3"]
+Engine = Literal["auto", "masked", "masked-in-place", "block", "edge", "triton"]
+Chosen = Literal["masked", "masked-in-place", "block", "edge", "triton"]
+#: ``"edge"``: linear layers with one feature per node, timed against the faster of masked and block.
+Kind = Literal["linear", "conv1x1", "conv3x3", "edge"]
 
 #: The block engine must be this much faster to be chosen: below that, copies in and out decide.
 MARGIN = 1.1
@@ -26,7 +27,10 @@ FILE = "engines.json"
 
 
 class Point(NamedTuple):
-    """One measurement: forward and backward of a square layer, masked time divided by block time."""
+    """One measurement: forward and backward of a square layer, masked time divided by block time.
+
+    Of kind ``"edge"``: the shorter of these two, divided by the edge engine's time.
+    """
 
     kind: Kind
     width: int
@@ -44,11 +48,13 @@ class Table:
     def speedup(self, kind: Kind, width: float, density: float) -> float:
         """Return how many times faster the block engine was at the nearest measured width and density.
 
+        For the kind ``"edge"`` it is the edge engine, and a table without it (an older one) says 0.
+
         Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density. Layers
         narrower than any that was measured count as 0: what a call costs decides there.
         """
         points = [point for point in self.points if point.kind == kind]
-        if width < min(point.width for point in points):
+        if not points or width < min(point.width for point in points):
             return 0.0
         near = min(
             points,
@@ -57,19 +63,24 @@ class Table:
         return near.speedup
 
 
-def choose(engine: Engine, kind: Kind, in_features: int, out_features: int, density: float) -> Chosen:
+def choose(
+    engine: Engine, kind: Kind, in_features: int, out_features: int, density: float, *, nodes: int | None = None
+) -> Chosen:
     """Return the engine of a layer: the one asked for, or for ``"auto"`` the one that was measured faster.
 
     Args:
         engine: ``"auto"`` takes the block engine where the table says that it pays, on the CPU; layers made on
-            another device (``with torch.device("cuda")``) are masked. ``"triton"`` has linear layers only, so
-            its convolutions are masked; it was never measured, and ``"auto"`` never takes it.
+            another device (``with torch.device("cuda")``) are masked. ``"triton"`` and ``"edge"`` have linear
+            layers only, so their convolutions are masked; ``"auto"`` never takes ``"triton"``, which was not
+            measured.
         kind: of layer; larger kernels count as 3×3.
         in_features: before the layer.
         out_features: after it.
         density: share of the weights in use.
+        nodes: of the graph. A linear layer with one feature per node is computed by the edge engine where the
+            table says that it pays.
     """
-    if engine == "triton" and kind != "linear":
+    if engine in ("triton", "edge") and kind != "linear":
         return "masked"
     if engine != "auto":
         return engine
@@ -78,6 +89,9 @@ def choose(engine: Engine, kind: Kind, in_features: int, out_features: int, dens
     if torch.get_default_device().type not in ("cpu", "meta"):
         return "masked"
     width = math.sqrt(in_features * out_features)
+    single = kind == "linear" and nodes == in_features == out_features
+    if single and table().speedup("edge", width, density) >= MARGIN:
+        return "edge"
     return "block" if table().speedup(kind, width, density) >= MARGIN else "masked"
 
 
@@ -87,6 +101,10 @@ def linear_class(engine: Chosen) -> type[RelationalLinear]:
         from graph2nn.layers.block import BlockLinear
 
         return BlockLinear
+    if engine == "edge":
+        from graph2nn.layers.edge import EdgeLinear
+
+        return EdgeLinear
     if engine == "triton":
         from graph2nn.layers.triton import TritonLinear
 

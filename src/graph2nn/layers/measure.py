@@ -8,11 +8,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.layers.block import BlockConv2d, BlockLinear
+from graph2nn.layers.edge import EdgeLinear
 from graph2nn.layers.engines import Kind, Point, Table
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
@@ -21,14 +24,22 @@ WIDTHS: dict[Kind, tuple[int, ...]] = {
     "linear": (32, 64, 128, 256, 512, 1024, 1536),
     "conv1x1": (32, 64, 128, 256, 512),
     "conv3x3": (32, 64, 128, 256, 384),
+    "edge": (64, 256, 1024, 2048),
 }
 DENSITIES = (0.07, 0.14, 0.25, 0.4, 0.6, 0.8, 1.0)
+#: Of layers with one feature per node.
+EDGE_DENSITIES = (0.005, 0.02, 0.07, 0.2, 0.5)
 BATCH, IMAGES, SIDE = 128, 8, 14
 
 
 def cases() -> list[tuple[Kind, int, float]]:
     """List what is measured: kind, width, density."""
-    return [(kind, width, density) for kind in WIDTHS for width in WIDTHS[kind] for density in DENSITIES]
+    return [
+        (kind, width, density)
+        for kind in WIDTHS
+        for width in WIDTHS[kind]
+        for density in (EDGE_DENSITIES if kind == "edge" else DENSITIES)
+    ]
 
 
 def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> Table:
@@ -54,7 +65,23 @@ def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> Ta
     return Table(tuple(points), about)
 
 
+def _measure_edge(width: int, density: float, rounds: int) -> Point:
+    """Time layers of one feature per node on a random directed graph: masked, block and edge in turn."""
+    numbers = np.random.default_rng(1)
+    on = numbers.random((width, width)) < density
+    np.fill_diagonal(on, False)
+    graph = RelationalGraph(on, directed=True)
+    trio: list[nn.Module] = [
+        layer(graph, width, width) for layer in (RelationalLinear, BlockLinear, EdgeLinear)
+    ]
+    times = _times(trio, torch.randn(BATCH, width), rounds)
+    ratios = [min(masked, block) / edge for masked, block, edge in times]
+    return Point("edge", width, round(graph.density, 4), round(statistics.median(ratios), 3))
+
+
 def _measure(kind: Kind, width: int, density: float, rounds: int) -> Point:
+    if kind == "edge":
+        return _measure_edge(width, density, rounds)
     n = min(64, width)
     graph = ws_flex(n, min(float(n), max(2.0, density * n - 1)), 0.2, 1)
     if kind == "linear":

@@ -2,6 +2,7 @@
 
 from graph2nn.models.architecture import Architecture
 from graph2nn.models.cnn import CNN
+from graph2nn.models.connectome_rnn import ConnectomeRNN
 from graph2nn.models.efficientnet import EfficientNet
 from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
@@ -20,6 +21,7 @@ __all__ = [
     "MLP",
     "VGG",
     "Architecture",
+    "ConnectomeRNN",
     "EfficientNet",
     "FixedShape",
     "LayerShape",

@@ -36,8 +36,25 @@ class WSFlexSpec(_Value):
     seed: int
 
 
+class StoredGraphSpec(_Value):
+    """A graph by its content: where it comes from, and the digest of what :mod:`graph_store` keeps.
+
+    ``text`` names the graph as ``--graph`` does. With ``null``, a kind of :func:`graph2nn.null`, it is the null
+    of that graph drawn with ``seed``; ``inputs``, ``outputs``, ``groups`` and ``within`` are those of the kind.
+    """
+
+    text: str
+    digest: str
+    null: str | None = None
+    seed: int = 0
+    inputs: str | None = None
+    outputs: str | None = None
+    groups: str | None = None
+    within: str | None = None
+
+
 class GraphSpec(_Value):
-    """A graph by its recipe or by its matrix; exactly one of the two.
+    """A graph by its recipe, by its matrix, or by its content; exactly one of the three.
 
     ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph. ``null_of``
     is the name of the graph that this one is a null of; None for a graph that stands for itself.
@@ -46,6 +63,7 @@ class GraphSpec(_Value):
     name: str
     ws_flex: WSFlexSpec | None = None
     rows: tuple[str, ...] | None = None
+    stored: StoredGraphSpec | None = None
     directed: bool = False
     null_of: str | None = None
 
@@ -75,8 +93,12 @@ class GraphSpec(_Value):
                 return RelationalGraph(directed.adjacency, name=self.name, directed=True)
             graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
             return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
+        if self.stored is not None:
+            from graph2nn.experiments.stored_graphs import build_stored
+
+            return build_stored(self.stored, self.name)
         if self.rows is None:
-            raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows.")
+            raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows nor a stored graph.")
         matrix = [[int(entry) for entry in row] for row in self.rows]
         return RelationalGraph.from_adjacency(matrix, name=self.name, directed=self.directed)
 

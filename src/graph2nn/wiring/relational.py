@@ -27,8 +27,9 @@ class Relational:
         graph: the relational graph.
         engine: how the layers compute. ``"masked"`` multiplies by the mask and is exact by construction, on any
             device; ``"masked-in-place"`` stores masked weights and multiplies the gradient instead;
-            ``"block"`` computes on the blocks alone, on the CPU; ``"triton"`` does so in linear layers, on CUDA
-            (untested on GPU); ``"auto"`` takes for each layer what was measured to be faster for its widths and
+            ``"block"`` computes on the blocks alone, on the CPU; ``"edge"`` has one weight per connection, for
+            linear layers with about one feature per node; ``"triton"`` computes linear layers on CUDA (untested
+            on GPU); ``"auto"`` takes for each layer what was measured to be faster for its widths and
             density (see :func:`graph2nn.layers.engines.choose`).
         symmetric: tie the two directions of each edge: layers that are as wide before as after use
             (A + Aᵀ)/√2 in place of a weight A, or with ``"sum"`` A + Aᵀ, the published form; other layers
@@ -57,7 +58,7 @@ class Relational:
                 f"wiring: symmetric weights need an undirected graph, {self.graph.name!r} is directed; "
                 "use graph.symmetrised()."
             )
-        if self.symmetric and self.engine in ("block", "triton"):
+        if self.symmetric and self.engine in ("block", "edge", "triton"):
             raise UserError(
                 f"wiring: the {self.engine} engine has no symmetric weights; use engine masked or auto."
             )
@@ -120,7 +121,8 @@ class Relational:
         if self.engine == "auto" and self._tied(in_features, out_features):
             return "masked"
         density = self.weights_on(in_features, out_features) / (in_features * out_features)
-        return choose(self.engine, kind, in_features, out_features, density)
+        nodes = self._graph(in_features, out_features).n
+        return choose(self.engine, kind, in_features, out_features, density, nodes=nodes)
 
     def _tied(self, in_features: int, out_features: int) -> Symmetric:
         return self.symmetric if in_features == out_features else False

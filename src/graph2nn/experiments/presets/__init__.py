@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.presets import cifar, imagenet, own
+from graph2nn.experiments.presets import cifar, connectomes, imagenet, own
 from graph2nn.experiments.presets.own import fitted
 from graph2nn.experiments.presets.preset import Preset, read_preset
 
 __all__ = ["PRESETS", "Preset", "fitted", "preset", "read_preset"]
 
-PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS, *own.PRESETS)}
+PRESETS = {
+    preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS, *own.PRESETS, *connectomes.PRESETS)
+}
 
 
 def preset(name: str) -> Preset:

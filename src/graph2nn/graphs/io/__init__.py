@@ -1,7 +1,21 @@
-"""Any graph in, any graph out: matrices, edge lists, GraphML, GML, sparse files and networkx objects."""
+"""Any graph in, any graph out: matrices, edge lists and tables, network formats, objects of other libraries."""
 
-from graph2nn.graphs.io.formats import FORMATS
-from graph2nn.graphs.io.read import read_graph
+from graph2nn.graphs.io.assembly import Reading
+from graph2nn.graphs.io.formats import ENDINGS, FORMATS, ending_of
+from graph2nn.graphs.io.options import GraphNote, ReadOptions, parse_share
+from graph2nn.graphs.io.read import read_graph, read_with, warn_of
 from graph2nn.graphs.io.write import write_graph
 
-__all__ = ["FORMATS", "read_graph", "write_graph"]
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "GraphNote",
+    "ReadOptions",
+    "Reading",
+    "ending_of",
+    "parse_share",
+    "read_graph",
+    "read_with",
+    "warn_of",
+    "write_graph",
+]

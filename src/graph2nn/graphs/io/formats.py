@@ -1,12 +1,18 @@
-"""Which ending of a file name means which format, for reading and writing alike."""
+"""Which format a file is in: by its ending, by what it begins with, or as the user says."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import re
+import zlib
 from pathlib import Path
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.io.options import ReadOptions
 
-#: Format of each ending. ``text`` is a matrix or an edge list, told apart by what the file holds.
+#: Format of each ending that is read and written. ``text`` is a matrix or an edge list, told apart by content.
 FORMATS = {
     ".npy": "npy",
     ".npz": "npz",
@@ -19,22 +25,125 @@ FORMATS = {
     ".graphml": "graphml",
     ".gml": "gml",
 }
+#: Formats that are read only.
+READ_ONLY = {
+    ".tab": "text",
+    ".net": "pajek",
+    ".paj": "pajek",
+    ".gexf": "gexf",
+    ".dot": "dot",
+    ".gv": "dot",
+    ".adjlist": "adjlist",
+    ".mat": "mat",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".feather": "feather",
+    ".parquet": "parquet",
+}
+ENDINGS = {**FORMATS, **READ_ONLY}
+#: Endings of compressed files; the format is that of the ending before.
+COMPRESSED = (".gz", ".bz2", ".xz")
 
-#: What may be said as ``format=``; ``matrix`` and ``edges`` settle what a text file holds.
-NAMES = ("npy", "npz", "mtx", "text", "matrix", "edges", "graphml", "gml")
+#: What may be said as the format; ``matrix`` and ``edges`` settle what a text file holds.
+NAMES = tuple(dict.fromkeys([*ENDINGS.values(), "matrix", "edge_index"]))
+
+#: How the content of other formats begins, for files that end in .txt or the like.
+_BEGINNINGS = (
+    (re.compile(r"%%MatrixMarket", re.IGNORECASE), "mtx"),
+    (re.compile(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<graphml\b", re.DOTALL), "graphml"),
+    (re.compile(r"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<gexf\b", re.DOTALL), "gexf"),
+    (re.compile(r"(%[^\n]*\n|\s)*\*(network|vertices)\b", re.IGNORECASE), "pajek"),
+    (re.compile(r"(Creator [^\n]*\n|Version [^\n]*\n|#[^\n]*\n|\s)*graph\s*\["), "gml"),
+    (re.compile(r"(//[^\n]*\n|#[^\n]*\n|\s)*(strict\s+)?(di)?graph\b[^\[\n]*\{"), "dot"),
+)
 
 
 def format_of(path: Path, given: str | None) -> str:
-    """Return the format named, or the one that the file's ending means.
+    """Return the format named, or the one that the ending of a file to be written means.
 
     Raises:
         UserError: neither is known.
     """
-    if given is not None:
-        if given not in NAMES:
-            raise UserError(f"format {given!r} is not known; expected one of {', '.join(NAMES)}.")
-        return given
-    if path.suffix.lower() not in FORMATS:
-        ending = f"the ending {path.suffix!r} is not known" if path.suffix else "the name has no ending"
-        raise UserError(f"{path}: {ending}; expected one of {', '.join(FORMATS)}, or say format=….")
-    return FORMATS[path.suffix.lower()]
+    return read_format(path, ReadOptions(format=given), known=FORMATS)
+
+
+def read_format(path: Path, options: ReadOptions, *, known: dict[str, str] | None = None) -> str:
+    """Return the format named, or the one that the ending of a file means, compressed or not.
+
+    Raises:
+        UserError: neither is known.
+    """
+    known = known or ENDINGS
+    if options.format is not None:
+        if options.format not in NAMES:
+            raise UserError(f"format {options.format!r} is not known; expected one of {', '.join(NAMES)}.")
+        return options.format
+    suffix = ending_of(path)
+    if suffix not in known:
+        what = f"the ending {suffix!r} is not known" if suffix else "the name has no ending"
+        raise UserError(f"{path}: {what}; expected one of {', '.join(known)}, or give {options.say('format')}.")
+    return known[suffix]
+
+
+def ending_of(path: Path) -> str:
+    """Return the ending that names the format: ``.csv`` of ``edges.csv.gz``."""
+    name = Path(path.stem) if path.suffix.lower() in COMPRESSED else path
+    return name.suffix.lower()
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a file without its endings."""
+    return Path(path.stem).stem if path.suffix.lower() in COMPRESSED else path.stem
+
+
+def content_of(path: Path) -> bytes:
+    """Return the content of a file, decompressed.
+
+    Raises:
+        UserError: a damaged archive.
+    """
+    content = path.read_bytes()
+    readers = ((b"\x1f\x8b", gzip.decompress), (b"BZh", bz2.decompress), (b"\xfd7zXZ\x00", lzma.decompress))
+    compressed = path.suffix.lower() in COMPRESSED
+    try:
+        for beginning, decompress in readers:
+            # Text may begin with BZh; the other two beginnings are never text.
+            if content.startswith(beginning) and (compressed or beginning != b"BZh"):
+                return decompress(content)
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        raise UserError(f"the compressed file is damaged ({str(error) or type(error).__name__}).") from None
+    if compressed:
+        raise UserError(f"the file is not compressed, though its name ends in {path.suffix}.")
+    return content
+
+
+def text_of(content: bytes, kind: str = "text") -> str:
+    """Decode text: UTF-8 and UTF-16, with or without a byte order mark, else Windows-1252.
+
+    Raises:
+        UserError: something that is not text.
+    """
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    elif len(content) > 3 and len(content) % 2 == 0 and content[1::2].count(0) == len(content) // 2:
+        encodings = ["utf-16-le"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", text):
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+    if kind in ("text", "matrix", "edges", "adjlist"):
+        raise UserError("the file is not text; expected a 0/1 matrix or an edge list.")
+    raise UserError(f"cannot be read as {kind} (the file is not text).")
+
+
+def sniffed(text: str, kind: str) -> str:
+    """Return the format that the content of a text file shows by how it begins, else ``kind``."""
+    for pattern, other in _BEGINNINGS:
+        if pattern.match(text[:4000].lstrip()):
+            return other
+    return kind

@@ -2,182 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io.formats import format_of
-from graph2nn.graphs.io.text import Loaded, parse_text
+from graph2nn.graphs.io import arrays, sheets
+from graph2nn.graphs.io.assembly import Reading, assemble
+from graph2nn.graphs.io.dot import read_dot
+from graph2nn.graphs.io.formats import content_of, read_format, sniffed, stem_of, text_of
+from graph2nn.graphs.io.markup import read_gexf, read_graphml
+from graph2nn.graphs.io.netfiles import read_gml, read_pajek
+from graph2nn.graphs.io.objects import source_of_object
+from graph2nn.graphs.io.options import GraphNote, ReadOptions, parse_share
+from graph2nn.graphs.io.source import Source
+from graph2nn.graphs.io.text import source_of_text
+
+_BINARY: dict[str, Callable[[bytes, ReadOptions], Source]] = {
+    "npy": arrays.read_npy,
+    "npz": arrays.read_npz,
+    "mat": arrays.read_mat,
+    "mtx": arrays.read_mtx,
+    "excel": sheets.read_excel,
+    "feather": sheets.read_feather,
+    "parquet": sheets.read_parquet,
+}
+_XML: dict[str, Callable[[bytes], Source]] = {"graphml": read_graphml, "gexf": read_gexf}
+_NET: dict[str, Callable[[str], Source]] = {"gml": read_gml, "pajek": read_pajek, "dot": read_dot}
 
 
 def read_graph(
     source: Any,
-    *,
     format: str | None = None,  # noqa: A002 - the word that numpy, pandas and networkx users expect
-    threshold: float | None = None,
     directed: bool | None = None,
+    weight: str | None = None,
+    threshold: float | None = None,
+    keep_strongest: float | str | None = None,
+    transpose: bool = False,
+    largest_component: bool = False,
     drop_self_loops: bool = False,
+    where: Mapping[str, Any] | None = None,
+    combine: str | None = None,
+    absolute: bool = False,
+    variable: str | None = None,
+    keep_weights: bool = False,
     name: str | None = None,
 ) -> RelationalGraph:
-    """Make a relational graph from a file, a networkx graph, a sparse matrix or anything like an array.
+    """Make a relational graph from a file, or from an object of another library.
+
+    A matrix says that its rows read its columns. In a list of edges without a header, in a networkx ``DiGraph``
+    and in GraphML, the first node reads the second; in a table with columns from/to, pre/post or source/target
+    the second reads the first. Where nothing says whether edges are directed they are not, and a
+    :class:`GraphNote` says so.
+
+    In a list of edges every nonzero weight makes an edge, with a note. A matrix with more than half of its
+    entries filled, negative weights, and missing values off the diagonal need ``threshold`` or
+    ``keep_strongest``.
 
     Args:
-        source: a path ending in .npy, .npz, .mtx, .csv, .tsv, .txt, .edgelist, .edges, .graphml or .gml; or
-            an object. In a matrix, rows read columns; in an edge list, the first node reads the second.
-        format: what the file holds, where its ending does not say: npy, npz, mtx, text, matrix, edges,
-            graphml, gml.
-        threshold: for weighted graphs: an edge is kept where its weight is greater. At least 0.
-        directed: ``None`` goes by the file or object, a bare matrix by its symmetry, an edge list without
-            graph2nn's first line is undirected.
-        drop_self_loops: forget the diagonal instead of refusing it.
+        source: a path (.npy .npz .mtx .csv .tsv .txt .tab .edgelist .edges .adjlist .graphml .gml .gexf .net
+            .dot .mat .xlsx .xls .feather .parquet, each also compressed as .gz, .bz2 or .xz); or a networkx or
+            igraph graph, a torch ``edge_index`` or matrix, a scipy sparse matrix, a data frame, an array.
+        format: what the file holds, where its ending does not say (``matrix``, ``edges``, ``graphml``, …).
+        directed: whether edges go one way. ``None`` goes by what the file says, and by a matrix's symmetry.
+        weight: the column or attribute that holds the weights. Default: the one named weight, or the only
+            column of numbers of a table.
+        threshold: an edge is kept where its weight is greater.
+        keep_strongest: keep this share of all possible pairs, the strongest first: ``0.1`` or ``"10%"``.
+        transpose: let the node that is read read instead. Connectomes often run from row to column.
+        largest_component: keep only the largest part that is connected.
+        drop_self_loops: leave self-loops out instead of refusing them.
+        where: rows of a table to read, ``{"Type": "chemical"}``.
+        combine: what becomes of a pair that stands more than once: ``sum``, ``max`` or ``first``.
+        absolute: compare weights without their sign.
+        variable: which array of a .mat or .npz file, or which sheet of an Excel file.
+        keep_weights: keep the weights as ``graph.weights`` (and ``graph.signs`` where some are negative).
         name: a short label; else the file's own, else its stem.
 
+    Returns:
+        The graph, with the names of its nodes as ``graph.node_names``.
+
     Raises:
-        UserError: no such file, an unknown ending, an empty, ragged, non-square or unreadable file, weights
-            without a threshold, self-loops. The line names the file.
+        UserError: a file that is missing, damaged, or leaves open which graph it holds. The line names what is
+            wrong and the option that decides.
+
+    Example:
+        >>> read_graph([[0, 1, 0], [1, 0, 1], [0, 1, 0]], name="path")
+        RelationalGraph('path', n=3, edges=2, undirected)
     """
-    if threshold is not None and not threshold >= 0:
-        raise UserError(
-            f"threshold = {threshold:g} is negative: pairs without an edge weigh 0 and would all be on."
-        )
-    if isinstance(source, str | Path):
-        path = Path(source)
-        loaded, where = _load_file(path, format, directed), f"{path}: "
-        label = name or loaded.name or path.stem
-    else:
-        loaded, where = _load_object(source), ""
-        label = name or loaded.name or "graph"
-    try:
-        return RelationalGraph.from_adjacency(
-            _binary(loaded.weights, threshold),
-            name=label,
-            directed=loaded.directed if directed is None else directed,
-            drop_self_loops=drop_self_loops,
-        )
-    except UserError as error:
-        raise UserError(f"{where}{error}") from None
+    options = ReadOptions(
+        format=format,
+        directed=directed,
+        weight=weight,
+        threshold=threshold,
+        keep_strongest=parse_share(keep_strongest),
+        transpose=transpose,
+        largest_component=largest_component,
+        drop_self_loops=drop_self_loops,
+        where=dict(where or {}),
+        combine=combine,
+        absolute=absolute,
+        variable=variable,
+        keep_weights=keep_weights,
+        name=name,
+    )
+    reading = read_with(source, options)
+    warn_of(reading, stacklevel=3)
+    return reading.graph
 
 
-def _binary(weights: npt.NDArray[Any], threshold: float | None) -> npt.NDArray[Any]:
-    """Apply the threshold, or check that none is needed."""
-    if weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
-        return weights  # RelationalGraph says what is wrong with it
-    try:
-        numbers = weights.astype(np.float64)
-    except (TypeError, ValueError):
-        raise UserError("adjacency: the entries are not numbers; expected 0 and 1.") from None
-    if np.isnan(numbers).any():
-        raise UserError("adjacency: some entries are NaN; expected 0 and 1, or weights.")
-    if threshold is not None:
-        return numbers > threshold
-    odd = numbers[(numbers != 0) & (numbers != 1)]
-    if odd.size:
-        raise UserError(
-            f"the graph is weighted (an entry is {odd.flat[0]:g}). Say which weights make an edge, for example "
-            "threshold=0 to keep all above 0 (on the command line: graph2nn graphs show FILE --threshold 0 "
-            "--out NEW.graphml, and use NEW.graphml)."
-        )
-    return numbers
+def warn_of(reading: Reading, *, stacklevel: int = 2) -> None:
+    """Issue the notes of a reading as warnings."""
+    for note in reading.notes:
+        warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=stacklevel)
 
 
-def _load_file(path: Path, given: str | None, directed: bool | None) -> Loaded:
+def read_with(source: Any, options: ReadOptions) -> Reading:
+    """Read a graph and return it with what should be said about it; see :func:`read_graph`."""
+    if not isinstance(source, str | os.PathLike):
+        if options.format not in (None, "matrix", "edges", "edge_index"):
+            raise UserError(
+                f"{options.say('format', options.format)} is for files; expected matrix, edges or edge_index."
+            )
+        return assemble(source_of_object(source, options), options, label="graph")
+    path = Path(source)
     if not path.is_file():
         raise UserError(f"{path}: no such file.")
-    kind = format_of(path, given)
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: the file is empty.")
+    kind = read_format(path, options)
+    if options.variable is not None and kind not in ("npz", "npy", "mtx", "mat", "excel"):
+        raise UserError(
+            f"{path}: {options.say('variable', options.variable)} is for .mat, .npz and Excel files."
+        )
     try:
-        return _READERS[kind](path) if kind in _READERS else _read_text(path, kind, directed)
+        if path.stat().st_size == 0:
+            raise UserError("the file is empty.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what parsers say in passing; ours is said in notes and errors
+            return assemble(_load(path, kind, options), options, label=stem_of(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def _load(path: Path, kind: str, options: ReadOptions) -> Source:
+    content = content_of(path)
+    try:
+        if kind in _BINARY:
+            return _BINARY[kind](content, options)
+        if kind in _XML:
+            return _XML[kind](content)
+        text = text_of(content, kind)
+        if kind == "text" and options.format is None:
+            kind = sniffed(text, kind)
+            if kind in _BINARY or kind in _XML:
+                encoded = text.encode()
+                return _BINARY[kind](encoded, options) if kind in _BINARY else _XML[kind](encoded)
+        return _NET[kind](text) if kind in _NET else source_of_text(text, kind, options)
+    except UserError:
+        raise
     except Exception as error:  # parsers meet garbage in ways of their own; the user needs one line
         reason = " ".join(str(error).split())[:120]
         raise UserError(
-            f"{path}: cannot be read as {kind} ({reason or type(error).__name__}). "
-            "Check the file, or say which format it is with format=…."
+            f"cannot be read as {kind} ({reason or type(error).__name__}). "
+            f"Check the file, or say which format it is with {options.say('format')}."
         ) from error
-
-
-def _read_text(path: Path, kind: str, directed: bool | None) -> Loaded:
-    try:
-        return parse_text(path.read_text(encoding="utf-8-sig"), kind, directed=directed)
-    except UnicodeDecodeError:
-        raise UserError("the file is not text; expected a 0/1 matrix or an edge list.") from None
-
-
-def _read_npy(path: Path) -> Loaded:
-    # Pickles may run code when they are opened, so none is.
-    return Loaded(np.load(path, allow_pickle=False))
-
-
-def _read_npz(path: Path) -> Loaded:
-    with np.load(path, allow_pickle=False) as archive:
-        if "format" not in archive.files:
-            if len(archive.files) != 1:
-                raise UserError(
-                    f"holds {len(archive.files)} arrays; expected one adjacency matrix, "
-                    "or a scipy sparse matrix."
-                )
-            return Loaded(archive[archive.files[0]])
-    from scipy import sparse
-
-    return _load_object(sparse.load_npz(path))
-
-
-def _read_mtx(path: Path) -> Loaded:
-    import warnings
-
-    from scipy.io import mmread
-
-    with warnings.catch_warnings():
-        # scipy 1.17 and later announce another sparse class; either will do here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return _load_object(mmread(path))
-
-
-def _read_graphml(path: Path) -> Loaded:
-    import networkx as nx
-
-    return _load_object(nx.read_graphml(path))
-
-
-def _read_gml(path: Path) -> Loaded:
-    import networkx as nx
-
-    return _load_object(nx.read_gml(path))
-
-
-_READERS: dict[str, Callable[[Path], Loaded]] = {
-    "npy": _read_npy,
-    "npz": _read_npz,
-    "mtx": _read_mtx,
-    "graphml": _read_graphml,
-    "gml": _read_gml,
-}
-
-
-def _load_object(source: Any) -> Loaded:
-    """Take the weights out of a networkx graph, a sparse matrix or anything array-like."""
-    if isinstance(source, RelationalGraph):
-        return Loaded(source.adjacency, source.directed, source.name)
-    if hasattr(source, "adjacency") and hasattr(source, "is_directed"):
-        import networkx as nx
-
-        try:
-            weights = nx.to_numpy_array(source, multigraph_weight=max)
-        except (TypeError, ValueError):
-            raise UserError("the weights of the edges are not numbers.") from None
-        return Loaded(weights, source.is_directed(), str(source.name) or None)
-    if hasattr(source, "toarray"):
-        if len(set(source.shape)) != 1:  # before a large one is laid out in full
-            raise UserError(f"adjacency: shape {source.shape} is not square; expected [n, n].")
-        return Loaded(source.toarray())
-    try:
-        return Loaded(np.asarray(source))
-    except ValueError:
-        raise UserError("adjacency: the rows have different lengths; expected [n, n].") from None

@@ -1,123 +1,279 @@
-"""Text files: a square table of numbers, rows of 0/1 characters, or a list of edges.
-
-A ``.txt``, ``.csv`` or ``.tsv`` file may hold either. It is a matrix if it has as many rows as columns and
-all of it is numbers; otherwise, with two or three columns, it is an edge list.
-"""
+"""Text files: comments, separators and quoting; then a matrix, a list of edges, or lists of neighbours."""
 
 from __future__ import annotations
 
+import ast
+import csv
+import io
+import re
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.edges import HEADERS, edges_to_matrix, split_edge
+from graph2nn.graphs.io.cells import EXPECTED, source_of_cells
+from graph2nn.graphs.io.headers import find_ends
+from graph2nn.graphs.io.labels import align
+from graph2nn.graphs.io.native import HEADER, native_edges
+from graph2nn.graphs.io.options import ReadOptions
+from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
+from graph2nn.graphs.io.weights import to_numbers
 
-Matrix = npt.NDArray[np.float64]
-Rows = list[list[str]]
+#: Lines that decide the separator.
+_SAMPLE = 200
+#: Tables at least this wide can only be matrices; they are parsed as numbers and never as text cells.
+_WIDE = 40
 
-EXPECTED = "expected a square 0/1 matrix or an edge list with two columns"
+_UNDIRECTED = re.compile(r"\b(undirected|non-directed|not directed)\b", re.IGNORECASE)
+_DIRECTED = re.compile(r"(?<!un)(?<!non-)(?<!not )\bdirected\b", re.IGNORECASE)
+_KONECT = re.compile(r"^%\s*(sym|asym|bip)\b")
+_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+_NUMPY = re.compile(r"\bnp\.\w+\(([^()]*)\)")
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What a file held: weights ``[n, n]`` (0 where there is no edge), and what it said of itself."""
+class _Comments:
+    """What the comments of a file say."""
 
-    weights: npt.NDArray[np.generic]
     directed: bool | None = None
-    name: str | None = None
+    said: str = ""
+    columns: tuple[str, ...] = ()
 
 
-def parse_text(text: str, kind: str, *, directed: bool | None = None) -> Loaded:
-    """Read a text file's content; ``kind`` is ``matrix``, ``edges``, or ``text`` to look and decide.
+def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
+    """Read a text file's content.
 
-    ``directed`` matters to edge lists alone: whether an edge goes one way only.
+    Args:
+        text: the content.
+        kind: ``matrix``, ``edges``, ``adjlist``, or ``text`` to look and decide.
+        options: of the reader.
 
     Raises:
-        UserError: an empty file, ragged rows, entries that are no numbers, or neither shape.
+        UserError: an empty file, ragged rows, entries that are not numbers, or no shape of a graph.
     """
-    header = next((line for line in text.splitlines() if line.startswith("# graph2nn ")), None)
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and line[0] not in "#%"]
-    if header is not None and kind != "matrix":
-        return _edges([split_edge(line) for line in lines], directed, header)
-    if not lines and kind == "edges":
-        return _edges([], directed)
-    if not lines:
-        raise UserError(f"the file is empty; {EXPECTED}.")
-    if kind != "edges" and set("".join(lines)) <= {"0", "1"}:
-        return Loaded(_numbers(_even([list(line) for line in lines])))
-    rows = _even([split_edge(line) if kind == "edges" else _split(line) for line in lines])
-    if kind == "edges":
-        return _edges(rows, directed)
-    body = _without_labels(rows)
-    square = len(body) == len(body[0])
-    if kind == "matrix" or (square and not _is_header(rows[0]) and _all_numbers(body)):
-        return Loaded(_numbers(body))
-    if len(rows[0]) in (2, 3):
-        return _edges(rows, directed)
-    shape = f"{len(body)} rows of {len(body[0])} entries"
-    if square:
-        _numbers(body)  # names the entry that is not a number
-    raise UserError(f"{shape} are no graph; {EXPECTED}.")
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    body = [line for line in lines if (start := line.lstrip()[:1]) and start not in "#%"]
+    own = next((line for line in lines if line.startswith(HEADER)), None)
+    if own is not None and kind != "matrix":
+        return native_edges(own, body)
+    if not body:
+        raise UserError(f"the file is empty; {'expected two nodes per line' if kind == 'edges' else EXPECTED}.")
+    comments = _read_comments([line for line in lines if line.lstrip()[:1] in ("#", "%") and line.strip()])
+    if kind == "adjlist":
+        source: Source = _adjacency_lists(body)
+    elif kind != "edges" and set("".join(body)) <= {"0", "1", " "} and " " not in "".join(map(str.strip, body)):
+        source = _characters([line.strip() for line in body])
+    else:
+        source = _table(body, kind, comments, options)
+    if isinstance(source, EdgeList) and comments.directed is not None:
+        source.directed = comments.directed
+        source.said = comments.said + (f" and {source.said}" if source.said else "")
+    return source
 
 
-def _split(line: str) -> list[str]:
-    for separator in (",", ";", "\t"):
-        if separator in line:
-            return [cell.strip().strip('"') for cell in line.split(separator)]
-    return line.split()
+def _read_comments(lines: list[str]) -> _Comments:
+    words: set[bool] = set()
+    said = ""
+    for line in lines[:100]:
+        if konect := _KONECT.match(line):
+            if konect[1] == "bip":
+                raise UserError(
+                    "the first line says that the network is bipartite: its two columns number "
+                    "different nodes, so equal numbers are not one node. Give the nodes of the two columns different names."
+                )
+            words.add(konect[1] == "asym")
+            said = f"its comment {line.strip()[:60]!r}"
+            continue
+        for pattern, directed in ((_UNDIRECTED, False), (_DIRECTED, True)):
+            if pattern.search(line):
+                words.add(directed)
+                said = f"its comment {line.strip()[:60]!r}"
+    columns: tuple[str, ...] = ()
+    if lines:
+        last = re.split(r"[\s,;]+", lines[-1].lstrip("#% \t").strip())
+        columns = tuple(last) if len(last) >= 2 and find_ends(last) else ()
+    return _Comments(words.pop(), said, columns) if len(words) == 1 else _Comments(columns=columns)
 
 
-def _even(rows: Rows) -> Rows:
-    """Check that every row is as long as the first."""
+def _characters(rows: list[str]) -> Matrix:
+    """Read rows of 0/1 characters."""
     for number, row in enumerate(rows, start=1):
         if len(row) != len(rows[0]):
             raise UserError(
                 f"row {number} has {len(row)} entries and row 1 has {len(rows[0])}; {EXPECTED}, "
                 "all rows of the same length."
             )
-    return rows
+    return Matrix(np.array([[cell == "1" for cell in row] for row in rows]))
 
 
-def _number(cell: str) -> float | None:
-    try:
-        return {"true": 1.0, "false": 0.0}.get(cell.lower()) if cell[:1] in "tTfF" else float(cell)
-    except ValueError:
+def _adjacency_lists(lines: list[str]) -> EdgeList:
+    """Read one node per line, followed by its neighbours, as ``networkx.write_adjlist`` writes them."""
+    first, second, alone = [], [], []
+    for line in lines:
+        node, *neighbours = _split_line(line.partition("#")[0], _separator(lines[:_SAMPLE], lists=True))
+        first += [node] * len(neighbours)
+        second += neighbours
+        alone.append(node)
+    # Lines also name nodes without neighbours: number all nodes, then drop the loops that stand for them.
+    edges = edge_list([*alone, *first], [*alone, *second])
+    edges.first, edges.second = edges.first[len(alone) :], edges.second[len(alone) :]
+    return edges
+
+
+def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOptions) -> Source:
+    if any(line.rstrip().endswith("}") and "{" in line for line in lines) or "{" in lines[0]:
+        return _attributed(lines)
+    separator = _separator(lines[:_SAMPLE])
+    if separator in (None, "\t"):
+        lines = _without_comments(lines, separator)
+    elif any(" #" in line for line in lines):
+        lines = [re.sub(r"(?<=[\d\"])\s+#.*$", "", line) for line in lines]
+    width = max(len(_split_line(line, separator)) for line in lines[:_SAMPLE])
+    if width >= _WIDE and not find_ends(_split_line(lines[0], separator)):
+        return _wide(lines, separator)
+    cells = _parse(lines, separator, width)
+    return source_of_cells(cells, kind, options, columns=comments.columns or None)
+
+
+def _without_comments(lines: list[str], separator: str | None) -> list[str]:
+    """Cut comments behind an edge; among tabs only those behind a tab, as names may hold spaces and #."""
+    pattern = re.compile(r"\t\s*#.*$" if separator == "\t" else r"\s#.*$")
+    return [pattern.sub("", line) if "#" in line else line for line in lines]
+
+
+def _separator(lines: list[str], *, lists: bool = False) -> str | None:
+    """Return the separator of a sample of lines; ``None`` is any white space."""
+    for separator in ("\t", ";", ","):
+        counts = [len(_split_line(line, separator)) for line in lines]
+        if lists and max(counts) > 1:
+            return separator
+        even = len(set(counts[1:] or counts)) == 1 and counts[0] in (counts[-1], counts[-1] - 1)
+        if min(counts[1:] or counts) >= 2 and even and not (separator == "," and _decimal_commas(lines)):
+            return separator
+    if lists:
         return None
+    blank = [len(_split_line(line, None)) for line in lines]
+    if min(blank) >= 2 and len(set(blank)) == 1:
+        return None
+    for separator in ("\t", ";", ","):
+        if sum(separator in line for line in lines) > len(lines) / 2:
+            return separator
+    return None
 
 
-def _all_numbers(rows: Rows) -> bool:
-    return all(_number(cell) is not None for row in rows for cell in row)
+def _decimal_commas(lines: list[str]) -> bool:
+    """True for columns split by spaces whose commas only stand inside numbers (``a b 0,5``)."""
+    rows = [line.split() for line in lines]
+    if len(rows[0]) < 3 or len({len(row) for row in rows}) != 1:
+        return False
+    return all(_COMMA_NUMBER.fullmatch(cell) for row in rows for cell in row if "," in cell)
 
 
-def _numbers(rows: Rows) -> Matrix:
-    values = [[_number(cell) for cell in row] for row in rows]
-    for i, row in enumerate(values):
-        for j, value in enumerate(row):
-            if value is None:
-                raise UserError(f"row {i + 1}, column {j + 1}: {rows[i][j]!r} is not a number; {EXPECTED}.")
-    return np.array(values, dtype=np.float64)
+def _split_line(line: str, separator: str | None) -> list[str]:
+    try:
+        if separator is None:
+            squeezed = " ".join(line.split())
+            return next(csv.reader([squeezed], delimiter=" "))
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise UserError(f"{line[:60]!r} cannot be split into columns ({error}).") from None
 
 
-def _without_labels(rows: Rows) -> Rows:
-    """Drop the first row and column of a table as pandas writes it, names around numbers."""
-    first = rows[0]
-    plain = first[0] != "" and _all_numbers([first[1:]])
-    if len(rows) < 2 or plain:
-        return rows
-    if len(rows) == len(first) and (first[0] == "" or not _all_numbers(rows[1:])):
-        return [row[1:] for row in rows[1:]]
-    return rows[1:] if len(rows) == len(first) + 1 else rows
+def _parse(lines: list[str], separator: str | None, width: int) -> pd.DataFrame:
+    """Parse lines into cells of text; a row shorter than the longest ends in ``None``."""
+    try:
+        cells = pd.read_csv(
+            io.StringIO("\n".join(lines)),
+            header=None,
+            names=list(range(width)),
+            sep=r"\s+" if separator is None else separator,
+            dtype=str,
+            keep_default_na=False,
+            na_values=[],
+            skipinitialspace=True,
+            index_col=False,
+            on_bad_lines="error",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        words = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if words is None:
+            raise UserError(f"the table cannot be parsed ({str(error).strip()[:100]}).") from None
+        first = len(_split_line(lines[0], separator))
+        raise UserError(
+            f"row {words[2]} has {words[3]} entries and row 1 has {first}; {EXPECTED}, "
+            "all rows of the same length."
+        ) from None
+    # pandas fills a short row with empty cells; only a second look tells them from cells that are empty.
+    for row in np.flatnonzero((cells[width - 1] == "").to_numpy() | cells[width - 1].isna().to_numpy()):
+        length = len(_split_line(lines[int(row)], separator))
+        if length < width:
+            cells.loc[row, list(range(length, width))] = None
+    return cells
 
 
-def _is_header(row: list[str]) -> bool:
-    return len(row) >= 2 and all(cell.lower() in HEADERS for cell in row[:2])
+def _wide(lines: list[str], separator: str | None) -> Matrix:
+    """Parse a wide table as numbers, its first row and column as labels if they are not numbers."""
+    header, second = (_split_line(line, separator) for line in (lines[0], lines[min(1, len(lines) - 1)]))
+    if header[-1] == second[-1] == "":
+        header, second = header[:-1], second[:-1]
+    has_header = to_numbers(pd.Series(header, dtype=object))[1] is not None or (
+        (header[0] == "" and second[0] != "") or len(header) == len(second) - 1
+    )
+    width = len(second)
+    has_index = len(header) < width or (has_header and len(lines) == len(header)) or _is_text(second[0])
+    frame = pd.read_csv(
+        io.StringIO("\n".join(lines[1:] if has_header else lines)),
+        header=None,
+        sep=r"\s+" if separator is None else separator,
+        dtype={0: str} if has_index else None,
+        skipinitialspace=True,
+        keep_default_na=True,
+        low_memory=False,
+        index_col=False,
+    ).iloc[:, :width]
+    rows = frame.iloc[:, 0].astype(str).tolist() if has_index else None
+    frame = frame.iloc[:, 1:] if has_index else frame
+    columns = header[width - len(frame.columns) if len(header) == width else 0 :] if has_header else None
+    numbers = np.empty(frame.shape, dtype=np.float64)
+    for i, column in enumerate(frame.columns):
+        numbers[:, i], bad = to_numbers(frame[column])
+        if bad is not None:
+            row = int(np.flatnonzero(frame[column].astype(str) == bad)[0]) + 1
+            raise UserError(f"row {row + has_header}, column {i + 1}: {bad!r} is not a number; {EXPECTED}.")
+    if numbers.shape[0] != numbers.shape[1]:
+        raise UserError(f"{numbers.shape[0]} rows of {numbers.shape[1]} entries are not a graph; {EXPECTED}.")
+    return align(numbers, rows, columns)
 
 
-def _edges(rows: Rows, directed: bool | None, header: str | None = None) -> Loaded:
-    if rows and _is_header(rows[0]):
-        rows = rows[1:]
-    weights, one_way, name = edges_to_matrix(rows, header, directed=directed)
-    return Loaded(weights, one_way, name)
+def _is_text(cell: str) -> bool:
+    return to_numbers(pd.Series([cell], dtype=object))[1] is not None
+
+
+def _attributed(lines: list[str]) -> EdgeList:
+    """Read edges that end in a dictionary of attributes, as ``networkx.write_edgelist`` writes them."""
+    plain, rows = [], []
+    for line in lines:
+        nodes, brace, rest = line.partition("{")
+        plain.append(nodes.rstrip().removesuffix(","))
+        rows.append(_dictionary(line, brace + rest.partition("}")[0] + "}") if brace else {})
+        if brace and "}" not in rest:
+            raise UserError(f"{line.strip()!r} is not an edge; its attributes do not end in a brace.")
+    separator = _separator(plain[:_SAMPLE])
+    cells = [_split_line(line, separator) for line in plain]
+    for line, row in zip(lines, cells, strict=True):
+        if len(row) != 2:
+            raise UserError(f"{line.strip()!r} is not an edge; expected two nodes and attributes in braces.")
+    columns = pd.DataFrame(rows, dtype=object).astype(object)
+    columns = columns.where(columns.notna(), None)
+    return edge_list([row[0].strip() for row in cells], [row[1].strip() for row in cells], columns=columns)
+
+
+def _dictionary(line: str, text: str) -> dict[str, object]:
+    text = _NUMPY.sub(r"\1", text)
+    text = re.sub(r"(?<=[:,\s])([+-]?)(nan|inf)\b", r"\g<1>'\2'", text)
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise UserError(f"{line.strip()!r} is not an edge; its attributes are not a dictionary.") from None
+    return {str(key): entry for key, entry in value.items()} if isinstance(value, dict) else {}

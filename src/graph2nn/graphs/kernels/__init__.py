@@ -24,21 +24,20 @@ def clustering_and_path_length(adjacency: BoolMatrix, *, directed: bool = False)
         directed: Fagiolo's clustering instead of Watts and Strogatz's. Distances always follow the edges.
 
     Returns:
-        C, and L: NaN (where :func:`~graph2nn.graphs.measures.path_length` raises) if the graph falls into parts
-        even with every edge taken both ways. A directed pair without a path adds nothing to L.
+        C, and L: the mean distance over the ordered pairs that have a path; NaN where none has.
     """
     n = len(adjacency)
     rows = bits.pack(adjacency)
     if n <= 64 and not directed:
         c, total = bits.measure_word(rows[:, 0], np.empty(n), np.empty(n, np.uint64), np.empty(n, np.uint64))
-        return float(c), total / (n * (n - 1)) if total >= 0 else math.nan
+        if total >= 0:
+            return float(c), total / (n * (n - 1))
     if directed:
         c = bits.mean_sorted(bits.local_clustering_directed(rows, bits.pack(adjacency.T)))
     else:
         c = bits.mean_sorted(bits.local_clustering(rows))
     total, pairs = bits.distances(rows)
-    whole = pairs == n * (n - 1) or (directed and wsflex.connected(bits.pack(adjacency | adjacency.T)))
-    return float(c), total / (n * (n - 1)) if whole else math.nan
+    return float(c), total / pairs if pairs else math.nan
 
 
 def ws_flex_adjacency(n: int, k: float, p: float, seed: int, *, tries: int = TRIES) -> BoolMatrix | None:

@@ -1,5 +1,21 @@
 """Measures of graphs: clustering, path length, and the registry that names every measure and its source."""
 
-from graph2nn.graphs.measures.basic import clustering, distances, is_connected, local_clustering, path_length
+from graph2nn.graphs.measures.basic import (
+    clustering,
+    distances,
+    is_connected,
+    is_joined,
+    local_clustering,
+    path_length,
+    triangle_counts,
+)
 
-__all__ = ["clustering", "distances", "is_connected", "local_clustering", "path_length"]
+__all__ = [
+    "clustering",
+    "distances",
+    "is_connected",
+    "is_joined",
+    "local_clustering",
+    "path_length",
+    "triangle_counts",
+]

@@ -23,7 +23,7 @@ from graph2nn.graphs.measures import structure
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
 #: again, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
-VERSION = 1
+VERSION = 2
 
 #: Mean and spread of one graph ask for the same numbers, one after the other.
 _betweenness = lru_cache(maxsize=2)(dist.betweenness)
@@ -79,7 +79,7 @@ MEASURES: dict[str, Measure] = {
         dist.path_length,
         "L",
         "average path length",
-        f"{_ALONG}, no path adds 0",
+        f"{_ALONG}, over pairs with a path",
         "Watts and Strogatz 1998 (paper, section 2.3)",
     ),
     "transitivity": Measure(structure.transitivity, "T", "transitivity", _FORGOTTEN, "Newman 2003"),

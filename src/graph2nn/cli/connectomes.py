@@ -1,0 +1,45 @@
+"""Options of ``train`` and ``sweep`` for connectomes at neuron resolution."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXPRESSION", help="Neurons that are given the data, such as \"celltype == 'sensory'\"."
+    ),
+]
+Outputs = Annotated[str | None, typer.Option(metavar="EXPRESSION", help="Neurons that are read.")]
+Groups = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Of nulls of kind block: column of the cell types.")
+]
+Within = Annotated[
+    str | None, typer.Option(metavar="WHERE", help="Of nulls of kind weights: target, source or a column.")
+]
+
+
+def with_ends(settings: Sequence[str], inputs: str | None, outputs: str | None) -> list[str]:
+    """Return the settings of a run with the neurons that are given the data and those that are read.
+
+    Args:
+        settings: ``key=value`` texts of ``--set``.
+        inputs: value of ``--inputs``.
+        outputs: value of ``--outputs``.
+    """
+    given = {"inputs": inputs, "outputs": outputs}
+    # Values of settings are YAML, to which JSON's quotes are quotes.
+    added = [f"model.options.{name}={json.dumps(text)}" for name, text in given.items() if text is not None]
+    return [*settings, *added]
+
+
+def null_options(
+    inputs: str | None, outputs: str | None, groups: str | None, within: str | None
+) -> dict[str, str]:
+    """Return the options of nulls that were given; each kind takes those that it knows."""
+    given = {"inputs": inputs, "outputs": outputs, "groups": groups, "within": within}
+    return {name: text for name, text in given.items() if text is not None}

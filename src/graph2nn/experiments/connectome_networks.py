@@ -1,0 +1,71 @@
+"""The network of a run of ``connectome-rnn``: a connectome with one weight per connection, or a dense baseline."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from torch import nn
+
+from graph2nn.budget.matching import Match
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.connectome_rnn import ConnectomeRNN
+from graph2nn.models.dense_recurrent import DenseRecurrent
+
+#: Name of the model in presets and configs.
+CONNECTOME_RNN = "connectome-rnn"
+#: Options of the dense baseline; all others are keywords of :class:`ConnectomeRNN`.
+BASELINE_OPTIONS = ("baseline_cell", "baseline_width")
+_SHARED = ("rounds", "activation", "read")
+
+
+def connectome_network(
+    graph: RelationalGraph | None, features: tuple[int, ...], num_classes: int, options: Mapping[str, Any]
+) -> tuple[nn.Module, Match]:
+    """Build the network and count what it costs; nothing is matched, as the graph says how many weights there are.
+
+    Args:
+        graph: the connectome; None for the dense baseline, of width ``baseline_width``.
+        features: shape of one sample; it is read flat and held for all rounds.
+        num_classes: outputs.
+        options: keywords of :class:`ConnectomeRNN`, ``baseline_width`` and ``baseline_cell`` (``rnn``, ``gru``).
+
+    Raises:
+        UserError: an unknown option, a missing one, or as the classes.
+    """
+    known = inspect.signature(ConnectomeRNN).parameters.values()
+    keywords = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in (*keywords, *BASELINE_OPTIONS):
+            raise unknown("model: option", name, [*keywords, *BASELINE_OPTIONS])
+    inputs = prod(features)
+    if graph is None:
+        if "baseline_width" not in options:
+            raise UserError(
+                "connectome-rnn: the dense baseline needs its width, --set model.options.baseline_width=N; for as "
+                "many weights as a connectome of E connections, about the root of E (RNN) or of E/3 (GRU)."
+            )
+        shared = {name: options[name] for name in _SHARED if name in options}
+        width, cell = int(options["baseline_width"]), options.get("baseline_cell", "rnn")
+        dense = DenseRecurrent(inputs, num_classes, width, cell=cell, **shared)
+        gates = 3 if cell == "gru" else 1
+        macs = gates * width * (inputs + dense.rounds * width) + width * num_classes
+        return dense, _unmatched(dense, width, macs)
+    if missing := [name for name in ("inputs", "outputs") if name not in options]:
+        raise UserError(
+            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on the "
+            "table of neurons, such as \"celltype == 'sensory'\"."
+        )
+    given = {name: value for name, value in options.items() if name in keywords}
+    network = ConnectomeRNN(graph, inputs, num_classes, **given)
+    ends = len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes
+    macs = ends + network.rounds * len(network.recurrent_weight())
+    return network, _unmatched(network, graph.n, macs)
+
+
+def _unmatched(network: nn.Module, width: int, macs: int) -> Match:
+    trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    return Match(CONNECTOME_RNN, [width], macs, trained, macs, "none")

@@ -1,0 +1,73 @@
+"""Graphs too large for a config, kept as files that are named by what they contain.
+
+A run's config holds the digest of its graph and the text that named it. The graph itself lies in the cache
+(``graphs/DIGEST.npz``, next to it ``.parquet`` with the table of nodes), so that every process of a sweep reads
+the same one; where the cache was emptied, it is made again from its text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.files import cache_root
+from graph2nn.graphs.graph import RelationalGraph
+
+
+def graph_digest(graph: RelationalGraph) -> str:
+    """Return 16 hexadecimal digits of wiring, weights, signs, self-connections and the table of nodes."""
+    table = "" if graph.nodes is None else graph.nodes.to_csv()
+    return hashlib.sha256(f"{graph.directed} {graph.digest} {table}".encode()).hexdigest()[:16]
+
+
+def store(graph: RelationalGraph) -> str:
+    """Keep a graph in the cache and return its digest; nothing is written where it lies there already."""
+    digest = graph_digest(graph)
+    place = _place(digest)
+    if not place.with_suffix(".npz").is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if graph.nodes is not None:
+            partial = place.with_name(f".{digest}.{os.getpid()}.parquet")
+            graph.nodes.to_parquet(partial)
+            partial.replace(place.with_suffix(".parquet"))
+        values = {"weights": graph.weights, "signs": graph.signs}
+        partial = place.with_name(f".{digest}.{os.getpid()}.npz")
+        np.savez(
+            partial,
+            edge_index=graph.edge_index,
+            n=graph.n,
+            directed=bool(graph.directed),
+            self_loops=graph.self_loops,
+            names=np.array(graph.node_names or (), dtype=np.str_),
+            **{name: value for name, value in values.items() if value is not None},
+        )
+        partial.replace(place.with_suffix(".npz"))
+    return digest
+
+
+def stored(digest: str, name: str) -> RelationalGraph | None:
+    """Return the graph of a digest under a name; None where the cache has none."""
+    place = _place(digest)
+    if not place.with_suffix(".npz").is_file():
+        return None
+    with np.load(place.with_suffix(".npz"), allow_pickle=False) as arrays:
+        table = place.with_suffix(".parquet")
+        return RelationalGraph.from_edge_index(
+            arrays["edge_index"],
+            int(arrays["n"]),
+            weights=arrays["weights"] if "weights" in arrays else None,
+            signs=arrays["signs"] if "signs" in arrays else None,
+            nodes=pd.read_parquet(table) if table.is_file() else None,
+            node_names=tuple(arrays["names"].tolist()) or None,
+            name=name,
+            directed=bool(arrays["directed"]),
+            self_loops="given" if str(arrays["self_loops"]) == "given" else "all",
+        )
+
+
+def _place(digest: str) -> Path:
+    return cache_root(None) / "graphs" / digest

@@ -1,0 +1,34 @@
+"""Connected components of a graph of any size."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from graph2nn.graphs.graph import RelationalGraph
+
+
+def component_labels(
+    graph: RelationalGraph, connection: Literal["weak", "strong"] = "weak"
+) -> npt.NDArray[np.int64]:
+    """Number of the component of each node, ``[n]``, from 0.
+
+    Args:
+        graph: of any size and direction.
+        connection: ``weak`` forgets directions; ``strong`` asks for a path each way.
+
+    Returns:
+        Labels; nodes of one component share one.
+    """
+    from scipy.sparse import csgraph
+
+    _, labels = csgraph.connected_components(graph.csr, directed=True, connection=connection)
+    return np.asarray(labels, dtype=np.int64)
+
+
+def component_sizes(graph: RelationalGraph, connection: Literal["weak", "strong"] = "weak") -> list[int]:
+    """Sizes of the connected components, largest first; arguments as of :func:`component_labels`."""
+    sizes: list[Any] = np.sort(np.bincount(component_labels(graph, connection)))[::-1].tolist()
+    return sizes

@@ -1,0 +1,153 @@
+"""The edge engine's product as operators of torch, for ``torch.compile`` and ``torch.export``.
+
+Compilers see ``graph2nn::edge_sums`` and ``graph2nn::edge_dots`` as single steps of their graph, with gradients
+made of the same two. The tables of the connections are arguments: a process that imports
+``graph2nn.layers.edge`` can load and run an exported program.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from graph2nn.errors import UserError
+from graph2nn.layers.edge import product
+from graph2nn.layers.edge.tables import Tables
+
+_HALVES = (torch.bfloat16, torch.float16)
+
+
+@torch.library.custom_op("graph2nn::edge_sums", mutates_args=(), device_types="cpu")
+def edge_sums(
+    x: Tensor,
+    weight: Tensor,
+    at: Tensor,
+    source: Tensor,
+    at_source: Tensor,
+    target: Tensor,
+    order: Tensor,
+    turned: bool,
+) -> Tensor:
+    """Return ``[outputs, batch]``, or if ``turned`` ``[inputs, batch]``; see :func:`product.sums`."""
+    return product.sums(x, weight, Tables(at, source, at_source, target, order), turned, None)
+
+
+@edge_sums.register_fake
+def _(
+    x: Tensor,
+    weight: Tensor,
+    at: Tensor,
+    source: Tensor,
+    at_source: Tensor,
+    target: Tensor,
+    order: Tensor,
+    turned: bool,
+) -> Tensor:
+    return x.new_empty((at_source if turned else at).shape[0] - 1, x.shape[1])
+
+
+@torch.library.custom_op("graph2nn::edge_dots", mutates_args=(), device_types="cpu")
+def edge_dots(
+    y: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    at: Tensor,
+    source: Tensor,
+    at_source: Tensor,
+    target: Tensor,
+    order: Tensor,
+) -> Tensor:
+    """Return the dot product of both ends of each connection; see :func:`product.dots`."""
+    return product.dots(y, x, weight.contiguous(), Tables(at, source, at_source, target, order))
+
+
+@edge_dots.register_fake
+def _(
+    y: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    at: Tensor,
+    source: Tensor,
+    at_source: Tensor,
+    target: Tensor,
+    order: Tensor,
+) -> Tensor:
+    return weight.new_empty(weight.shape)
+
+
+def _keep_sums(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, *tables, turned = inputs
+    ctx.save_for_backward(x, weight, *tables)
+    ctx.turned = turned
+
+
+def _differentiate_sums(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    x, weight, *tables = ctx.saved_tensors
+    gradient = upstream.contiguous()
+    dx = dw = None
+    if ctx.needs_input_grad[0]:
+        dx = edge_sums(gradient, weight, *tables, not ctx.turned)
+    if ctx.needs_input_grad[1]:
+        y, read = (x, gradient) if ctx.turned else (gradient, x)
+        dw = edge_dots(y, read, weight, *tables)
+    return dx, dw, *([None] * 6)
+
+
+def _keep_dots(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    y, x, _, *tables = inputs
+    ctx.save_for_backward(y, x, *tables)
+
+
+def _differentiate_dots(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    y, x, *tables = ctx.saved_tensors
+    of_y, of_x = ctx.needs_input_grad[:2]
+    dy = edge_sums(x, upstream, *tables, False) if of_y else None
+    dx = edge_sums(y, upstream, *tables, True) if of_x else None
+    return dy, dx, *([None] * 6)
+
+
+edge_sums.register_autograd(_differentiate_sums, setup_context=_keep_sums)
+edge_dots.register_autograd(_differentiate_dots, setup_context=_keep_dots)
+
+
+def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | None = None) -> Tensor:
+    """Return ``out[i] = Σ weight · x`` over what each output reads, ``[outputs, batch]``, differentiable.
+
+    The kernels compute it where they can; elsewhere (other devices, other types, ``torch.func``, tracing)
+    operations of torch do. Under autocast the activations are rounded to bfloat16 where that is its type, and
+    the result is of its type; sums are float32.
+
+    Args:
+        x: ``[inputs, batch]``.
+        weight: ``[connections]``, in the order of ``tables``.
+        tables: of the connections, on the same device.
+        by_source: the weights by what they read, see :func:`product.sums`; one permutation then serves several
+            products with the same weights.
+    """
+    kind, on = x.dtype, x.device.type
+    if torch.is_autocast_enabled(on) and x.dtype in (torch.float32, *_HALVES):
+        kind = torch.get_autocast_dtype(on)
+    elif x.dtype != weight.dtype and (x.dtype, weight.dtype) != (torch.bfloat16, torch.float32):
+        raise UserError(
+            f"edge engine: the input is {x.dtype} and the weight {weight.dtype}; convert one of them."
+        )
+    # Sums of 16-bit numbers would be 16 bits: weights are widened.
+    wide = weight.float() if weight.dtype in _HALVES else weight
+    by_source = None if wide is not weight else by_source
+    if kind == torch.bfloat16 and on == "cpu" and wide.dtype == torch.float32:
+        x = x.to(kind)
+        if not product.supported(x, wide):
+            x = x.float()
+    else:
+        x = x.to(wide.dtype)
+    return _product(x, wide, tables, by_source).to(kind)
+
+
+def _product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | None) -> Tensor:
+    if not product.supported(x, weight):
+        return product.multiply_anywhere(x, weight, tables)
+    if torch.compiler.is_compiling():
+        return cast(Tensor, edge_sums(x.contiguous(), weight, *tables, False))
+    return product.multiply(x, weight, tables, by_source=by_source)
