@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from graph2nn.analysis.arms import ArmComparison
+from graph2nn.analysis.beyond.gap import Gap
+from graph2nn.analysis.beyond.nulls import NullComparison
+from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
 
 #: MACs further apart than this (largest over smallest, minus 1) are called unequal budgets.
@@ -66,17 +70,27 @@ def headline(found: Findings) -> Headline:
 
 
 def _title(found: Findings) -> str:
-    best = found.best
+    best, every = found.judged.best, found.judged.all_graphs
+    if found.verdict == "no-baseline":
+        return f"{found.best['graph']} has the lowest error; there is no baseline to compare it with"
     if found.verdict == "better":
-        return f"{best['graph']} beats the baseline by {points(best['gain'])}"
+        one = "" if isinstance(best, Gap) or best.low <= 0 else points(best.honest)
+        mean = "" if every is None or not every.low > 0 else points(every.estimate)
+        if len(found.graphs) == 1:
+            return f"{found.best['graph']} beats the baseline by {one or mean}"
+        if one and mean:
+            return f"Graphs beat the baseline: by {mean} on average, the best by {one}"
+        if mean:
+            return f"On average the graphs beat the baseline by {mean}"
+        return f"The best graph beats the baseline by {one}"
     if found.verdict == "others-better":
         graphs = f"{plural(found.beating, 'graph')} {'is' if found.beating == 1 else 'are'}"
         return f"{graphs} clearly better than the baseline, but not the one with the lowest mean"
-    if found.verdict == "not-better":
-        return "No graph is clearly better than the baseline"
     if found.verdict == "untested":
         return "These runs cannot tell whether a graph is better than the baseline"
-    return f"{best['graph']} has the lowest error; there is no baseline to compare it with"
+    if every is not None and every.high < 0:
+        return f"On average the graphs are {points(every.estimate)} worse than the baseline"
+    return "No graph is clearly better than the baseline"
 
 
 def _lead(found: Findings) -> str:
@@ -85,70 +99,98 @@ def _lead(found: Findings) -> str:
     start = f"{name} {best['graph']}: {error(best)} % top-1 error"
     if baseline is None:
         return f"{start} over {plural(int(best['seeds']), 'seed')}."
-    versus = f"{start} against baseline {error(baseline)} %, gain {number(best['gain'])} points"
-    if math.isnan(best["gain_low"]):
-        return f"{versus}; one seed gives no interval."
-    interval = f"[{number(best['gain_low'])}, {number(best['gain_high'])}]"
-    return f"{versus}, {percent(found.confidence)} interval {interval}."
+    said = f"{start} against baseline {error(baseline)} %."
+    selected, every = found.judged.best, found.judged.all_graphs
+    if not isinstance(selected, Gap):
+        gain = f"{signed(selected.honest)}, {percent(found.confidence)} interval {interval(selected)}."
+        rule = "Gain" if len(found.graphs) == 1 else "When the other seeds choose the graph, its gain is"
+        said += f" {rule} {gain}"
+    if every is not None and len(found.graphs) > 1:
+        said += f" The mean of all {len(found.graphs):,} graphs gains {signed(every.estimate)}"
+        known = math.isfinite(every.low)
+        said += f" {interval(every)}, {p_text(every.p_value)}." if known else "; one seed gives no interval."
+    elif isinstance(selected, Gap):
+        said += " One seed gives no interval."
+    return said
+
+
+def signed(value: float) -> str:
+    """Write a gain with its sign and unit."""
+    text = number(value)
+    return f"{text} point" if text == "1.00" else f"{text} points"
+
+
+def interval(found: ArmComparison | Selection | NullComparison) -> str:
+    """Write the two ends of an interval."""
+    return f"[{number(found.low)}, {number(found.high)}]"
 
 
 def _remarks(found: Findings) -> list[str]:
-    remarks = [_why(found), _selection(found), _comparisons(found), _spread(found), _diverged(found)]
-    return [remark for remark in remarks if remark]
+    remarks = [_why(found), _selection(found), _comparisons(found), _filled(found), _spread(found)]
+    return [remark for remark in [*remarks, _diverged(found)] if remark]
 
 
 def _why(found: Findings) -> str:
     """Why the verdict is not a win, where the numbers may look like one."""
-    best = found.best
     if found.baseline is None or found.verdict == "better":
         return ""
-    if math.isnan(best["gain_low"]):
-        return "Two seeds or more, of the graph and of the baseline, are needed to test the difference."
-    if math.isnan(best["p_value"]):
-        return "The seeds gave identical errors, so there is no spread to test the difference against."
-    if best["gain"] <= 0:
-        return "The best graph's mean error is not below the baseline's."
-    if best["gain_low"] <= 0:
-        return f"The best graph's {percent(found.confidence)} interval of the gain includes 0."
-    if best["p_value"] > ALPHA:
-        return (
-            "The best graph's interval leaves 0 out, but bootstrap intervals of "
-            f"{plural(int(best['seeds']), 'seed')} are too narrow; Welch's test allows for so few and finds "
-            f"no difference ({p_text(best['p_value'])})."
-        )
-    return (
-        f"The best graph alone would pass Welch's test ({p_text(best['p_value'])}), but it was picked among "
-        f"{plural(found.tested, 'graph')}; after Holm's correction it does not ({p_text(best['p_holm'])})."
-    )
+    best = found.judged.best
+    if isinstance(best, Gap):
+        return f"The gain of the best graph has no interval: {best.reason}."
+    if best.honest <= 0:
+        return "The graph that the other seeds choose is not better than the baseline."
+    level = percent(found.confidence)
+    return f"The {level} interval of the best graph's gain includes 0 ({p_text(best.p_value)})."
 
 
 def _selection(found: Findings) -> str:
-    count = len(found.graphs)
+    count, best = len(found.graphs), found.judged.best
     if count == 1:
         return ""
     text = (
-        f"The best of {count:,} graphs looks better than it is: the lowest of many noisy means is low "
-        "partly by luck."
+        f"The lowest of {count:,} noisy means is low partly by luck, so its own mean says too much about the "
+        f"best "
+        "graph."
     )
-    if found.held_out_gain is None:
+    if isinstance(best, Gap):
         return text
     return (
-        f"{text} Picking the graph by all seeds but one and scoring it on the seed left out, which removes "
-        f"that luck, gives a gain of {number(found.held_out_gain)} points."
+        f"{text} The gain given here chooses the graph by {plural(best.choose, 'seed')} and judges it by the "
+        f"rest, "
+        "over all splits."
     )
 
 
 def _comparisons(found: Findings) -> str:
-    if found.baseline is None or not found.tested:
+    if found.baseline is None or found.judged.pooled.empty:
         return ""
-    count = f"{found.beating:,} of {plural(found.tested, 'graph')}"
-    beat = "beats" if found.tested == 1 else "beat"
-    text = f"{count} {beat} the baseline at level {ALPHA:g} (Welch's t-test, two-sided"
-    if found.tested == 1:
-        return f"{text}, {p_text(found.best['p_value'])})."
+    tested = len(found.judged.pooled)
+    count = f"{found.beating:,} of {plural(tested, 'graph')}"
+    beat = "beats" if tested == 1 else "beat"
+    text = (
+        f"{count} {beat} the baseline at level {ALPHA:g} (t-test with the noise of a run pooled over all "
+        f"networks, "
+        "seeds paired"
+    )
+    if tested == 1:
+        return f"{text}, {p_text(float(found.judged.pooled['p'].iloc[0]))})."
     return (
-        f"{text}, Holm's correction for {found.tested:,} tests); with the more lenient correction of "
-        f"Benjamini and Hochberg, {found.beating_bh:,}. Clearly worse than the baseline: {found.losing:,}."
+        f"{text}, Holm's correction for {tested:,} tests); with the correction of Benjamini and Hochberg, "
+        f"which "
+        f"bounds the share of false findings, {found.judged.count(ALPHA, column='p_bh'):,}. Clearly worse "
+        f"than the "
+        f"baseline: {found.losing:,}."
+    )
+
+
+def _filled(found: Findings) -> str:
+    count = found.judged.filled
+    if not count:
+        return ""
+    return (
+        f"{plural(count, 'run')} filled in from another seed {'is' if count == 1 else 'are'} part of the "
+        f"published "
+        "numbers (means, sweet spot) and of no test."
     )
 
 
