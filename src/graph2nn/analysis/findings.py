@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +13,8 @@ from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import Results, checked, order_by_mean
+from graph2nn.analysis.table import Gap, Results, checked, order_by_mean
+from graph2nn.analysis.verdict import Judgement, judge
 from graph2nn.errors import UserError
 from graph2nn.tasks import Score
 
@@ -43,8 +43,10 @@ class Findings:
         spot: the sweet spot.
         fits: parabola of mean error against ``clustering`` and ``path_length``, or None.
         correlations: Spearman of mean error with the same two, or None.
-        beating, beating_bh, losing: graphs whose mean lies below (above) the baseline's with an adjusted
-            Welch p-value up to ``ALPHA``: after Holm, after Benjamini and Hochberg, after Holm.
+        judged: tests of the graphs against the baseline: the mean of all, the best with its selection accounted
+            for, and each graph by the pooled noise of all networks.
+        beating_welch, beating_bh, losing_welch: graphs whose mean lies below (above) the baseline's with an
+            adjusted Welch p-value up to ``ALPHA``: after Holm, after Benjamini and Hochberg, after Holm.
         tested: graphs that could be tested against the baseline.
         held_out_gain: gain of the graph that looks best without a seed, on that seed; see
             :func:`graph2nn.analysis.beyond.selection.held_out_gain`.
@@ -60,9 +62,10 @@ class Findings:
     spot: SweetSpot
     fits: dict[str, Quadratic | None]
     correlations: dict[str, Correlation | None]
-    beating: int
+    judged: Judgement
+    beating_welch: int
     beating_bh: int
-    losing: int
+    losing_welch: int
     tested: int
     held_out_gain: float | None
     confidence: float
@@ -91,14 +94,25 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the best graph is clearly better: interval above zero and Holm's p-value up to ``ALPHA``."""
+        """Whether graphs beat the baseline: the best of them, their mean, or some of them one by one."""
         if self.baseline is None:
             return "no-baseline"
-        if self.best["gain_low"] > 0 and self.best["p_holm"] <= ALPHA:
+        every, best = self.judged.all_graphs, self.judged.best
+        if (not isinstance(best, Gap) and best.low > 0) or (every is not None and every.low > 0):
             return "better"
         if self.beating:
             return "others-better"
-        return "untested" if math.isnan(self.best["p_value"]) else "not-better"
+        return "untested" if isinstance(best, Gap) else "not-better"
+
+    @property
+    def beating(self) -> int:
+        """Graphs better than the baseline after Holm's correction, by the pooled noise of all networks."""
+        return self.judged.count(ALPHA)
+
+    @property
+    def losing(self) -> int:
+        """Graphs worse than the baseline after Holm's correction, by the pooled noise of all networks."""
+        return self.judged.count(ALPHA, better=False)
 
 
 def find(
@@ -139,9 +153,10 @@ def find(
         spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, mean) for name, x in measures.items()},
         correlations={name: _spearman(x, mean) for name, x in measures.items()},
-        beating=int((clear & (gain > 0)).sum()),
+        judged=judge(results.runs, seed=seed, confidence=confidence),
+        beating_welch=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
-        losing=int((clear & (gain < 0)).sum()),
+        losing_welch=int((clear & (gain < 0)).sum()),
         tested=int(np.isfinite(p).sum()),
         held_out_gain=held_out_gain(results),
         confidence=confidence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -117,6 +117,7 @@ def study(
     ranks: Mapping[str, int] | None = None,
     draws: int = 10_000,
     seed: int = 0,
+    chosen_on: Sequence[int] | None = None,
     step: Callable[[], object] | None = None,
 ) -> Study:
     """Work out what the evaluations of one or more tasks say.
@@ -129,6 +130,7 @@ def study(
         ranks: see :func:`graph2nn.analysis.findings.find`.
         draws: bootstrap resamples.
         seed: of the resampling.
+        chosen_on: see :func:`graph2nn.analysis.beyond.nulls.compare_nulls`.
         step: called after each part of the work: once a task, twice with ``known``.
 
     Raises:
@@ -140,7 +142,13 @@ def study(
         try:
             rank = (ranks or {}).get(name, 0)
             found[name] = task_findings(
-                name, table, notes=(notes or {}).get(name, ()), rank=rank, draws=draws, seed=seed
+                name,
+                table,
+                notes=(notes or {}).get(name, ()),
+                rank=rank,
+                draws=draws,
+                seed=seed,
+                chosen_on=chosen_on,
             )
         except UserError as error:
             if len(evaluations) == 1:
@@ -194,6 +202,7 @@ def task_findings(
     rank: int = 0,
     draws: int = 10_000,
     seed: int = 0,
+    chosen_on: Sequence[int] | None = None,
 ) -> TaskFindings:
     """Work out what the evaluations of one task say; arguments are those of :func:`study`.
 
@@ -207,7 +216,7 @@ def task_findings(
     table, twins = _apart(table)
     evaluations = _apart(evaluations)[0]
     found = find(table, draws=draws, seed=seed, rank=rank)
-    nulls, lone = compared(found.results.runs, twins)
+    nulls, lone = compared(found.results.runs, twins, chosen_on=chosen_on)
     binning = binning_of(found.results.runs)
     return TaskFindings(
         name=name,
@@ -231,21 +240,26 @@ def _apart(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table[~null].reset_index(drop=True), table[null].reset_index(drop=True)
 
 
-def compared(runs: pd.DataFrame, twins: pd.DataFrame) -> tuple[dict[str, NullComparison], list[str]]:
+def compared(
+    runs: pd.DataFrame, twins: pd.DataFrame, *, chosen_on: Sequence[int] | None = None
+) -> tuple[dict[str, NullComparison], list[str]]:
     """Compare graphs with their nulls, kind by kind; and say of what there are too few.
 
     Args:
         runs: results table of the graphs, one row per run.
         twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
             kind, as :func:`graph2nn.experiments.null_selection.plan_nulls` makes it.
+        chosen_on: see :func:`graph2nn.analysis.beyond.nulls.compare_nulls`.
     """
     found: dict[str, NullComparison] = {}
-    said = []
+    said: list[str] = []
     known = twins[twins["null_of"].isin(runs["graph"])] if len(twins) else twins
     for kind, own in known.groupby(known["graph"].str.partition(" ")[0], sort=True) if len(known) else ():
         pairs = own[["null_of", "graph"]].drop_duplicates().set_axis(["graph", "null"], axis=1)
         try:
-            found[str(kind)] = compare_nulls(pd.concat([runs, own], ignore_index=True), pairs)
+            table = pd.concat([runs, own], ignore_index=True)
+            found[str(kind)] = compare_nulls(table, pairs, chosen_on=chosen_on)
+            said += found[str(kind)].refused.values()
         except UserError as error:
             said.append(str(error))
     if len(known) < len(twins):

@@ -54,6 +54,21 @@ def analyze(
             help="Other results: how errors of the same graphs agree, e.g. [cyan]--against published[/cyan].",
         ),
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The plan of these runs: its tests come first; what was not planned is labelled so.",
+        ),
+    ] = None,
+    chosen_on: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SEED",
+            help="A training seed that chose the graphs with nulls, to be left out where these are compared; "
+            "[cyan]none[/cyan] if they were chosen without these runs. May be repeated.",
+        ),
+    ] = [],  # noqa: B006
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -64,6 +79,7 @@ def analyze(
     graph2nn analyze runs --out report
     graph2nn analyze runs --where epochs=200 --out report-200
     graph2nn analyze runs --against published
+    graph2nn analyze runs --plan plan.yaml
     graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
     """
     import json
@@ -79,12 +95,28 @@ def analyze(
         title=title,
         data=data,
         against=against,
+        plan=plan,
+        chosen_on=_seeds(chosen_on),
         formats=[kind.strip() for kind in formats.split(",")],
         command=command,
     )
     if as_json:
         print_json(json.loads((out / "summary.json").read_text(encoding="utf-8")))
     typer.echo(page, err=as_json)
+
+
+def _seeds(given: list[str]) -> list[int] | None:
+    """Seeds of ``--chosen-on``: None if it was not given, none for the word ``none``."""
+    from graph2nn.errors import UserError
+
+    if not given:
+        return None
+    if given == ["none"]:
+        return []
+    for word in given:
+        if not word.isdigit():
+            raise UserError(f"analyze: --chosen-on {word!r} is not a training seed; write a number, or none.")
+    return [int(word) for word in given]
 
 
 def quickstart(

@@ -54,6 +54,43 @@ def freeze(file: File) -> None:
 
 
 @app.command()
+def power(
+    file: File,
+    pilot: Annotated[
+        str,
+        typer.Option(
+            metavar="RUNS",
+            help="Results whose spread is taken: a folder of runs, or [cyan]published[/cyan].",
+        ),
+    ] = "published",
+    task: Annotated[str | None, typer.Option(metavar="NAME", help="Task of the pilot results.")] = None,
+    difference: Annotated[
+        list[float], typer.Option(min=0, help="True difference, in points of error; may be repeated.")
+    ] = [0.1, 0.2, 0.3, 0.5],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Say how likely each planned test finds a difference, by the spread of earlier results.
+
+    Example: graph2nn plan power plan.yaml --pilot published --difference 0.3
+    """
+    from graph2nn.analysis.plan_tests import planned_power
+    from graph2nn.experiments.plans import read_plan
+    from graph2nn.report.plan_spread import pilot_spread
+
+    plan = read_plan(file)
+    spread = pilot_spread(plan, pilot, task=task)
+    table = planned_power(plan, run_sd=spread.run, network_sd=spread.network, differences=difference)
+    if as_json:
+        print_json({"spread": vars(spread), "tests": table.to_dict("records")})
+        return
+    typer.echo(
+        f"one run {spread.run:.3f} points about its network's mean ({spread.runs:,} runs of {spread.task}), "
+        f"networks {spread.network:.3f} about their arm's mean ({spread.networks:,} networks)"
+    )
+    typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+
+
+@app.command()
 def draft(
     file: File,
     seed: Annotated[int, typer.Option(min=0, help="Draws the graphs of arms A and B1.")] = 2026,

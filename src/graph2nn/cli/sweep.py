@@ -172,7 +172,8 @@ def sweep(
     work: Work = choose_work(
         plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls, null=null or [],
         null_options=null_options(inputs, outputs, groups, within),
-        settings=with_ends(settings, inputs, outputs), amp=amp, data=data, cache=cache, dry_run=dry_run, own=own,
+        settings=with_ends(settings, inputs, outputs), amp=amp, data=data, cache=cache, dry_run=dry_run,
+        own=own,
     )  # fmt: skip
     if dry_run:
         show_work(work, as_json)

@@ -14,11 +14,12 @@ from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.measures.table import measured
 from graph2nn.progress import Bar
 from graph2nn.report.phrasing import plural
+from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, section
 from graph2nn.report.write import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
 from graph2nn.results.published import is_published, read_published
-from graph2nn.results.validation import runs_of, unfinished
+from graph2nn.results.validation import curves_of, runs_of, unfinished
 
 
 def report(
@@ -31,6 +32,8 @@ def report(
     notes: Sequence[str] = (),
     data: Path | None = None,
     against: Path | str | None = None,
+    plan: Path | None = None,
+    chosen_on: Sequence[int] | None = None,
     formats: Sequence[str] = ("png",),
     command: str | None = None,
 ) -> Path:
@@ -46,6 +49,9 @@ def report(
         notes: remarks to put first.
         data: folder that may hold the connectomes, to place them on the plane.
         against: other results, as ``results`` may be, for the errors of the same graphs there.
+        plan: the plan of these runs: its tests come first, and what was not planned is labelled so.
+        chosen_on: training seeds that chose the graphs with nulls, left out where these are compared; empty:
+            the graphs were chosen without these runs.
         formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
         command: what to name as the page's origin.
 
@@ -57,7 +63,10 @@ def report(
     refuse_early(out, formats)
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
-    found = read_evaluations(results, tasks=tasks, where=where)
+    planned = None if plan is None else _planned(results, plan, where, data)
+    found = read_evaluations(
+        results, tasks=tasks, where=where, only=None if planned is None else planned.common
+    )
     graphs = {label: spec.build() for label, spec in found.graphs.items()}
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
@@ -67,9 +76,13 @@ def report(
         title = title or "The published results of Graph Structure of Neural Networks"
     elif started := unfinished(Path(results)):
         notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
+    if planned is not None:
+        notes = [*planned.notes(), *notes]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
-        said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
+        said = study(
+            tables, known=known, notes=found.notes, ranks=found.ranks, chosen_on=chosen_on, step=bar.update
+        )
     with Bar("drawing", 0) as bar:
 
         def drawn(_done: int, every: int) -> None:
@@ -77,8 +90,24 @@ def report(
             bar.update()
 
         return write_report(
-            said, out, graphs=graphs, title=title, notes=notes, formats=formats, command=command, step=drawn
+            said,
+            out,
+            graphs=graphs,
+            title=title,
+            notes=notes,
+            formats=formats,
+            command=command,
+            step=drawn,
+            first="" if planned is None else section(planned),
+            more=None if planned is None else {"plan": record(planned)},
         )
+
+
+def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path | None) -> PlanFindings:
+    if is_published(results):
+        raise UserError("analyze: the published results belong to no plan; leave --plan out.")
+    runs = choose(runs_of(Path(results)), where)
+    return plan_findings(plan, runs, curves_of(Path(results)), data=data)
 
 
 def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:
@@ -91,9 +120,15 @@ def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:
 
 
 def read_evaluations(
-    results: Path | str, *, tasks: Sequence[str] = (), where: Sequence[str] = ()
+    results: Path | str,
+    *,
+    tasks: Sequence[str] = (),
+    where: Sequence[str] = (),
+    only: frozenset[str] | None = None,
 ) -> Evaluations:
     """Read a folder of runs or the published results; arguments are those of :func:`report`.
+
+    ``only`` names the runs to read; all of them where None.
 
     Raises:
         UserError: nothing there, damaged files, an unknown task, a condition that nothing meets.
@@ -106,6 +141,8 @@ def read_evaluations(
             else Evaluations(choose(found.table, where), found.graphs, found.notes, found.ranks)
         )
     table = choose(runs_of(Path(results)), where)
+    if only is not None:
+        table = table[table["run"].isin(list(only))].reset_index(drop=True)
     for task in tasks:
         if task not in set(table["preset"]):
             raise unknown("analyze: task", task, set(table["preset"]))

@@ -29,6 +29,8 @@ def contents(
     formats: Sequence[str],
     origin: Mapping[str, str],
     step: Callable[[int, int], object],
+    first: str = "",
+    more: Mapping[str, object] | None = None,
 ) -> dict[str, bytes]:
     """Contents of every file by name, ``index.html`` last."""
     # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
@@ -52,9 +54,10 @@ def contents(
         notes=notes,
         gaps=gaps,
         provenance=origin,
+        first=first,
     )
     summary = summary_json.summary(said, title=title, notes=notes, provenance=origin)
-    summary |= {"not_shown": gaps, "figures": sorted(files)}
+    summary |= {"not_shown": gaps, "figures": sorted(files), **(more or {})}
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
     tables = [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
     return {

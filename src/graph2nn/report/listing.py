@@ -22,8 +22,6 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("C", "clustering", 3, "clustering coefficient"),
     ("L", "path_length", 3, "average path length"),
     ("gain", "gain", 2, "baseline's mean minus this mean, points"),
-    ("gain low", "gain_low", 2, "low end of the interval of the gain"),
-    ("gain high", "gain_high", 2, "high end of the interval of the gain"),
     ("p", "p_value", 4, "Welch's t-test against the baseline, two-sided"),
     ("p (Holm)", "p_holm", 4, "the same after Holm's correction over all graphs"),
     ("seeds", "seeds", 0, "runs counted"),

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from graph2nn.analysis.arms import ArmComparison
+from graph2nn.analysis.beyond.nulls import NullComparison
+from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.table import Gap
 from graph2nn.tasks import TOP1, Score
 
 #: MACs further apart than this (largest over smallest, minus 1) are called unequal budgets.
@@ -68,21 +72,35 @@ def headline(found: Findings) -> Headline:
 
 
 def _title(found: Findings) -> str:
-    best = found.best
+    best, every = found.judged.best, found.judged.all_graphs
+    if found.verdict == "no-baseline":
+        what = "error" if found.score.unit == "%" else found.score.name
+        if found.chosen_on == "validation":
+            what += " on the validation part"
+        return f"{found.best['graph']} has the lowest {what}; there is no baseline to compare it with"
+
+    def said(gain: float) -> str:
+        return points(gain, found.score, found.digits)
+
     if found.verdict == "better":
-        return f"{best['graph']} beats the baseline by {points(best['gain'], found.score, found.digits)}"
+        one = "" if isinstance(best, Gap) or best.low <= 0 else said(best.honest)
+        mean = "" if every is None or not every.low > 0 else said(every.estimate)
+        if len(found.graphs) == 1:
+            return f"{found.best['graph']} beats the baseline by {one or mean}"
+        if one and mean:
+            return f"Graphs beat the baseline: by {mean} on average, the best by {one}"
+        if mean:
+            return f"On average the graphs beat the baseline by {mean}"
+        return f"The best graph beats the baseline by {one}"
     if found.verdict == "others-better":
         graphs = f"{plural(found.beating, 'graph')} {'is' if found.beating == 1 else 'are'}"
         other = "chosen on the validation part" if found.chosen_on == "validation" else "with the lowest mean"
         return f"{graphs} clearly better than the baseline, but not the one {other}"
-    if found.verdict == "not-better":
-        return "No graph is clearly better than the baseline"
     if found.verdict == "untested":
         return "These runs cannot tell whether a graph is better than the baseline"
-    what = "error" if found.score.unit == "%" else found.score.name
-    if found.chosen_on == "validation":
-        what += " on the validation part"
-    return f"{best['graph']} has the lowest {what}; there is no baseline to compare it with"
+    if every is not None and every.high < 0:
+        return f"On average the graphs are {said(every.estimate)} worse than the baseline"
+    return "No graph is clearly better than the baseline"
 
 
 def _lead(found: Findings) -> str:
@@ -91,47 +109,53 @@ def _lead(found: Findings) -> str:
     start = f"{name} {best['graph']}: {score.written(error(best, digits))}"
     if baseline is None:
         return f"{start} over {plural(int(best['seeds']), 'seed')}."
-    unit = " %" if score.unit == "%" else ""
-    gain = f"gain {number(best['gain'], digits)} {score.difference}"
-    versus = f"{start} against baseline {error(baseline, digits)}{unit}, {gain}"
-    if math.isnan(best["gain_low"]):
-        return f"{versus}; one seed gives no interval."
-    interval = f"[{number(best['gain_low'], digits)}, {number(best['gain_high'], digits)}]"
-    return f"{versus}, {percent(found.confidence)} interval {interval}."
+    said = f"{start} against baseline {error(baseline, digits)}{' %' if score.unit == '%' else ''}."
+    selected, every = found.judged.best, found.judged.all_graphs
+    if not isinstance(selected, Gap):
+        gain = f"{signed(selected.honest, score, digits)}, {percent(found.confidence)} interval "
+        gain += f"{interval(selected, digits)}."
+        rule = "Gain" if len(found.graphs) == 1 else "When the other seeds choose the graph, its gain is"
+        said += f" {rule} {gain}"
+    if every is not None and len(found.graphs) > 1:
+        said += f" The mean of all {len(found.graphs):,} graphs gains {signed(every.estimate, score, digits)}"
+        ends = f" {interval(every, digits)}, {p_text(every.p_value)}."
+        said += ends if math.isfinite(every.low) else "; one seed gives no interval."
+    elif isinstance(selected, Gap):
+        said += " One seed gives no interval."
+    return said
+
+
+def signed(value: float, score: Score = TOP1, digits: int = 2) -> str:
+    """Write a gain with its sign and unit."""
+    text = number(value, digits)
+    return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
+
+
+def interval(found: ArmComparison | Selection | NullComparison, digits: int = 2) -> str:
+    """Write the two ends of an interval."""
+    return f"[{number(found.low, digits)}, {number(found.high, digits)}]"
 
 
 def _remarks(found: Findings) -> list[str]:
-    remarks = [_why(found), _selection(found), _comparisons(found), _spread(found), _diverged(found)]
-    return [remark for remark in remarks if remark]
+    remarks = [_why(found), _selection(found), _comparisons(found), _filled(found), _spread(found)]
+    return [remark for remark in [*remarks, _diverged(found)] if remark]
 
 
 def _why(found: Findings) -> str:
     """Why the verdict is not a win, where the numbers may look like one."""
-    best = found.best
     if found.baseline is None or found.verdict == "better":
         return ""
-    if math.isnan(best["gain_low"]):
-        return "Two seeds or more, of the graph and of the baseline, are needed to test the difference."
-    if math.isnan(best["p_value"]):
-        return "The seeds gave identical errors, so there is no spread to test the difference against."
-    if best["gain"] <= 0:
-        return "The best graph's mean error is not below the baseline's."
-    if best["gain_low"] <= 0:
-        return f"The best graph's {percent(found.confidence)} interval of the gain includes 0."
-    if best["p_value"] > ALPHA:
-        return (
-            "The best graph's interval leaves 0 out, but bootstrap intervals of "
-            f"{plural(int(best['seeds']), 'seed')} are too narrow; Welch's test allows for so few and finds "
-            f"no difference ({p_text(best['p_value'])})."
-        )
-    return (
-        f"The best graph alone would pass Welch's test ({p_text(best['p_value'])}), but it was picked among "
-        f"{plural(found.tested, 'graph')}; after Holm's correction it does not ({p_text(best['p_holm'])})."
-    )
+    best = found.judged.best
+    if isinstance(best, Gap):
+        return f"The gain of the best graph has no interval: {best.reason}."
+    if best.honest <= 0:
+        return "The graph that the other seeds choose is not better than the baseline."
+    level = percent(found.confidence)
+    return f"The {level} interval of the best graph's gain includes 0 ({p_text(best.p_value)})."
 
 
 def _selection(found: Findings) -> str:
-    count = len(found.graphs)
+    count, best = len(found.graphs), found.judged.best
     if count == 1:
         return ""
     if found.chosen_on == "validation":
@@ -141,28 +165,43 @@ def _selection(found: Findings) -> str:
             f"By the test part alone it is number {found.rank + 1}."
         )
     text = (
-        f"The best of {count:,} graphs looks better than it is: the lowest of many noisy means is low "
-        "partly by luck, as graphs were chosen on the test set (the paper's habit)."
+        f"The lowest of {count:,} noisy means is low partly by luck, so its own mean says too much about the "
+        "best graph."
     )
-    if found.held_out_gain is None:
+    if isinstance(best, Gap):
         return text
     return (
-        f"{text} Picking the graph by all seeds but one and scoring it on the seed left out, which removes "
-        f"that luck, gives a gain of {number(found.held_out_gain, found.digits)} {found.score.difference}."
+        f"{text} The gain given here chooses the graph by {plural(best.choose, 'seed')} and judges it by the "
+        "rest, over all splits."
     )
 
 
 def _comparisons(found: Findings) -> str:
-    if found.baseline is None or not found.tested:
+    if found.baseline is None or found.judged.pooled.empty:
         return ""
-    count = f"{found.beating:,} of {plural(found.tested, 'graph')}"
-    beat = "beats" if found.tested == 1 else "beat"
-    text = f"{count} {beat} the baseline at level {ALPHA:g} (Welch's t-test, two-sided"
-    if found.tested == 1:
-        return f"{text}, {p_text(found.best['p_value'])})."
+    tested = len(found.judged.pooled)
+    count = f"{found.beating:,} of {plural(tested, 'graph')}"
+    beat = "beats" if tested == 1 else "beat"
+    text = (
+        f"{count} {beat} the baseline at level {ALPHA:g} (t-test with the noise of a run pooled over all "
+        "networks, seeds paired"
+    )
+    if tested == 1:
+        return f"{text}, {p_text(float(found.judged.pooled['p'].iloc[0]))})."
     return (
-        f"{text}, Holm's correction for {found.tested:,} tests); with the more lenient correction of "
-        f"Benjamini and Hochberg, {found.beating_bh:,}. Clearly worse than the baseline: {found.losing:,}."
+        f"{text}, Holm's correction for {tested:,} tests); with the correction of Benjamini and Hochberg, "
+        f"which bounds the share of false findings, {found.judged.count(ALPHA, column='p_bh'):,}. Clearly "
+        f"worse than the baseline: {found.losing:,}."
+    )
+
+
+def _filled(found: Findings) -> str:
+    count = found.judged.filled
+    if not count:
+        return ""
+    return (
+        f"{plural(count, 'run')} filled in from another seed {'is' if count == 1 else 'are'} part of the "
+        "published numbers (means, sweet spot) and of no test."
     )
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from graph2nn.analysis.arms import ArmComparison
 from graph2nn.analysis.beyond import agreement, nulls
+from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
+from graph2nn.analysis.table import Gap
 from graph2nn.analysis.tasks import Study, TaskFindings
 from graph2nn.files import json_value
 from graph2nn.report import phrasing, published_names
@@ -147,11 +150,28 @@ def _comparison(found: Findings) -> dict[str, Any]:
         "test": "Welch's t-test against the baseline, two-sided",
         "level": ALPHA,
         "tested": found.tested,
-        "better_holm": found.beating,
+        "better_holm": found.beating_welch,
         "better_benjamini_hochberg": found.beating_bh,
-        "worse_holm": found.losing,
+        "worse_holm": found.losing_welch,
         "held_out_gain": found.held_out_gain,
+        "pooled_noise": {
+            "test": "t-test with the noise of a run pooled over all networks, paired by seed",
+            "better_holm": found.beating,
+            "better_benjamini_hochberg": found.judged.count(ALPHA, column="p_bh"),
+            "worse_holm": found.losing,
+        },
+        "all_graphs": _gain(found.judged.all_graphs),
+        "best_graph": _gain(found.judged.best),
+        "filled_runs_left_out": found.judged.filled,
     }
+
+
+def _gain(found: ArmComparison | Selection | Gap | None) -> dict[str, float] | None:
+    """Gain over the baseline with its interval and p-value."""
+    if found is None or isinstance(found, Gap):
+        return None
+    gain = found.honest if isinstance(found, Selection) else found.estimate
+    return {"gain": gain, "low": found.low, "high": found.high, "p_value": found.p_value}
 
 
 def _fit(fit: Quadratic | None) -> dict[str, Any] | None:

@@ -33,6 +33,8 @@ def write_report(
     formats: Sequence[str] = ("png",),
     command: str | None = None,
     step: Callable[[int, int], object] | None = None,
+    first: str = "",
+    more: Mapping[str, object] | None = None,
 ) -> Path:
     """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the folder ``figures`` of a study.
 
@@ -50,6 +52,8 @@ def write_report(
         formats: of the figure files: ``png``, ``pdf``, ``svg``.
         command: the command that made the report, for its footer.
         step: called after each figure with how many are drawn and how many there are.
+        first: HTML of a section that stands before all others, such as planned tests.
+        more: further keys of summary.json.
 
     Returns:
         The path of ``index.html``.
@@ -68,6 +72,8 @@ def write_report(
         formats=formats,
         origin=provenance(command),
         step=step or (lambda _done, _all: None),
+        first=first,
+        more=more or {},
     )
     # A sibling of the folder, so that moving files in never crosses a file system.
     draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"

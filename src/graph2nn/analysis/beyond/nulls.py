@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.analysis.beyond.noise import paired, seed_noise
+from graph2nn.analysis.beyond.noise import paired
+from graph2nn.analysis.evidence import evidence_of
+from graph2nn.analysis.mixed_model import student
+from graph2nn.analysis.null_comparison import GROUP, NETWORK, NOISE, null_effects
 from graph2nn.analysis.significance import holm
-from graph2nn.analysis.table import checked
 from graph2nn.errors import UserError
 
 Floats = npt.NDArray[np.float64]
@@ -20,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 ALL = "all graphs"
 #: Relabellings of the permutation test.
 PERMUTATIONS = 20_000
+#: A graph with the lowest mean among this many others or more counts as picked for it.
+FEWEST_RIVALS = 4
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,14 @@ class NullComparison:
     Attributes:
         rows: one row per graph, then one of all graphs (``all graphs``): ``graph``; ``nulls``, null graphs;
             ``runs``; ``own``, its mean error; ``null_mean, null_low, null_high``, mean, lowest and highest of
-            its nulls' means; ``effect``, null_mean − own (points; positive: better than its nulls) with
-            ``low, high``; ``p``, t-test; ``p_holm``, after Holm's correction over the graphs;
+            its nulls' means; ``effect``, the nulls' mean error minus its own (points; positive: better than its
+            nulls) with ``low, high``; ``p``, its test; ``p_holm``, after Holm's correction over the graphs;
             ``p_permutation``, exact or sampled relabelling of a graph with its own nulls.
-        members: a row a network: ``graph, label, null, mean, seeds``.
+        members: one row per network: ``graph, label, null, mean, seeds``.
         null_sd: standard deviation of true means among nulls of one graph. seed_sd: of runs of one network;
             None if no network has two.
         confidence: of the intervals.
+        refused: graphs without interval and test, and why.
     """
 
     rows: pd.DataFrame
@@ -43,65 +48,147 @@ class NullComparison:
     null_sd: float
     seed_sd: float | None
     confidence: float
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def graphs(self) -> pd.DataFrame:
+        """One row per graph, in order of appearance: ``graph, estimate, low, high, p_value``, then the rest.
+
+        ``estimate`` is the mean error of its nulls minus its own, in points.
+        """
+        named = self.rows.iloc[:-1].rename(columns={"effect": "estimate", "p": "p_value"})
+        first = ["graph", "estimate", "low", "high", "p_value", "p_holm", "p_permutation", "nulls", "runs"]
+        return named[first].reset_index(drop=True)
+
+    @property
+    def estimate(self) -> float:
+        """Mean effect over the graphs; ``low``, ``high`` and ``p_value`` belong to it."""
+        return float(self.rows.iloc[-1]["effect"])
+
+    @property
+    def low(self) -> float:
+        """Low end of the interval of the mean effect."""
+        return float(self.rows.iloc[-1]["low"])
+
+    @property
+    def high(self) -> float:
+        """High end of the interval of the mean effect."""
+        return float(self.rows.iloc[-1]["high"])
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of the mean effect."""
+        return float(self.rows.iloc[-1]["p"])
 
 
 def compare_nulls(
-    table: pd.DataFrame, pairs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.95
+    table: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    seed: int = 0,
+    confidence: float = 0.95,
+    chosen_on: Sequence[int] | None = None,
 ) -> NullComparison:
     """Compare each graph with its own nulls.
 
-    The hypothesis tested is that the graph is one more draw from its nulls. A graph's interval and p-value are
-    those of one observation against a sample (Crawford and Howell 1998), the spread of networks pooled over
-    all graphs. Over all graphs the mean effect is tested in two ways: by a t-test whose error also holds how
-    effects differ from graph to graph (two graphs or more), and by a permutation test that swaps each graph
-    with its own nulls, which takes nothing for granted but exchangeability.
+    The hypothesis tested is that the graph is one more draw from its nulls. A graph's interval and p-value come
+    from the mixed model of :mod:`graph2nn.analysis.null_comparison`, whose error is never below seed noise.
+    Over all graphs the mean effect is tested in two ways: by a t-test whose error also holds how effects differ
+    from graph to graph (two graphs or more), and by a permutation test that swaps each graph with its own
+    nulls, which takes nothing for granted but exchangeability.
+
+    A graph that was picked because its runs have the lowest error is lower than its nulls by luck (30 to 58 %
+    false positives in simulation). If the table has other graphs and this one has the lowest mean of all, it
+    gets no interval and no test, unless ``chosen_on`` says on which seeds it was picked.
 
     Args:
-        table: results table with the runs of both (a baseline is left aside).
+        table: one row per run, with ``graph, kind, seed, test_error``; the runs of graphs, of nulls and, where
+            there are such, of other networks, which inform about the scatter of seeds.
         pairs: ``graph, null``: labels, one row per null.
         seed: of the permutations, where there are too many to try all.
         confidence: of the intervals.
+        chosen_on: training seeds whose runs chose the graphs; these are left out. Empty: the graphs were chosen
+            without these runs. None: refuse a graph that has the lowest mean of all.
+
+    Returns:
+        The comparison; its ``graphs`` are in order of appearance in ``pairs``.
 
     Raises:
-        UserError: columns missing, a label without runs, or no graph with two nulls.
+        UserError: columns missing, a label without runs, no spread to judge by, or nothing but graphs that
+            were picked for their own runs.
     """
-    results = checked(table)
-    noise = seed_noise(results.runs)
-    errors = replace(results, runs=paired(results.runs)).errors()
+    kept = evidence_of(table)
+    if chosen_on:
+        kept = kept[~kept["seed"].isin(list(chosen_on))].reset_index(drop=True)
+    errors = _errors(paired(kept))
     members = _members(errors, pairs)
     groups = [rows for _, rows in members.groupby("graph", sort=False)]
-    nulls = [rows.loc[rows["null"], "mean"].to_numpy(dtype=np.float64) for rows in groups]
-    freedom = sum(len(sample) - 1 for sample in nulls)
-    if freedom < 1:
+    families = {str(rows["graph"].iloc[0]): list(rows.loc[rows["null"], "label"]) for rows in groups}
+    refused = _picked(kept, families) if chosen_on is None else {}
+    if len(refused) == len(families):
+        raise UserError(next(iter(refused.values())))
+    effects = null_effects(kept, families, confidence=confidence)
+    if not any(np.isfinite(each.p_value) for each in effects.contrasts):
         raise UserError(
-            "nulls: no graph has two nulls with runs, so their spread is unknown. Train more nulls."
+            "nulls: no network has two seeds and no graph has two nulls with runs, so there is no spread "
+            "to judge an effect by. Train more nulls or more seeds."
         )
+    nulls = [rows.loc[rows["null"], "mean"].to_numpy(dtype=np.float64) for rows in groups]
     own = np.array([float(rows.loc[~rows["null"], "mean"].iloc[0]) for rows in groups])
-    spread = float(np.sqrt(sum(((sample - sample.mean()) ** 2).sum() for sample in nulls) / freedom))
     rows = pd.DataFrame(
         {
-            "graph": [rows["graph"].iloc[0] for rows in groups],
+            "graph": list(families),
             "nulls": [len(sample) for sample in nulls],
             "runs": [int(rows["seeds"].sum()) for rows in groups],
             "own": own,
             "null_mean": [sample.mean() for sample in nulls],
             "null_low": [sample.min() for sample in nulls],
             "null_high": [sample.max() for sample in nulls],
+            "effect": [each.estimate for each in effects.contrasts],
+            "low": [each.low for each in effects.contrasts],
+            "high": [each.high for each in effects.contrasts],
+            "p": [each.p_value for each in effects.contrasts],
         }
     )
-    error = spread * np.sqrt(1 + 1 / rows["nulls"].to_numpy(dtype=np.float64))
-    rows = _tested(rows.assign(effect=rows["null_mean"] - rows["own"]), error, freedom, confidence)
+    rows.loc[rows["graph"].isin(list(refused)), ["low", "high", "p"]] = np.nan
     alone = [_permuted(own[i : i + 1], nulls[i : i + 1], seed) for i in range(len(own))]
     rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)), p_permutation=alone)
-    total = _overall(rows, error, freedom, confidence).assign(p_permutation=_permuted(own, nulls, seed))
-    luck = 0.0 if noise is None else noise.variance * float((1 / members.loc[members["null"], "seeds"]).mean())
+    judged = ~rows["graph"].isin(list(refused)).to_numpy()
+    total = _overall(rows[judged], confidence)
+    fair = [sample for sample, use in zip(nulls, judged, strict=True) if use]
+    total = total.assign(p_permutation=_permuted(own[judged], fair, seed))
+    noise = effects.variances.get(NOISE, 0.0) + effects.variances.get(GROUP, 0.0)
     return NullComparison(
         rows=pd.concat([rows, total], ignore_index=True),
         members=members,
-        null_sd=float(np.sqrt(max(0.0, spread**2 - luck))),
-        seed_sd=None if noise is None else noise.sd,
+        null_sd=float(np.sqrt(max(0.0, effects.variances.get(NETWORK, 0.0)))),
+        seed_sd=float(np.sqrt(max(0.0, noise))) if GROUP in effects.variances else None,
         confidence=confidence,
+        refused=refused,
     )
+
+
+def _picked(runs: pd.DataFrame, families: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Graphs with the lowest mean of all that have no nulls here, which is what picking the best leaves."""
+    relational = runs[runs["kind"] == "relational"]
+    nulls = {null for members in families.values() for null in members}
+    rivals = set(relational["graph"]) - nulls - set(families)
+    if len(rivals) < FEWEST_RIVALS:
+        return {}
+    mean = paired(relational).groupby("graph")["test_error"].mean()
+    lowest = mean[list(rivals)].min()
+    return {
+        graph: f"nulls: {graph} has the lowest mean error of {len(rivals) + 1:,} graphs, so runs that picked "
+        "it cannot also judge it. Name the seeds that picked it with --chosen-on SEED (chosen_on=[1] in "
+        "Python), or say that it was chosen without these runs with --chosen-on none (chosen_on=[])."
+        for graph in families
+        if graph in mean and mean[graph] <= lowest
+    }
+
+
+def _errors(runs: pd.DataFrame) -> dict[str, Floats]:
+    groups = runs.groupby("graph", sort=False)["test_error"]
+    return {str(label): values.to_numpy(dtype=np.float64) for label, values in groups}
 
 
 def record(found: NullComparison) -> dict[str, Any]:
@@ -110,6 +197,7 @@ def record(found: NullComparison) -> dict[str, Any]:
         "null_sd": found.null_sd,
         "seed_sd": found.seed_sd,
         "confidence": found.confidence,
+        "refused": dict(found.refused),
         "graphs": found.rows.iloc[:-1].to_dict("records"),
         "all": found.rows.iloc[-1].to_dict(),
     }
@@ -197,26 +285,19 @@ def _members(errors: Mapping[str, Floats], pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _tested(rows: pd.DataFrame, error: Floats, freedom: int, confidence: float) -> pd.DataFrame:
-    from scipy import stats
-
-    effect = rows["effect"].to_numpy(dtype=np.float64)
-    reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * stats.t.sf(np.abs(effect) / error, freedom)
-    return rows.assign(low=effect - reach, high=effect + reach, p=p)
-
-
-def _overall(rows: pd.DataFrame, error: Floats, freedom: int, confidence: float) -> pd.DataFrame:
+def _overall(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """The mean effect: graphs count alike, and its error is how their effects differ, or that of a lone one."""
     effect = rows["effect"].to_numpy(dtype=np.float64)
     count = len(effect)
-    if count > 1:
-        error, freedom = np.array([effect.std(ddof=1) / np.sqrt(count)]), count - 1
     sums = rows[["nulls", "runs"]].sum()
     means = rows[["own", "null_mean", "effect"]].mean()
     total = pd.DataFrame([{"graph": ALL, **sums, **means}]).astype({"nulls": np.int64, "runs": np.int64})
-    return _tested(total, error, freedom, confidence)
+    if count == 1:
+        ends = {name: float(rows[name].iloc[0]) for name in ("low", "high", "p")}
+    else:
+        tested = student(float(effect.mean()), float(effect.var(ddof=1) / count), count - 1, confidence)
+        ends = {"low": tested.low, "high": tested.high, "p": tested.p_value}
+    return total.assign(**ends)
 
 
 def _permuted(own: Floats, nulls: list[Floats], seed: int) -> float:

@@ -39,7 +39,7 @@ def repeat(
     errors: Floats,
     there: npt.NDArray[np.bool_],
     mean: Floats,
-    baseline_runs: int,
+    baseline: tuple[float, float],
     noise: Noise,
     subsets: list[tuple[int, ...]],
     draws: int,
@@ -50,7 +50,7 @@ def repeat(
     Args:
         errors: ``[graphs, seeds]``. there: which of them are runs, likewise.
         mean: of each graph's runs, ``[graphs]``.
-        baseline_runs: how many the baseline has.
+        baseline: standard error and degrees of freedom of the baseline's mean minus that of all graphs.
         noise: of the runs.
         subsets: seeds to choose on, a split each.
         draws, seed: of the simulation.
@@ -66,7 +66,7 @@ def repeat(
         truth = middle + doubt * rng.standard_normal((count, len(mean)))
         scale = np.sqrt(noise.freedom / rng.chisquare(noise.freedom, count))
         runs = truth[..., None] + scale[:, None, None] * rng.choice(noise.residuals, (count, *errors.shape))
-        luck = scale * rng.choice(noise.residuals, (count, baseline_runs)).mean(axis=1)
+        luck = baseline[0] * rng.standard_t(min(baseline[1], 1e6), count)
         pick = np.argmin(np.where(there, runs, 0.0).sum(axis=-1) / size, axis=-1)
         judged, _ = held_out(runs, there, subsets)
         # The baseline's own true mean cancels: only its luck is left of it.

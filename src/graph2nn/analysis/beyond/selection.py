@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.analysis.arms import contrast_arms
 from graph2nn.analysis.beyond.noise import Noise, paired, seed_noise
 from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
 from graph2nn.analysis.beyond.splits import held_out, splits
@@ -28,10 +29,12 @@ class Selection:
         best: the graph with the lowest mean over all seeds (the earlier row wins a tie).
         naive: the baseline's mean minus its mean (points): what a reader would quote.
         honest: mean gain, on the seeds left out, of the graph that the other seeds choose.
-        low, high: interval of the true gain of ``best``, with the choice accounted for.
+        low, high: interval of the true gain of ``best``, with the choice accounted for; ``p_value``, two-sided,
+            of a gain of 0.
         optimism: naive − honest.
         shrunken, shrunken_low, shrunken_high: the same gain by empirical Bayes, every graph's mean drawn
-            towards that of all. Narrower, but it leans on the true means being normal.
+            towards that of all. Its interval covers the truth in 22 to 92 % where true means are not normal, so
+            it is not reported.
         chosen: ``graph``; ``splits``, share of the splits that choose it; ``repeats``, share of simulated
             repetitions of the whole experiment that choose it; ``p_best``, probability that no graph is truly
             better. Most often chosen first; graphs that nothing chose are left out.
@@ -46,6 +49,7 @@ class Selection:
     honest: float
     low: float
     high: float
+    p_value: float
     optimism: float
     shrunken: float
     shrunken_low: float
@@ -97,7 +101,7 @@ def select(
         raise UserError(
             f"selection: draws = {draws}, confidence = {confidence:g}; expected at least 100, within (0, 1)."
         )
-    labels, errors, baseline = _matrix(paired(results.runs))
+    labels, errors, baseline = _matrix(results.runs)
     seeds = errors.shape[1]
     if len(baseline) == 0:
         return Gap("there is no baseline to gain on")
@@ -109,7 +113,17 @@ def select(
     noise = seed_noise(results.runs)
     if noise is None:
         return Gap("no run differs from another of its graph, so there is no noise to account for")
-    return _estimated(labels, errors, baseline, noise, choose, draws=draws, seed=seed, confidence=confidence)
+    error = baseline_error(results.runs)
+    return _estimated(
+        labels, errors, baseline, noise, choose, error, draws=draws, seed=seed, confidence=confidence
+    )
+
+
+def baseline_error(runs: pd.DataFrame) -> tuple[float, float]:
+    """Standard error and degrees of freedom of the baseline's mean minus that of all these graphs."""
+    arms = [list(dict.fromkeys(runs.loc[runs["kind"] == kind, "graph"])) for kind in ("baseline", "relational")]
+    compared = contrast_arms(runs, arms, [1.0, -1.0])
+    return compared.own_error, compared.own_freedom
 
 
 def held_out_gain(results: Results) -> float | None:
@@ -120,7 +134,7 @@ def held_out_gain(results: Results) -> float | None:
     Returns:
         None without a baseline, or when no seed can be left out.
     """
-    _, errors, baseline = _matrix(paired(results.runs))
+    _, errors, baseline = _matrix(results.runs)
     if len(baseline) == 0 or errors.shape[1] < 2:
         return None
     subsets = list(splits(errors.shape[1], errors.shape[1] - 1))
@@ -138,6 +152,7 @@ def record(found: Selection | Gap) -> dict[str, Any] | None:
         "honest_gain": found.honest,
         "low": found.low,
         "high": found.high,
+        "p_value": found.p_value,
         "optimism": found.optimism,
         "shrunken_gain": found.shrunken,
         "shrunken_low": found.shrunken_low,
@@ -159,6 +174,7 @@ def _estimated(
     baseline: Floats,
     noise: Noise,
     choose: int,
+    error: tuple[float, float],
     *,
     draws: int,
     seed: int,
@@ -173,12 +189,13 @@ def _estimated(
         return Gap("no graph has seeds on both sides of any split")
     mean = moments(samples)[1]
     best = int(np.argmin(mean))
-    again = repeat(errors, there, mean, len(baseline), noise, subsets, draws, seed)
+    again = repeat(errors, there, mean, error, noise, subsets, draws, seed)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     top = float(baseline.mean())
     honest, naive = top - float(judged), top - float(mean[best])
     # The distance of an estimate from the truth, turned round: a basic, not a percentile, interval.
     high, low = honest - np.quantile(again.misses, ends)
+    tail = min((again.misses >= honest).sum(), (again.misses <= honest).sum()) + 1
     shrunken = top - again.luck - again.truth_of_best
     return Selection(
         best=str(labels[best]),
@@ -186,6 +203,7 @@ def _estimated(
         honest=honest,
         low=float(low),
         high=float(high),
+        p_value=min(1.0, 2 * float(tail) / (draws + 1)),
         optimism=naive - honest,
         shrunken=top - again.middle_of_best,
         shrunken_low=float(np.quantile(shrunken, ends[0])),
@@ -202,7 +220,13 @@ def _estimated(
 
 
 def _matrix(runs: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Floats, Floats]:
-    """Labels and errors ``[graphs, seeds]`` of the relational graphs (NaN: no such run); the baseline's."""
+    """Labels and errors ``[graphs, seeds]`` of the relational graphs (NaN: no such run); the baseline's.
+
+    Seeds are taken off all networks alike where they pair baseline and graphs, else off the graphs alone.
+    """
+    own = runs["kind"] == "baseline"
+    pairs = set(runs.loc[own, "seed"]) == set(runs.loc[~own, "seed"])
+    runs = paired(runs) if pairs else pd.concat([runs[own], paired(runs[~own])])
     baseline = runs.loc[runs["kind"] == "baseline", "test_error"].to_numpy(dtype=np.float64)
     relational = runs.loc[runs["kind"] == "relational"]
     table = relational.pivot_table("test_error", "graph", "seed", sort=False)

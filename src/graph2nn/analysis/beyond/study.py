@@ -84,7 +84,7 @@ def study(
         placed = Gap("no connectome was given")
     else:
         placed = brains.place(connectomes, rows, found.spot, plane, scores)
-    return Beyond(selection.select(found.results, seed=seed), plane, predicted, placed)
+    return Beyond(found.judged.best, plane, predicted, placed)
 
 
 def record(done: Beyond) -> dict[str, Any]:

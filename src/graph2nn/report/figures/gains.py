@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from graph2nn.analysis.table import Gap
 from graph2nn.analysis.tasks import TaskFindings, common_score
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
@@ -38,6 +40,8 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     left.set_xlabel(score.label)
     right.set_xlabel(f"gain over the baseline ({score.difference})")
     right.margins(x=0.12)
+    right.xaxis.set_major_locator(MaxNLocator(5))
+    left.xaxis.set_major_locator(MaxNLocator(4))
     low, high = right.get_xlim()
     right.set_xlim(min(low, -0.05 * (high - low)), high)
     if all(task.found.baseline is None for task in tasks):
@@ -60,16 +64,18 @@ def _error(axes: Axes, row: pd.Series, at: float, colour: str, marker: str, labe
 
 
 def _gain(axes: Axes, task: TaskFindings, at: float, theme: Theme) -> None:
-    best, held_out = task.found.best, task.found.held_out_gain
-    axes.errorbar(
-        best["gain"], at - 0.1, xerr=_reach(best["gain"], best["gain_low"], best["gain_high"]), fmt="^",
-        color=theme.good, markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3,
-        label="best graph",
-    )  # fmt: skip
-    if held_out is not None:
-        axes.plot(
-            held_out, at + 0.18, "D", markersize=4.6, markerfacecolor=theme.paper, markeredgecolor=theme.point,
-            markeredgewidth=1.2, linestyle="none", zorder=4, label="graph picked by the other seeds",
+    best, every = task.found.judged.best, task.found.judged.all_graphs
+    if every is not None and math.isfinite(every.low):
+        axes.errorbar(
+            every.estimate, at - 0.13, xerr=_reach(every.estimate, every.low, every.high), fmt="o",
+            color=theme.point, markersize=5, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=3,
+            label="mean of all graphs",
+        )  # fmt: skip
+    if not isinstance(best, Gap):
+        axes.errorbar(
+            best.honest, at + 0.13, xerr=_reach(best.honest, best.low, best.high), fmt="D", color=theme.good,
+            markersize=4.6, elinewidth=1.1, capsize=2, markeredgewidth=0, zorder=4,
+            label="graph chosen by the other seeds",
         )  # fmt: skip
 
 

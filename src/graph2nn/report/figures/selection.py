@@ -15,12 +15,8 @@ from graph2nn.tasks import TOP1, Score
 
 #: Graphs listed at most.
 SHOWN = 8
-#: Mark and label of each estimate of the gain.
-_ESTIMATES = (
-    ("naive", "D", "uncorrected"),
-    ("honest", "o", "split seeds"),
-    ("shrunken", "s", "empirical Bayes"),
-)
+#: The estimate that is drawn, and the ends of its interval.
+_VALUES = ("honest", "low", "high")
 
 
 _LAST = "Below: which graph would be the best again, and which truly is."
@@ -31,11 +27,9 @@ def caption(found: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
     level, unit = percent(found.confidence), score.difference
     return (
-        f"The best graph looks {number(found.naive)} {unit} better than the baseline, partly by luck. Chosen "
-        f"on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, the "
-        f"best gains {number(found.honest)} {unit} ({level} interval {number(found.low)} to "
-        f"{number(found.high)}); with every mean drawn towards that of all graphs, {number(found.shrunken)} "
-        f"({number(found.shrunken_low)} to {number(found.shrunken_high)}). "
+        f"Chosen on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, "
+        f"the best graph gains {number(found.honest)} {unit} over the baseline ({level} interval "
+        f"{number(found.low)} to {number(found.high)}). "
         f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
     )
 
@@ -76,35 +70,23 @@ def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
 
 
 def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme, score: Score = TOP1) -> None:
-    colours = dict(zip(("naive", "honest", "shrunken"), (theme.faint, theme.point, theme.fit), strict=True))
     place = np.arange(len(found))[::-1]
     one = next(iter(found.values()))
     axes.axvline(0, color=theme.base, linewidth=1.4, zorder=2, label="baseline")
-    for shift, (name, marker, label) in zip((0.25, 0.0, -0.25), _ESTIMATES, strict=True):
-        value = np.array([getattr(task, name) for task in found.values()])
-        reach = None
-        if name != "naive":
-            label += f", {percent(one.confidence)} interval"
-            low, high = (
-                np.array(
-                    [getattr(task, end if name == "honest" else f"shrunken_{end}") for task in found.values()]
-                )
-                for end in ("low", "high")
-            )
-            # The split estimate chose on fewer seeds, so its interval need not be centred on it.
-            reach = np.maximum(np.stack([value - low, high - value]), 0)
-        axes.errorbar(
-            value,
-            place + shift,
-            xerr=reach,
-            fmt=marker,
-            color=colours[name],
-            markersize=6.5,
-            markeredgewidth=0,
-            elinewidth=1.6,
-            zorder=3,
-            label=label,
-        )
+    value, low, high = (np.array([getattr(task, name) for task in found.values()]) for name in _VALUES)
+    axes.errorbar(
+        value,
+        place,
+        # The split estimate chose on fewer seeds, so its interval need not be centred on it.
+        xerr=np.maximum(np.stack([value - low, high - value]), 0),
+        fmt="o",
+        color=theme.point,
+        markersize=6.5,
+        markeredgewidth=0,
+        elinewidth=1.6,
+        zorder=3,
+        label=f"split seeds, {percent(one.confidence)} interval",
+    )
     axes.set_yticks(place if any(found) else [], list(found) if any(found) else [])
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.grid(visible=False, axis="y")

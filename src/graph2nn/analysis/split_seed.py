@@ -1,0 +1,111 @@
+"""Gain of the best graph over the baseline, free of the luck of being picked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.analysis.arms import ArmComparison, contrast_arms
+from graph2nn.analysis.beyond.selection import select
+from graph2nn.analysis.evidence import NEEDED, evidence_of
+from graph2nn.analysis.mixed_model import student
+from graph2nn.analysis.table import Gap, checked
+from graph2nn.errors import UserError
+
+
+@dataclass(frozen=True)
+class SplitSeedGain:
+    """What the graph that looks best gains over the baseline, in points of error.
+
+    Attributes:
+        graph: the graph with the lowest mean error.
+        estimate: its gain; positive: better than the baseline. low, high: interval. p_value: two-sided.
+        method: ``split seeds``, or ``empirical Bayes`` where each graph has one run.
+    """
+
+    graph: str
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    method: str
+
+
+def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.95) -> SplitSeedGain:
+    """Estimate the gain of the best graph over the baseline with its selection accounted for.
+
+    The lowest of many noisy means is low partly by luck. So the graph is chosen on all training seeds but one
+    and judged on the one left out, in turn; the interval comes from simulated repetitions of the experiment
+    (:func:`graph2nn.analysis.beyond.selection.select`), in which the baseline's error is that of a mixed model,
+    whichever seeds it was trained with. Where each graph has one run there is no seed to leave out: then the
+    error of the best is drawn towards the mean of all graphs by how much of their spread is noise.
+
+    Args:
+        runs: one row per run, with ``graph, kind, seed, test_error``; nulls are not graphs of the choice.
+        seed: of the simulated repetitions.
+        confidence: of the interval.
+
+    Returns:
+        The gain in points of error; positive: better than the baseline.
+
+    Raises:
+        UserError: a malformed table, no baseline, no relational graph, or no spread to judge by.
+
+    Example:
+        >>> import pandas as pd
+        >>> errors = {"baseline": [33.4, 33.1, 33.6], "a": [32.3, 32.2, 32.6], "b": [33.0, 32.6, 33.1]}
+        >>> rows = [
+        ...     {"graph": g, "kind": "baseline" if g == "baseline" else "relational", "seed": s, "test_error":
+        e} ...     for g, values in errors.items()
+        ...     for s, e in enumerate(values)
+        ... ]
+        >>> gain = split_seed_gain(pd.DataFrame(rows))
+        >>> gain.graph, round(gain.estimate, 2), gain.low < 1.0 < gain.high
+        ('a', 1.0, True)
+    """
+    kept = evidence_of(runs)
+    if "null_of" in kept:
+        kept = kept[kept["null_of"].isna()].reset_index(drop=True)
+    arms = [list(dict.fromkeys(kept.loc[kept["kind"] == kind, "graph"])) for kind in ("baseline", "relational")]
+    for arm, missing in zip(arms, ("baseline", "relational graph"), strict=True):
+        if not arm:
+            raise UserError(f"split_seed_gain: the table has no finished run of a {missing}; train one.")
+    if kept[kept["kind"] == "relational"].groupby("graph").size().max() == 1:
+        return _one_run_each(kept, arms, confidence)
+    found = select(checked(kept, columns=NEEDED), seed=seed, confidence=confidence)
+    if isinstance(found, Gap):
+        raise UserError(f"split_seed_gain: {found.reason}.")
+    return SplitSeedGain(found.best, found.honest, found.low, found.high, found.p_value, "split seeds")
+
+
+def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], confidence: float) -> SplitSeedGain:
+    """Posterior of the best graph's gain under normal true means (Efron and Morris 1975)."""
+    compared = contrast_arms(runs, arms, [1.0, -1.0], confidence=confidence)
+    errors = runs[runs["kind"] == "relational"].set_index("graph")["test_error"]
+    best = str(errors.idxmin())
+    ahead = float(errors.mean() - errors[best])
+    share, doubt, noise = _share(
+        compared, one_seed=runs.loc[runs["kind"] == "relational", "seed"].nunique() == 1
+    )
+    spread = compared.own_error**2 + share * noise + (ahead * doubt) ** 2
+    answer = student(compared.estimate + share * ahead, spread, compared.own_freedom, confidence)
+    return SplitSeedGain(best, answer.estimate, answer.low, answer.high, answer.p_value, "empirical Bayes")
+
+
+def _share(compared: ArmComparison, *, one_seed: bool) -> tuple[float, float, float]:
+    """Share of a graph's lead that is true, its standard error, and the variance of one run's noise."""
+    names = list(compared.variances)
+    theta = np.array([compared.variances[name] for name in names])
+    # With one seed for all graphs, what the seed does to them all is no difference between them.
+    noisy = np.array(
+        [name == "noise" or (name.startswith("seed") and not one_seed) for name in names], dtype=float
+    )
+    true = np.array([name.startswith("network") for name in names], dtype=float)
+    noise, between = max(float(noisy @ theta), 0.0), max(float(true @ theta), 0.0)
+    total = noise + between
+    if total <= 0:
+        raise UserError("split_seed_gain: no run differs from another, so there is no spread to judge by.")
+    slope = (true * noise - noisy * between) / total**2
+    return between / total, max(float(slope @ compared.covariance @ slope), 0.0) ** 0.5, noise

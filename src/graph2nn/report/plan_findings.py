@@ -1,0 +1,179 @@
+"""Runs against the plan they belong to: what is planned, what is missing, what the planned tests say."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.analysis.plan_tests import PlannedResult, gain_by_epoch, planned_tests
+from graph2nn.errors import UserError
+from graph2nn.experiments.plans.file import read_plan
+from graph2nn.experiments.plans.runs import planned_runs
+from graph2nn.experiments.plans.schema import ExperimentPlan
+from graph2nn.files import json_value
+from graph2nn.report.phrasing import number, plural
+
+
+@dataclass(frozen=True)
+class PlanFindings:
+    """What the runs of a plan say.
+
+    Attributes:
+        plan: the plan.
+        tests: planned tests, primary ones first.
+        arms: ``arm, part, planned, finished``, one row per arm.
+        unplanned: runs that are in no arm of the plan.
+        common: runs made with the plan's common recipe, which may be compared with one another.
+        gains: gain per epoch with a simultaneous band, by name of the test, for paired tests with curves.
+    """
+
+    plan: ExperimentPlan
+    tests: tuple[PlannedResult, ...]
+    arms: pd.DataFrame
+    unplanned: tuple[str, ...]
+    common: frozenset[str]
+    gains: dict[str, pd.DataFrame]
+
+    def notes(self) -> list[str]:
+        """Sentences for the top of the page."""
+        digest = self.plan.sha256
+        said = [f"Plan: {self.plan.title}, {'frozen as ' + digest[:12] if digest else 'not frozen'}."]
+        planned, finished = int(self.arms["planned"].sum()), int(self.arms["finished"].sum())
+        said[0] += f" {finished:,} of {plural(planned, 'planned run')} finished."
+        if self.unplanned:
+            said[0] += f" {plural(len(self.unplanned), 'run')} not planned: in no planned test."
+        return said
+
+
+def plan_findings(
+    file: Path, runs: pd.DataFrame, curves: pd.DataFrame, *, data: Path | None = None
+) -> PlanFindings:
+    """Check a table of runs against a plan and work out the planned tests.
+
+    Args:
+        file: the plan.
+        runs: finished runs, one row each, as ``graph2nn.results.run_folder.read_runs`` gives them.
+        curves: their epochs, ``run, epoch, test_error``; may be empty.
+        data: folder that may hold connectomes.
+
+    Returns:
+        The findings.
+
+    Raises:
+        UserError: a malformed or changed plan, or no run of it.
+    """
+    plan = read_plan(file)
+    named = _with_arms(plan, runs, data)
+    known = {arm.name for arm in plan.arms}
+    inside = named[named["arm"].isin(known)]
+    if inside.empty:
+        raise UserError(
+            f"analyze: no run in this folder belongs to {file}. Name the folder that graph2nn sweep --plan "
+            f"{file} "
+            "wrote, or leave --plan out."
+        )
+    finished = inside.groupby("arm").size()
+    arms = pd.DataFrame(
+        [
+            {
+                "arm": arm.name,
+                "part": arm.part,
+                "planned": arm.count,
+                "finished": int(finished.get(arm.name, 0)),
+            }
+            for arm in plan.arms
+        ]
+    )
+    every = pd.concat([curves, inside.rename(columns={"epochs": "epoch"})[["run", "epoch", "test_error"]]])
+    every = every.drop_duplicates(["run", "epoch"], keep="last") if len(curves) else every.iloc[:0]
+    epochs = every.merge(inside[["run", "arm", "seed"]], on="run")
+    gains = {
+        test.name: band
+        for test in plan.tests
+        if test.kind == "paired_t_by_seed" and len(band := gain_by_epoch(epochs, test.arms[0], test.arms[1]))
+    }
+    plain_arms = {arm.name for arm in plan.arms if not arm.set}
+    return PlanFindings(
+        plan,
+        tuple(planned_tests(plan, inside)),
+        arms,
+        tuple(named.loc[~named["arm"].isin(known), "run"]),
+        frozenset(inside.loc[inside["arm"].isin(plain_arms), "run"]),
+        gains,
+    )
+
+
+def _with_arms(plan: ExperimentPlan, runs: pd.DataFrame, data: Path | None) -> pd.DataFrame:
+    """Runs with their arm: as the sweep noted it for this plan, else by what the run is."""
+    arm = pd.Series(None, index=runs.index, dtype=object)
+    if {"arm", "plan"} <= set(runs) and plan.sha256:
+        noted = runs["plan"] == plan.sha256[:12]
+        arm[noted] = runs.loc[noted, "arm"]
+    if arm.isna().any():
+        names = {
+            run.config.folder: run.arm
+            for label in dict.fromkeys(runs["data"])
+            for run in planned_runs(plan, data=str(label), folder=data)
+        }
+        arm = arm.where(arm.notna(), runs["run"].map(names))
+    return runs.assign(arm=arm)
+
+
+def record(found: PlanFindings) -> dict[str, Any]:
+    """What summary.json holds of it."""
+    answer = {
+        "title": found.plan.title,
+        "sha256": found.plan.sha256,
+        "tests": [{**vars(test), "complete": test.complete} for test in found.tests],
+        "arms": found.arms.to_dict("records"),
+        "unplanned": list(found.unplanned),
+        "gain_by_epoch": {name: band.to_dict("list") for name, band in found.gains.items()},
+    }
+    return {key: json_value(value) for key, value in answer.items()}
+
+
+def section(found: PlanFindings) -> str:
+    """The planned tests as a section of the page, before everything that was not planned."""
+    heads = ("test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says")
+    titles = "".join(f"<th>{head}</th>" for head in heads)
+    rows = "\n".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(t))}</tr>" for t in found.tests
+    )
+    return (
+        '<section id="planned">\n<h2>Planned tests</h2>\n<div class="table" tabindex="0" role="region" '
+        f'aria-label="Planned tests"><table>\n<thead><tr>{titles}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>\n"
+        '<p class="caption">Estimates in points: error of the first arm minus that of the second; '
+        "positive, the second is better. Holm's correction over the complete tests of a family. Everything "
+        "below this "
+        "table was "
+        "not planned.</p>\n</section>"
+    )
+
+
+def _cells(test: PlannedResult) -> Sequence[str]:
+    margin = f" within ± {test.margin:g}" if test.margin else ""
+    if not test.complete:
+        says = "incomplete: no decision"
+    elif test.family == "descriptive":
+        says = "descriptive: no decision"
+    elif test.kind == "tost":
+        says = f"equivalent{margin}" if test.decided else f"not shown to be equivalent{margin}"
+    else:
+        says = "different" if test.decided else "no difference shown"
+    return (
+        f"{test.name} ({test.kind})",
+        test.family,
+        number(test.estimate),
+        f"[{number(test.low)}, {number(test.high)}]",
+        number(test.p_value, 4),
+        number(test.p_holm, 4),
+        str(test.pairs),
+        f"{test.runs} of {test.planned_runs}",
+        says,
+    )
