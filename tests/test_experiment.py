@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_readme import ROOT
+from pages import ROOT
 
 from graph2nn.analysis.record import summary as summarise
 from graph2nn.analysis.tasks import study

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from test_readme import ROOT
+from pages import ROOT
 
 from graph2nn.cli import main
 from graph2nn.graphs.measures_page import page, write

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from analysis_tables import sweep
 from atlas_pages import NASTY, evaluations, graphs
+from html_tags import Tags
 from PIL import Image
-from test_analysis_report import Tags
 
 from graph2nn.analysis import words
 from graph2nn.analysis.atlas import Atlas, atlas

@@ -7,7 +7,7 @@ import os
 
 import pandas as pd
 import pytest
-from test_claims import ELSEWHERE, claim_of
+from claim_files import ELSEWHERE, claim_of
 
 from graph2nn.errors import UserError
 from graph2nn.experiments import results
