@@ -294,15 +294,18 @@ def test_under_srun_the_command_is_the_same(tmp_path):
     if reason := slurm_cluster.why_not():
         pytest.skip(reason)
     own, out = tmp_path / "own", tmp_path / "srun"
-    argv = ["train", "mlp-digits", "--set", "recipe.epochs=30", "--device", "cpu", "--threads", "1"]
+    argv = ["train", "mlp-digits", "--set", "recipe.epochs=100", "--device", "cpu", "--threads", "1"]
     assert main([*argv, "--devices", "2", "--out", str(own)]) == 0
     with slurm_cluster.cluster(tmp_path / "slurm") as slurm:
         command = ["srun", "--nodes=2", "--ntasks=2", sys.executable, "-m", "graph2nn", *argv]
         command += ["--out", str(out)]
         how = {"env": {**os.environ, **slurm.environment, "MASTER_ADDR": "127.0.0.1"}, "cwd": tmp_path}
         first = subprocess.Popen(command, **how)
-        wait_for(lambda: lines_of(out) > 2, "three lines", alive=lambda: first.poll() is None)
-        slurm.run("scancel", "--signal=USR1", *slurm.run("squeue", "--noheader", "--format=%i").split())
+        # The job is looked up before, so that the signal does not come after the last epoch.
+        wait_for(lambda: slurm.run("squeue", "--noheader", "--format=%i").split(), "the job is queued")
+        job = slurm.run("squeue", "--noheader", "--format=%i").split()
+        wait_for(lambda: lines_of(out) > 1, "the first epoch", alive=lambda: first.poll() is None, pause=0.01)
+        slurm.run("scancel", "--signal=USR1", *job)
         assert first.wait(patience(60)) == 85
         assert subprocess.run(command, **how, check=False, timeout=patience(120)).returncode == 0
     weights = [next((path / "runs").iterdir()) / "weights.safetensors" for path in (own, out)]
