@@ -4,7 +4,19 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test test-slow test-cluster lint format bench bench-quick bench-long clean
+# Where the measures of the published catalogues ship. AFRESH=--afresh measures them all again.
+TABLES = src/graph2nn/graphs/catalogue_data
+AFRESH ?=
+
+# The environments of test-lowest and test-newest, their Pythons, and which tests they run. UV_FLAGS is for uv, for
+# example --torch-backend=cpu, which leaves out the 3 GB of CUDA libraries.
+LOWEST ?= .venv-lowest
+NEWEST ?= .venv-newest
+LOWEST_PYTHON ?= python3.10
+NEWEST_PYTHON ?= python3.13
+VERSIONS_TESTS ?= -n 2 -m "not slow and not cluster"
+
+.PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables bench bench-quick bench-long clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -21,6 +33,16 @@ test-slow: $(VENV)/.test ## the tests that take minutes
 test-cluster: $(VENV)/.cluster ## sweeps on real clusters of this machine: Ray (256 MB), and SLURM if installed
 	$(BIN)/python -m pytest -m cluster
 
+test-lowest: $(VENV)/.uv ## the tests with the lowest versions that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) $(LOWEST)
+	$(BIN)/uv pip install --python $(LOWEST) --resolution lowest-direct $(UV_FLAGS) --editable '.[test]'
+	$(LOWEST)/bin/python -m pytest $(VERSIONS_TESTS)
+
+test-newest: $(VENV)/.uv ## the tests with the newest versions there are, whatever constraints.txt says
+	$(BIN)/uv venv --quiet --clear --python $(NEWEST_PYTHON) $(NEWEST)
+	$(BIN)/uv pip install --python $(NEWEST) --upgrade $(UV_FLAGS) --editable '.[test]'
+	$(NEWEST)/bin/python -m pytest $(VERSIONS_TESTS)
+
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
@@ -29,6 +51,11 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 format: $(VENV)/.lint ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
+
+tables: $(VENV)/.installed ## measure the published catalogues with new measures: the shipped tables and docs/measures.md
+	$(BIN)/graph2nn graphs measure n64-3942 $(AFRESH) --out $(TABLES)/measures-n64.parquet
+	$(BIN)/graph2nn graphs measure n16-2698 $(AFRESH) --out $(TABLES)/measures-n16.parquet
+	$(BIN)/python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
 
 bench: $(VENV)/.bench ## measure kernels, layers, networks; writes benchmarks/results and docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_graphs --full
@@ -51,7 +78,7 @@ bench-long: $(VENV)/.bench ## measure sweeps, populations, searches
 	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made
-	rm -rf $(VENV) quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"graph2nn needs Python 3.10 or newer, {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
@@ -76,4 +103,8 @@ $(VENV)/.bench: $(VENV)/.installed
 
 $(VENV)/.lint: $(VENV)/.installed
 	$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/.uv: $(VENV)/bin/python
+	$(PIP) uv
 	@touch $@

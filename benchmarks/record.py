@@ -30,7 +30,9 @@ def birth_certificate(script: str, libraries: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def write(name: str, result: dict[str, Any], folder: Path | None = None, *, quick: bool = False) -> None:
+def write(
+    name: str, result: dict[str, Any], folder: Path | None = None, *, quick: bool = False, echo: bool = True
+) -> None:
     """Print a result and keep it as ``NAME.json``, replaced in one piece.
 
     Args:
@@ -38,10 +40,12 @@ def write(name: str, result: dict[str, Any], folder: Path | None = None, *, quic
         result: with its birth certificate.
         folder: where; ``benchmarks/results`` if left out.
         quick: the result of a try-out, which is printed and, without a folder, not kept.
+        echo: print it.
     """
     result["load_average_at_end"] = round(os.getloadavg()[0], 2)
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    print(text)
+    if echo:
+        print(text)
     if folder is not None or not quick:
         save((folder or RESULTS) / f"{name}.json", text)
 

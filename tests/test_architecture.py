@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import networkx as nx
 import pytest
-from paths import ROOT
+from pages import ROOT
 
 SOURCE = ROOT / "src"
 #: Top to bottom, as docs/architecture.md lists them.

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import os
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -254,7 +253,4 @@ def test_the_real_jpeg_copy(shared_file, cache):
     assert data.test.labels.bincount().tolist() == [1000] * 10
     mean = data.train.images.double().mean(dim=(0, 2, 3))
     assert mean.tolist() == pytest.approx(data.mean, abs=0.2)
-    start = time.perf_counter()
-    again = load_dataset("cifar10", path=archive, cache=cache)
-    assert time.perf_counter() - start < 1
-    assert same(again, data)
+    assert same(load_dataset("cifar10", path=archive, cache=cache), data)

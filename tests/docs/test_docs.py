@@ -7,11 +7,11 @@ import re
 import shlex
 
 import pytest
-from paths import ROOT
+from pages import ROOT, check_commands, dead_links
 
 from graph2nn.cli import main
 
-NAMED = ("analysis", "search", "tutorial", "experiment", "plans", "migration")
+NAMED = ("analysis", "search", "tutorial", "experiment", "plans", "training", "migration")
 PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), *(ROOT / f"docs/{name}.md" for name in NAMED)]
 #: Whose commands are all there is to run.
 WITHOUT_PYTHON = ("search", "experiment")
@@ -67,16 +67,17 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
-    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+    assert dead_links(page) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_commands_exist_with_their_options(page, capsys):
     for block in re.findall(r"```\n(graph2nn .*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        for line in block.splitlines():
-            words = line.split("   ")[0].split()[1:]
-            command = words[:2] if words[0] == "graphs" else words[:1]
-            assert main([*command, "--help"]) == 0
-            shown = capsys.readouterr().out
-            assert [word for word in words if word.startswith("--") and word not in shown] == [], line
+        check_commands(block.splitlines(), capsys)
+
+
+def test_each_key_of_the_recipe_is_explained():
+    from graph2nn.training import Recipe
+
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    assert [key for key in Recipe.model_fields if f"`{key}`" not in text] == []

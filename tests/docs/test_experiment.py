@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from paths import ROOT
+from pages import ROOT
 
 from graph2nn.analysis.tasks import study
 from graph2nn.report.build import read_evaluations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from paths import ROOT
+from pages import ROOT
 
 from graph2nn.cli import main
 from graph2nn.graphs.measures.page import page, write

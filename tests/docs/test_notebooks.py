@@ -7,7 +7,8 @@ import os
 
 import pytest
 from conftest import SHARED
-from paths import ROOT
+from pages import ROOT
+from waiting import patience
 
 FOLDER = ROOT / "notebooks"
 NAMES = ["make_graphs", "analyse_results"]
@@ -42,7 +43,9 @@ def execute(notebook, folder, monkeypatch, *, data: str | None) -> None:
     if data:
         monkeypatch.setenv("GRAPH2NN_DATA", data)
     where = {"metadata": {"path": str(folder)}}
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300, resources=where).execute()
+    nbclient.NotebookClient(
+        notebook, kernel_name="python3", timeout=int(patience(300)), resources=where
+    ).execute()
 
 
 def printed(notebook) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from waiting import patience, wait_for
 
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
@@ -31,6 +32,7 @@ from graph2nn.experiments.planning import spread
 from graph2nn.experiments.run import execute
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.results import leases, run_folder
+from graph2nn.results.runs_table import write_table
 
 QUICK = ("recipe.epochs=1", "recipe.batch_size=256", "recipe.precise_bn=0")
 GRAPH = GraphSpec.of_ws_flex(64, 0.2, 0.3, 1)
@@ -204,6 +206,22 @@ def test_the_table_is_made_from_the_folders(digits, tmp_path):
     assert (baseline.clustering, baseline.path_length, baseline.widths) == (1.0, 1.0, "128")
 
 
+def test_a_result_that_changed_without_changing_its_size_is_read_again(digits, tmp_path):
+    """The table keeps what it has read before; the time of a file tells that it is another one."""
+    config = configs(digits, [None])[0]
+    execute(config, digits, tmp_path)
+    before = pd.read_parquet(write_table(tmp_path))["test_error"].iloc[0]
+    file = tmp_path / "runs" / config.folder / "result.json"
+    text, stat = file.read_text(), file.stat()
+    changed = text.replace(f'"test_error": {before}', f'"test_error": {99.5:<{len(str(before))}}')
+    assert len(changed) == len(text)
+    assert changed != text
+    file.write_text(changed)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+    assert read_runs(tmp_path)["test_error"].tolist() == [99.5]
+    assert pd.read_parquet(write_table(tmp_path))["test_error"].tolist() == [99.5]
+
+
 def test_a_second_launch_does_only_what_is_missing(digits, tmp_path):
     first = launch(configs(digits), digits, tmp_path)
     seen = []
@@ -237,13 +255,13 @@ def stopped_in_the_middle(out, how):
         [sys.executable, "-c", script, str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 60
-        while not list((out / ".unfinished").glob("*/metrics.csv")):
-            assert time.monotonic() < deadline, "the run never began"
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.05)
+        wait_for(
+            lambda: list((out / ".unfinished").glob("*/metrics.csv")),
+            "the run has begun",
+            alive=lambda: process.poll() is None,
+        )
         process.send_signal(how)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=patience(60))[1]
     finally:
         process.kill()
         process.wait()
@@ -327,22 +345,19 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
     command = [sys.executable, "-m", "graph2nn", *SWEEP, "--workers", "2", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 90
-        while not (list(tmp_path.glob("runs/*")) and list(tmp_path.glob(".unfinished/*/metrics.csv"))):
-            assert time.monotonic() < deadline, "no run finished"
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.02)
+        wait_for(
+            lambda: list(tmp_path.glob("runs/*")) and list(tmp_path.glob(".unfinished/*/metrics.csv")),
+            "one run has finished and another one has begun",
+            alive=lambda: process.poll() is None,
+        )
         writers = {seen.owner.pid for seen in leases.holders(tmp_path).values()} - {process.pid}
         process.send_signal(how)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=patience(60))[1]
     finally:
         process.kill()
         process.wait()
     assert "Traceback" not in said
-    deadline = time.monotonic() + 10
-    while any(map(running, writers)):
-        assert time.monotonic() < deadline, "workers outlive their parent"
-        time.sleep(0.05)
+    wait_for(lambda: not any(map(running, writers)), "the workers end with their parent", 10)
     done = len(read_runs(tmp_path))
     assert 1 <= done < 4
     if how is signal.SIGINT:

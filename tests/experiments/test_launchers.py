@@ -9,21 +9,20 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 
 import pytest
-from daemons import wait_for
-from paths import ROOT
-from test_claims import ELSEWHERE, lease_of
+from lease_files import ELSEWHERE, lease_of
+from pages import ROOT
 from tiny_sweep import configs
+from waiting import patience, wait_for
 
 from graph2nn.cli import main
 from graph2nn.cli.launcher_options import choose_launcher
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import RunConfig
-from graph2nn.experiments.launchers import Local, Ray, Slurm, Source, base, launch
+from graph2nn.experiments.launchers import LAUNCHERS, Local, Ray, Slurm, Source, base, launch
 from graph2nn.experiments.launchers.local import _settle_on_a_gpu
 from graph2nn.experiments.launchers.slurm import pull
 from graph2nn.experiments.sweep_file import read_plan, read_plans, write_plan
@@ -146,12 +145,18 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
     """A job at the end of the queue: the owner of the last run beats once, and may be left alone."""
     plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
     lease = lease_of(ELSEWHERE, tmp_path, runs[0].folder)
-    beat = threading.Timer(4.0, lambda: os.utime(lease))
-    beat.start()
-    started = time.monotonic()
+    beaten = []
+
+    def beat():
+        # Once the two other runs are done, the job has nothing to do but to wait for the beat.
+        wait_for(lambda: len(finished_runs(tmp_path)) == 2, "the other two runs have finished")
+        beaten.append(os.utime(lease))
+
+    owner = threading.Thread(target=beat)
+    owner.start()
     assert pull(base.Work(tmp_path, digits, plan=plan)) == 2
-    assert time.monotonic() - started >= 4.0
-    beat.join()
+    assert beaten, "the job left before the owner gave a sign of life"
+    owner.join()
     assert len(finished_runs(tmp_path)) == 2
 
 
@@ -176,9 +181,13 @@ def test_told_to_make_room_a_sweep_ends_with_the_code_for_queueing_again(tmp_pat
     command += ["--set", "recipe.epochs=2000", "--workers", workers, "--out", str(tmp_path)]
     sweep = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: list(tmp_path.glob(".unfinished/*/metrics.csv")), 100, "a run has begun")
+        wait_for(
+            lambda: list(tmp_path.glob(".unfinished/*/metrics.csv")),
+            "a run has begun",
+            alive=lambda: sweep.poll() is None,
+        )
         sweep.send_signal(getattr(signal, name))
-        said = sweep.communicate(timeout=60)[1]
+        said = sweep.communicate(timeout=patience(60))[1]
     finally:
         sweep.kill()
     assert sweep.returncode == REQUEUE_EXIT_CODE, said
@@ -226,7 +235,7 @@ def test_gpus_are_handed_out_and_those_of_the_dead_again(tmp_path):
         processes.append(context.Process(target=_take_a_gpu, args=(tmp_path, theirs)))
         processes[-1].start()
         theirs.close()
-        assert ours.poll(60)
+        assert ours.poll(patience(60))
         taken.append(ours.recv())
 
     try:
@@ -282,6 +291,18 @@ def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):
 def test_options_that_a_launcher_has_no_use_for_are_named(options, says, tmp_path, capsys):
     assert main(["sweep", "mlp-digits", *options, "--out", str(tmp_path)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_launcher_needs_one_entry_and_no_other_edit(monkeypatch):
+    """A name in LAUNCHERS is all that the command needs; its keyword arguments are its options."""
+
+    def make(*, threads=None, workers=1, partition=None):
+        return Local(workers + (partition == "big"), threads=threads or 1)
+
+    monkeypatch.setitem(LAUNCHERS, "mine", make)
+    assert choose_launcher("mine", threads=3, workers="2", partition="big") == Local(3, threads=3)
+    with pytest.raises(UserError, match="--jobs: is for --launcher slurm, not for mine"):
+        choose_launcher("mine", threads=None, jobs=2)
 
 
 def test_options_reach_their_launcher():

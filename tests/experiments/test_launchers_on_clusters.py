@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import ray_cluster
 import slurm_cluster
-from daemons import wait_for
 from tiny_sweep import COMMAND, assert_equal, attempts
+from waiting import patience, wait_for
 
 from graph2nn.cli import main
 from graph2nn.results.failures import failed_runs
@@ -46,7 +46,7 @@ def reach(sweep, out, count):
         assert sweep.poll() is None, sweep.communicate()[1]
         return len(finished_runs(out)) >= count
 
-    wait_for(there, 200, f"{count} runs have finished")
+    wait_for(there, f"{count} runs have finished", 200)
 
 
 def check(out, local, lost):
@@ -70,7 +70,7 @@ def test_ray_loses_a_node_and_all_runs_are_done(local, often, tmp_path):
             try:
                 reach(sweep, tmp_path, 20)
                 ray.lose()
-                said = sweep.communicate(timeout=400)[1]
+                said = sweep.communicate(timeout=patience(400))[1]
             finally:
                 sweep.kill()
             assert sweep.returncode == 0, said
@@ -96,7 +96,7 @@ def test_slurm_preempts_a_job_and_loses_a_node_and_all_runs_are_done(local, ofte
             slurm.run("scancel", "--signal=USR2", jobs["n1"])
             reach(sweep, out, 12)
             slurm.lose("n2")
-            said = sweep.communicate(timeout=400)[1]
+            said = sweep.communicate(timeout=patience(400))[1]
         finally:
             sweep.kill()
         assert sweep.returncode == 0, said

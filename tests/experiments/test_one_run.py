@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import signal
-import time
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pytest
 import torch
 from resuming import command, in_a_process
 from safetensors.torch import load_file
+from waiting import patience, wait_for
 
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import GraphSpec, build, plan, preset
@@ -114,9 +114,15 @@ def test_the_command_killed_and_repeated_ends_with_the_same_files(tmp_path):
         for kill in range(kills + 1):
             process = in_a_process(command, *argv, "--out", str(out))
             if kill < kills:
-                wait_until(lambda lines=5 * (kill + 1), out=out: lines_of_metrics(out) > lines, process)
+                lines = 5 * (kill + 1)
+                wait_for(
+                    lambda lines=lines, out=out: lines_of_metrics(out) > lines,
+                    f"{lines} lines",
+                    alive=process.is_alive,
+                    pause=0.005,
+                )
                 process.kill()
-            process.join(60)
+            process.join(patience(60))
             assert process.exitcode == (-signal.SIGKILL if kill < kills else 0)
     (whole,), (parts,) = ((tmp_path / name / "runs").iterdir() for name in ("whole", "parts"))
     assert (parts / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
@@ -126,14 +132,6 @@ def test_the_command_killed_and_repeated_ends_with_the_same_files(tmp_path):
 
 def lines_of_metrics(out):
     return sum(len(path.read_text().splitlines()) for path in out.glob(".unfinished/*/metrics.csv"))
-
-
-def wait_until(happened, process):
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert process.is_alive(), "it ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_checkpoints_are_deleted_unless_all_are_kept(digits, tmp_path):

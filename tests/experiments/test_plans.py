@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
-from paths import ROOT
+from pages import ROOT
+from waiting import wait_for
 
 from graph2nn import load_dataset
 from graph2nn.cli import main
@@ -225,9 +225,12 @@ def test_killed_and_called_again_no_run_is_lost_or_doubled(tmp_path):
         "1",
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 600
-    while not list((out / "runs").glob("*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(
+        lambda: list((out / "runs").glob("*")),
+        "a run has finished",
+        alive=lambda: process.poll() is None,
+        pause=0.01,
+    )
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     finished = {path.name for path in (out / "runs").glob("*")}

@@ -25,6 +25,7 @@ from graph2nn.experiments.search import (
     conclude,
     fit,
     search,
+    strategies,
     strategy,
 )
 from graph2nn.experiments.search.ask_tell import lowest_seen
@@ -117,6 +118,16 @@ def test_a_search_spends_within_its_budget_and_trains_nothing_twice(name, budget
     # Less than one more full training is left over.
     assert budget - 1 < found.spent <= budget + 1e-6
     assert sum(p.epochs for p in asked) == round(found.spent * problem.epochs)
+
+
+def test_a_budget_that_falls_short_by_a_rounding_still_pays():
+    """Five trials of 5/6 leave 5/6 of a budget of 5: one trial more, though in floats it is a little less."""
+    problem = Problem(SPACE, (5, 6), [1])
+    trials = [Trial(Proposal(row, 1, 5), 30.0) for row in range(5)]
+    left = (5 - spent(problem, trials)) * 6 / 5
+    assert 0 < 1 - left < 1e-9
+    assert strategies._proposals(problem, trials, 5, range(52), epochs=5) == [Proposal(5, 1, 5)]
+    assert strategies._proposals(problem, trials, 4.9, range(52), epochs=5) == []
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_claims import ELSEWHERE, lease_of
+from lease_files import ELSEWHERE, lease_of
 from tiny_sweep import configs
 
 from graph2nn.cli import main
@@ -46,6 +46,15 @@ def test_everything_is_counted_once(sweep):
     ]
     # Twenty-six to begin and one started just now, one at a time.
     assert found.seconds_left == pytest.approx(27 * found.seconds_a_run, rel=0.05)
+
+
+def test_two_workers_need_half_the_time_of_one(sweep):
+    out, runs = sweep
+    alone = status(out)
+    lease_of(ELSEWHERE, out, runs[6].folder)
+    both = status(out)
+    assert len(both.running) == 2
+    assert both.seconds_left == pytest.approx(alone.seconds_left / 2, rel=0.05)
 
 
 def test_for_people_and_for_scripts(sweep, capsys):

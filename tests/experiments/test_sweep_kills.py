@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import tiny_sweep
 from tiny_sweep import assert_equal, attempts
+from waiting import patience
 
 from graph2nn.results.failures import failed_runs
 from graph2nn.results.run_folder import finished_runs
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="launchers are s
 def sweep(out, launchers, kills, seed=0):
     """Have this many launchers share the sweep of thirty runs; return how many kills met a run."""
     command = [sys.executable, tiny_sweep.__file__, out, launchers, kills, seed]
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500, check=False)
+    ended = subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=patience(500), check=False
+    )
     assert ended.returncode == 0, ended.stderr
     return int(ended.stdout)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader
+from waiting import patience
 
 from graph2nn.graphs import ws_flex
 from graph2nn.layers.block import BlockConv2d, BlockLinear, openmp
@@ -76,7 +77,9 @@ def test_a_forked_worker_computes_with_threads_of_its_own(threads):
     layer = BlockLinear(GRAPH, 50, 60)
     samples = Outputs(layer)
     expected = torch.stack([samples[i] for i in range(4)])  # the pool is at work before the fork
-    loader = DataLoader(samples, batch_size=4, num_workers=1, multiprocessing_context="fork", timeout=60)
+    loader = DataLoader(
+        samples, batch_size=4, num_workers=1, multiprocessing_context="fork", timeout=patience(60)
+    )
     assert torch.equal(next(iter(loader)), expected)
     assert isinstance(layer, nn.Module)
 

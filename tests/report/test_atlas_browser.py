@@ -67,7 +67,7 @@ def means(table, task, epoch):
 
 def test_the_first_picture_comes_soon_and_nothing_is_fetched(page, table):
     page.open()
-    page.drawn_within(20, "31 graphs")
+    page.drawn_dots_first("31 graphs")
     assert page.run("return performance.getEntriesByType('resource').map(e => e.name)") == []
     assert len(page.trace("points")) == 31
     assert page.run("return document.title") == f"Atlas of {NASTY}"
@@ -339,7 +339,7 @@ def test_the_published_results_fit_and_come_soon(driver, shared_file, tmp_path):
     path = tmp_path / "index.html"
     path.write_text(text, encoding="utf-8")
     page = Page(driver, path).open()
-    page.drawn_within(20, "3,942 graphs")
+    page.drawn_dots_first("3,942 graphs")
     assert len(page.trace("points")) == 3942
     for index, task in enumerate(found.tasks):
         page.pick("task", str(index))

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from analysis_tables import sweep
 from atlas_pages import NASTY, evaluations, graphs
+from html_tags import Tags
 from PIL import Image
-from test_analysis_report import Tags
 
 from graph2nn.analysis.findings import find
 from graph2nn.report import phrasing

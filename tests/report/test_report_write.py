@@ -2,11 +2,11 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 from analysis_tables import curves, sweep, table
+from html_tags import Tags
 from PIL import Image
 
 from graph2nn.analysis.tasks import study
@@ -24,25 +24,6 @@ GALLERY = (
     "learning_curves",
 )
 NASTY = "</script><img src=x onerror=alert(1)>&\"'"
-
-
-class Tags(HTMLParser):
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.text, self.inside = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag in ("script", "style"):
-            self.inside.append(tag)
-
-    def handle_endtag(self, tag):
-        if self.inside and self.inside[-1] == tag:
-            self.inside.pop()
-
-    def handle_data(self, data):
-        if not self.inside:
-            self.text.append(data)
 
 
 def parsed(index):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,10 +9,12 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lease_files import ELSEWHERE, lease_of
+from waiting import wait_for
 
 from graph2nn.errors import UserError
 from graph2nn.results import leases
@@ -26,19 +27,6 @@ spec = importlib.util.spec_from_file_location("claims", {leases.__file__!r})
 sys.modules["claims"] = claims = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(claims)
 """
-
-
-def lease_of(owner, out, run="run", attempt=1, *, silence=0.0):
-    """Put down the lease of somebody else, silent for so long."""
-    file = out / leases.FOLDER / f"{run}.{attempt}"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(asdict(owner)))
-    beaten = time.time() - silence
-    os.utime(file, (beaten, beaten))
-    return file
-
-
-ELSEWHERE = Owner(host="far", machine="far/boot/pid", pid=1, born=1, beat=1.0)
 
 
 def test_only_one_of_many_gets_a_run_and_each_run_has_one(tmp_path):
@@ -160,10 +148,7 @@ def test_an_owner_gives_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPH2NN_HEARTBEAT", "0.02")
     with hold(tmp_path, "run"):
         first = holder(tmp_path, "run").beaten
-        deadline = time.monotonic() + 10
-        while holder(tmp_path, "run").beaten == first:
-            assert time.monotonic() < deadline, "no sign of life"
-            time.sleep(0.02)
+        wait_for(lambda: holder(tmp_path, "run").beaten != first, "a sign of life", 10)
 
 
 def test_who_was_only_thought_dead_finds_out_and_its_rival_stays(tmp_path):

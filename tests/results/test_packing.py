@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pandas as pd
 import pytest
@@ -109,6 +110,16 @@ def test_damage_is_one_line(packed, tmp_path, harm, says, capsys):
     said = capsys.readouterr().err
     assert says in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_packed_table_that_changed_without_changing_its_size_is_read_again(packed):
+    file = packed / "packed" / "runs.parquet"
+    assert len(read_runs(packed))
+    stat = file.stat()
+    file.write_bytes(bytes(stat.st_size))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+    with pytest.raises(UserError, match="is damaged"):
+        read_runs(packed)
 
 
 def test_nothing_to_pack(tmp_path, capsys):

@@ -7,7 +7,7 @@ import os
 
 import pandas as pd
 import pytest
-from test_claims import ELSEWHERE, lease_of
+from lease_files import ELSEWHERE, lease_of
 
 from graph2nn.errors import UserError
 from graph2nn.results import run_folder

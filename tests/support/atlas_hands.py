@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import time
 
-#: Seconds that a busy machine may take for what takes a tenth of it.
-PATIENCE = 30
+from waiting import wait_for
+
 FIRST_PICTURE = "return performance.getEntriesByName('atlas-first-picture').map(e => e.startTime)[0]"
 
 
@@ -33,21 +32,21 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def until(self, holds):
-        end = time.monotonic() + PATIENCE
-        while not (found := holds()):
-            assert time.monotonic() < end, self.driver.get_log("browser")
-            time.sleep(0.02)
-        return found
+        state = []
+        try:
+            wait_for(lambda: state.append(holds()) or state[-1], "the page is in the expected state", 10)
+        except AssertionError as late:
+            raise AssertionError(self.driver.get_log("browser")) from late
+        return state[-1]
 
-    def drawn_within(self, seconds, what):
-        """Bounds are generous, as machines are shared; what was measured is printed (pytest -s)."""
+    def drawn_dots_first(self, what):
+        """The sketch comes before the full picture; how long each took is printed (pytest -s)."""
         sketch, picture = self.run(
             "return ['sketch', 'first-picture'].map(mark =>"
             " performance.getEntriesByName('atlas-' + mark)[0].startTime)"
         )
         print(f"{what}: first dots after {sketch:.0f} ms, the map after {picture:.0f} ms")  # noqa: T201
-        assert 0 < sketch < 1000 * seconds / 3
-        assert sketch < picture < 1000 * seconds
+        assert 0 < sketch < picture
 
     def find(self, name):
         return self.driver.find_element("id", f"atlas-{name}")

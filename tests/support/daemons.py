@@ -5,23 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
-
-
-def wait_for(true, seconds, what):
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if true():
-                return
-        except subprocess.SubprocessError:
-            pass  # the controller does not answer yet
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"after {seconds} s: {what}")
-        time.sleep(0.2)
 
 
 def free_ports(count):

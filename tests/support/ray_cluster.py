@@ -10,7 +10,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemons import descendants, free_ports, kill, wait_for
+from daemons import descendants, free_ports, kill
+from waiting import patience, wait_for
 
 #: Reports to nobody, and notices a dead node after some seconds instead of fifteen.
 ENVIRONMENT = {
@@ -61,14 +62,14 @@ def cluster(folder, cpus=2):
                     )
                 )
             said = folder / f"node-{number}.out"
-            wait_for(lambda said=said: "Ray runtime started" in said.read_text(), 120, "a node has started")
+            wait_for(lambda said=said: "Ray runtime started" in said.read_text(), "a node has started", 120)
         yield Cluster(f"127.0.0.1:{port}", nodes)
     finally:
         for node in reversed(nodes):
             left = descendants(node.pid)
             node.send_signal(signal.SIGTERM)
             try:
-                node.wait(20)
+                node.wait(patience(20))
             except subprocess.TimeoutExpired:
                 kill(node.pid)
                 node.wait()

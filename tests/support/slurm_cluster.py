@@ -17,7 +17,8 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from daemons import descendants, free_ports, kill, processes, wait_for
+from daemons import descendants, free_ports, kill, processes
+from waiting import patience, wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 NODES = ("n1", "n2")
@@ -77,7 +78,7 @@ class Cluster:
         """Output of one of SLURM's commands."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=60
+            command, env=environment, capture_output=True, text=True, check=True, timeout=patience(60)
         ).stdout
 
     def lose(self, node):
@@ -113,10 +114,8 @@ def cluster(folder):
                 daemons[name] = subprocess.Popen(
                     command, env={**os.environ, **environment}, stdout=said, stderr=subprocess.STDOUT
                 )
-            wait_for(lambda: (folder / "munge.sock").exists(), 20, "munged makes its socket")
-        wait_for(
-            lambda: started.run("sinfo", "-h", "-o", "%T %D").strip() == "idle 2", 60, "both nodes are idle"
-        )
+            wait_for(lambda: (folder / "munge.sock").exists(), "munged makes its socket", 20)
+        wait_for(lambda: started.run("sinfo", "-h", "-o", "%T %D").strip() == "idle 2", "both nodes are idle")
         yield started
     finally:
         end(started)
@@ -132,7 +131,7 @@ def end(started):
         daemon.terminate()
     for daemon in started.daemons.values():
         try:
-            daemon.wait(10)
+            daemon.wait(patience(10))
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()

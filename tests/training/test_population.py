@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_training import toy_data
+from toy_data import toy_data
+from waiting import patience
 
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
@@ -26,6 +27,15 @@ from graph2nn.wiring import Relational
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.1, precise_bn=64, flip=True, pad=1)
 DIVERGES = RECIPE.model_copy(update={"lr": 1e30, "precise_bn": 0, "epochs": 50})
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """A worker process has one thread; another number of threads sums in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def network(k=4.0, width=24):
@@ -60,7 +70,6 @@ def assert_as_alone(outcome, member, data):
 
 @pytest.mark.parametrize("method", ["one by one", "processes"])
 def test_each_member_is_as_alone_and_a_failure_is_its_own(method):
-    assert torch.get_num_threads() == 1, "a process has one thread, so must the comparison"
     given = network(3.0, 30)
     members = [
         Member(network, RECIPE, 1, "first"),
@@ -95,6 +104,23 @@ def test_each_member_is_as_alone_and_a_failure_is_its_own(method):
         assert str([epoch for label, epoch in heard if label == outcome.label]) == str([*outcome.history])
 
 
+@pytest.mark.parametrize("method", ["one by one", "processes"])
+def test_outcomes_keep_the_order_of_the_members_and_the_costliest_begins_first(method):
+    """With one process: the long member first, so that it does not end alone; the answer in the order given."""
+    epochs, heard = {"short": 1, "long": 3, "middle": 2}, []
+    members = [
+        Member(network, RECIPE.model_copy(update={"epochs": count}), 1, label)
+        for label, count in epochs.items()
+    ]
+    outcomes = train_population(
+        members, toy_data(), method=method, processes=1, on_epoch=lambda m, _: heard.append(m.label)
+    )
+    assert [outcome.label for outcome in outcomes] == list(epochs)
+    assert [len(outcome.history) for outcome in outcomes] == list(epochs.values())
+    started = ["long", "middle", "short"] if method == "processes" else list(epochs)
+    assert list(dict.fromkeys(heard)) == started
+
+
 def test_a_killed_process_costs_a_retry_and_no_other_member(tmp_path):
     (tmp_path / "once").mkdir()
     (tmp_path / "always").mkdir()
@@ -124,7 +150,9 @@ def test_a_script_that_forgets_the_main_guard_is_told(tmp_path):
         "build = partial(build_model, 'mlp3', None, [8], num_classes=10, input_size=(1, 8, 8))\n"
         "train_population([Member(build, Recipe(epochs=1), 1)], load_dataset('digits'), method='processes')\n"
     )
-    said = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120).stderr
+    said = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=patience(120)
+    ).stderr
     assert "if __name__ == '__main__':" in said.splitlines()[-1]
 
 
@@ -143,7 +171,7 @@ def test_processes_end_with_their_parent_whatever_they_are_doing(tmp_path):
     pid = int(parent.stdout.readline())
     parent.kill()
     # The process has this pipe open too: it ends when the last of the two does.
-    ended = select.select([parent.stdout], [], [], 10)[0]
+    ended = select.select([parent.stdout], [], [], patience(10))[0]
     if not ended:
         os.kill(pid, signal.SIGKILL)
     parent.communicate()

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 import torch
-from test_training import toy_data
+from toy_data import toy_data
 
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex

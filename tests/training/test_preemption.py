@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 
 import pytest
+from waiting import patience, wait_for
 
 from graph2nn.training import REQUEUE_EXIT_CODE, Preempted, signals_caught
 from graph2nn.training.preemption import end
@@ -95,13 +95,13 @@ def test_the_command_ends_with_the_code_for_requeueing(name, tmp_path):
     command = [sys.executable, "-m", "graph2nn", *argv]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 90
-        while not list(tmp_path.glob(".unfinished/*/metrics.csv")):
-            assert time.monotonic() < deadline, "the run never began"
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.05)
+        wait_for(
+            lambda: list(tmp_path.glob(".unfinished/*/metrics.csv")),
+            "the run has begun",
+            alive=lambda: process.poll() is None,
+        )
         process.send_signal(getattr(signal, name))
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=patience(60))[1]
     finally:
         process.kill()
         process.wait()

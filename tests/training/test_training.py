@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 from torch import nn
+from toy_data import toy_data
 
 from graph2nn.data.dataset import Dataset, Split
 from graph2nn.graphs import ws_flex
@@ -17,18 +18,6 @@ from graph2nn.training import Recipe, evaluate, precise_bn, train
 from graph2nn.training.loop import stream
 from graph2nn.training.optimiser import sgd
 from graph2nn.wiring import Relational
-
-
-def toy_data(n=96, noise=40.0):
-    """Three classes told apart by the brightness of a quarter of a small image."""
-    rng = np.random.default_rng(0)
-    labels = torch.from_numpy(rng.integers(0, 3, 2 * n))
-    images = rng.normal(100, noise, (2 * n, 1, 4, 4))
-    for i, label in enumerate(labels):
-        images[i, 0, label % 2 * 2 :, label // 2 * 2 :] += 80
-    pixels = torch.from_numpy(images.clip(0, 255).astype(np.uint8))
-    halves = [Split(pixels[:n], labels[:n]), Split(pixels[n:], labels[n:])]
-    return Dataset("toy", "toy", *halves, classes=("a", "b", "c"), mean=(120.0,), sd=(50.0,))
 
 
 def network(k=4.0):
@@ -98,6 +87,22 @@ def test_divergence_ends_the_run_and_is_told():
     history = train(network(), toy_data(), Recipe(epochs=50, batch_size=16, lr=1e30, precise_bn=0), seed=1)
     assert len(history) < 50
     assert not math.isfinite(history[-1].train_loss)
+
+
+def test_a_diverged_network_is_evaluated_even_where_the_recipe_asks_for_none():
+    """The last row of its curve tells how bad it was, not that nobody looked."""
+    recipe = Recipe(epochs=50, batch_size=16, lr=1e30, precise_bn=0, eval_every=50)
+    last = train(network(), toy_data(), recipe, seed=1)[-1]
+    assert last.epoch < 50
+    assert not math.isfinite(last.train_loss)
+    assert 0 <= last.test_error <= 100
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_evaluation_leaves_the_mode_of_the_network_as_it_was(training):
+    model = network().train(training)
+    evaluate(model, toy_data())
+    assert {module.training for module in model.modules()} == {training}
 
 
 def test_one_step_is_torchs_sgd_on_the_mean_cross_entropy():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph2nn.cli.common import number_of_workers
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
     from graph2nn.experiments.launchers import Launcher
@@ -87,36 +87,24 @@ Wait = Annotated[
 
 
 def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher:
-    """Make the launcher of this name from the options that were given (those that were not are None or empty).
+    """Make the launcher with this name from the options that were given; those that were not are None or empty.
 
     Raises:
-        UserError: no such launcher, or an option that it has no use for.
+        UserError: no such launcher, or an option that it does not understand.
     """
-    from graph2nn.experiments.launchers import Local, Ray, Slurm
+    from graph2nn.experiments.launchers import LAUNCHERS, launcher_options
 
-    takes = {
-        "local": ("workers",),
-        "ray": ("workers", "cpus", "gpus", "address", "retries"),
-        "slurm": ("cpus", "gpus", "jobs", "minutes", "partition", "sbatch", "wait"),
-    }
-    if name not in takes:
-        raise unknown("sweep: launcher", name, takes)
+    understood = launcher_options(name)
     values = {option: value for option, value in given.items() if value not in (None, [])}
     for option in values:
-        if option not in takes[name]:
-            users = " and ".join(each for each, options in takes.items() if option in options)
+        if option not in understood:
+            users = " and ".join(each for each in LAUNCHERS if option in launcher_options(each))
             raise UserError(f"--{option}: is for --launcher {users}, not for {name}; leave it out.")
-    if name == "local":
-        return Local(number_of_workers(values.get("workers", "1")), threads=threads or 1)
-    if name == "ray":
-        workers = values.pop("workers", None)
-        return Ray(**values, at_once=number_of_workers(workers) if workers else None)
-    if values.get("gpus", 0) % 1:
-        raise UserError(f"--gpus: {values['gpus']:g} is not a whole number, as SLURM wants it.")
-    if "gpus" in values:
-        values["gpus"] = int(values["gpus"])
-    options = _sbatch(values.pop("sbatch", []))
-    return Slurm(**values, options=options)
+    if "workers" in values:
+        values["workers"] = number_of_workers(values["workers"])
+    if "sbatch" in values:
+        values["sbatch"] = _sbatch(values["sbatch"])
+    return LAUNCHERS[name](threads=threads, **values)
 
 
 def pick_acceleration(

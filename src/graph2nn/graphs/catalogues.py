@@ -97,7 +97,8 @@ def _read(path: Path) -> pd.DataFrame:
 
     if path.suffix == ".npy":
         return _read_array(path)
-    frame = pd.read_csv(path, float_precision="round_trip") if path.suffix == ".csv" else pd.read_parquet(path)
+    # pyarrow reads every number to the last bit; pandas 2 by default does not.
+    frame = pd.read_csv(path, engine="pyarrow") if path.suffix == ".csv" else pd.read_parquet(path)
     absent = [column for column in COLUMNS if column not in frame]
     if absent:
         raise UserError(f"catalogue: {path} has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")

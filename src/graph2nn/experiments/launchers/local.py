@@ -40,6 +40,11 @@ class Local:
     threads: int = 1
     gpus: tuple[str, ...] | None = None
 
+    @classmethod
+    def from_options(cls, *, threads: int | None = None, workers: int = 1) -> Local:
+        """Make the launcher from options of the command."""
+        return cls(workers, threads=threads or 1)
+
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 

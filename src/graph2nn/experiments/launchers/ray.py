@@ -41,6 +41,20 @@ class Ray:
     retries: int = 3
     at_once: int | None = None
 
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        threads: int | None = None,
+        workers: int | None = None,
+        cpus: int = 1,
+        gpus: float = 0,
+        address: str | None = None,
+        retries: int = 3,
+    ) -> Ray:
+        """Make the launcher from options of the command; torch has as many threads as ``cpus``."""
+        return cls(address, cpus=cpus, gpus=gpus, retries=retries, at_once=workers)
+
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 

@@ -55,6 +55,28 @@ class Slurm:
     options: Mapping[str, str] = field(default_factory=dict)
     wait: bool = True
 
+    @classmethod
+    def from_options(
+        cls,
+        *,
+        threads: int | None = None,
+        cpus: int = 1,
+        gpus: float = 0,
+        jobs: int = 16,
+        minutes: int = 240,
+        partition: str | None = None,
+        sbatch: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> Slurm:
+        """Make the launcher from options of the command; torch has as many threads as ``cpus``.
+
+        Raises:
+            UserError: a fraction of a GPU.
+        """
+        if gpus % 1:
+            raise UserError(f"--gpus: {gpus:g} is not a whole number; SLURM gives a job whole GPUs.")
+        return cls(jobs, cpus, int(gpus), minutes, partition, options=dict(sbatch or {}), wait=wait)
+
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 

@@ -81,7 +81,7 @@ class PlannedTest(_Value):
     part: str
     arms: tuple[str, ...] = Field(min_length=2)
     family: Family
-    margin: float | None = Field(None, gt=0)
+    margin: float | None = Field(default=None, gt=0)
     weights: tuple[float, ...] = ()
     note: str = ""
 
@@ -101,7 +101,7 @@ class PlannedTest(_Value):
 class Rules(_Value):
     """How the tests become decisions: the level, the correction within each family, and words."""
 
-    alpha: float = Field(0.05, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["holm"] = "holm"
     text: tuple[str, ...] = ()
 

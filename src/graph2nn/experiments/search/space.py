@@ -55,7 +55,8 @@ class Space:
     @cached_property
     def features(self) -> Floats:
         """C, log L and log k of each graph, each scaled to [0, 1] over the pool, ``[graphs, 3]``."""
-        columns = self.table[["clustering", "path_length", "sparsity"]].to_numpy(dtype=np.float64)
+        # A copy: from pandas 3 on the table's own array cannot be written to.
+        columns = self.table[["clustering", "path_length", "sparsity"]].to_numpy(dtype=np.float64, copy=True)
         columns[:, 1:] = np.log(columns[:, 1:])
         scaled: Floats = (columns - columns.min(axis=0)) / np.maximum(np.ptp(columns, axis=0), 1e-12)
         return scaled

@@ -1,0 +1,26 @@
+"""The root of the repository, and what the tests check on its pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from graph2nn.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def dead_links(page: Path) -> list[str]:
+    """Links of a page to files that do not exist; addresses on the web are left out."""
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    return [link for link in links if "://" not in link and not (page.parent / link).exists()]
+
+
+def check_commands(lines: list[str], capsys) -> None:
+    """Check that each line of the form ``graph2nn X --option …`` names a command that has these options."""
+    for line in lines:
+        words = line.split("   ")[0].split()[1:]
+        command = words[:2] if words[0] == "graphs" else words[:1]
+        assert main([*command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert [word for word in words if word.startswith("--") and word not in shown] == [], line
