@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from test_readme import ROOT
+from pages import ROOT
 
 from graph2nn.experiments.presets.published_graphs import MESSAGES
 from graph2nn.experiments.presets.published_keys import CHANGES_NOTHING, DEFAULTS, ONLY
