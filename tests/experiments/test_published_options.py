@@ -203,3 +203,25 @@ def test_a_sweep_on_two_cpu_ranks(tmp_path):
     sweep = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "2", "--devices", "2", *words]
     assert main([*sweep, "--device", "cpu", "--out", str(tmp_path)]) == 0
     assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_the_recipe_says_how_photos_are_scaled(tmp_path, monkeypatch):
+    from photo_files import tree
+
+    from graph2nn.data.photos import load_imagenet
+    from graph2nn.data.photos import split as photos
+
+    seen = []
+    read = photos.Reader.__getitem__
+
+    def noted(reader, item):
+        seen.append(reader.antialias)
+        return read(reader, item)
+
+    monkeypatch.setattr(photos.Reader, "__getitem__", noted)
+    data = load_imagenet(tree(tmp_path / "photos"), tmp_path / "cache", size=16, workers=0, progress=False)
+    for antialias in (True, False):
+        seen.clear()
+        recipe = Recipe(epochs=1, batch_size=4, precise_bn=0, antialias=antialias)
+        train(nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, data.num_classes)), data, recipe, seed=1)
+        assert set(seen) == {antialias}

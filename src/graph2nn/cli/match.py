@@ -25,7 +25,7 @@ def match(
     model: Annotated[str, typer.Argument(help="An architecture; graph2nn models lists them.")],
     ws_flex: WSFlex = None,
     graph: Graph = None,
-    method: Annotated[str, typer.Option(help="published, exact, or auto.")] = "auto",
+    method: Annotated[str, typer.Option(help="published, published-below, exact, none or auto.")] = "auto",
     side: Annotated[str, typer.Option(help="Of the target, with exact: nearest, below, above.")] = "nearest",
     multiple_of: Annotated[int, typer.Option(min=1, help="With exact: every width a multiple of this.")] = 1,
     quantity: Annotated[str, typer.Option(help="What to match, with exact: macs or params.")] = "macs",

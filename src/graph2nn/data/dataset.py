@@ -89,9 +89,6 @@ class Streamed(Protocol):
     def to(self, device: Device) -> Streamed:
         """Say where batches shall go."""
 
-    def scaled(self, *, antialias: bool) -> Streamed:
-        """Say whether images are scaled with antialiasing."""
-
     @property
     def size(self) -> int:
         """Side of the square images of a batch."""
@@ -334,14 +331,6 @@ class Dataset:
         """Copy all splits to a device."""
         validation = None if self.validation is None else self.validation.to(device)
         return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
-
-    def scaled(self, *, antialias: bool) -> Dataset:
-        """Say whether photos on disk are scaled with antialiasing; images in memory are not scaled at all."""
-
-        def told(split: Split | Streamed) -> Split | Streamed:
-            return split if isinstance(split, Split) else split.scaled(antialias=antialias)
-
-        return replace(self, train=told(self.train), test=told(self.test))
 
     @property
     def num_classes(self) -> int:

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from graph2nn.data.augment import Augment, batches
 from graph2nn.data.dataset import Dataset, Part, whole
+from graph2nn.data.photos.split import without_antialiasing
 from graph2nn.errors import UserError
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
@@ -98,7 +99,7 @@ def train(
     mixing.check(data.image_shape, ranks)
     _check_patience(recipe, data)
     keep_memory()
-    data = data.to(device).scaled(antialias=recipe.antialias)
+    data = data.to(device) if recipe.antialias else without_antialiasing(data.to(device))
     state = _begin(model, recipe, seed, torch.device(device), acceleration, task, weights)
     ranks.norms(model, state.device)
     fast = acceleration.apply(model, device)

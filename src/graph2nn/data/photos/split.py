@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from graph2nn.data.augment import Augment, normalise
-from graph2nn.data.dataset import Part, whole
+from graph2nn.data.dataset import Dataset, Part, Split, Streamed, whole
 from graph2nn.data.photos.index import Index
 from graph2nn.data.photos.reader import Photos, Reader, collate
 from graph2nn.errors import Graph2nnWarning, UserError
@@ -40,10 +40,6 @@ class PhotoSplit:
     def to(self, device: torch.device | str) -> PhotoSplit:
         """Say where batches shall go; photos stay on disk."""
         return replace(self, device=device)
-
-    def scaled(self, *, antialias: bool) -> PhotoSplit:
-        """Say whether photos are scaled with antialiasing."""
-        return self if antialias == self.antialias else replace(self, antialias=antialias)
 
     def batches(
         self,
@@ -136,6 +132,15 @@ class PhotoSplit:
                 Graph2nnWarning,
                 stacklevel=2,
             )
+
+
+def without_antialiasing(data: Dataset) -> Dataset:
+    """Return a data set whose photos are scaled without antialiasing; images in memory are not scaled."""
+
+    def plain(split: Split | Streamed) -> Split | Streamed:
+        return replace(split, antialias=False) if isinstance(split, PhotoSplit) else split
+
+    return replace(data, train=plain(data.train), test=plain(data.test))
 
 
 def _cut(chunks: Sequence[Tensor], part: Part) -> list[Tensor]:
