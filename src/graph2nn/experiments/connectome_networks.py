@@ -1,4 +1,4 @@
-"""The network of a run of ``connectome-rnn``: a connectome with one weight per connection, or a dense baseline."""
+"""The network of a run of ``connectome-rnn``: one weight per connection, or a dense baseline."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SHARED = ("rounds", "activation", "read")
 def connectome_network(
     graph: RelationalGraph | None, features: tuple[int, ...], num_classes: int, options: Mapping[str, Any]
 ) -> tuple[nn.Module, Match]:
-    """Build the network and count what it costs; nothing is matched, as the graph says how many weights there are.
+    """Build the network and count what it costs; nothing is matched: the graph says how many weights there are.
 
     Args:
         graph: the connectome; None for the dense baseline, of width ``baseline_width``.
         features: shape of one sample; it is read flat and held for all rounds.
         num_classes: outputs.
-        options: keywords of :class:`ConnectomeRNN`, ``baseline_width`` and ``baseline_cell`` (``rnn``, ``gru``).
+        options: keywords of :class:`ConnectomeRNN`; ``baseline_width``, ``baseline_cell`` (``rnn``, ``gru``).
 
     Raises:
         UserError: an unknown option, a missing one, or as the classes.
@@ -45,8 +45,8 @@ def connectome_network(
     if graph is None:
         if "baseline_width" not in options:
             raise UserError(
-                "connectome-rnn: the dense baseline needs its width, --set model.options.baseline_width=N; for as "
-                "many weights as a connectome of E connections, about the root of E (RNN) or of E/3 (GRU)."
+                "connectome-rnn: the dense baseline needs its width, --set model.options.baseline_width=N; for "
+                "as many weights as E connections, about the root of E (RNN) or of E/3 (GRU)."
             )
         shared = {name: options[name] for name in _SHARED if name in options}
         width, cell = int(options["baseline_width"]), options.get("baseline_cell", "rnn")
@@ -56,8 +56,8 @@ def connectome_network(
         return dense, _unmatched(dense, width, macs)
     if missing := [name for name in ("inputs", "outputs") if name not in options]:
         raise UserError(
-            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on the "
-            "table of neurons, such as \"celltype == 'sensory'\"."
+            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on "
+            "the table of neurons, such as \"celltype == 'sensory'\"."
         )
     given = {name: value for name, value in options.items() if name in keywords}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)

@@ -59,8 +59,8 @@ def stored(digest: str, name: str) -> RelationalGraph | None:
         return RelationalGraph.from_edge_index(
             arrays["edge_index"],
             int(arrays["n"]),
-            weights=arrays["weights"] if "weights" in arrays else None,
-            signs=arrays["signs"] if "signs" in arrays else None,
+            weights=arrays.get("weights"),
+            signs=arrays.get("signs"),
             nodes=pd.read_parquet(table) if table.is_file() else None,
             node_names=tuple(arrays["names"].tolist()) or None,
             name=name,

@@ -68,7 +68,7 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
 
 
 def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
-    """Return C and L as they are quoted: of the symmetrised graph; those of the complete one for the baseline."""
+    """Return C and L as they are quoted: of the symmetrised graph, or of the complete one for the baseline."""
     # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
     quoted = graph.symmetrised() if graph and graph.directed else graph
     return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
