@@ -122,8 +122,8 @@ def test_a_sweep_of_a_connectome_its_nulls_and_a_dense_network(monkeypatch, tmp_
         "sweep", "connectome-rnn", "--graph", str(tmp_path / "made.csv"), "--select", "baseline",
         "--nulls", "1", "--null", "degree", "--null", "boundary", "--seeds", "1",
         "--inputs", OPTIONS["inputs"], "--outputs", OPTIONS["outputs"], "--out", str(tmp_path / "runs"),
-        "--set", "recipe.epochs=1", "--set", "model.options.rounds=3", "--set", "model.options.baseline_width=20",
-        "--set", "recipe.batch_size=256",
+        "--set", "recipe.epochs=1", "--set", "model.options.rounds=3", "--set", "recipe.batch_size=256",
+        "--set", "model.options.baseline_width=20",
     ]  # fmt: skip
     assert main(command) == 0
     rows = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("runs/*/result.json")]
