@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graph2nn import RelationalGraph, UserError
+from graph2nn import RelationalGraph, UserError, macs
 from graph2nn.cli import main
 from graph2nn.experiments import graph_store
 from graph2nn.experiments.config import GraphSpec, RunConfig
@@ -99,12 +99,12 @@ def test_configs_survive_their_file():
 def test_the_network_of_a_run_and_what_it_costs():
     network, match = connectome_network(connectome(), (1, 2, 3), 4, OPTIONS)
     assert isinstance(network, ConnectomeRNN)
-    assert match.macs == 10 * 6 + 4 * connectome().edges + 10 * 4
+    assert match.macs == macs(network, (1, 2, 3)) == 10 * 6 + 3 * connectome().edges + 10 * 4
     assert match.params == sum(parameter.numel() for parameter in network.parameters())
     dense, cost = connectome_network(None, (1, 2, 3), 4, {**OPTIONS, "baseline_width": 12})
     assert dense.rounds == 4
     assert cost.params == sum(parameter.numel() for parameter in dense.parameters())
-    assert cost.macs == 12 * (6 + 4 * 12) + 12 * 4
+    assert cost.macs == macs(dense, (1, 2, 3)) == 12 * (6 + 4 * 12) + 12 * 4
     for options, message in (
         ({"inputs": "celltype == 'sensory'"}, "which neurons are the outputs"),
         ({**OPTIONS, "weight": "signed"}, "did you mean 'weights'"),

@@ -62,7 +62,8 @@ def connectome_network(
     given = {name: value for name, value in options.items() if name in keywords}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)
     ends = len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes
-    macs = ends + network.rounds * len(network.recurrent_weight())
+    # In the first round the state is zero.
+    macs = ends + (network.rounds - 1) * len(network.recurrent_weight())
     return network, _unmatched(network, graph.n, macs)
 
 
