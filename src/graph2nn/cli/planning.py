@@ -88,6 +88,7 @@ def _of_preset(
     settings: list[str],
     amp: str | None,
 ) -> Work:
+    from graph2nn.experiments.connectome_networks import check_runs
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import preset as look_up
@@ -98,7 +99,7 @@ def _of_preset(
         drawn = [with_nulls(graphs, nulls, kind, **null_options)[len(graphs) :] for kind in null or ["degree"]]
         graphs = [*graphs, *(one for each in drawn for one in each)]
     numbers = range(1, (seeds or known.seeds) + 1)
-    plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
+    check_runs(plan(known, graphs, numbers, data="", settings=settings))  # complain before the data are read
     source = _source(known.data, data, cache)
     return Work(plan(known, graphs, numbers, data=source.load().label, settings=settings), source, amp)
 

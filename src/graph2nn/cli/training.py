@@ -150,9 +150,10 @@ def _plan(
 ) -> tuple[list[RunConfig], Dataset]:
     """Return the runs and their data, having complained of what can be told before the data are read."""
     from graph2nn.data.registry import load_dataset
+    from graph2nn.experiments.connectome_networks import check_runs
     from graph2nn.experiments.planning import plan
 
-    plan(preset, graphs, seeds, data="", settings=settings)
+    check_runs(plan(preset, graphs, seeds, data="", settings=settings))
     acceleration.check(device)
     loaded = load_dataset(preset.data, path=data, cache=cache)
     return plan(preset, graphs, seeds, data=loaded.label, settings=settings), loaded
