@@ -25,7 +25,7 @@ def spectral_radius(
 
     Small matrices are solved densely, larger ones by ARPACK's implicitly restarted Arnoldi iteration
     (Lehoucq, Sorensen and Yang, 1998). Where that does not converge, because many eigenvalues have nearly the
-    same size, the growth of a vector over 200 multiplications is taken; it is accurate to about a percent. Above
+    same size, the growth of a vector over 200 multiplications is taken, accurate to about a percent. Above
     a million connections the iteration is given up sooner, and 80 multiplications are taken.
 
     Args:
