@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def store(graph: RelationalGraph) -> str:
             partial = place.with_name(f".{digest}.{os.getpid()}.parquet")
             graph.nodes.to_parquet(partial)
             partial.replace(place.with_suffix(".parquet"))
-        values = {"weights": graph.weights, "signs": graph.signs}
+        values: dict[str, Any] = {"weights": graph.weights, "signs": graph.signs}
         partial = place.with_name(f".{digest}.{os.getpid()}.npz")
         np.savez(
             partial,
