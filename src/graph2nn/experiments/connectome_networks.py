@@ -73,8 +73,9 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
     for spec, config in graphs.items():
         graph, options = (None if spec is None else spec.build()), config.model.options
         _keywords(graph, options)
-        for name in ("inputs", "outputs") if graph is not None else ():
-            choose_nodes(graph, str(options[name]), name)
+        if graph is not None:
+            for name in ("inputs", "outputs"):
+                choose_nodes(graph, str(options[name]), name)
 
 
 def _keywords(graph: RelationalGraph | None, options: Mapping[str, Any]) -> list[str]:
