@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph2nn import Relational, RelationalGraph, UserError, ws_flex
+from graph2nn import Relational, RelationalGraph, UserError, macs, parameters, ws_flex
 from graph2nn.layers.block import BlockLinear
 from graph2nn.layers.edge import EdgeLinear, arcs, edge_product, tables_of
 from graph2nn.layers.edge import linear as edge_linear
@@ -276,6 +276,13 @@ def test_copies_pickles_and_empty_memory():
     filled = hollow.to_empty(device="cpu")
     filled.load_state_dict(layer.state_dict())
     assert torch.equal(filled(x), layer(x))
+
+
+@pytest.mark.parametrize("widths", [(24, 24), (31, 50)])
+def test_costs_what_the_masked_layer_costs(widths):
+    edge, masked = (kind(GRAPH, *widths, bias=True) for kind in (EdgeLinear, RelationalLinear))
+    assert macs(edge, widths[:1]) == macs(masked, widths[:1]) == edge.weights_in_use()
+    assert parameters(edge) == parameters(masked)
 
 
 def test_through_the_wiring():

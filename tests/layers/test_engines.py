@@ -46,7 +46,7 @@ def everywhere(speedup):
 
 def test_the_shipped_table_can_be_read_and_says_where_it_was_made(own_table):
     found = engines.table()
-    assert {point.kind for point in found.points} == {"linear", "conv1x1", "conv3x3"}
+    assert {point.kind for point in found.points} == {"linear", "conv1x1", "conv3x3", "edge"}
     assert all(point.speedup > 0 and 0 < point.density <= 1 for point in found.points)
     assert {"date", "threads", "torch"} <= found.about.keys()
 
@@ -55,6 +55,14 @@ def test_blocks_pay_where_a_wide_layer_is_sparse_and_not_where_it_is_small_or_fu
     assert choose("auto", "linear", 1522, 1522, 0.144) == "block"
     assert choose("auto", "linear", 32, 32, 1.0) == "masked"
     assert choose("auto", "conv3x3", 338, 338, 0.144) == "block"
+
+
+def test_one_weight_per_connection_pays_where_nodes_are_features_and_few_are_connected(own_table):
+    assert choose("auto", "linear", 2952, 2952, 0.0127, nodes=2952) == "edge"
+    assert choose("auto", "linear", 1024, 1024, 0.5, nodes=1024) != "edge"
+    assert choose("auto", "linear", 64, 64, 0.1, nodes=64) != "edge"
+    assert choose("auto", "linear", 1024, 1024, 0.05, nodes=64) != "edge"
+    assert choose("edge", "conv3x3", 1024, 1024, 0.05, nodes=64) == "masked"
 
 
 def test_auto_follows_the_machines_own_table(own_table):

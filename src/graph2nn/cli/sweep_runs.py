@@ -93,6 +93,7 @@ def _of_preset(
     settings: list[str],
     amp: str | None,
 ) -> Work:
+    from graph2nn.experiments.connectome_networks import check_runs
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import fitted
@@ -105,7 +106,7 @@ def _of_preset(
         drawn = [with_nulls(graphs, nulls, kind, **null_options)[len(graphs) :] for kind in null or ["degree"]]
         graphs = [*graphs, *(one for each in drawn for one in each)]
     numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
-    plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
+    check_runs(plan(known, graphs, numbers, data="", settings=settings))  # complain before the data are read
     source = source_of(known.data, data, cache, own)
     loaded = source.load()
     known = fitted(known, loaded)

@@ -186,10 +186,11 @@ def _plan(
     device: str,
 ) -> tuple[list[RunConfig], Dataset]:
     """Return the runs and their data, having complained of what can be told before the data are read."""
+    from graph2nn.experiments.connectome_networks import check_runs
     from graph2nn.experiments.planning import plan
     from graph2nn.experiments.presets import fitted
 
-    plan(preset, graphs, seeds, data="", settings=settings)
+    check_runs(plan(preset, graphs, seeds, data="", settings=settings))
     acceleration.check(device)
     loaded = source.load()
     return plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings), loaded

@@ -1,9 +1,9 @@
-"""The network of a run of ``connectome-rnn``: a connectome with one weight per connection, or a dense baseline."""
+"""The network of a run of ``connectome-rnn``: one weight per connection, or a dense baseline."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -12,8 +12,9 @@ from torch import nn
 from graph2nn.budget.matching import Match
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.models.connectome_rnn import ConnectomeRNN
+from graph2nn.models.connectome_rnn import ConnectomeRNN, choose_nodes
 from graph2nn.models.dense_recurrent import DenseRecurrent
+from graph2nn.results.config import RunConfig
 
 #: Name of the model in presets and configs.
 CONNECTOME_RNN = "connectome-rnn"
@@ -25,28 +26,24 @@ _SHARED = ("rounds", "activation", "read")
 def connectome_network(
     graph: RelationalGraph | None, features: tuple[int, ...], num_classes: int, options: Mapping[str, Any]
 ) -> tuple[nn.Module, Match]:
-    """Build the network and count what it costs; nothing is matched, as the graph says how many weights there are.
+    """Build the network and count what it costs; nothing is matched: the graph says how many weights there are.
 
     Args:
         graph: the connectome; None for the dense baseline, of width ``baseline_width``.
         features: shape of one sample; it is read flat and held for all rounds.
         num_classes: outputs.
-        options: keywords of :class:`ConnectomeRNN`, ``baseline_width`` and ``baseline_cell`` (``rnn``, ``gru``).
+        options: keywords of :class:`ConnectomeRNN`; ``baseline_width``, ``baseline_cell`` (``rnn``, ``gru``).
 
     Raises:
         UserError: an unknown option, a missing one, or as the classes.
     """
-    known = inspect.signature(ConnectomeRNN).parameters.values()
-    keywords = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
-    for name in options:
-        if name not in (*keywords, *BASELINE_OPTIONS):
-            raise unknown("model: option", name, [*keywords, *BASELINE_OPTIONS])
+    keywords = _keywords(graph, options)
     inputs = prod(features)
     if graph is None:
         if "baseline_width" not in options:
             raise UserError(
-                "connectome-rnn: the dense baseline needs its width, --set model.options.baseline_width=N; for as "
-                "many weights as a connectome of E connections, about the root of E (RNN) or of E/3 (GRU)."
+                "connectome-rnn: the dense baseline needs its width, --set model.options.baseline_width=N; for "
+                "as many weights as E connections, about the root of E (RNN) or of E/3 (GRU)."
             )
         shared = {name: options[name] for name in _SHARED if name in options}
         width, cell = int(options["baseline_width"]), options.get("baseline_cell", "rnn")
@@ -54,16 +51,48 @@ def connectome_network(
         gates = 3 if cell == "gru" else 1
         macs = gates * width * (inputs + dense.rounds * width) + width * num_classes
         return dense, _unmatched(dense, width, macs)
-    if missing := [name for name in ("inputs", "outputs") if name not in options]:
-        raise UserError(
-            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on the "
-            "table of neurons, such as \"celltype == 'sensory'\"."
-        )
     given = {name: value for name, value in options.items() if name in keywords}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)
     ends = len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes
-    macs = ends + network.rounds * len(network.recurrent_weight())
+    # In the first round the state is zero.
+    macs = ends + (network.rounds - 1) * len(network.recurrent_weight())
     return network, _unmatched(network, graph.n, macs)
+
+
+def check_runs(configs: Sequence[RunConfig]) -> None:
+    """Refuse options and expressions that are wrong before the first run starts; other models pass.
+
+    Args:
+        configs: of a sweep; graphs that are no nulls are looked at, each once.
+
+    Raises:
+        UserError: an unknown option, a missing one, or neurons that do not exist.
+    """
+    chosen = [config for config in configs if config.model.name == CONNECTOME_RNN]
+    graphs = {config.graph: config for config in chosen if config.graph is None or not config.graph.null_of}
+    for spec, config in graphs.items():
+        graph, options = (None if spec is None else spec.build()), config.model.options
+        _keywords(graph, options)
+        if graph is not None:
+            for name in ("inputs", "outputs"):
+                choose_nodes(graph, str(options[name]), name)
+
+
+def _keywords(graph: RelationalGraph | None, options: Mapping[str, Any]) -> list[str]:
+    """Return the keywords of :class:`ConnectomeRNN`; all options must be known, and those it needs be there."""
+    known = inspect.signature(ConnectomeRNN).parameters.values()
+    keywords = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
+    for name in options:
+        if name not in (*keywords, *BASELINE_OPTIONS):
+            raise unknown("model: option", name, [*keywords, *BASELINE_OPTIONS])
+    if graph is None:
+        return keywords
+    if missing := [name for name in ("inputs", "outputs") if name not in options]:
+        raise UserError(
+            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on "
+            "the table of neurons, such as \"celltype == 'sensory'\"."
+        )
+    return keywords
 
 
 def _unmatched(network: nn.Module, width: int, macs: int) -> Match:

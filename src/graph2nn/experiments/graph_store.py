@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def store(graph: RelationalGraph) -> str:
             partial = place.with_name(f".{digest}.{os.getpid()}.parquet")
             graph.nodes.to_parquet(partial)
             partial.replace(place.with_suffix(".parquet"))
-        values = {"weights": graph.weights, "signs": graph.signs}
+        values: dict[str, Any] = {"weights": graph.weights, "signs": graph.signs}
         partial = place.with_name(f".{digest}.{os.getpid()}.npz")
         np.savez(
             partial,
@@ -59,8 +60,8 @@ def stored(digest: str, name: str) -> RelationalGraph | None:
         return RelationalGraph.from_edge_index(
             arrays["edge_index"],
             int(arrays["n"]),
-            weights=arrays["weights"] if "weights" in arrays else None,
-            signs=arrays["signs"] if "signs" in arrays else None,
+            weights=arrays.get("weights"),
+            signs=arrays.get("signs"),
             nodes=pd.read_parquet(table) if table.is_file() else None,
             node_names=tuple(arrays["names"].tolist()) or None,
             name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.graph_store import graph_digest, store, stored
@@ -49,7 +50,7 @@ def stored_nulls(
     if odd := [name for name in options if name not in _OPTIONS]:
         raise unknown("nulls: option", odd[0], _OPTIONS)
     takes = (*KINDS[kind].takes, *(("inputs", "outputs") if kind == "boundary" else ()))
-    used = {name: value for name, value in options.items() if name in takes}
+    used: dict[str, Any] = {name: value for name, value in options.items() if name in takes}
     specs: list[GraphSpec | None] = []
     for spec in graphs:
         if spec is None:

@@ -16,9 +16,9 @@ PRESETS = (
         graphs=("larva",),
         seeds=5,
         notes=(
-            "Arms differ in their wiring alone: encoder, order of the data and the distribution of initial weights "
-            "are those of the seed, and every network has as many weights as its graph has connections. The "
-            "dense baseline has a width of 333, which makes as many recurrent weights as the larva has "
+            "Arms differ in their wiring alone: encoder, order of the data and the distribution of initial "
+            "weights are those of the seed, and a network has as many weights as its graph has connections. "
+            "The dense baseline has a width of 333, which makes as many recurrent weights as the larva has "
             "connections. Digits are a smoke test.",
         ),
     ),

@@ -104,6 +104,8 @@ class EdgeLinear(RelationalLinear):
     reads without copying. The kernels run on the CPU, in float32, float64, and with bfloat16 activations under
     autocast; elsewhere operations of torch compute the same.
 
+    The weight is a vector: rules such as "no weight decay below two dimensions" take it for a bias.
+
     Where the matrix has up to 2²⁴ entries, ``state_dict`` holds ``weight`` ``[out, in]`` and ``mask`` as that
     of the masked engine, so that checkpoints move between engines both ways. Larger layers save the weights of
     the connections and a digest of these, ``edges.wiring``; another graph's weights are refused. Results and

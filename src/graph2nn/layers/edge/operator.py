@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from graph2nn.errors import UserError
 from graph2nn.layers.edge import product
@@ -108,6 +109,12 @@ def _differentiate_dots(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]
     return dy, dx, *([None] * 6)
 
 
+@register_flop_formula(torch.ops.graph2nn.edge_sums)
+def _flops(x: torch.Size, weight: torch.Size, *tables: Any, out_val: Any = None, **rest: Any) -> int:
+    """Count a multiply-add per connection and sample as two operations, for torch's counter and for ours."""
+    return 2 * weight[0] * x[1]
+
+
 edge_sums.register_autograd(_differentiate_sums, setup_context=_keep_sums)
 edge_dots.register_autograd(_differentiate_dots, setup_context=_keep_dots)
 
@@ -126,6 +133,9 @@ def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | 
         by_source: the weights by what they read, see :func:`product.sums`; one permutation then serves several
             products with the same weights.
     """
+    if x.is_meta:
+        # Whoever counts multiply-adds runs a network on tensors without data.
+        return cast(Tensor, edge_sums(x, weight, *tables, False))
     kind, on = x.dtype, x.device.type
     if torch.is_autocast_enabled(on) and x.dtype in (torch.float32, *_HALVES):
         kind = torch.get_autocast_dtype(on)

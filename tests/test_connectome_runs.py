@@ -1,0 +1,138 @@
+"""Connectomes of neurons in runs: configs that name a graph by content, nulls of it, and the commands."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graph2nn import RelationalGraph, UserError, macs
+from graph2nn.cli import main
+from graph2nn.experiments import graph_store
+from graph2nn.experiments.connectome_networks import connectome_network
+from graph2nn.experiments.planning import plan, with_nulls
+from graph2nn.experiments.presets import preset
+from graph2nn.experiments.stored_graphs import named_spec
+from graph2nn.models.connectome_rnn import ConnectomeRNN
+from graph2nn.results.config import GraphSpec, RunConfig
+
+OPTIONS = {"inputs": "celltype == 'sensory'", "outputs": "celltype == 'motor'", "rounds": 4}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPH2NN_CACHE", str(tmp_path / "cache"))
+
+
+def connectome(seed=0, n=40):
+    numbers = np.random.default_rng(seed)
+    target, source = np.nonzero(numbers.random((n, n)) < 0.15)
+    return RelationalGraph.from_edge_index(
+        np.stack([source, target]),
+        n,
+        name="made",
+        weights=numbers.integers(1, 9, len(source)).astype(float),
+        nodes=pd.DataFrame({"celltype": ["sensory"] * 10 + ["inter"] * 20 + ["motor"] * 10}),
+    )
+
+
+def test_a_stored_graph_comes_back_with_everything():
+    graph = connectome()
+    spec = named_spec(graph, "made.csv")
+    assert spec.stored is not None
+    assert spec.rows is None
+    built = spec.build()
+    assert built == graph
+    assert np.array_equal(built.weights, graph.weights)
+    assert built.nodes.equals(graph.nodes)
+    assert (built.name, built.self_loops, built.directed) == ("made", "given", True)
+    # A plain graph stands in the config as before.
+    assert named_spec(RelationalGraph.from_edges([(0, 1), (1, 2)], 3), "x").rows is not None
+
+
+def test_another_graph_under_the_same_digest_is_refused(monkeypatch):
+    spec = named_spec(connectome(), "made.csv")
+    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(1))
+    for file in (graph_store.cache_root(None) / "graphs").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="is not the graph of the run"):
+        spec.build()
+    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(0))
+    assert spec.build() == connectome(0)
+
+
+def test_nulls_of_stored_graphs_keep_what_they_say_and_come_back_from_their_text(monkeypatch):
+    graph = connectome()
+    spec = named_spec(graph, "made.csv")
+    options = {name: OPTIONS[name] for name in ("inputs", "outputs")}
+    for kind in ("degree", "boundary", "weights"):
+        specs = with_nulls([None, spec], 2, kind, **options)
+        assert specs[:2] == [None, spec]
+        first, second = (one.build() for one in specs[2:])
+        assert first != second
+        assert first.edges == graph.edges
+        assert first.nodes.equals(graph.nodes)
+        assert all(one.null_of == "made" for one in specs[2:])
+        assert (first == graph) is False
+    for file in (graph_store.cache_root(None) / "graphs").iterdir():
+        file.unlink()
+    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(0))
+    again = specs[2].build()
+    assert np.array_equal(again.weights, first.weights)
+    with pytest.raises(UserError, match="did you mean 'degree'"):
+        with_nulls([spec], 1, "degre")
+
+
+def test_configs_survive_their_file():
+    spec = named_spec(connectome(), "made.csv")
+    (config,) = plan(preset("connectome-rnn"), [spec], [1], data="digits")
+    again = RunConfig.from_yaml(config.to_yaml())
+    assert again == config
+    assert again.digest == config.digest
+    other = named_spec(connectome(1), "made.csv")
+    (changed,) = plan(preset("connectome-rnn"), [other], [1], data="digits")
+    assert changed.digest != config.digest
+    # Runs of other graphs keep their names.
+    assert "stored" not in json.dumps(GraphSpec.of_ws_flex(8, 0.4, 0.1, 1).model_dump(exclude_defaults=True))
+
+
+def test_the_network_of_a_run_and_what_it_costs():
+    network, match = connectome_network(connectome(), (1, 2, 3), 4, OPTIONS)
+    assert isinstance(network, ConnectomeRNN)
+    assert match.macs == macs(network, (1, 2, 3)) == 10 * 6 + 3 * connectome().edges + 10 * 4
+    assert match.params == sum(parameter.numel() for parameter in network.parameters())
+    dense, cost = connectome_network(None, (1, 2, 3), 4, {**OPTIONS, "baseline_width": 12})
+    assert dense.rounds == 4
+    assert cost.params == sum(parameter.numel() for parameter in dense.parameters())
+    assert cost.macs == macs(dense, (1, 2, 3)) == 12 * (6 + 4 * 12) + 12 * 4
+    for options, message in (
+        ({"inputs": "celltype == 'sensory'"}, "which neurons are the outputs"),
+        ({**OPTIONS, "weight": "signed"}, "did you mean 'weights'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            connectome_network(connectome(), (6,), 4, options)
+    with pytest.raises(UserError, match="baseline_width"):
+        connectome_network(None, (6,), 4, OPTIONS)
+
+
+def test_a_sweep_of_a_connectome_its_nulls_and_a_dense_network(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text, **options: connectome(0))
+    (tmp_path / "made.csv").write_text("from,to\n")
+    command = [
+        "sweep", "connectome-rnn", "--graph", str(tmp_path / "made.csv"), "--select", "baseline",
+        "--nulls", "1", "--null", "degree", "--null", "boundary", "--seeds", "1",
+        "--inputs", OPTIONS["inputs"], "--outputs", OPTIONS["outputs"], "--out", str(tmp_path / "runs"),
+        "--set", "recipe.epochs=1", "--set", "model.options.rounds=3", "--set", "recipe.batch_size=256",
+        "--set", "model.options.baseline_width=20",
+    ]  # fmt: skip
+    assert main(command) == 0
+    rows = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("runs/*/result.json")]
+    assert sorted(row["graph"] for row in rows) == [
+        "baseline", "boundary null(made,0)", "degree null(made,0)", "made",
+    ]  # fmt: skip
+    params = {row["graph"]: row["params"] for row in rows if row["graph"] != "baseline"}
+    assert len(set(params.values())) == 1
+    assert all(row["status"] == "finished" for row in rows)
+    capsys.readouterr()
+    assert main([*command[:-2], "--set", "model.options.wieghts=signed"]) == 2
+    assert "did you mean 'weights'" in capsys.readouterr().err
