@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.generators import GENERATORS
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
+    from graph2nn.graphs.io.connectome import read_connectome
     from graph2nn.graphs.measured import measured
     from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
     from graph2nn.graphs.registry import MEASURES, measure_all
@@ -41,6 +42,7 @@ _ROOMS = {
         "read_graph",
         "write_graph",
     ),
+    "graphs.io.connectome": ("read_connectome",),
     "graphs.spec": ("parse_graph",),
     "graphs.generators": ("GENERATORS",),
     "graphs.registry": (
@@ -142,6 +144,7 @@ __all__ = [
     "measured",
     "parameters",
     "parse_graph",
+    "read_connectome",
     "read_graph",
     "recover",
     "recover_table",

@@ -76,7 +76,7 @@ def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degr
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
     from graph2nn.graphs.catalogues import PUBLISHED
-    from graph2nn.graphs.connectomes import SHA256
+    from graph2nn.graphs.connectomes import NAMES
     from graph2nn.graphs.spec import parse_graph
 
     if word == "baseline":
@@ -87,6 +87,8 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
         if preset.best is None:
             raise UserError(f"{preset.name}: has no published best graph. Select a catalogue or name a graph.")
         return [preset.best]
+    if word in NAMES:
+        return [GraphSpec.of(parse_graph(word, data=data))]
     name, colon, row = word.partition(":")
     if name == "all" and colon:
         return list(
@@ -95,8 +97,8 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
     if name in PUBLISHED or name.endswith(".parquet"):
         specs = catalogue_specs(name)
         return list(_rows(specs, name, row)) if colon else list(specs)
-    if not colon and word not in SHA256 and not Path(word).suffix and not Path(word).exists():
-        raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *SHA256])
+    if not colon and not Path(word).suffix and not Path(word).exists():
+        raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *NAMES])
     return [GraphSpec.of(parse_graph(word, data=data))]
 
 

@@ -18,6 +18,7 @@ from graph2nn.files import replacing
 from graph2nn.graphs import layouts
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.layouts import Points
+from graph2nn.graphs.storage import either_way, without_loops
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +139,8 @@ def _wedges(readers: Points, read: Points, half_width: float) -> npt.NDArray[np.
 
 
 def _nodes(axes: Axes, graph: RelationalGraph, points: Points, *, outwards: bool) -> None:
-    degree = np.asarray((graph.csr + graph.csr.T).astype(np.int64).sum(axis=1)).reshape(-1)
+    either = without_loops(either_way(graph.csr))
+    degree = np.asarray(either.astype(np.int64).sum(axis=1)).reshape(-1)
     labelled = graph.n <= _LABELLED
     size = 230 if labelled else float(np.clip(9000 / graph.n, 6 if graph.n < 5000 else 1, 140))
     low, high = int(degree.min()), int(degree.max())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.connectomes import SHA256, connectome
+from graph2nn.graphs.connectomes import NAMES, connectome
 from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import ENDINGS, Reading, ReadOptions, ending_of, parse_share, read_with, warn_of
@@ -65,12 +65,12 @@ def find_graph(text: str, options: ReadOptions, *, data: str | Path | None = Non
     if path is not None:
         return read_with(path, replace(options, **_file_options(path, written)))
     _refuse_file_options(text, options)
-    if text in SHA256:
+    if text in NAMES:
         graph = connectome(text, data=data)
     elif (family := text.partition(":")[0]) in GENERATORS:
         graph = _generate(family, text.partition(":")[2])
     else:
-        raise unknown("graph", text, [*GENERATORS, *SHA256])
+        raise unknown("graph", text, [*GENERATORS, *NAMES])
     return Reading(graph if options.name is None else replace(graph, name=options.name))
 
 

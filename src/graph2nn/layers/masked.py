@@ -105,7 +105,8 @@ class _Masked(nn.Module):
     def weights_in_use(self) -> int:
         """Number of weights that are learnt: on the mask, tied ones once."""
         on = int(self.mask.sum())
-        pairs = (on + int(self.shape[0])) // 2 if self.symmetric else on
+        square = self.mask.reshape(*self.shape[:2])
+        pairs = (on + int(square.diagonal().sum())) // 2 if self.symmetric else on
         return pairs * math.prod(self.shape[2:])
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.storage import refuse_dense
 
 BoolMatrix = npt.NDArray[np.bool_]
 Sizes = npt.NDArray[np.int64]
@@ -38,19 +40,28 @@ def node_sizes(width: int, n: int) -> Sizes:
 
 
 def blocks(graph: RelationalGraph) -> BoolMatrix:
-    """Which blocks of a weight are on, ``[n, n]``: the adjacency matrix and the diagonal."""
-    on: BoolMatrix = graph.adjacency | np.eye(graph.n, dtype=np.bool_)
+    """Which blocks of a weight are on, ``[n, n]``: the adjacency matrix, and the diagonal where it is implied.
+
+    Raises:
+        UserError: a graph too large for a dense matrix.
+    """
+    wiring = graph.dense_adjacency("a masked or block layer (the edge engine stores connections only)")
+    if graph.self_loops == "given":
+        return wiring
+    on: BoolMatrix = wiring | np.eye(graph.n, dtype=np.bool_)
     return on
 
 
 def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMatrix:
     """Mask of a weight ``[out_features, in_features]``: True where the reading node may see the feature.
 
-    Block (i, j) is on if i = j or node i reads node j (paper, section 2.2).
+    Block (i, j) is on if node i reads node j (paper, section 2.2); every node reads itself, except in a graph
+    with ``self_loops="given"``, where only those do that its diagonal names.
 
     Raises:
-        UserError: a width smaller than the number of nodes.
+        UserError: a width smaller than the number of nodes, or a mask of more than 1 GiB.
     """
+    refuse_dense(graph.name, math.isqrt(in_features * out_features), "a mask")
     rows = np.repeat(blocks(graph), node_sizes(out_features, graph.n), axis=0)
     full: BoolMatrix = np.repeat(rows, node_sizes(in_features, graph.n), axis=1)
     return full
@@ -64,7 +75,8 @@ def weights_on(graph: RelationalGraph, in_features: int, out_features: int) -> i
 
 def tied_weights_on(graph: RelationalGraph, width: int) -> int:
     """Number of weights a symmetric layer ``[width, width]`` has of its own: the mask's upper triangle."""
-    return (weights_on(graph, width, width) + width) // 2
+    on_diagonal = int(node_sizes(width, graph.n) @ np.diagonal(blocks(graph)))
+    return (weights_on(graph, width, width) + on_diagonal) // 2
 
 
 @lru_cache(maxsize=64)

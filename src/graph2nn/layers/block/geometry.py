@@ -269,7 +269,7 @@ class Geometry:
         """Neighbours among :attr:`forward`'s inputs."""
         found = [runs(reads, *self.blocks.inputs) for reads in self.blocks.on]
         first, length = np.array([run for stretches in found for run in stretches], dtype=np.int64).T.copy()
-        to = [starts(np.array([length for _, length in stretches])) for stretches in found]
+        to = [starts(np.array([length for _, length in stretches], dtype=np.int64)) for stretches in found]
         at = np.cumsum([0, *map(len, found)])
         return Stretches(at, first, length, np.concatenate(to))
 

@@ -155,6 +155,8 @@ def starts(sizes: Integers) -> Integers:
 def runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
     """First feature and length of each stretch of neighbouring features that are read."""
     nodes = np.flatnonzero(reads)
+    if not len(nodes):
+        return []
     stretches = np.split(nodes, np.flatnonzero(np.diff(nodes) > 1) + 1)
     return [(int(first[nodes[0]]), int(sizes[nodes].sum())) for nodes in stretches]
 
@@ -170,9 +172,10 @@ def joined(
     first, sizes = features
     lists = []
     for reads in on:
-        read = np.concatenate([np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)])
+        stretches = [np.arange(first[j], first[j] + sizes[j]) for j in np.flatnonzero(reads)]
+        read = np.concatenate(stretches) if stretches else np.empty(0, dtype=np.int64)
         lists.append((read[:, None] * step + np.array(taps)).reshape(-1))
-    if max(int(entries.max()) for entries in lists) > np.iinfo(np.int32).max:
+    if max(int(entries.max(initial=0)) for entries in lists) > np.iinfo(np.int32).max:
         raise UserError("block engine: images of more than 2³¹ numbers are too large; use engine='masked'.")
     lengths = np.array([len(entries) for entries in lists])
     return starts(lengths), np.concatenate(lists).astype(np.int32)

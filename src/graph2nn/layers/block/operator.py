@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,7 +31,8 @@ def graph_as_text(graph: RelationalGraph) -> str:
         graph: of any number of nodes.
 
     Returns:
-        The number of nodes, a colon, and the bits of the adjacency matrix in base 64.
+        The number of nodes, ``+`` where self-connections are given rather than implied, a colon, and the bits
+        of the adjacency matrix in base 64.
 
     Example:
         >>> from graph2nn import ws_flex
@@ -39,16 +40,19 @@ def graph_as_text(graph: RelationalGraph) -> str:
         >>> graph_from_text(graph_as_text(graph)) == graph
         True
     """
-    return f"{graph.n}:{base64.b64encode(np.packbits(graph.adjacency).tobytes()).decode()}"
+    bits = np.packbits(graph.dense_adjacency("the block engine"))
+    given = "+" if graph.self_loops == "given" else ""
+    return f"{graph.n}{given}:{base64.b64encode(bits.tobytes()).decode()}"
 
 
 @lru_cache(maxsize=1024)
 def graph_from_text(text: str) -> RelationalGraph:
     """Return the graph that :func:`graph_as_text` wrote."""
     nodes, _, bits = text.partition(":")
-    n = int(nodes)
+    n = int(nodes.removesuffix("+"))
     flat = np.unpackbits(np.frombuffer(base64.b64decode(bits), dtype=np.uint8), count=n * n)
-    return RelationalGraph(flat.reshape(n, n).astype(bool), name="exported", directed=None)
+    given: Literal["all", "given"] = "given" if nodes.endswith("+") else "all"
+    return RelationalGraph(flat.reshape(n, n).astype(bool), name="exported", self_loops=given)
 
 
 def _geometry(x: Tensor, call: Call) -> Geometry:

@@ -1,0 +1,10 @@
+"""Connectomes at neuron resolution from tables as they are published."""
+
+from graph2nn.graphs.io.connectome.read import (
+    ConnectomeOptions,
+    connectome_columns,
+    read_connectome,
+    read_tables,
+)
+
+__all__ = ["ConnectomeOptions", "connectome_columns", "read_connectome", "read_tables"]

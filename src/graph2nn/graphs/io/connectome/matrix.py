@@ -1,0 +1,65 @@
+"""A connectome as a square table: presynaptic neurons down the side, postsynaptic ones along the top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.errors import UserError
+from graph2nn.graphs.io.connectome.ids import Neurons, ids_of
+from graph2nn.graphs.io.connectome.rows import Rows
+from graph2nn.graphs.io.connectome.tables import Table, frame_of
+
+
+def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, Any]) -> Rows:
+    """Return the connections of a square table, one row per entry other than 0.
+
+    Args:
+        table: the first column names the presynaptic neurons, the header the postsynaptic ones, in any order.
+        neurons: those known; None for those of the table, in the order of its rows.
+        where: conditions on rows of a list of connections, which a matrix cannot meet.
+
+    Raises:
+        UserError: neither a list of connections nor a square matrix, labels that differ, missing numbers.
+    """
+    frame = frame_of(table, table.columns, table.columns[:1])
+    if len(frame) != len(table.columns) - 1:
+        raise UserError(
+            f"{table.label}: no columns are named like the ends of a connection (pre and post, pre_root_id and "
+            f"post_root_id, bodyId_pre and bodyId_post, Source and Target, …); name them with pre= and post=. "
+            f"Columns: {', '.join(table.columns[:8])}{', …' if len(table.columns) > 8 else ''}."
+        )
+    if where:
+        raise UserError(f"{table.label}: where= chooses rows of a list of connections, and this is a matrix.")
+    import pyarrow as pa
+
+    label = frame.columns[0]
+    down = ids_of(pa.array(frame[label], from_pandas=True), f"{table.label}, column {label!r}")
+    along = ids_of(pa.array(list(frame.columns[1:])), f"{table.label}, header")
+    known = Neurons(down) if neurons is None else neurons
+    if len(set(down.tolist())) < len(down) or set(map(str, down)) != set(map(str, along)):
+        raise UserError(f"{table.label}: the labels down the side are not those along the top, each once.")
+    try:
+        values = frame.iloc[:, 1:].apply(pd.to_numeric).to_numpy(dtype=np.float64)
+    except (ValueError, TypeError):
+        raise UserError(f"{table.label}: an entry of the matrix is not a number.") from None
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"{table.label}: an entry of the matrix is missing; write 0 where there is no connection."
+        )
+    row, column = np.nonzero(values)
+    pre, post = known.positions(down)[row], known.positions(along)[column]
+    inside = (pre >= 0) & (post >= 0)
+    weights = values[row, column][inside]
+    return Rows(
+        pre[inside],
+        post[inside],
+        np.abs(weights),
+        np.sign(weights).astype(np.int8) if (weights < 0).any() else None,
+        known.ids,
+        total=len(row),
+        unknown=int((~inside).sum()),
+    )

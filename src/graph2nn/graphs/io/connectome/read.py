@@ -1,0 +1,330 @@
+"""``read_connectome``: from tables of connections and neurons to a directed graph, nothing dense on the way."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.assembly import Reading
+from graph2nn.graphs.io.connectome.columns import (
+    TRANSMITTERS,
+    EdgeColumns,
+    edge_columns,
+    edge_ends,
+    first_of,
+    id_column,
+)
+from graph2nn.graphs.io.connectome.ids import Neurons, as_text, ids_of, is_whole
+from graph2nn.graphs.io.connectome.matrix import rows_of_matrix
+from graph2nn.graphs.io.connectome.rows import Rows, read_rows
+from graph2nn.graphs.io.connectome.signs import counted, refuse_unsigned, signs_of
+from graph2nn.graphs.io.connectome.tables import Table, frame_of, open_table
+from graph2nn.graphs.io.options import COMBINE, GraphNote
+
+
+@dataclass(frozen=True)
+class ConnectomeOptions:
+    """The options of :func:`read_connectome`, which documents each."""
+
+    pre: str | None = None
+    post: str | None = None
+    weight: str | None = None
+    sign: str | None = None
+    id: str | None = None
+    min_weight: float = 1
+    where: Mapping[str, Any] = field(default_factory=dict)
+    combine: str = "sum"
+    transmitter_signs: Mapping[str, int] | None = None
+    largest_component: bool = False
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.combine not in COMBINE:
+            raise unknown("read_connectome: combine", self.combine, COMBINE)
+        if not self.min_weight >= 0:
+            raise UserError(f"read_connectome: min_weight = {self.min_weight}, expected 0 or more.")
+
+
+def read_connectome(
+    edges: Any,
+    neurons: Any = None,
+    *,
+    pre: str | None = None,
+    post: str | None = None,
+    weight: str | None = None,
+    sign: str | None = None,
+    id: str | None = None,  # noqa: A002 - the word of every table of neurons
+    min_weight: float = 1,
+    where: Mapping[str, Any] | None = None,
+    combine: str = "sum",
+    transmitter_signs: Mapping[str, int] | None = None,
+    largest_component: bool = False,
+    name: str | None = None,
+) -> RelationalGraph:
+    """Read a connectome at neuron resolution from its published tables.
+
+    Columns are found by their names: those of FlyWire (``pre_root_id, post_root_id, syn_count, nt_type``), of
+    Shiu et al. 2024 (``Presynaptic_Index, Postsynaptic_Index, Excitatory x Connectivity``), of the male CNS
+    (``body_pre, body_post, weight``), of neuPrint and the hemibrain (``bodyId_pre, bodyId_post, weight``), of
+    the worm (``Source, Target, Weight, Type`` or ``pre, post, type, synapses``), or a square matrix with the
+    neurons along both sides, whose rows are presynaptic. The second column reads the first:
+    ``adjacency[post, pre]``. Ids of 64 bits stay exact, and names lose the spaces around them.
+
+    Signs come from the column ``sign``; from the weights where these are negative; from a column of
+    transmitters of the neurons, else of the connections: acetylcholine +1, GABA and glutamate −1 (the rule for
+    insects), others 0. A connection that stands in several rows has the sign of the sum of its signed weights.
+
+    Args:
+        edges: table of connections: a path (.csv .tsv .txt, also compressed; .feather; .parquet) or a data
+            frame. A large file is read in batches.
+        neurons: table of neurons, or several to be joined by their ids (annotations first); as ``edges``. The
+            graph's nodes are its rows, in their order; connections of other neurons are left out and counted.
+            None: the nodes are the neurons that the connections name.
+        pre, post, weight, id: the columns, where their names do not say.
+        sign: a column of −1, 0, +1, of words (excitatory, inhibitory) or of transmitters; of ``edges``, else of
+            ``neurons``, where it is that of the presynaptic neuron.
+        min_weight: keep the connections of at least this weight, all their rows combined.
+        where: rows of ``edges`` to read: ``{"Type": "chemical"}``, or a list of values.
+        combine: what becomes of the weights of a pair that stands more than once: ``sum`` (one row per region),
+            ``max`` or ``first``.
+        transmitter_signs: sign of each transmitter, instead of the rule above: ``{"ACH": 1, "GABA": -1}``.
+        largest_component: keep only the largest weakly connected part.
+        name: a short label; else the stem of the file.
+
+    Returns:
+        A directed graph with ``edge_index``, ``weights``, ``signs`` (None where nothing says), ``nodes`` (the
+        table of neurons, ids as its index; None without a table), ``node_names`` (the ids as text) and
+        ``self_loops="given"``. What was left out, and how many connections have which sign, is said in a
+        :class:`~graph2nn.graphs.io.GraphNote`.
+
+    Raises:
+        UserError: a table whose columns do not say what they hold, chemical and electrical synapses in one
+            table without ``where``, ids that are not exact, missing entries.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = pd.DataFrame({"pre": [11, 11, 12], "post": [12, 12, 13], "synapses": [6, 5, 7]})
+        >>> graph = read_connectome(rows, min_weight=5)
+        >>> graph.edge_index.tolist(), graph.weights.tolist(), graph.node_names
+        ([[0, 1], [1, 2]], [11.0, 7.0], ('11', '12', '13'))
+    """
+    options = ConnectomeOptions(
+        pre=pre,
+        post=post,
+        weight=weight,
+        sign=sign,
+        id=id,
+        min_weight=min_weight,
+        where=dict(where or {}),
+        combine=combine,
+        transmitter_signs=transmitter_signs,
+        largest_component=largest_component,
+        name=name,
+    )
+    reading = read_tables(edges, neurons, options)
+    for note in reading.notes:
+        warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=2)
+    return reading.graph
+
+
+def connectome_columns(edges: Any) -> bool:
+    """Whether the columns of a table are named like those of a published connectome."""
+    try:
+        return edge_ends(open_table(edges).columns) is not None
+    except UserError:
+        return False
+
+
+def read_tables(edges: Any, neurons: Any, options: ConnectomeOptions) -> Reading:
+    """Read a connectome and return it with what should be said about it; see :func:`read_connectome`."""
+    table = open_table(edges)
+    columns = edge_columns(table, pre=options.pre, post=options.post, weight=options.weight, sign=options.sign)
+    frame = None if neurons is None else _neuron_frame(neurons, options.id)
+    known = None if frame is None else Neurons(_ids(frame))
+    notes: list[str] = []
+    if columns is None:
+        rows = rows_of_matrix(table, known, options.where)
+        how = "a square matrix whose rows are presynaptic"
+    else:
+        _check_kinds(table, columns, options.where)
+        columns = _without_neuron_sign(table, columns, frame, options)
+        rows = read_rows(table, columns, known, options.where, options.transmitter_signs)
+        weight = f"weights {columns.weight!r}" if columns.weight else "each row counts as one"
+        how = f"columns {columns.pre!r} → {columns.post!r}, {weight}"
+    notes += _row_notes(rows, columns)
+    graph = _graph(rows, frame, options, notes, _label(edges, options))
+    if options.largest_component:
+        whole, graph = graph.n, graph.largest_component()
+        notes.append(f"the largest component has {graph.n:,} of {whole:,} neurons")
+    return Reading(graph, tuple(notes), f"directed, the second column reads the first: {how}")
+
+
+def _label(edges: Any, options: ConnectomeOptions) -> str:
+    if options.name is not None or isinstance(edges, pd.DataFrame):
+        return options.name or "connectome"
+    return Path(edges).name.split(".")[0] or "connectome"
+
+
+def _ids(frame: pd.DataFrame) -> Any:
+    return frame.index.to_numpy() if is_whole(frame.index.to_numpy()) else frame.index.to_numpy(dtype=object)
+
+
+def _neuron_frame(neurons: Any, id_name: str | None) -> pd.DataFrame:
+    """Read tables of neurons and join them; the ids are the index."""
+    several = list(neurons) if isinstance(neurons, list | tuple) else [neurons]
+    if not several:
+        raise UserError("read_connectome: neurons is an empty list; expected a table of neurons, or None.")
+    frames = [_one_neuron_frame(one, id_name) for one in several]
+    whole = frames[0]
+    for frame in frames[1:]:
+        if is_whole(_ids(frame)) != is_whole(_ids(whole)):
+            frame.index, whole.index = frame.index.astype(str), whole.index.astype(str)
+        whole = whole.join(frame[[column for column in frame.columns if column not in whole.columns]])
+    return whole
+
+
+def _one_neuron_frame(source: Any, id_name: str | None) -> pd.DataFrame:
+    table = open_table(source)
+    column = id_column(table, id_name)
+    ids = [ids_of(batch[column], f"{table.label}, column {column!r}") for batch in table.read([column], [])]
+    values = np.concatenate(ids if all(map(is_whole, ids)) else [as_text(part) for part in ids])
+    twice = pd.Index(values).duplicated()
+    if twice.any():
+        raise UserError(f"{table.label}: the id {values[twice][0]} stands twice; each neuron needs one row.")
+    frame = frame_of(table, [name for name in table.columns if name != column])
+    for name in frame.columns:
+        if frame[name].dtype == object:
+            frame[name] = frame[name].map(lambda entry: entry.strip() if isinstance(entry, str) else entry)
+    frame.index = pd.Index(values, name=column or "id")
+    return frame
+
+
+def _check_kinds(table: Table, columns: EdgeColumns, where: Mapping[str, Any]) -> None:
+    """Refuse a table in which chemical and electrical synapses stand together, unless the user chose."""
+    if columns.kind is None or columns.kind in where or columns.kind in table.numeric:
+        return
+    kinds: Counter[str] = Counter()
+    for batch in table.read([columns.kind], []):
+        kinds.update(batch[columns.kind].to_pandas().astype(str).str.strip().value_counts().to_dict())
+        if len(kinds) > 100:
+            return
+    if len(kinds) > 1 and any(word in kind.lower() for kind in kinds for word in ("chem", "elect", "gap")):
+        one = kinds.most_common(1)[0][0]
+        every = ", ".join(map(repr, kinds))
+        raise UserError(
+            f"{table.label}: column {columns.kind!r} holds {counted(kinds)}, which are different networks. "
+            f"where={{{columns.kind!r}: {one!r}}} (--where {columns.kind}={one}) takes one kind, "
+            f"where={{{columns.kind!r}: [{every}]}} adds them up."
+        )
+
+
+def _without_neuron_sign(
+    table: Table, columns: EdgeColumns, frame: pd.DataFrame | None, options: ConnectomeOptions
+) -> EdgeColumns:
+    """Prefer the transmitters of the neurons to those of the connections: a neuron has one."""
+    if options.sign is not None and columns.sign is None:
+        there = [] if frame is None else list(frame.columns)
+        if options.sign not in there:
+            raise unknown("read_connectome: column sign=", options.sign, [*table.columns, *there])
+    by_neuron = frame is not None and first_of(TRANSMITTERS, list(frame.columns)) is not None
+    if options.sign is None and columns.sign is not None and by_neuron:
+        return EdgeColumns(columns.pre, columns.post, columns.weight, columns.signed, None, columns.kind)
+    return columns
+
+
+def _row_notes(rows: Rows, columns: EdgeColumns | None) -> list[str]:
+    notes = []
+    if rows.unmet:
+        notes.append(f"{rows.total - rows.unmet:,} of {rows.total:,} rows meet the condition")
+    if rows.unknown:
+        kept = rows.total - rows.unmet - rows.unknown
+        notes.append(
+            f"{kept:,} rows are connections between known neurons and were kept; {rows.unknown:,} others were "
+            "left out"
+        )
+    if rows.empty:
+        notes.append(f"{rows.empty:,} rows of weight 0 were left out")
+    if columns is not None and rows.classes:
+        notes.append(f"rows by {columns.sign!r}: {counted(rows.classes)}")
+    return notes
+
+
+def _graph(
+    rows: Rows, frame: pd.DataFrame | None, options: ConnectomeOptions, notes: list[str], name: str
+) -> RelationalGraph:
+    n = len(rows.ids)
+    if n < 2:
+        raise UserError(f"{name}: {n} neurons, expected at least 2.")
+    signs = rows.signs
+    if signs is None and frame is not None:
+        signs = _neuron_signs(rows, frame, options, notes)
+    pre, post, weights, signs = _combined(rows, signs, n, options.combine)
+    strong = weights >= options.min_weight
+    if not strong.all():
+        notes.append(
+            f"{int((~strong).sum()):,} connections of weight below {options.min_weight:g} were left out"
+        )
+        pre, post, weights = pre[strong], post[strong], weights[strong]
+        signs = None if signs is None else signs[strong]
+    if signs is not None:
+        notes.append(
+            f"connections by sign: +1 {int((signs > 0).sum()):,}, −1 {int((signs < 0).sum()):,}, "
+            f"0 {int((signs == 0).sum()):,}"
+        )
+    return RelationalGraph.from_edge_index(
+        np.stack([pre, post]),
+        n,
+        weights=weights,
+        signs=signs,
+        nodes=frame,
+        node_names=as_text(rows.ids).tolist(),
+        name=name,
+        directed=True,
+        self_loops="given",
+    )
+
+
+def _neuron_signs(
+    rows: Rows, frame: pd.DataFrame, options: ConnectomeOptions, notes: list[str]
+) -> npt.NDArray[np.int8] | None:
+    """Signs of the rows by the presynaptic neuron's entry in the table of neurons; None where it has none."""
+    column = options.sign or first_of(TRANSMITTERS, list(frame.columns))
+    if column is None or column not in frame.columns:
+        return None
+    of_neuron, classes = signs_of(frame[column], options.transmitter_signs, f"neurons, column {column!r}")
+    refuse_unsigned(of_neuron, classes, f"neurons, column {column!r}")
+    notes.append(f"neurons by {column!r}: {counted(classes)}")
+    return np.asarray(of_neuron[rows.pre])
+
+
+def _combined(
+    rows: Rows, signs: npt.NDArray[np.int8] | None, n: int, combine: str
+) -> tuple[Any, Any, npt.NDArray[np.float64], npt.NDArray[np.int8] | None]:
+    """Make one connection of the rows of each pair, sorted by reader, then by neuron read."""
+    keys = rows.post * n + rows.pre
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    unique = keys[starts]
+    weights = np.ones(len(keys)) if rows.weights is None else rows.weights[order]
+    counts = combine if rows.weights is not None else "sum"  # rows that have no weight are synapses
+    reduce: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
+        "sum": lambda w: np.add.reduceat(w, starts),
+        "max": lambda w: np.maximum.reduceat(w, starts),
+        "first": lambda w: w[starts],
+    }
+    total = reduce[counts](weights) if len(keys) else weights
+    if signs is not None:
+        signed = signs[order] * weights
+        signs = np.sign(np.add.reduceat(signed, starts)).astype(np.int8) if len(keys) else signs
+    return unique % n, unique // n, total, signs
