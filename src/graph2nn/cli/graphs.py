@@ -29,6 +29,8 @@ Examples:
   graph2nn graphs show weights.csv --keep-strongest 10% --absolute --drop-self-loops --out graph.graphml
 
   graph2nn graphs show worm.csv --where Type=chemical --combine sum --threshold 2 --name worm
+
+  graph2nn graphs show connections.csv --neurons neurons.csv --min-weight 5
 """
 
 
@@ -77,6 +79,13 @@ def show(
         bool, typer.Option("--keep-weights", help="Keep the weights, for weighted measures and --out.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Call the graph NAME.")] = None,
+    neurons: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="TABLE", help="Table of neurons: X is the table of their connections."),
+    ] = None,
+    min_weight: Annotated[
+        float | None, typer.Option(help="Keep connections of neurons of at least this weight.")
+    ] = None,
 ) -> None:
     """Measure, draw and write one graph."""
     from graph2nn.cli import showing
@@ -100,7 +109,7 @@ def show(
         name=name,
         side="command",
     )
-    reading = find_graph(x, options, data=data)
+    reading = find_graph(x, options, data=data, neurons=neurons or (), min_weight=min_weight)
     graph = reading.graph.symmetrised() if symmetrise else reading.graph
     written = showing.write(graph, plot=plot, layout=layout, out=out)
     showing.show(graph, slow=every, json=json, notes=reading.notes, how=reading.how)

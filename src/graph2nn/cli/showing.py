@@ -13,7 +13,7 @@ import typer
 from graph2nn.cli.common import console
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.registry import MEASURES
+from graph2nn.graphs.registry import MEASURES, measures_of
 
 
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
@@ -80,7 +80,7 @@ def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | 
     """Measure a graph; return the values, and why a large graph lacks some of them."""
     values: dict[str, float | None] = {}
     refused: dict[str, str] = {}
-    for name, measure in MEASURES.items():
+    for name, measure in measures_of(graph).items():
         if measure.cost == "slow" and not slow:
             continue
         try:
@@ -124,7 +124,7 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
     table.add_column("what it is", style="dim")
     symmetrised = facts.get("symmetrised", {})
     for name, value in facts["measures"].items():
-        measure = MEASURES[name]
+        measure = measures_of(graph)[name]
         note = f"{measure.meaning}; {measure.directed}" if graph.directed else measure.meaning
         if name == "path_length" and graph.reachable < 1:
             note += f"; {graph.reachable:.4g} of the ordered pairs have one"

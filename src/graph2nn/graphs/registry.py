@@ -17,7 +17,7 @@ import numpy.typing as npt
 from graph2nn.errors import unknown
 from graph2nn.graphs import degrees as deg
 from graph2nn.graphs import distances as dist
-from graph2nn.graphs import nulls, structure
+from graph2nn.graphs import nulls, structure, weighted
 from graph2nn.graphs.graph import RelationalGraph
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
@@ -159,21 +159,48 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+#: Measures of the weights of graphs that have some. Tables of measures, which hold graphs without, lack them.
+WEIGHTED_MEASURES: dict[str, Measure] = {
+    "weighted_clustering": Measure(
+        weighted.weighted_clustering,
+        "C_w",
+        "weighted clustering coefficient",
+        "directed triangles (Fagiolo 2007)",
+        "Onnela et al. 2005",
+    ),
+    "weighted_path_length": Measure(
+        weighted.weighted_path_length,
+        "L_w",
+        "average path length, an edge of weight w being 1/w long",
+        f"{_ALONG}, over pairs with a path",
+        "Newman 2001",
+    ),
+}
+
+
 def measure_all(
     graph: RelationalGraph, names: Iterable[str] | None = None, *, slow: bool = True
 ) -> dict[str, float]:
     """Measure ``graph``: the measures named, or all of them; ``slow=False`` leaves out the slow ones.
+
+    Measures of weights (:data:`WEIGHTED_MEASURES`) are among all of them where the graph has weights.
 
     Measures that use chance have fixed seeds. Louvain communities may differ between networkx versions.
 
     Raises:
         UserError: a name that is not in :data:`MEASURES`.
     """
+    known = {**MEASURES, **WEIGHTED_MEASURES}
     if names is None:
-        chosen = [name for name, measure in MEASURES.items() if slow or measure.cost == "fast"]
+        chosen = [name for name, measure in measures_of(graph).items() if slow or measure.cost == "fast"]
     else:
         chosen = list(names)
     for name in chosen:
-        if name not in MEASURES:
-            raise unknown("measure", name, MEASURES)
-    return {name: MEASURES[name](graph) for name in chosen}
+        if name not in known:
+            raise unknown("measure", name, known)
+    return {name: known[name](graph) for name in chosen}
+
+
+def measures_of(graph: RelationalGraph) -> dict[str, Measure]:
+    """Return the measures that apply to a graph: those of weights where it has weights."""
+    return MEASURES if graph.weights is None else {**MEASURES, **WEIGHTED_MEASURES}

@@ -29,6 +29,8 @@ _UNDIRECTED = re.compile(r"\b(undirected|non-directed|not directed)\b", re.IGNOR
 _DIRECTED = re.compile(r"(?<!un)(?<!non-)(?<!not )\bdirected\b", re.IGNORECASE)
 _KONECT = re.compile(r"^%\s*(sym|asym|bip)\b")
 _COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+#: A dictionary at the end of a line, or the beginning of one.
+_ATTRIBUTES = re.compile(r"\s\{\s*(\}|['\"][^{}]*\}?)\s*$")
 _NUMPY = re.compile(r"\bnp\.\w+\(([^()]*)\)")
 
 
@@ -123,7 +125,7 @@ def _adjacency_lists(lines: list[str]) -> EdgeList:
 
 
 def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOptions) -> Source:
-    if "{" in lines[0] or any("{" in line and line.rstrip().endswith("}") for line in lines):
+    if any("{" in line and _ATTRIBUTES.search(line) for line in lines):
         return _attributed(lines)
     separator = _separator(lines[:_SAMPLE])
     if separator in (None, "\t"):
