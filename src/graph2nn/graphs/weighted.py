@@ -20,8 +20,9 @@ _EXACT_WORK = 4 * 10**10
 def weighted_clustering(graph: RelationalGraph) -> float:
     """Mean weighted clustering coefficient: cube roots of the products of a triangle's weights.
 
-    Weights are divided by the largest. Onnela et al. 2005 (doi 10.1103/PhysRevE.71.065103), directed as
-    Fagiolo 2007, both as ``networkx.average_clustering(G, weight="weight")`` computes them. Magnitudes count, not signs.
+    Weights are divided by the largest. Onnela et al. 2005 (doi 10.1103/PhysRevE.71.065103), with the
+    directed triangles of Fagiolo 2007; the values are those of
+    ``networkx.average_clustering(G, weight="weight")``. Magnitudes count, not signs.
 
     Args:
         graph: any graph.

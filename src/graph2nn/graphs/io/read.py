@@ -143,7 +143,7 @@ def read_with(source: Any, options: ReadOptions) -> Reading:
             warnings.simplefilter("ignore")  # what parsers say in passing; ours is said in notes and errors
             return assemble(_load(path, kind, options), options, label=stem_of(path))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {' '.join(str(error).splitlines())}") from None
 
 
 def _load(path: Path, kind: str, options: ReadOptions) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -99,8 +100,13 @@ def _table(separator: str) -> Callable[[RelationalGraph, BinaryIO], None]:
         frame = pd.DataFrame(
             values if graph.weights is not None else values.astype(int), index=names, columns=names
         )
+        # Quoted, as a row whose name begins with # or % would be a comment.
         text = frame.to_csv(
-            sep=separator, header=names is not None, index=names is not None, lineterminator="\n"
+            sep=separator,
+            header=names is not None,
+            index=names is not None,
+            lineterminator="\n",
+            quoting=csv.QUOTE_NONNUMERIC,
         )
         file.write(str(text).encode())
 
