@@ -11,7 +11,7 @@ import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.frames import edges_of_table
-from graph2nn.graphs.io.headers import Ends, find_ends
+from graph2nn.graphs.io.headers import ID_WORDS, Ends, find_ends, words_of
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
@@ -114,12 +114,17 @@ def _header(header: list[str], body: pd.DataFrame, kind: str, *, short_header: b
         return None
     first, second = header[:2]
     named = not _all_numbers([first]) and not _all_numbers([second])
-    if named and _all_whole(body.iloc[:, 0]) and _all_whole(body.iloc[:, 1]):
-        return Ends(0, 1, None, second_reads=True)
     rest = range(2, len(header))
-    if named and any(not _all_numbers([header[i]]) and _all_numbers(body.iloc[:, i]) for i in rest):
-        return Ends(0, 1, None, second_reads=True)
-    return None
+    whole = _all_whole(body.iloc[:, 0]) and _all_whole(body.iloc[:, 1])
+    counted = any(not _all_numbers([header[i]]) and _all_numbers(body.iloc[:, i]) for i in rest)
+    if not named or not (whole or counted):
+        return None
+    if set(words_of(first)) & (ID_WORDS | {"name", "node"}):
+        raise UserError(
+            f"columns {first!r} and {second!r} look like a table of nodes; an edge table names its two columns "
+            "of nodes source and target, from and to, or pre and post."
+        )
+    return Ends(0, 1, None, second_reads=True)
 
 
 def _square_below(header: list[str], body: pd.DataFrame) -> bool:

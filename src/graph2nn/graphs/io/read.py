@@ -13,7 +13,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import arrays, sheets
 from graph2nn.graphs.io.assembly import Reading, assemble
 from graph2nn.graphs.io.dot import read_dot
-from graph2nn.graphs.io.formats import content_of, read_format, sniffed, stem_of, text_of
+from graph2nn.graphs.io.formats import content_of, read_format, refuse_foreign, sniffed, stem_of, text_of
 from graph2nn.graphs.io.markup import read_gexf, read_graphml
 from graph2nn.graphs.io.netfiles import read_gml, read_pajek
 from graph2nn.graphs.io.objects import source_of_object
@@ -159,7 +159,10 @@ def _load(path: Path, kind: str, options: ReadOptions) -> Source:
             if kind in _BINARY or kind in _XML:
                 encoded = text.encode()
                 return _BINARY[kind](encoded, options) if kind in _BINARY else _XML[kind](encoded)
-        return _NET[kind](text) if kind in _NET else source_of_text(text, kind, options)
+        if kind in _NET:
+            return _NET[kind](text)
+        refuse_foreign(text)
+        return source_of_text(text, kind, options)
     except UserError:
         raise
     except Exception as error:  # parsers meet garbage in ways of their own; the user needs one line
