@@ -82,7 +82,7 @@ def made_undirected(nodes: int, edges: int) -> RelationalGraph:
 
 
 class Phases:
-    """Seconds of each phase (on the clock, and of the processor), what it gave, and the peak of memory so far."""
+    """Seconds of each phase, on the clock and of the processor, what it gave, and the peak of memory so far."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
