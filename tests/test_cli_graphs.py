@@ -163,7 +163,7 @@ def test_a_table_of_neurons_makes_a_connectome(tmp_path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert (facts["n"], facts["edges"]) == (3, 2)
     assert show(edges, "--neurons", neurons, "--threshold", 2) == 2
-    assert "--threshold is not for a connectome of neurons" in capsys.readouterr().err
+    assert "--threshold is not an option of a connectome of neurons" in capsys.readouterr().err
 
 
 def test_help_teaches_by_example(capsys):

@@ -81,7 +81,7 @@ def show(
     name: Annotated[str | None, typer.Option(help="Call the graph NAME.")] = None,
     neurons: Annotated[
         list[Path] | None,
-        typer.Option(metavar="TABLE", help="Table of neurons: X is the table of their connections."),
+        typer.Option(metavar="TABLE", help="Table of neurons: X is one of their connections. Repeat to join."),
     ] = None,
     min_weight: Annotated[
         float | None, typer.Option(help="Keep connections of neurons of at least this weight.")

@@ -13,7 +13,7 @@ import typer
 from graph2nn.cli.common import console
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.registry import MEASURES, measures_of
+from graph2nn.graphs.registry import MEASURES, measure_all, measures_of
 
 
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
@@ -84,7 +84,7 @@ def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | 
         if measure.cost == "slow" and not slow:
             continue
         try:
-            values[name] = _number(measure(graph))
+            values[name] = _number(measure_all(graph, [name])[name])
         except UserError as error:  # what needs a dense matrix of a large graph says so
             values[name], refused[name] = None, str(error)
     return values, refused
@@ -128,6 +128,8 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
         note = f"{measure.meaning}; {measure.directed}" if graph.directed else measure.meaning
         if name == "path_length" and graph.reachable < 1:
             note += f"; {graph.reachable:.4g} of the ordered pairs have one"
+        if name == "path_length" and graph.paths.sampled is not None:
+            note += f"; ± {graph.paths.standard_error:.2g} from {graph.paths.sampled:,} nodes"
         if name in facts["not_measured"]:
             note += "; not measured, as it needs a dense matrix"
         label = f"{name}, directed" if name in symmetrised else name

@@ -130,9 +130,9 @@ def _larva(content: bytes, name: str) -> RelationalGraph:
     cells = pd.concat(sides)[["celltype", "side", "annotation", "cluster"]]
     cells = cells[~cells.index.duplicated()].reindex(matrix.index)
     counts = matrix.to_numpy()
-    row, column = np.nonzero(counts)
-    ends = {"pre": matrix.index.to_numpy()[row], "post": matrix.columns.astype("int64").to_numpy()[column]}
-    edges = pd.DataFrame({**ends, "synapses": counts[row, column]})
+    pre, post = np.nonzero(counts)
+    ends = {"pre": matrix.index.to_numpy()[pre], "post": matrix.columns.astype("int64").to_numpy()[post]}
+    edges = pd.DataFrame({**ends, "synapses": counts[pre, post]})
     return _read(edges, cells.rename_axis("id").reset_index(), name)
 
 

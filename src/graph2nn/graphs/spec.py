@@ -1,7 +1,8 @@
 """One text names one graph: what every command takes where it asks for a graph.
 
 A file (``my.graphml``), a file with options of :func:`graph2nn.read_graph`
-(``edges.csv:weight=count,threshold=5,where=Type=chemical``), a connectome (``cat``), or a family with its
+(``edges.csv:weight=count,threshold=5,where=Type=chemical``) or of :func:`graph2nn.read_connectome`
+(``edges.csv:neurons=neurons.csv,min_weight=5``), a connectome (``cat``), or a family with its
 arguments (``ws_flex:n=64,sparsity=0.128,p=0.1,seed=4``, ``barabasi_albert:n=64,m=4``,
 ``stochastic_block:sizes=20/30,p=0.5/0.1/0.1/0.5``).
 """
@@ -9,7 +10,6 @@ arguments (``ws_flex:n=64,sparsity=0.128,p=0.1,seed=4``, ``barabasi_albert:n=64,
 from __future__ import annotations
 
 import inspect
-import re
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
@@ -21,8 +21,8 @@ from graph2nn.graphs.connectomes import NAMES, connectome
 from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import ENDINGS, Reading, ReadOptions, ending_of, parse_share, read_with, warn_of
-from graph2nn.graphs.io.connectome import ConnectomeOptions, connectome_columns, read_tables
-from graph2nn.graphs.io.connectome.tables import open_table
+from graph2nn.graphs.io.connectome.spec import read_spec
+from graph2nn.graphs.neuron_connectomes import NEURONS
 
 
 def parse_graph(
@@ -53,23 +53,12 @@ def parse_graph(
     return reading.graph
 
 
-#: Formats that may hold a table of connections.
-_TABLES = ("text", "feather", "parquet")
-#: Options of files that a connectome of neurons takes as well.
-_CONNECTOME_OPTIONS = {"weight", "where", "combine", "largest_component", "keep_weights", "name", "side"}
-#: Columns that only tables of neurons have.
-_NEURON_COLUMNS = {
-    *("pre_root_id", "pre_pt_root_id", "presynaptic_id"),
-    *("presynaptic_index", "body_pre", "bodyid_pre"),
-}
-
-
 def find_graph(
     text: str,
     options: ReadOptions,
     *,
     data: str | Path | None = None,
-    neurons: Sequence[str | Path] = (),
+    neurons: Sequence[Path] = (),
     min_weight: float | None = None,
 ) -> Reading:
     """Return the graph that ``text`` names with what should be said about it; see :func:`parse_graph`.
@@ -78,63 +67,35 @@ def find_graph(
         text: as for :func:`parse_graph`.
         options: for files; those written behind the file's name win.
         data: a folder that may hold the connectomes.
-        neurons: tables of neurons, which make the file a connectome read by :func:`read_connectome`; so do
-            columns that only such tables have, unless an option of other files is given.
-        min_weight: of a connection of a connectome.
+        neurons, min_weight: of a table of connections, as in :func:`graph2nn.read_connectome`, which also reads
+            the tables whose columns are those of a published connectome.
 
     Raises:
         UserError: nothing of that name, a wrong argument, or options of files for another graph.
     """
     path, written = split_options(text)
     if path is not None:
-        chosen = replace(options, **_file_options(path, written))
-        if neurons or min_weight is not None or _names_neurons(path, chosen):
-            return _read_neurons(path, chosen, neurons, min_weight)
-        return read_with(path, chosen)
-    if neurons or min_weight is not None:
-        raise UserError(f"graph {text!r} is not a file: tables of neurons belong to a file of connections.")
+        connections = read_spec(path, written, options, neurons=neurons, min_weight=min_weight)
+        if connections is not None:
+            return connections
+        return read_with(path, replace(options, **_file_options(path, written)))
     _refuse_file_options(text, options)
+    if neurons or min_weight is not None:
+        raise UserError(f"graph {text!r} is not a file: tables of neurons and smallest weights are for files.")
+    how = ""
     if text in NAMES:
         graph = connectome(text, data=data)
+        how = f"{NEURONS[text].citation}; {NEURONS[text].licence}" if text in NEURONS else ""
     elif (family := text.partition(":")[0]) in GENERATORS:
         graph = _generate(family, text.partition(":")[2])
     else:
         raise unknown("graph", text, [*GENERATORS, *NAMES])
-    return Reading(graph if options.name is None else replace(graph, name=options.name))
+    return Reading(graph if options.name is None else replace(graph, name=options.name), how=how)
 
 
 def _given(options: ReadOptions) -> list[str]:
     default = ReadOptions(side=options.side)
     return [o.name for o in fields(ReadOptions) if getattr(options, o.name) != getattr(default, o.name)]
-
-
-def _names_neurons(path: str, options: ReadOptions) -> bool:
-    """True for a table whose columns only a connectome of neurons has, read without options of other files."""
-    if set(_given(options)) - _CONNECTOME_OPTIONS or ENDINGS.get(ending_of(Path(path))) not in _TABLES:
-        return False
-    if not connectome_columns(path):
-        return False
-    columns = {re.sub(r"[\s_]+", "_", column.strip().lower()) for column in open_table(path).columns}
-    return bool(columns & _NEURON_COLUMNS)
-
-
-def _read_neurons(
-    path: str, options: ReadOptions, neurons: Sequence[str | Path], min_weight: float | None
-) -> Reading:
-    others = [name for name in _given(options) if name not in _CONNECTOME_OPTIONS]
-    if others:
-        raise UserError(
-            f"{path}: {options.say(others[0])} is not for a connectome of neurons, which keeps every weight."
-        )
-    chosen = ConnectomeOptions(
-        weight=options.weight,
-        where=dict(options.where),
-        combine=options.combine or "sum",
-        largest_component=options.largest_component,
-        name=options.name,
-        min_weight=1 if min_weight is None else min_weight,
-    )
-    return read_tables(path, list(neurons) or None, chosen)
 
 
 def _refuse_file_options(text: str, options: ReadOptions) -> None:

@@ -10,7 +10,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.io.connectome.tables import Table
 
 #: Columns of the two ends of a connection, from the most to the least specific; the second reads the first.
-ENDS = (
+PUBLISHED = (
     ("pre_root_id", "post_root_id"),  # FlyWire
     ("pre_pt_root_id", "post_pt_root_id"),  # CAVE
     ("presynaptic_id", "postsynaptic_id"),  # Shiu et al. 2024
@@ -18,6 +18,10 @@ ENDS = (
     ("body_pre", "body_post"),  # male CNS
     ("bodyid_pre", "bodyid_post"),  # neuPrint
     (":start_id(body-id)", ":end_id(body-id)"),  # neuPrint's own tables
+)
+#: The same in tables that may hold any network.
+ENDS = (
+    *PUBLISHED,
     ("pre_id", "post_id"),
     ("presynaptic", "postsynaptic"),
     ("pre", "post"),  # worm, larva
@@ -78,9 +82,9 @@ def first_of(wanted: Sequence[str], columns: Sequence[str]) -> str | None:
     return next((there[name] for name in wanted if name in there), None)
 
 
-def edge_ends(columns: Sequence[str]) -> tuple[str, str] | None:
+def edge_ends(columns: Sequence[str], known: Sequence[tuple[str, str]] = ENDS) -> tuple[str, str] | None:
     """Return the columns of the two ends of a connection, or None where no names say so."""
-    for pre, post in ENDS:
+    for pre, post in known:
         ends = first_of([pre], columns), first_of([post], columns)
         if ends[0] is not None and ends[1] is not None:
             return ends[0], ends[1]

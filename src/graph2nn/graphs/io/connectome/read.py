@@ -20,7 +20,6 @@ from graph2nn.graphs.io.connectome.columns import (
     TRANSMITTERS,
     EdgeColumns,
     edge_columns,
-    edge_ends,
     first_of,
     id_column,
 )
@@ -135,14 +134,6 @@ def read_connectome(
     for note in reading.notes:
         warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=2)
     return reading.graph
-
-
-def connectome_columns(edges: Any) -> bool:
-    """Whether the columns of a table are named like those of a published connectome."""
-    try:
-        return edge_ends(open_table(edges).columns) is not None
-    except UserError:
-        return False
 
 
 def read_tables(edges: Any, neurons: Any, options: ConnectomeOptions) -> Reading:
