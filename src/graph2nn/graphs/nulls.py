@@ -137,7 +137,7 @@ def small_world_sigma(graph: RelationalGraph, *, null: str = "degree", count: in
     c_null, l_null = _null_means(graph, null, count, seed)
     if c_null == 0:
         return float("nan")
-    return (graph.clustering / c_null) / (graph.paths.mean / l_null)
+    return (graph.clustering / c_null) / (graph.path_length / l_null)
 
 
 def small_world_omega(graph: RelationalGraph, *, null: str = "degree", count: int = 10, seed: int = 0) -> float:
@@ -156,14 +156,14 @@ def small_world_omega(graph: RelationalGraph, *, null: str = "degree", count: in
     if c_lattice == 0:
         return float("nan")
     _, l_null = _null_means(graph, null, count, seed)
-    return l_null / graph.paths.mean - graph.clustering / c_lattice
+    return l_null / graph.path_length - graph.clustering / c_lattice
 
 
 @lru_cache(maxsize=4)
 def _null_means(graph: RelationalGraph, null: str, count: int, seed: int) -> tuple[float, float]:
     """Mean C and mean L of connected nulls, kept for a moment: σ and ω of a graph ask for the same ones."""
     nulls = ensemble(graph, null, count, seed, connected=True)
-    return float(np.mean([g.clustering for g in nulls])), float(np.mean([g.paths.mean for g in nulls]))
+    return float(np.mean([g.clustering for g in nulls])), float(np.mean([g.path_length for g in nulls]))
 
 
 def _called(graph: RelationalGraph, name: str) -> RelationalGraph:
