@@ -17,7 +17,7 @@ from graph2nn.cli import main
 from graph2nn.graphs import generators, measuring
 from graph2nn.graphs.measured import measured, write_measured
 from graph2nn.graphs.measuring import cache_file
-from graph2nn.graphs.registry import MEASURES, measure_all
+from graph2nn.graphs.registry import MEASURES, Measure, measure_all
 
 FINE = ["n64-3942", "n16-2698"]
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
@@ -70,6 +70,27 @@ def test_published_catalogues_are_looked_up_whole(name, cache):
     assert [column for column in table if column not in rows] == [m for m in MEASURES if m not in rows]
     assert table["small_world_sigma"].notna().all()
     assert not cache.exists(), "nothing had to be measured"
+
+
+def test_a_measure_added_later_is_measured_on_demand(monkeypatch, cache):
+    """The shipped tables need not be remade before a new measure can be used."""
+    before = measured("n64-52")
+
+    def edges(graph: RelationalGraph) -> float:
+        asked.append(graph.name)
+        return float(graph.edges)
+
+    asked: list[str] = []
+    monkeypatch.setitem(MEASURES, "edge_count", Measure(edges, "m", "edges", "edges", "by definition"))
+    after = measured("n64-52", slow=False)
+    assert after["edge_count"].tolist() == [graph_of(row).edges for _, row in after.iterrows()]
+    assert len(asked) == 52
+    same = [name for name in after if name != "edge_count"]
+    pd.testing.assert_frame_equal(after[same], before[same], check_exact=True)
+    measured("n64-52")
+    assert len(asked) == 52, "each graph is measured once"
+    table = measured({"catalogue": graph_of(after.iloc[0]), "other": generators.cycle(8)}, slow=False)
+    assert table["edge_count"].tolist() == [after["edge_count"].iloc[0], 8]
 
 
 def test_shipped_tables_are_small():

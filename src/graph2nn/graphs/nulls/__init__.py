@@ -17,7 +17,7 @@ from graph2nn.graphs.nulls.ladder import KINDS, null
 from graph2nn.graphs.nulls.lattice import degree_lattice_null
 from graph2nn.graphs.nulls.null_graph import NullGraph
 from graph2nn.graphs.nulls.report import NullReport
-from graph2nn.graphs.nulls.small_world import SmallWorld, small_world, small_world_omega, small_world_sigma
+from graph2nn.graphs.nulls.small_worldness import SmallWorld, small_world, small_world_omega, small_world_sigma
 
 __all__ = [
     "KINDS",

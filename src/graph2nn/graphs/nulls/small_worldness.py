@@ -18,12 +18,11 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import kernels
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import bits, wsflex
+from graph2nn.graphs.nulls.chain import degree_chain
 from graph2nn.graphs.nulls.ensembles import SMALL, ensemble, lattice_null
-from graph2nn.graphs.nulls.ladder import PROPOSALS
-from graph2nn.graphs.nulls.rows import Rows
 
 #: Random references of a graph.
-REFERENCES = 100
+REFERENCES = 50
 #: Draws per reference before giving up on connected ones.
 TRIES = 100
 
@@ -106,6 +105,21 @@ def small_world_omega(
     return small_world(graph, null=null, count=count, seed=seed).omega
 
 
+def small_world_propensity(graph: RelationalGraph) -> float:
+    """φ of :func:`small_world` with its default references."""
+    return small_world(graph).propensity
+
+
+def clustering_ratio(graph: RelationalGraph) -> float:
+    """C/C₀ of :func:`small_world` with its default references."""
+    return small_world(graph).clustering_ratio
+
+
+def path_length_ratio(graph: RelationalGraph) -> float:
+    """L/L₀ of :func:`small_world` with its default references."""
+    return small_world(graph).path_length_ratio
+
+
 @lru_cache(maxsize=4)
 def _small_world(graph: RelationalGraph, null: str, count: int, seed: int) -> SmallWorld:
     """Measure once: all five measures of a graph ask for the same references, one after the other."""
@@ -154,22 +168,17 @@ def _propensity(
 def references(graph: RelationalGraph, null: str, count: int, seed: int) -> tuple[Floats, Floats]:
     """C and L of connected random references, each ``[count]``.
 
-    Degree references of a small graph without weights are states of one chain of swaps, ten proposals per
-    edge apart; all others are drawn by :func:`ensemble`.
+    Degree references of a small graph are states of one chain of swaps; all others are drawn by
+    :func:`ensemble`.
     """
     if null != "degree" or graph.n > SMALL:
         nulls = ensemble(graph, null, count, seed, connected=True)
         pairs = np.array([_c_and_l(one) for one in nulls])
         return pairs[:, 0], pairs[:, 1]
-    rows = Rows.of(graph)
-    movable = ~rows.loops
-    room = float(graph.n * (graph.n - 1))
-    state = int(np.random.default_rng(seed % 2**64).integers(2**63))
     measured: list[tuple[float, float]] = []
-    for _ in range(TRIES * count):
-        state = rows.swap(movable, PROPOSALS, state, room=room)
-        adjacency = np.zeros((graph.n, graph.n), dtype=np.bool_)
-        adjacency[rows.target, rows.source] = True
+    for (source, target), gaps in degree_chain(graph, TRIES * count, seed):
+        adjacency = np.full((graph.n, graph.n), gaps, dtype=np.bool_)
+        adjacency[target, source] = not gaps
         np.fill_diagonal(adjacency, False)
         if wsflex.connected(bits.pack(adjacency | adjacency.T)):
             measured.append(kernels.clustering_and_path_length(adjacency, directed=bool(graph.directed)))
