@@ -98,8 +98,18 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
     for name, value in facts["measures"].items():
         measure = MEASURES[name]
         note = f"{measure.meaning}; {measure.directed}" if graph.directed else measure.meaning
+        if name == "path_length":
+            note += path_note(graph)
         table.add_row(name, measure.symbol, "–" if value is None else f"{value:.6g}", note)
     Console().print(table)
+
+
+def path_note(graph: RelationalGraph) -> str:
+    """Say what L leaves out, and its standard error where it was estimated."""
+    note = f"; {100 * graph.reachable:.4g} % of pairs have a path" if graph.reachable < 1 else ""
+    if graph.paths.sampled is not None:
+        note += f"; ± {graph.paths.standard_error:.2g} from {graph.paths.sampled:,} nodes"
+    return note
 
 
 def say_written(paths: list[Path]) -> None:

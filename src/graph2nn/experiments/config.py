@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
@@ -13,8 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.archive import dump_graph, parse_graph_file
 from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.training.recipe import Recipe
+
+#: Nodes of the largest graph whose matrix a config spells out.
+_MOST_ROWS = 512
 
 
 class _Value(BaseModel):
@@ -31,21 +38,32 @@ class WSFlexSpec(_Value):
 
 
 class GraphSpec(_Value):
-    """A graph by its recipe or by its matrix; exactly one of the two.
+    """A graph by its recipe or by its matrix, so that a config file holds the whole graph.
 
-    ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph. ``null_of``
-    is the name of the graph that this one is a null of; None for a graph that stands for itself.
+    ``rows`` are strings of 0 and 1, row reads column. A large graph, or one with weights, signs, a table of
+    nodes or given self-connections, is ``packed`` instead: an archive of
+    :func:`graph2nn.graphs.io.archive.dump_graph` in base 64, next to the graph's ``sha256``, which stands for
+    it in the digest of a run. ``null_of`` is the name of the graph that this one is a null of; None for a graph
+    that stands for itself.
     """
 
     name: str
     ws_flex: WSFlexSpec | None = None
     rows: tuple[str, ...] | None = None
+    packed: str | None = None
+    sha256: str | None = None
     directed: bool = False
     null_of: str | None = None
 
     @classmethod
     def of(cls, graph: RelationalGraph) -> GraphSpec:
-        """Describe any graph by its matrix."""
+        """Describe any graph by its matrix, or by all that it carries."""
+        carries = (graph.weights, graph.signs, graph.nodes)
+        if graph.n > _MOST_ROWS or graph.self_loops == "given" or any(value is not None for value in carries):
+            file = io.BytesIO()
+            dump_graph(graph, file)
+            packed = base64.b64encode(file.getvalue()).decode()
+            return cls(name=graph.name, packed=packed, sha256=graph.digest, directed=bool(graph.directed))
         rows = tuple("".join("1" if entry else "0" for entry in row) for row in graph.adjacency)
         return cls(name=graph.name, rows=rows, directed=bool(graph.directed))
 
@@ -65,6 +83,12 @@ class GraphSpec(_Value):
             spec = self.ws_flex
             graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
             return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
+        if self.packed is not None:
+            try:
+                packed = parse_graph_file(io.BytesIO(base64.b64decode(self.packed)))
+            except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                raise UserError(f"config: graph {self.name!r} is damaged ({error}).") from None
+            return packed.renamed(self.name)
         if self.rows is None:
             raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows.")
         matrix = [[int(entry) for entry in row] for row in self.rows]
@@ -111,9 +135,8 @@ class RunConfig(_Value):
         Values left at their default do not enter, so that an option added later, off by default, leaves the
         names of earlier runs as they are.
         """
-        text = json.dumps(
-            self.model_dump(mode="json", exclude_defaults=True, exclude={"threads"}), sort_keys=True
-        )
+        left_out: Any = {"threads": True, "graph": {"packed"}}
+        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True, exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property

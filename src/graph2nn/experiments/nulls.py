@@ -33,7 +33,7 @@ def plan_nulls(
     *,
     null: str = "degree",
 ) -> NullPlan:
-    """Draw ``count`` connected nulls of each graph, all different and none the graph itself.
+    """Draw ``count`` nulls of each graph, connected where it is, all different and none the graph itself.
 
     A graph's nulls depend on ``seed`` and on the graph alone: a larger count begins with the smaller one, and
     other graphs may join the plan. The name tells graph and draw: ``degree null(ws(64,8.19,0.128,4),123)``
@@ -46,8 +46,8 @@ def plan_nulls(
         null: kind, of :data:`graph2nn.graphs.nulls.NULLS`.
 
     Raises:
-        UserError: no graph, one label twice, a count below 1, an unknown kind, a graph that falls into parts,
-            or one with too few different nulls (a complete graph has none).
+        UserError: no graph, one label twice, a count below 1, an unknown kind, or a graph with
+            too few different nulls (a complete graph has none).
     """
     named = list(graphs.items()) if isinstance(graphs, Mapping) else [(graph.name, graph) for graph in graphs]
     if not named:
@@ -57,7 +57,7 @@ def plan_nulls(
         raise UserError(f"nulls: two graphs are called {twice!r}; give each a name of its own.")
     specs, pairs = [], []
     for label, graph in named:
-        called = RelationalGraph(graph.adjacency, name=label, directed=graph.directed)
+        called = graph.renamed(label)
         for one in _different(called, count, seed, null):
             specs.append(GraphSpec.of(one).model_copy(update={"null_of": label}))
             pairs.append({"graph": label, "null": one.name})
@@ -68,7 +68,7 @@ def _different(graph: RelationalGraph, count: int, seed: int, null: str) -> list
     kept: list[RelationalGraph] = []
     # A graph with few rewirings repeats itself; one with many does so almost never.
     for draws in (count, 4 * count + 20):
-        drawn = dict.fromkeys(ensemble(graph, null, draws, seed, connected=True))
+        drawn = dict.fromkeys(ensemble(graph, null, draws, seed, connected=graph.connected))
         kept = [one for one in drawn if one != graph][:count]
         if len(kept) == count:
             break

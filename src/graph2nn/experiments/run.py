@@ -36,7 +36,8 @@ class Network(NamedTuple):
     """A network as a config asks for it, the graph it runs on, and how its widths were found.
 
     C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
-    of the complete graph.
+    of the complete graph. Where ``reachable``, the share of pairs of nodes with a path, is below 1, the graph
+    falls into parts and is off the (C, L) plane; its L is then over these pairs.
     """
 
     model: nn.Module
@@ -44,6 +45,7 @@ class Network(NamedTuple):
     match: Match
     clustering: float
     path_length: float
+    reachable: float
 
 
 def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
@@ -58,10 +60,10 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
-    # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
     quoted = graph.symmetrised() if graph and graph.directed else graph
-    c, length = (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
-    return Network(model, graph, found, c, length)
+    if quoted is None:
+        return Network(model, graph, found, 1.0, 1.0, 1.0)
+    return Network(model, graph, found, quoted.clustering, quoted.paths.mean, quoted.reachable)
 
 
 EVERY_FIVE_MINUTES = Saving()
@@ -187,6 +189,7 @@ def _row(config: RunConfig, network: Network, history: list[Epoch], seconds: flo
         "graph_seed": drawn.seed if drawn else None,
         "clustering": network.clustering,
         "path_length": network.path_length,
+        "reachable": network.reachable,
         "widths": ",".join(map(str, found.widths)),
         "macs": found.macs,
         "params": found.params,

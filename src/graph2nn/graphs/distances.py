@@ -10,6 +10,7 @@ import numpy.typing as npt
 from graph2nn.errors import UserError
 from graph2nn.graphs import measures
 from graph2nn.graphs.graph import BoolMatrix, RelationalGraph
+from graph2nn.graphs.paths import distances_from
 from graph2nn.graphs.storage import without_loops
 
 #: Distances between all pairs as whole numbers of 8 bytes, and a frontier in two forms.
@@ -60,9 +61,8 @@ def closeness(graph: RelationalGraph) -> npt.NDArray[np.float64]:
     Wasserman and Faust 1994, as ``nx.closeness_centrality`` of the reversed graph: in a directed graph, how
     near the nodes are that a node reads, not those that read it.
     """
-    steps = measures.distances(graph.dense_adjacency("closeness", bytes_per_pair=_BYTES_PER_PAIR))
-    reached = (steps > 0).sum(axis=1)
-    total = np.where(steps > 0, steps, 0).sum(axis=1)
+    _refuse_sampled(graph, "closeness")
+    total, reached = distances_from(graph.adjacency)
     mean = np.divide(reached, total, out=np.zeros(graph.n), where=total > 0)
     return np.asarray(mean * reached / (graph.n - 1), dtype=np.float64)
 

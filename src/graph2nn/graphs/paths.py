@@ -100,28 +100,19 @@ def _of_matrix(steps: npt.NDArray[np.int64]) -> Paths:
     )
 
 
-def _searched(csr: Adjacency, targets: npt.NDArray[np.int64], *, sampled: bool) -> Paths:
-    from graph2nn.graphs.kernels import sparse
+def distances_from(adjacency: Adjacency) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the sum of distances from each node to those it reaches, and how many these are, ``[n]`` each."""
+    if adjacency.shape[0] <= _SMALL:
+        steps = measures.distances(np.asarray(adjacency))
+        return np.where(steps > 0, steps, 0).sum(axis=1), (steps > 0).sum(axis=1)
+    csr = without_loops(to_csr(adjacency)).T.tocsr()  # distances to a node, along edges turned round
+    sums, reached, _, _ = _searches(csr, np.arange(csr.shape[0]))
+    return sums, reached
 
+
+def _searched(csr: Adjacency, targets: npt.NDArray[np.int64], *, sampled: bool) -> Paths:
     n, count = csr.shape[0], len(targets)
-    turned = csr.T.tocsr()
-    sums, reached = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    per_distance = np.zeros(n, np.int64)
-    longest = 0
-    for start in range(0, count, sparse.BATCH):
-        part = slice(start, start + sparse.BATCH)
-        _, indices, indptr = arrays_of(csr)
-        steps = sparse.distances_to(
-            indptr,
-            indices,
-            turned.indptr,
-            turned.indices,
-            targets[part],
-            sums[part],
-            reached[part],
-            per_distance,
-        )
-        longest = max(longest, steps)
+    sums, reached, per_distance, longest = _searches(csr, targets)
     pairs = count * (n - 1)
     total, there = int(sums.sum()), int(reached.sum())
     mean = total / there if there else math.nan
@@ -135,6 +126,32 @@ def _searched(csr: Adjacency, targets: npt.NDArray[np.int64], *, sampled: bool) 
         longest=longest,
         efficiency=float(shares.sum() / pairs),
     )
+
+
+def _searches(
+    csr: Adjacency, targets: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+    """Search for the paths to some nodes: sums of distances, nodes with a path, pairs by distance, longest."""
+    from graph2nn.graphs.kernels import sparse
+
+    turned = csr.T.tocsr()
+    _, indices, indptr = arrays_of(csr)
+    sums, reached = np.zeros((2, len(targets)), dtype=np.int64)
+    per_distance, longest = np.zeros(csr.shape[0], dtype=np.int64), 0
+    for start in range(0, len(targets), sparse.BATCH):
+        part = slice(start, start + sparse.BATCH)
+        steps = sparse.distances_to(
+            indptr,
+            indices,
+            turned.indptr,
+            turned.indices,
+            targets[part],
+            sums[part],
+            reached[part],
+            per_distance,
+        )
+        longest = max(longest, steps)
+    return sums, reached, per_distance, longest
 
 
 def _ratio_error(sums: npt.NDArray[np.int64], reached: npt.NDArray[np.int64], mean: float, n: int) -> float:
