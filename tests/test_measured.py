@@ -24,7 +24,7 @@ FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
 #: Another BLAS may round these otherwise in the last bits, and another networkx may find other communities.
 ROUNDED = {
     "spectral_gap", "algebraic_connectivity", "normalised_laplacian_gap", "effective_resistance",
-    "assortativity", "betweenness_spread", "closeness_spread",
+    "assortativity", "betweenness_spread", "closeness_spread", "small_world_propensity",
 }  # fmt: skip
 LOUVAIN = {"modularity"}
 

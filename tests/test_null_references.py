@@ -38,7 +38,8 @@ def test_sigma_and_omega_are_their_definitions(k):
     assert value.omega == pytest.approx(random_l / graph.path_length - graph.clustering / lattice.clustering)
     random_c = graph.clustering / value.clustering_ratio
     short = (lattice.clustering - graph.clustering) / (lattice.clustering - random_c)
-    long = (graph.path_length - random_l) / (lattice.path_length - random_l)
+    way = lattice.path_length - random_l
+    long = (graph.path_length - random_l) / way if way > 1e-9 else 0.0
     assert value.propensity == pytest.approx(
         1 - math.sqrt((np.clip(short, 0, 1) ** 2 + np.clip(long, 0, 1) ** 2) / 2)
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,9 @@ REFERENCES = 50
 #: Draws per reference before giving up on connected ones.
 TRIES = 100
 
+#: A difference of C or L up to this is rounding.
+_NO_WAY = 1e-9
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -39,7 +43,8 @@ class SmallWorld:
         omega: L₀/L − C/C_lattice: near −1 a lattice, near 0 a small world, near 1 random (Telesford et al.
             2011; the lattice is a ring of as many edges).
         propensity: φ = 1 − √((Δ_C² + Δ_L²)/2), between 0 and 1 (Muldoon et al. 2016): Δ_C is how far C falls
-            short of the lattice's, Δ_L how far L exceeds the references', as shares of the way between them.
+            short of the lattice's, Δ_L how far L exceeds the references', as shares of the way between them
+            (0 where there is none: in dense graphs the lattice's L is that of the references).
         clustering_ratio: C/C₀. path_length_ratio: L/L₀.
     """
 
@@ -159,10 +164,15 @@ def _measures(
 def _propensity(
     c: float, length: float, c_random: Floats, l_random: Floats, c_lattice: float, l_lattice: float
 ) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        short = np.clip((c_lattice - c) / (c_lattice - c_random), 0, 1)
-        long = np.clip((length - l_random) / (l_lattice - l_random), 0, 1)
+    short = _share(c_lattice - c, c_lattice - c_random)
+    long = _share(length - l_random, l_lattice - l_random)
     return np.asarray(1 - np.sqrt((short**2 + long**2) / 2))
+
+
+def _share(part: Any, way: Floats) -> Floats:
+    """``part / way`` within 0 and 1; 0 where lattice and references are the same, as in dense graphs."""
+    there = ~(way <= _NO_WAY)  # NaN stays NaN
+    return np.where(there, np.clip(np.divide(part, way, where=there, out=np.zeros_like(way)), 0, 1), 0.0)
 
 
 def references(graph: RelationalGraph, null: str, count: int, seed: int) -> tuple[Floats, Floats]:
