@@ -99,7 +99,7 @@ def test_a_measure_added_later_is_measured_on_demand(monkeypatch, cache):
 def test_shipped_tables_are_small():
     for n in (16, 64):
         file = files("graph2nn.graphs") / "catalogue_data" / f"measures-n{n}.parquet"
-        assert 100_000 < len(file.read_bytes()) < 700_000
+        assert 100_000 < len(file.read_bytes()) < 1_000_000
 
 
 def test_a_table_of_runs_gets_the_measures_of_its_graphs():
