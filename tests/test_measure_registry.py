@@ -112,18 +112,20 @@ def nan_measures(graph: RelationalGraph) -> set[str]:
 
 
 def test_what_a_graph_does_not_have_is_nan():
-    in_parts = {"diameter", "small_world_sigma", "small_world_omega"}
-    equal_degrees = {"assortativity", "rich_club"}
-    no_triangles = {"small_world_sigma", "small_world_omega"}
+    references = {"small_world_sigma", "small_world_omega", "small_world_propensity", "clustering_ratio"}
+    in_parts = {"diameter", "effective_resistance", "path_length_ratio"} | references
+    equal_degrees = {"assortativity", "rich_club", "rich_club_normalised"}
+    no_triples = {"feed_forward_share", "cycle_share"}
     empty = RelationalGraph(np.zeros((4, 4), dtype=bool))
     pairs = RelationalGraph.from_edges([(0, 1), (2, 3)], 4)
-    assert nan_measures(empty) == in_parts | equal_degrees | {"path_length", "modularity", "reciprocity"}
-    assert nan_measures(pairs) == in_parts | equal_degrees
-    assert nan_measures(generators.cycle(8)) == equal_degrees | no_triangles
+    nothing = {"path_length", "modularity", "reciprocity", "rich_club_p"}
+    assert nan_measures(empty) == in_parts | equal_degrees | no_triples | nothing
+    assert nan_measures(pairs) == in_parts | equal_degrees | no_triples
+    assert nan_measures(generators.cycle(8)) == equal_degrees | references
     assert nan_measures(generators.complete(5)) == equal_degrees
-    assert nan_measures(generators.star(5)) == no_triangles | {"rich_club"}
+    assert nan_measures(generators.star(5)) == references | {"rich_club", "rich_club_normalised"}
     assert nan_measures(ws_flex(20, 5, 0.2, seed=1)) == set()
-    assert nan_measures(generators.path(2)) == equal_degrees | no_triangles
+    assert nan_measures(generators.path(2)) == equal_degrees | references | no_triples
 
 
 def test_values_known_by_heart():

@@ -145,16 +145,6 @@ def test_sigma_and_omega_tell_lattice_small_world_and_random_apart():
     assert small_world_sigma(small, null="density") > 2
 
 
-def test_sigma_is_its_definition():
-    graph = ws_flex(30, 6, 0.1, seed=1)
-    nulls = ensemble(graph, "degree", 4, seed=7, connected=True)
-    c, length = np.mean([g.clustering for g in nulls]), np.mean([g.path_length for g in nulls])
-    expected = (graph.clustering / c) / (graph.path_length / length)
-    assert small_world_sigma(graph, count=4, seed=7) == pytest.approx(expected)
-    omega = length / graph.path_length - graph.clustering / lattice_null(graph).clustering
-    assert small_world_omega(graph, count=4, seed=7) == pytest.approx(omega)
-
-
 def test_sigma_and_omega_where_they_are_not_defined():
     parts = RelationalGraph.from_edges([(0, 1), (2, 3)], 4)
     tree = generators.balanced_tree(2, 3)

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from graph2nn.graphs.io import read_graph, write_graph
     from graph2nn.graphs.io.connectome import read_connectome
     from graph2nn.graphs.measured import measured
-    from graph2nn.graphs.nulls import ensemble, small_world_omega, small_world_sigma
+    from graph2nn.graphs.nulls import (
+        NullGraph,
+        ensemble,
+        null,
+        small_world,
+        small_world_omega,
+        small_world_sigma,
+    )
     from graph2nn.graphs.registry import MEASURES, measure_all
     from graph2nn.graphs.spec import parse_graph
     from graph2nn.graphs.ws_flex import ws_flex
@@ -51,7 +58,10 @@ _ROOMS = {
     ),
     "graphs.measured": ("measured",),
     "graphs.nulls": (
+        "NullGraph",
         "ensemble",
+        "null",
+        "small_world",
         "small_world_omega",
         "small_world_sigma",
     ),
@@ -118,6 +128,7 @@ __all__ = [
     "Layerwise",
     "Match",
     "Member",
+    "NullGraph",
     "Recipe",
     "Relational",
     "RelationalConv2d",
@@ -142,6 +153,7 @@ __all__ = [
     "match_widths",
     "measure_all",
     "measured",
+    "null",
     "parameters",
     "parse_graph",
     "read_connectome",
@@ -149,6 +161,7 @@ __all__ = [
     "recover",
     "recover_table",
     "relationalize",
+    "small_world",
     "small_world_omega",
     "small_world_sigma",
     "train",

@@ -55,7 +55,7 @@ def choose_work(
         data: where the data are.
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
-        options: ``select``, ``seeds``, ``nulls``, ``null``, ``settings`` and ``amp``, as given.
+        options: ``select``, ``seeds``, ``nulls``, ``null``, ``null_options``, ``settings`` and ``amp``.
 
     Raises:
         UserError: neither a preset nor a plan, options that a plan decides, or a plan that is not frozen.
@@ -65,13 +65,22 @@ def choose_work(
             raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
         return _of_preset(preset, data=data, cache=cache, **options)
     given = {"preset": preset, **options}
-    words = {"preset": "PRESET", "settings": "--set"}
+    words = {"preset": "PRESET", "settings": "--set", "null_options": "an option of --null"}
     for name, value in given.items():
-        if value not in (None, [], 0):
+        if value not in (None, [], 0, {}):
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
     return _of_plan(plan_file, data, cache, dry_run)
+
+
+def null_options(
+    groups: str | None, inputs: str | None, outputs: str | None, within: str | None, positions: str | None
+) -> dict[str, Any]:
+    """Return the options of nulls that were given, by the names of :func:`graph2nn.null`."""
+    columns = None if positions is None else [name.strip() for name in positions.split(",")]
+    given = {"groups": groups, "inputs": inputs, "outputs": outputs, "within": within, "positions": columns}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _of_preset(
@@ -82,7 +91,8 @@ def _of_preset(
     select: list[str] | None,
     seeds: int | None,
     nulls: int,
-    null: str | None,
+    null: list[str] | None,
+    null_options: dict[str, Any],
     settings: list[str],
     amp: str | None,
 ) -> Work:
@@ -92,8 +102,14 @@ def _of_preset(
 
     known = look_up(preset)
     graphs = choose(known, select or ["all"], data=data)
+    if (null or null_options) and not nulls:
+        raise UserError("sweep: --null and its options say which nulls; say how many of each with --nulls N.")
+    if null_options.keys() & {"inputs", "outputs"} and "boundary" not in (null or []):
+        raise UserError(
+            "sweep: --inputs and --outputs are used by --null boundary only; add it, or leave them out."
+        )
     if nulls:
-        graphs = with_nulls(graphs, nulls, null or "degree")
+        graphs = with_nulls(graphs, nulls, null or "degree", null_options)
     numbers = range(1, (seeds or known.seeds) + 1)
     plan(known, graphs[:1], numbers, data="", settings=settings)  # complain before the data are read
     source = _source(known.data, data, cache)

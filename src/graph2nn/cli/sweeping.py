@@ -64,8 +64,27 @@ def sweep(
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
     null: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Of the nulls: degree (default), density, reciprocal, block, boundary, … May be repeated.",
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of block nulls: the column of nodes that groups them.")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Of boundary nulls: \"celltype == 'sensory'\".")
+    ] = None,
+    outputs: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Of boundary nulls: nodes whose connections stay, too.")
+    ] = None,
+    within: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Of the nulls: degree (rewired, default), density, ws_flex."),
+        typer.Option(metavar="WHERE", help="Of weights and signs nulls: target, source or a column of nodes."),
+    ] = None,
+    positions: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Of spatial nulls: the columns that hold positions.")
     ] = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Train exactly what a frozen plan says.")
@@ -106,11 +125,12 @@ def sweep(
 
     graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
     graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
+    graph2nn sweep mlp-cifar10 --select cat --nulls 5 --null degree --null reciprocal
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
-    from graph2nn.cli.planning import Work, choose_work, show_work
+    from graph2nn.cli.planning import Work, choose_work, null_options, show_work
 
     where = choose_launcher(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
@@ -119,7 +139,8 @@ def sweep(
     how = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
     work: Work = choose_work(
-        plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null, settings=settings, amp=amp,
+        plan_file, preset, select=select, seeds=seeds, nulls=nulls, null=null,
+        null_options=null_options(groups, inputs, outputs, within, positions), settings=settings, amp=amp,
         data=data, cache=cache, dry_run=dry_run,
     )  # fmt: skip
     if dry_run:

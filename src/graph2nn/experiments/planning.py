@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.config import GraphSpec, RunConfig, override
@@ -62,16 +62,30 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
     return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 
 
-def with_nulls(graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree") -> list[GraphSpec | None]:
-    """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
+def with_nulls(
+    graphs: Sequence[GraphSpec | None],
+    count: int,
+    kind: str | Sequence[str] = "degree",
+    options: Mapping[str, Any] | None = None,
+) -> list[GraphSpec | None]:
+    """Return the graphs and after them ``count`` nulls of each kind of each but the baseline.
+
+    Args:
+        graphs: None stands for the dense baseline.
+        count: nulls per graph and kind.
+        kind: one kind or several; see :func:`graph2nn.experiments.nulls.plan_nulls`.
+        options: of the kinds, ``groups`` for one.
+
+    Returns:
+        Graphs, then nulls.
 
     Raises:
-        UserError: no graph beside the baseline, an unknown kind, or a graph with too few nulls.
+        UserError: no graph besides the baseline, an unknown kind, or a graph with too few nulls.
     """
     from graph2nn.experiments.nulls import plan_nulls
 
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
-    return [*graphs, *plan_nulls(named, count, null=kind).specs]
+    return [*graphs, *plan_nulls(named, count, null=kind, options=options).specs]
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:

@@ -19,8 +19,9 @@ import numpy.typing as npt
 from graph2nn.errors import Graph2nnWarning, UserError, unknown
 from graph2nn.graphs import degrees as deg
 from graph2nn.graphs import distances as dist
-from graph2nn.graphs import nulls, structure, weighted
+from graph2nn.graphs import motifs, nulls, spectrum, structure, weighted
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.nulls import rich_club, small_worldness
 from graph2nn.graphs.storage import DENSE_LIMIT, refuse_dense
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
@@ -144,6 +145,30 @@ MEASURES: dict[str, Measure] = {
         "Telesford et al. 2011, C of a ring lattice",
         "slow",
     ),
+    "small_world_propensity": Measure(
+        small_worldness.small_world_propensity,
+        "φ_sw",
+        "small-world propensity, 0 to 1",
+        "directed C, L and nulls",
+        "Muldoon et al. 2016, nulls that keep the degrees",
+        "slow",
+    ),
+    "clustering_ratio": Measure(
+        small_worldness.clustering_ratio,
+        "C/C₀",
+        "C over that of degree nulls",
+        "directed C and nulls",
+        _DEFINED,
+        "slow",
+    ),
+    "path_length_ratio": Measure(
+        small_worldness.path_length_ratio,
+        "L/L₀",
+        "L over that of degree nulls",
+        "directed L and nulls",
+        _DEFINED,
+        "slow",
+    ),
     "spectral_gap": Measure(structure.spectral_gap, "λ₁−λ₂", "adjacency spectral gap", _FORGOTTEN, _DEFINED),
     "algebraic_connectivity": Measure(
         structure.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN, "Fiedler 1973"
@@ -169,8 +194,44 @@ MEASURES: dict[str, Measure] = {
     "rich_club": Measure(
         deg.rich_club, "φ", "density above the mean degree", "in- plus out-degree", "Zhou and Mondragón 2004"
     ),
+    "rich_club_normalised": Measure(
+        rich_club.rich_club_normalised,
+        "φ/φ₀",
+        "rich club over that of degree nulls, above the mean degree",
+        "in- plus out-degree",
+        "Colizza et al. 2006",
+        "slow",
+    ),
+    "rich_club_p": Measure(
+        rich_club.rich_club_p,
+        "p(φ)",
+        "chance of as strong a rich club, over all degrees",
+        "in- plus out-degree",
+        "Colizza et al. 2006; Westfall and Young 1993",
+        "slow",
+    ),
     "core_number": Measure(deg.core_number, "core", "deepest core", _FORGOTTEN, "Seidman 1983"),
     "reciprocity": Measure(deg.reciprocity, "R", "edges that go both ways", "1 if undirected", _DEFINED),
+    "feed_forward_share": Measure(
+        motifs.feed_forward_share,
+        "FFL",
+        "share of feed-forward loops in connected triples",
+        _ALONG,
+        "Milo et al. 2002",
+    ),
+    "cycle_share": Measure(
+        motifs.cycle_share, "C₃", "share of three-node cycles in connected triples", _ALONG, "Milo et al. 2002"
+    ),
+    "normalised_laplacian_gap": Measure(
+        spectrum.normalised_laplacian_gap,
+        "λ₂",
+        "second eigenvalue, normalised Laplacian",
+        _FORGOTTEN,
+        "Chung 1997",
+    ),
+    "effective_resistance": Measure(
+        spectrum.effective_resistance, "R_eff", "mean effective resistance", _FORGOTTEN, "Klein and Randić 1993"
+    ),
 }
 
 

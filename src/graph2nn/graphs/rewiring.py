@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.graph import BoolMatrix, RelationalGraph
+from graph2nn.graphs.graph import DENSE_LIMIT, BoolMatrix, RelationalGraph
 
 
 def rewire(
@@ -30,10 +30,17 @@ def rewire(
         connected: also refuse swaps that take the graph apart (directions forgotten).
 
     Raises:
-        UserError: ``connected`` is asked for and the graph is not, or ``swaps`` is negative.
+        UserError: ``connected`` is asked for and the graph is not, ``swaps`` is negative, or a graph that is
+            stored sparsely or has weights, signs or given self-connections (see :func:`graph2nn.null`).
     """
     if swaps < 0:
         raise UserError(f"rewire: swaps = {swaps:g} is negative.")
+    valued = graph.weights is not None or graph.signs is not None or graph.self_loops != "all"
+    if valued or not isinstance(graph.adjacency, np.ndarray):
+        raise UserError(
+            f"rewire: graph {graph.name!r} has weights, signs or given self-connections, or more than "
+            f"{DENSE_LIMIT:,} nodes; take graph2nn.null(graph, 'degree', seed), which keeps them."
+        )
     if connected and not graph.connected:
         raise UserError(f"graph {graph.name!r} is not connected, so it has no connected rewiring.")
     off_diagonal = ~np.eye(graph.n, dtype=bool)
