@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from pages import ROOT
+from scipy import stats
 
 from graph2nn import UserError
 from graph2nn.analysis.plan_tests import gain_by_epoch, planned_power, planned_tests, tost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from graph2nn import ws_flex
@@ -80,6 +81,89 @@ def test_options_for_files(tmp_path, capsys):
     arrows.write_text("0 1\n1 2\n")
     assert show(arrows, "--directed", "--json") == 0
     assert json.loads(capsys.readouterr().out)["directed"] is True
+
+
+def test_every_option_of_a_file(tmp_path, capsys):
+    table = tmp_path / "worm.csv"
+    table.write_text(
+        "Source,Target,Weight,Type\nA , B,10,chemical\nA,C,3,chemical\nB,C,2,chemical\n"
+        "A,B,4,electrical\nX,Y,9,chemical\n"
+    )
+    assert show(table) == 2
+    err = capsys.readouterr().err
+    assert "the pair A, B stands twice, with Type chemical and electrical" in err
+    assert "--where Type=chemical takes one kind, --combine sum adds them" in err
+    options = (
+        "--where",
+        "Type=chemical",
+        "--directed",
+        "--threshold",
+        2,
+        "--largest-component",
+        "--name",
+        "mine",
+    )
+    assert show(table, *options, "--json") == 0
+    out, err = capsys.readouterr()
+    facts = json.loads(out)
+    assert (facts["name"], facts["n"], facts["edges"], facts["directed"]) == ("mine", 3, 2, True)
+    assert facts["node_names"] == ["A", "B", "C"]
+    assert any("largest of 2 components" in note for note in facts["notes"])
+    assert "'Target' reads 'Source'" in facts["read"]
+    assert "largest of 2 components" in err, "a person sees the notes, too"
+    assert show(table, "--combine", "sum", "--keep-strongest", "10%", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["n"], facts["edges"], facts["directed"]) == (5, 1, False)
+    assert any("read as undirected" in note for note in facts["notes"])
+
+
+def test_formats_variables_and_weights(tmp_path, capsys):
+    arrays = tmp_path / "two.npz"
+    np.savez(arrays, a=np.ones((3, 3)) - np.eye(3), b=np.array([[0, -2.0, 0], [0, 0, 1], [0, 0, 0]]))
+    assert show(arrays) == 2
+    assert "--variable a" in capsys.readouterr().err
+    assert show(arrays, "--variable", "b", "--directed") == 2
+    assert "--threshold 0 or --keep-strongest 10%" in capsys.readouterr().err
+    out = tmp_path / "b.edgelist"
+    told = ("--variable", "b", "--directed", "--absolute", "--transpose", "--keep-weights", "--out", out)
+    assert show(arrays, *told, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["measures"]["weighted_path_length"] == pytest.approx((0.5 + 1 + 1.5) / 3)
+    assert facts["reachable"] == 0.5
+    assert "1 0 -2.0" in out.read_text()
+    odd = tmp_path / "odd.dat"
+    odd.write_text("a,b\nb,c\n")
+    assert show(odd) == 2
+    assert "give --format" in capsys.readouterr().err
+    assert show(odd, "--format", "edges", "--json") == 0
+
+
+def test_both_values_of_a_directed_graph_are_labelled(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
+    path = tmp_path / "d.edgelist"
+    path.write_text("0 1\n1 2\n2 0\n2 3\n")
+    assert show(path, "--directed") == 0
+    out = capsys.readouterr().out
+    for name in (
+        "clustering, directed",
+        "clustering, symmetrised",
+        "path_length, directed",
+        "path_length, symmetrised",
+    ):
+        assert name in out
+    assert "Fagiolo 2007" in out
+    assert "0.75 of the ordered pairs have one" in out
+
+
+def test_a_table_of_neurons_makes_a_connectome(tmp_path, capsys):
+    edges, neurons = tmp_path / "edges.csv", tmp_path / "neurons.csv"
+    edges.write_text("pre,post,synapses\n11,12,6\n11,12,5\n12,12,7\n12,99,1\n")
+    neurons.write_text("id,celltype\n11,sensory\n12,motor\n13,motor\n")
+    assert show(edges, "--neurons", neurons, "--min-weight", 5, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["n"], facts["edges"]) == (3, 2)
+    assert show(edges, "--neurons", neurons, "--threshold", 2) == 2
+    assert "--threshold is not an option of a connectome of neurons" in capsys.readouterr().err
 
 
 def test_help_teaches_by_example(capsys):

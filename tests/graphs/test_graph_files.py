@@ -107,6 +107,7 @@ READ = [
     ("half.csv", "0,5,0,0\n0,0,7,0\n0,0,0,3\n1,0,0,0\n", {}, (4, 4, True), "every nonzero weight"),
     ("corr.csv", "1,.9,-.8\n.9,1,.1\n-.8,.1,1\n", {"keep_strongest": "67%", "absolute": True, "drop_self_loops": True},
      (3, 2, False), None),
+    ("blank.csv", ",a,b,c\na,,,\nb,1,,\nc,2,3,\n", {"directed": False}, (3, 3, False), "mirrored"),
     ("float.mtx", "%%MatrixMarket matrix coordinate real symmetric\n3 3 2\n2 1 0.5\n3 2 1.5\n", {}, (3, 2, False),
      "every nonzero weight"),
     ("really.txt", "%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n", {}, (3, 2, False), None),
@@ -168,6 +169,13 @@ REFUSED = [
     ("share.edgelist", "a b 1\nb c 2\n", {"keep_strongest": 10}, ["10%"]),
     ("combine.edgelist", "a b 1\nb c 2\n", {"combine": "mean"}, ["sum, max, first"]),
     ("variable.edgelist", "a b 1\nb c 2\n", {"variable": "x"}, ["is for .mat"]),
+    ("page.csv", "<!DOCTYPE html><html><body>404 page</body></html>", {}, ["web page"]),
+    ("graph.txt", '{"nodes": [], "links": []}', {}, ["JSON"]),
+    ("lfs.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n", {}, ["Git LFS"]),
+    ("nodes.csv", "id,name,value\n1,a,2\n2,b,3\n", {}, ["look like a table of nodes"]),
+    ("thousands.csv", 'pre,post,weight\na,b,"1,200"\nb,c,"2,100"\n', {"threshold": 0}, ["'1,200' is not a number"]),
+    ("unweighted.csv", "pre,post,type\na,b,gap\n", {"threshold": 0}, ["no column of the table holds numbers"]),
+    ("blank.csv", ",a,b,c\na,,,\nb,1,,\nc,2,3,\n", {"threshold": 0}, ["only one triangle"]),
     ("broken.csv.gz", "a,b\n", {}, ["not compressed"]),
 ]  # fmt: skip
 

@@ -153,7 +153,7 @@ def test_self_loops(tmp_path):
         ("nan.csv", b"0,nan\nnan,0\n", "NaN"),
         ("one.txt", b"0\n", "n = 1, expected at least 2"),
         ("weight.edges", b"0 1 heavy\n1 2 1\n", "the weight 'heavy' is not a number"),
-        ("brace.edges", b"0 1 {oops\n", "is not an edge"),
+        ("brace.edges", b"0 1 {'oops'\n", "is not an edge"),
         ("lies.edges", b"# graph2nn n=2 directed=no name=x\n0 5\n", "says n=2, but an edge names node '5'"),
         ("lies2.edges", b"# graph2nn n=many directed=no\n0 1\n", "n=many"),
         ("garbage.txt", bytes(range(256)), "is not text"),

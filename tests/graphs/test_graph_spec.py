@@ -6,7 +6,7 @@ import pytest
 
 from graph2nn import UserError, ws_flex
 from graph2nn.graphs import generators
-from graph2nn.graphs.io import write_graph
+from graph2nn.graphs.io import GraphNote, write_graph
 from graph2nn.graphs.spec import parse_graph
 
 
@@ -72,3 +72,20 @@ def test_options_of_files_are_not_ignored_elsewhere(option):
     for text in ("cycle:n=5", "cat"):
         with pytest.raises(UserError, match="is not a file"):
             parse_graph(text, **option)
+
+
+def test_options_behind_the_name_of_a_file(tmp_path):
+    path = tmp_path / "worm.csv"
+    path.write_text("pre,post,type,count\na,b,chemical,3\nb,c,chemical,1\na,c,gap,5\n")
+    with pytest.warns(GraphNote, match="'count', the only column of numbers"):
+        graph = parse_graph(f"{path}:where=type=chemical,threshold=2,name=mine,keep_weights=yes")
+    assert (graph.name, graph.n, graph.edges, graph.weights.tolist()) == ("mine", 3, 1, [3.0])
+    for text, words in (
+        (f"{path}:colour=red", "option 'colour' is not known"),
+        (f"{path}:threshold", "is not option=value"),
+        (f"{path}:threshold=high", "threshold = 'high' is not a number"),
+        (f"{path}:weight=size", "FILE:weight=…: there is no column 'size'"),
+    ):
+        with pytest.raises(UserError) as caught:
+            parse_graph(text)
+        assert words in str(caught.value)

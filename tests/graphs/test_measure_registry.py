@@ -13,7 +13,7 @@ from strategies import graphs
 from graph2nn import RelationalGraph, UserError, ws_flex
 from graph2nn.graphs import generators
 from graph2nn.graphs.connectomes import connectome
-from graph2nn.graphs.measures import degrees, paths
+from graph2nn.graphs.measures import degrees
 from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
@@ -62,8 +62,8 @@ def test_undirected_equals_networkx(graph):
 def test_directed_equals_networkx(graph):
     a = graph.to_networkx()
     closeness = list(nx.closeness_centrality(a.reverse()).values())
-    assert paths.closeness(graph).tolist() == pytest.approx(closeness)
-    assert paths.betweenness(graph).tolist() == pytest.approx(list(nx.betweenness_centrality(a).values()))
+    assert distance.closeness(graph).tolist() == pytest.approx(closeness)
+    assert distance.betweenness(graph).tolist() == pytest.approx(list(nx.betweenness_centrality(a).values()))
     expected = {"density": nx.density(a), "transitivity": nx.transitivity(a.to_undirected())}
     if graph.edges:
         expected["reciprocity"] = nx.overall_reciprocity(a)
@@ -112,18 +112,20 @@ def nan_measures(graph: RelationalGraph) -> set[str]:
 
 
 def test_what_a_graph_does_not_have_is_nan():
-    in_parts = {"diameter", "small_world_sigma", "small_world_omega"}
-    equal_degrees = {"assortativity", "rich_club"}
-    no_triangles = {"small_world_sigma", "small_world_omega"}
+    references = {"small_world_sigma", "small_world_omega", "small_world_propensity", "clustering_ratio"}
+    in_parts = {"diameter", "effective_resistance", "path_length_ratio"} | references
+    equal_degrees = {"assortativity", "rich_club", "rich_club_normalised"}
+    no_triples = {"feed_forward_share", "cycle_share"}
     empty = RelationalGraph(np.zeros((4, 4), dtype=bool))
     pairs = RelationalGraph.from_edges([(0, 1), (2, 3)], 4)
-    assert nan_measures(empty) == in_parts | equal_degrees | {"path_length", "modularity", "reciprocity"}
-    assert nan_measures(pairs) == in_parts | equal_degrees
-    assert nan_measures(generators.cycle(8)) == equal_degrees | no_triangles
+    nothing = {"path_length", "modularity", "reciprocity", "rich_club_p"}
+    assert nan_measures(empty) == in_parts | equal_degrees | no_triples | nothing
+    assert nan_measures(pairs) == in_parts | equal_degrees | no_triples
+    assert nan_measures(generators.cycle(8)) == equal_degrees | references
     assert nan_measures(generators.complete(5)) == equal_degrees
-    assert nan_measures(generators.star(5)) == no_triangles | {"rich_club"}
+    assert nan_measures(generators.star(5)) == references | {"rich_club", "rich_club_normalised"}
     assert nan_measures(ws_flex(20, 5, 0.2, seed=1)) == set()
-    assert nan_measures(generators.path(2)) == equal_degrees | no_triangles
+    assert nan_measures(generators.path(2)) == equal_degrees | references | no_triples
 
 
 def test_values_known_by_heart():
@@ -144,7 +146,7 @@ def test_connectomes_have_every_measure(shared_file):
     assert list(values) == list(MEASURES)
     assert not any(map(math.isnan, values.values()))
     assert values["clustering"] == graph.clustering
-    assert values["path_length"] == graph.path_length
+    assert values["path_length"] == graph.paths.mean
     assert values["small_world_sigma"] > 1
 
 

@@ -2,7 +2,8 @@
 
 ``table`` checks a table of runs, ``summary`` computes one row per graph, ``findings`` and ``tasks`` gather
 everything that is stated about one task and about several. ``mixed_model`` is behind every comparison:
-``arms``, ``null_comparison``, ``split_seed`` and ``plan_tests``. :mod:`graph2nn.report` draws and writes the findings.
+``arms``, ``null_comparison``, ``split_seed`` and ``plan_tests``.
+:mod:`graph2nn.report` draws and writes the findings.
 """
 
 from graph2nn.analysis.arms import ArmComparison, compare_arms

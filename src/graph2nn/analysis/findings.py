@@ -13,7 +13,7 @@ from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import Gap, Results, checked, order_by_mean
+from graph2nn.analysis.table import Gap, Results, checked, on_plane, order_by_mean
 from graph2nn.analysis.verdict import Judgement, judge
 from graph2nn.errors import UserError
 from graph2nn.tasks import Score
@@ -141,8 +141,9 @@ def find(
     if results.validated:
         rank = _chosen(results, graphs)
     own = rows.loc[rows["kind"] == "baseline"]
-    mean = graphs["mean"].to_numpy(dtype=np.float64)
-    measures = {name: graphs[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
+    placed = on_plane(graphs)
+    measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
+    placed_mean = placed["mean"].to_numpy(dtype=np.float64)
     gain = graphs["gain"].to_numpy(dtype=np.float64)
     p = graphs["p_value"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
@@ -151,8 +152,8 @@ def find(
         graphs=graphs,
         baseline=None if own.empty else own.iloc[0],
         spot=sweet_spot(results.runs, rank=rank),
-        fits={name: quadratic_fit(x, mean) for name, x in measures.items()},
-        correlations={name: _spearman(x, mean) for name, x in measures.items()},
+        fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
+        correlations={name: _spearman(x, placed_mean) for name, x in measures.items()},
         judged=judge(results.runs, seed=seed, confidence=confidence),
         beating_welch=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),

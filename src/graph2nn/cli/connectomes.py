@@ -22,6 +22,10 @@ Within = Annotated[
     str | None, typer.Option(metavar="WHERE", help="Of nulls of kind weights: target, source or a column.")
 ]
 
+Positions = Annotated[
+    str | None, typer.Option(metavar="X,Y,Z", help="Of nulls of kind spatial: columns that hold positions.")
+]
+
 
 def with_ends(settings: Sequence[str], inputs: str | None, outputs: str | None) -> list[str]:
     """Return the settings of a run with the neurons that are given the data and those that are read.
@@ -35,11 +39,3 @@ def with_ends(settings: Sequence[str], inputs: str | None, outputs: str | None) 
     # Values of settings are YAML, to which JSON's quotes are quotes.
     added = [f"model.options.{name}={json.dumps(text)}" for name, text in given.items() if text is not None]
     return [*settings, *added]
-
-
-def null_options(
-    inputs: str | None, outputs: str | None, groups: str | None, within: str | None
-) -> dict[str, str]:
-    """Return the options of nulls that were given; each kind takes those that it knows."""
-    given = {"inputs": inputs, "outputs": outputs, "groups": groups, "within": within}
-    return {name: text for name, text in given.items() if text is not None}

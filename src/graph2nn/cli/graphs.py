@@ -29,6 +29,8 @@ Examples:
   graph2nn graphs show weights.csv --keep-strongest 10% --absolute --drop-self-loops --out graph.graphml
 
   graph2nn graphs show worm.csv --where Type=chemical --combine sum --threshold 2 --name worm
+
+  graph2nn graphs show connections.csv --neurons neurons.csv --min-weight 5
 """
 
 

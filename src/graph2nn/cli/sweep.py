@@ -28,7 +28,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
-from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Within, null_options, with_ends
+from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Positions, Within, with_ends
 from graph2nn.cli.launcher_options import (
     Address,
     Cpus,
@@ -88,12 +88,16 @@ def sweep(
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
     null: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND", help="Of the nulls: degree (default), density, …; may be repeated."),
+        typer.Option(
+            metavar="KIND",
+            help="Of the nulls: degree (default), density, reciprocal, block, boundary, … May be repeated.",
+        ),
     ] = None,
     inputs: Inputs = None,
     outputs: Outputs = None,
     groups: Groups = None,
     within: Within = None,
+    positions: Positions = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="Train exactly what a frozen plan says.")
     ] = None,
@@ -150,12 +154,13 @@ def sweep(
     graph2nn sweep mlp-digits --select n64-52 --select baseline --workers auto
     graph2nn sweep mlp-cifar10 --select graphs_n64_52.npy --logger tensorboard --checkpoint-every 10epochs
     graph2nn sweep mlp-cifar10 --select best --nulls 5     [dim]with five rewirings that keep its degrees[/dim]
+    graph2nn sweep mlp-cifar10 --select cat --nulls 5 --null degree --null reciprocal
     graph2nn sweep mlp-cifar10 --select all --launcher ray --address 127.0.0.1:6379
     graph2nn sweep mlp-cifar10 --select all --launcher slurm --jobs 64     [dim]3,943 × 5 runs[/dim]
     graph2nn sweep mlp --data photos --select n64-52:0:3 --select baseline  [dim]your own data[/dim]
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
-    from graph2nn.cli.sweep_runs import Work, choose_work, show_work
+    from graph2nn.cli.sweep_runs import Work, choose_work, null_options, show_work
     from graph2nn.training.checkpoints import Saving
 
     where = choose_launcher(
@@ -171,7 +176,7 @@ def sweep(
     )  # fmt: skip
     work: Work = choose_work(
         plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls, null=null or [],
-        null_options=null_options(inputs, outputs, groups, within),
+        null_options=null_options(groups, inputs, outputs, within, positions),
         settings=with_ends(settings, inputs, outputs), amp=amp, data=data, cache=cache, dry_run=dry_run,
         own=own,
     )  # fmt: skip

@@ -70,13 +70,22 @@ def choose_work(
             raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
         return _of_preset(preset, data=data, cache=cache, own=own, **options)
     given = {"preset": preset, **options}
-    words = {"preset": "PRESET", "settings": "--set"}
+    words = {"preset": "PRESET", "settings": "--set", "null_options": "an option of --null"}
     for name, value in given.items():
         if value not in (None, [], {}, 0):
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
     return _of_plan(plan_file, data, cache, dry_run, own)
+
+
+def null_options(
+    groups: str | None, inputs: str | None, outputs: str | None, within: str | None, positions: str | None
+) -> dict[str, Any]:
+    """Return the options of nulls that were given, by the names of :func:`graph2nn.null`."""
+    columns = None if positions is None else [name.strip() for name in positions.split(",")]
+    given = {"groups": groups, "inputs": inputs, "outputs": outputs, "within": within, "positions": columns}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _of_preset(
@@ -89,7 +98,7 @@ def _of_preset(
     seeds: int | None,
     nulls: int,
     null: list[str],
-    null_options: dict[str, str],
+    null_options: dict[str, Any],
     settings: list[str],
     amp: str | None,
 ) -> Work:
@@ -102,9 +111,10 @@ def _of_preset(
 
     known = look_up(preset)
     graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
+    if (null or null_options.keys() - {"inputs", "outputs"}) and not nulls:
+        raise UserError("sweep: --null and its options say which nulls; say how many of each with --nulls N.")
     if nulls:
-        drawn = [with_nulls(graphs, nulls, kind, **null_options)[len(graphs) :] for kind in null or ["degree"]]
-        graphs = [*graphs, *(one for each in drawn for one in each)]
+        graphs = with_nulls(graphs, nulls, null or "degree", null_options)
     numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
     check_runs(plan(known, graphs, numbers, data="", settings=settings))  # complain before the data are read
     source = source_of(known.data, data, cache, own)

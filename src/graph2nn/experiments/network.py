@@ -20,7 +20,8 @@ class Network(NamedTuple):
     """A network as a config asks for it, the graph it runs on, and how its widths were found.
 
     C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
-    of the complete graph.
+    of the complete graph. Where ``reachable``, the share of pairs of nodes with a path, is below 1, the graph
+    falls into parts and is off the (C, L) plane; its L is then over these pairs.
     """
 
     model: nn.Module
@@ -28,6 +29,7 @@ class Network(NamedTuple):
     match: Match
     clustering: float
     path_length: float
+    reachable: float
 
 
 def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
@@ -48,11 +50,14 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
     model = build_model(spec.name, wiring, found.widths, **shape)
     set_norms(model, config.recipe)
-    # Measured before any training: a graph in parts has no path length, and must not cost a run to say so.
     return Network(model, graph, found, *quoted_measures(graph))
 
 
-def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float]:
-    """Return C and L as tables quote them: of the symmetrised graph; of the complete one for the baseline."""
+def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float, float]:
+    """Return C, L and the share of pairs with a path as tables quote them.
+
+    They are those of the symmetrised graph, and of the complete one for the baseline. L is the mean over the
+    pairs that have a path.
+    """
     quoted = graph.symmetrised() if graph and graph.directed else graph
-    return (quoted.clustering, quoted.path_length) if quoted else (1.0, 1.0)
+    return (quoted.clustering, quoted.paths.mean, quoted.reachable) if quoted else (1.0, 1.0, 1.0)

@@ -1,15 +1,16 @@
-"""Null graphs to train: rewirings of given graphs, named after them."""
+"""Which null graphs to train: nulls of one or several kinds of given graphs, named after them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls import ensemble
+from graph2nn.graphs.nulls import KINDS, NULLS, ensemble
 from graph2nn.results.config import GraphSpec
 
 
@@ -19,7 +20,7 @@ class NullPlan:
 
     Attributes:
         specs: the nulls, as a sweep takes them; each by its matrix.
-        pairs: ``graph, null``: labels, one row per null, as ``analysis.beyond.nulls.compare_nulls`` reads them.
+        pairs: ``graph, null, kind``: labels, one row per null, as ``compare_nulls`` reads them.
     """
 
     specs: tuple[GraphSpec, ...]
@@ -31,9 +32,10 @@ def plan_nulls(
     count: int,
     seed: int = 0,
     *,
-    null: str = "degree",
+    null: str | Sequence[str] = "degree",
+    options: Mapping[str, Any] | None = None,
 ) -> NullPlan:
-    """Draw ``count`` connected nulls of each graph, all different and none the graph itself.
+    """Draw ``count`` nulls per graph and kind, connected where the graph is, all different and none the graph.
 
     A graph's nulls depend on ``seed`` and on the graph alone: a larger count begins with the smaller one, and
     other graphs may join the plan. The name tells graph and draw: ``degree null(ws(64,8.19,0.128,4),123)``
@@ -43,11 +45,17 @@ def plan_nulls(
         graphs: by label, or with their names as labels.
         count: nulls of each graph.
         seed: of the draws.
-        null: kind, of :data:`graph2nn.graphs.nulls.NULLS`.
+        null: kind or kinds, of :data:`graph2nn.graphs.nulls.NULLS` and :data:`graph2nn.graphs.nulls.KINDS`.
+        options: ``groups``, ``inputs``, ``outputs``, ``within``, ``positions`` of :func:`graph2nn.null`, given
+            to the kinds that use them: columns of, or expressions on, the table of nodes of each graph. Inputs
+            and outputs may be there without such a kind: they describe the network, too.
+
+    Returns:
+        The nulls, graph by graph and kind by kind, and whose they are.
 
     Raises:
-        UserError: no graph, one label twice, a count below 1, an unknown kind, a graph that falls into parts,
-            or one with too few different nulls (a complete graph has none).
+        UserError: no graph, one label or kind twice, a count below 1, an unknown kind, options that none of the
+            kinds uses, or a graph with too few different nulls (a complete graph has none).
     """
     named = list(graphs.items()) if isinstance(graphs, Mapping) else [(graph.name, graph) for graph in graphs]
     if not named:
@@ -55,20 +63,41 @@ def plan_nulls(
     twice = next((label for i, (label, _) in enumerate(named) if label in dict(named[:i])), None)
     if twice is not None:
         raise UserError(f"nulls: two graphs are called {twice!r}; give each a name of its own.")
+    kinds = [null] if isinstance(null, str) else list(null)
+    chosen = _options_by_kind(kinds, options or {})
     specs, pairs = [], []
     for label, graph in named:
-        called = RelationalGraph(graph.adjacency, name=label, directed=graph.directed)
-        for one in _different(called, count, seed, null):
-            specs.append(GraphSpec.of(one).model_copy(update={"null_of": label}))
-            pairs.append({"graph": label, "null": one.name})
+        called = graph.renamed(label)
+        for kind in kinds:
+            for one in _different(called, count, seed, kind, chosen[kind]):
+                specs.append(GraphSpec.of(one).model_copy(update={"null_of": label}))
+                pairs.append({"graph": label, "null": one.name, "kind": kind})
     return NullPlan(tuple(specs), pd.DataFrame(pairs))
 
 
-def _different(graph: RelationalGraph, count: int, seed: int, null: str) -> list[RelationalGraph]:
+def _options_by_kind(kinds: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Give each kind the options that it uses; one that none of them uses is an error."""
+    for place, kind in enumerate(kinds):
+        if kind not in NULLS and kind not in KINDS:
+            raise unknown("null", kind, {*NULLS, *KINDS})
+        if kind in kinds[:place]:
+            raise UserError(f"nulls: the kind {kind!r} is asked for twice.")
+    given = {name: value for name, value in options.items() if value is not None}
+    uses = {kind: set(KINDS[kind].uses) if kind in KINDS else set() for kind in kinds}
+    for name in given.keys() - {"inputs", "outputs"}:
+        if not any(name in names for names in uses.values()):
+            users = [kind for kind, known in KINDS.items() if name in known.uses]
+            raise UserError(f"nulls: {' and '.join(kinds)} nulls do not use {name}; {' and '.join(users)} do.")
+    return {kind: {name: value for name, value in given.items() if name in uses[kind]} for kind in kinds}
+
+
+def _different(
+    graph: RelationalGraph, count: int, seed: int, null: str, options: Mapping[str, Any]
+) -> list[RelationalGraph]:
     kept: list[RelationalGraph] = []
     # A graph with few rewirings repeats itself; one with many does so almost never.
     for draws in (count, 4 * count + 20):
-        drawn = dict.fromkeys(ensemble(graph, null, draws, seed, connected=True))
+        drawn = dict.fromkeys(ensemble(graph, null, draws, seed, connected=graph.connected, options=options))
         kept = [one for one in drawn if one != graph][:count]
         if len(kept) == count:
             break

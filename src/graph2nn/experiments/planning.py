@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
@@ -68,27 +68,33 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
 
 
 def with_nulls(
-    graphs: Sequence[GraphSpec | None], count: int, kind: str = "degree", **options: str
+    graphs: Sequence[GraphSpec | None],
+    count: int,
+    kind: str | Sequence[str] = "degree",
+    options: Mapping[str, Any] | None = None,
 ) -> list[GraphSpec | None]:
-    """Return the graphs and after them ``count`` nulls of each but the baseline; see :func:`plan_nulls`.
+    """Return the graphs and after them ``count`` nulls of each kind of each but the baseline.
 
     Args:
-        graphs: as selected.
-        count: nulls of each.
-        kind: of the nulls; for connectomes of neurons any kind of :func:`graph2nn.null`.
-        options: of these kinds: ``inputs``, ``outputs``, ``groups``, ``within``.
+        graphs: None stands for the dense baseline.
+        count: nulls per graph and kind.
+        kind: one kind or several; see :func:`graph2nn.experiments.null_selection.plan_nulls`.
+        options: of the kinds, ``groups`` for one.
+
+    Returns:
+        Graphs, then nulls.
 
     Raises:
-        UserError: no graph other than the baseline, an unknown kind, or a graph with too few nulls.
+        UserError: no graph besides the baseline, an unknown kind, or a graph with too few nulls.
     """
     from graph2nn.experiments.null_selection import plan_nulls
 
     if any(spec is not None and spec.stored is not None for spec in graphs):
-        return [*graphs, *stored_nulls(graphs, count, kind, **options)]
-    if options:
-        raise UserError(f"nulls: {', '.join(options)} are for connectomes of neurons.")
+        kinds = [kind] if isinstance(kind, str) else list(kind)
+        drawn = [stored_nulls(graphs, count, each, **(options or {})) for each in kinds]
+        return [*graphs, *(spec for each in drawn for spec in each)]
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
-    return [*graphs, *plan_nulls(named, count, null=kind).specs]
+    return [*graphs, *plan_nulls(named, count, null=kind, options=options).specs]
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:

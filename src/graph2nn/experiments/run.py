@@ -207,6 +207,7 @@ def result_row(
         "graph_seed": drawn.seed if drawn else None,
         "clustering": network.clustering,
         "path_length": network.path_length,
+        "reachable": network.reachable,
         "widths": ",".join(map(str, found.widths)),
         "macs": found.macs,
         "params": found.params,

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.graph_store import graph_digest, store, stored
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls import KINDS, null
 from graph2nn.results.config import GraphSpec, StoredGraphSpec
+from graph2nn.results.graph_store import NULL_OPTIONS, store
 
 #: Graphs of more nodes are stored by content; smaller ones without values stand in the config row by row.
 ROWS_LIMIT = 512
-#: Options of kinds of nulls that a spec can hold.
-_OPTIONS = ("inputs", "outputs", "groups", "within")
 
 
 def named_spec(graph: RelationalGraph, text: str) -> GraphSpec:
@@ -47,8 +45,8 @@ def stored_nulls(
     """
     if kind not in KINDS:
         raise unknown("--null", kind, KINDS)
-    if odd := [name for name in options if name not in _OPTIONS]:
-        raise unknown("nulls: option", odd[0], _OPTIONS)
+    if odd := [name for name in options if name not in NULL_OPTIONS]:
+        raise unknown("nulls: option", odd[0], NULL_OPTIONS)
     takes = (*KINDS[kind].takes, *(("inputs", "outputs") if kind == "boundary" else ()))
     used: dict[str, Any] = {name: value for name, value in options.items() if name in takes}
     specs: list[GraphSpec | None] = []
@@ -66,26 +64,3 @@ def stored_nulls(
             kept = StoredGraphSpec(text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **used)
             specs.append(GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name))
     return specs
-
-
-def build_stored(spec: StoredGraphSpec, name: str) -> RelationalGraph:
-    """Return a stored graph, or make it again from its text; its content is what the digest says.
-
-    Raises:
-        UserError: it cannot be made again, or the result is another graph.
-    """
-    found = stored(spec.digest, name)
-    if found is None:
-        from graph2nn.graphs.spec import parse_graph
-
-        found = parse_graph(spec.text)
-        if spec.null is not None:
-            options = {option: value for option in _OPTIONS if (value := getattr(spec, option)) is not None}
-            found = null(found, spec.null, seed=spec.seed, **options)
-        found = found.renamed(name)
-        store(found)
-    if graph_digest(found) != spec.digest:
-        raise UserError(
-            f"config: graph {name!r} ({spec.text}) is not the graph of the run; the file has changed since."
-        )
-    return found

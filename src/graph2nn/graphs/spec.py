@@ -105,11 +105,15 @@ def find_graph(
     return Reading(graph if options.name is None else replace(graph, name=options.name), how=how)
 
 
-def _refuse_file_options(text: str, options: ReadOptions) -> None:
+def _given(options: ReadOptions) -> list[str]:
     default = ReadOptions(side=options.side)
-    for option in fields(ReadOptions):
-        if option.name != "name" and getattr(options, option.name) != getattr(default, option.name):
-            raise UserError(f"graph {text!r} is not a file: {options.say(option.name)} is for files.")
+    return [o.name for o in fields(ReadOptions) if getattr(options, o.name) != getattr(default, o.name)]
+
+
+def _refuse_file_options(text: str, options: ReadOptions) -> None:
+    for option in _given(options):
+        if option != "name":
+            raise UserError(f"graph {text!r} is not a file: {options.say(option)} is for files.")
 
 
 def split_options(text: str) -> tuple[str | None, str]:

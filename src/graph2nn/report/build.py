@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ from graph2nn.analysis.tasks import Known, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
 from graph2nn.graphs.connectomes import connectome, on_this_machine
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.table import measured
 from graph2nn.progress import Bar
 from graph2nn.report.phrasing import plural
@@ -78,6 +79,7 @@ def report(
         notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
     if planned is not None:
         notes = [*planned.notes(), *notes]
+    notes = [*notes, *_off_plane(graphs)]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(
@@ -108,6 +110,22 @@ def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path |
         raise UserError("analyze: the published results belong to no plan; leave --plan out.")
     runs = choose(runs_of(Path(results)), where)
     return plan_findings(plan, runs, curves_of(Path(results)), data=data)
+
+
+def _off_plane(graphs: Mapping[str, RelationalGraph]) -> list[str]:
+    """Say which graphs fall into parts, and what the L in their tables is."""
+    notes = []
+    for label, graph in graphs.items():
+        if graph.origin is not None:  # WS-flex graphs are drawn until they are connected
+            continue
+        whole = graph.symmetrised() if graph.directed else graph
+        if whole.reachable < 1:
+            notes.append(
+                f"Graph {label} falls into parts, so it is off the (C, L) plane: {100 * whole.reachable:.3g} % "
+                "of its ordered pairs of nodes have a path, and its L "
+                f"({whole.paths.mean:.3f}) is the mean over these."
+            )
+    return notes
 
 
 def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:

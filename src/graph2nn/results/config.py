@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
@@ -15,12 +18,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graph2nn.errors import UserError
 from graph2nn.graphs.generators.families import ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.archive import dump_graph, parse_graph_file
 from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.results.graph_store import build_stored
 from graph2nn.training.recipe import Recipe
 from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
 
 #: How the widths of a network are found; see :func:`graph2nn.budget.match`. ``none`` takes them as they are.
 MatchMethod = Literal["auto", "published", "published-below", "exact", "none"]
+
+#: Nodes of the largest graph whose matrix a config spells out.
+_MOST_ROWS = 512
 
 
 class _Value(BaseModel):
@@ -56,20 +64,31 @@ class StoredGraphSpec(_Value):
 class GraphSpec(_Value):
     """A graph by its recipe, by its matrix, or by its content; exactly one of the three.
 
-    ``rows`` are strings of 0 and 1, row reads column, so that a config file holds the whole graph. ``null_of``
-    is the name of the graph that this one is a null of; None for a graph that stands for itself.
+    ``rows`` are strings of 0 and 1, row reads column. A large graph, or one with weights, signs, a table of
+    nodes or given self-connections, is ``packed`` instead: an archive of
+    :func:`graph2nn.graphs.io.archive.dump_graph` in base 64, next to the graph's ``sha256``, which stands for
+    it in the digest of a run. ``null_of`` is the name of the graph that this one is a null of; None for a graph
+    that stands for itself.
     """
 
     name: str
     ws_flex: WSFlexSpec | None = None
     rows: tuple[str, ...] | None = None
     stored: StoredGraphSpec | None = None
+    packed: str | None = None
+    sha256: str | None = None
     directed: bool = False
     null_of: str | None = None
 
     @classmethod
     def of(cls, graph: RelationalGraph) -> GraphSpec:
-        """Describe any graph by its matrix."""
+        """Describe any graph by its matrix, or by all that it carries."""
+        carries = (graph.weights, graph.signs, graph.nodes)
+        if graph.n > _MOST_ROWS or graph.self_loops == "given" or any(value is not None for value in carries):
+            file = io.BytesIO()
+            dump_graph(graph, file)
+            packed = base64.b64encode(file.getvalue()).decode()
+            return cls(name=graph.name, packed=packed, sha256=graph.digest, directed=bool(graph.directed))
         rows = tuple("".join("1" if entry else "0" for entry in row) for row in graph.adjacency)
         return cls(name=graph.name, rows=rows, directed=bool(graph.directed))
 
@@ -94,9 +113,13 @@ class GraphSpec(_Value):
             graph = ws_flex(spec.n, spec.n * spec.sparsity, spec.p, spec.seed)
             return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
         if self.stored is not None:
-            from graph2nn.experiments.stored_graphs import build_stored
-
             return build_stored(self.stored, self.name)
+        if self.packed is not None:
+            try:
+                packed = parse_graph_file(io.BytesIO(base64.b64decode(self.packed)))
+            except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                raise UserError(f"config: graph {self.name!r} is damaged ({error}).") from None
+            return packed.renamed(self.name)
         if self.rows is None:
             raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows nor a stored graph.")
         matrix = [[int(entry) for entry in row] for row in self.rows]
@@ -150,9 +173,8 @@ class RunConfig(_Value):
         Values left at their default do not enter, so that an option added later, off by default, leaves the
         names of earlier runs as they are.
         """
-        text = json.dumps(
-            self.model_dump(mode="json", exclude_defaults=True, exclude={"threads"}), sort_keys=True
-        )
+        left_out: Any = {"threads": True, "graph": {"packed"}}
+        text = json.dumps(self.model_dump(mode="json", exclude_defaults=True, exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property

@@ -119,4 +119,4 @@ class _Graphs:
 
 
 def _renamed(graph: RelationalGraph, name: str) -> RelationalGraph:
-    return RelationalGraph(graph.adjacency, name=name, directed=graph.directed)
+    return graph.renamed(name)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.frames import edges_of_table
-from graph2nn.graphs.io.headers import Ends, find_ends
+from graph2nn.graphs.io.headers import ID_WORDS, Ends, find_ends, words_of
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
@@ -62,7 +62,7 @@ def source_of_cells(
 def _trimmed(cells: pd.DataFrame) -> pd.DataFrame:
     """Strip the padding of every cell, and drop last columns that trailing separators left empty."""
     trimmed = pd.DataFrame(
-        {i: cells[column].str.strip() for i, column in enumerate(cells.columns)}, dtype=object
+        {i: _stripped(cells[column]) for i, column in enumerate(cells.columns)}, dtype=object
     )
     while trimmed.shape[1] > 1:
         last = trimmed.iloc[:, -1]
@@ -70,6 +70,13 @@ def _trimmed(cells: pd.DataFrame) -> pd.DataFrame:
             break
         trimmed = trimmed.iloc[:, :-1]
     return trimmed
+
+
+def _stripped(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Strip each entry; a long column repeats few texts, and each is stripped once."""
+    codes, texts = pd.factorize(column.to_numpy(dtype=object))  # −1 where a cell is missing
+    stripped = np.array([*(str(text).strip() for text in texts), None], dtype=object)
+    return stripped[codes]
 
 
 def _even(cells: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, bool]:
@@ -107,12 +114,17 @@ def _header(header: list[str], body: pd.DataFrame, kind: str, *, short_header: b
         return None
     first, second = header[:2]
     named = not _all_numbers([first]) and not _all_numbers([second])
-    if named and _all_whole(body.iloc[:, 0]) and _all_whole(body.iloc[:, 1]):
-        return Ends(0, 1, None, second_reads=True)
     rest = range(2, len(header))
-    if named and any(not _all_numbers([header[i]]) and _all_numbers(body.iloc[:, i]) for i in rest):
-        return Ends(0, 1, None, second_reads=True)
-    return None
+    whole = _all_whole(body.iloc[:, 0]) and _all_whole(body.iloc[:, 1])
+    counted = any(not _all_numbers([header[i]]) and _all_numbers(body.iloc[:, i]) for i in rest)
+    if not named or not (whole or counted):
+        return None
+    if set(words_of(first)) & (ID_WORDS | {"name", "node"}):
+        raise UserError(
+            f"columns {first!r} and {second!r} look like a table of nodes; an edge table names its two columns "
+            "of nodes source and target, from and to, or pre and post."
+        )
+    return Ends(0, 1, None, second_reads=True)
 
 
 def _square_below(header: list[str], body: pd.DataFrame) -> bool:
@@ -201,7 +213,7 @@ def _plain_edges(cells: pd.DataFrame, weight: str | None) -> EdgeList:
     if extra.shape[1] > 1:
         edges.notes.append("columns after the third were left out (time stamps)")
     ends = {first[0], second[0]}
-    if len(first) > 2 and not ends & {*first[1:], *second[1:]} and not _all_numbers(sorted(ends)):
+    if len(first) > 2 and not _all_numbers(sorted(ends)) and not ends & {*first[1:], *second[1:]}:
         edges.notes.append(f"the first line ({first[0]}, {second[0]}) was read as an edge, not as a header")
     return edges
 

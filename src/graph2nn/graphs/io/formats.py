@@ -24,6 +24,7 @@ FORMATS = {
     ".edges": "edges",
     ".graphml": "graphml",
     ".gml": "gml",
+    ".graph": "graph",
 }
 #: Formats that are read only.
 READ_ONLY = {
@@ -139,6 +140,25 @@ def text_of(content: bytes, kind: str = "text") -> str:
     if kind in ("text", "matrix", "edges", "adjlist"):
         raise UserError("the file is not text; expected a 0/1 matrix or an edge list.")
     raise UserError(f"cannot be read as {kind} (the file is not text).")
+
+
+#: Text that is never a table, by how it begins.
+_FOREIGN = (
+    (re.compile(r"<"), "a web page or another XML file"),
+    (re.compile(r"\{\s*[\"}]"), "JSON"),
+    (re.compile(r"version https://git-lfs"), "a pointer of Git LFS; fetch the file itself with git lfs pull"),
+)
+
+
+def refuse_foreign(text: str) -> None:
+    """Refuse text that is not a table at all, but would split into words.
+
+    Raises:
+        UserError: a web page, JSON, or a pointer of Git LFS.
+    """
+    for pattern, what in _FOREIGN:
+        if pattern.match(text.lstrip()):
+            raise UserError(f"the file is {what}; expected a 0/1 matrix or an edge list.")
 
 
 def sniffed(text: str, kind: str) -> str:

@@ -31,6 +31,7 @@ def pairs_of_matrix(matrix: Matrix, options: ReadOptions) -> Pairs:
     if n < 2:
         raise UserError(f"adjacency: n = {n}, expected at least 2 nodes.")
     rows, columns, values = _entries(matrix.values, matrix.names, options)
+    rows, columns, values = _without_blank_triangle(rows, columns, values)
     filled = len(rows) / n**2
     symmetric = _is_symmetric(rows, columns, values, n)
     directed = options.directed if options.directed is not None else matrix.directed
@@ -156,6 +157,17 @@ def _is_symmetric(
     scale = float(np.nanmax(np.abs(values), initial=0.0)) if len(values) else 0.0
     tolerance = _TOLERANCE * (scale if np.isfinite(scale) else 1.0)
     return bool(np.allclose(values[one], values[other], rtol=_TOLERANCE, atol=tolerance * 1e-3, equal_nan=True))
+
+
+def _without_blank_triangle(
+    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Drop the missing entries of a triangle that was left blank, as lists of distances often are."""
+    missing = np.isnan(values)
+    for side in (rows < columns, rows > columns):
+        if missing[side].any() and missing[side].all() and not missing[~side].any():
+            return rows[~side], columns[~side], values[~side]
+    return rows, columns, values
 
 
 def _one_triangle(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> bool:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import arrays, sheets
+from graph2nn.graphs.io.archive import load_graph
 from graph2nn.graphs.io.assembly import Reading, assemble
 from graph2nn.graphs.io.dot import read_dot
-from graph2nn.graphs.io.formats import content_of, read_format, sniffed, stem_of, text_of
+from graph2nn.graphs.io.formats import content_of, read_format, refuse_foreign, sniffed, stem_of, text_of
 from graph2nn.graphs.io.markup import read_gexf, read_graphml
 from graph2nn.graphs.io.netfiles import read_gml, read_pajek
 from graph2nn.graphs.io.objects import source_of_object
@@ -139,11 +141,24 @@ def read_with(source: Any, options: ReadOptions) -> Reading:
     try:
         if path.stat().st_size == 0:
             raise UserError("the file is empty.")
+        if kind == "graph":
+            return _whole_graph(path, options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what parsers say in passing; ours is said in notes and errors
             return assemble(_load(path, kind, options), options, label=stem_of(path))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{path}: {' '.join(str(error).splitlines())}") from None
+
+
+def _whole_graph(path: Path, options: ReadOptions) -> Reading:
+    """Read a graph saved with all that it carries: it leaves nothing open for options to decide."""
+    default = ReadOptions(side=options.side)
+    for field in fields(ReadOptions):
+        value = getattr(options, field.name)
+        if field.name not in ("name", "format", "side") and value != getattr(default, field.name):
+            raise UserError(f"{options.say(field.name)} is for other files; a .graph file holds a whole graph.")
+    graph = load_graph(path)
+    return Reading(graph if options.name is None else graph.renamed(options.name))
 
 
 def _load(path: Path, kind: str, options: ReadOptions) -> Source:
@@ -159,7 +174,10 @@ def _load(path: Path, kind: str, options: ReadOptions) -> Source:
             if kind in _BINARY or kind in _XML:
                 encoded = text.encode()
                 return _BINARY[kind](encoded, options) if kind in _BINARY else _XML[kind](encoded)
-        return _NET[kind](text) if kind in _NET else source_of_text(text, kind, options)
+        if kind in _NET:
+            return _NET[kind](text)
+        refuse_foreign(text)
+        return source_of_text(text, kind, options)
     except UserError:
         raise
     except Exception as error:  # parsers meet garbage in ways of their own; the user needs one line

@@ -19,6 +19,8 @@ Floats = npt.NDArray[np.float64]
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 _WORDS = {"true": "1", "false": "0"}
 _COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
+#: Commas that may as well part thousands: 1,200 but not 0,125.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}")
 #: Seconds since 1970 in the years 1973 to 2096, and the same in milliseconds.
 _UNIX_TIME = ((1e8, 4e9), (1e11, 4e12))
@@ -43,7 +45,9 @@ def to_numbers(column: pd.Series[Any]) -> tuple[Floats, str | None]:
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64)
     missing = lower.isin(_MISSING).to_numpy()
     bad = np.isnan(numbers) & ~missing
-    if bad.any() and all(_COMMA.fullmatch(text) for text in texts[~missing]):
+    commas = [text for text in texts[~missing] if "," in text] if bad.any() else []
+    decimal = bool(commas) and not all(_THOUSANDS.fullmatch(text) for text in commas)
+    if decimal and all(_COMMA.fullmatch(text) for text in texts[~missing]):
         numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce").to_numpy(dtype=np.float64)
         bad = np.isnan(numbers) & ~missing
     return numbers, str(texts[int(np.flatnonzero(bad)[0])]) if bad.any() else None
@@ -97,6 +101,12 @@ def edge_weights(edges: EdgeList, options: ReadOptions) -> tuple[Floats | None, 
         if edges.table:
             edges.notes.append(f"weights are taken from {candidates[0]!r}, the only column of numbers")
         return _read(edges, candidates[0]), candidates[0]
+    if not candidates and edges.table and options.chooses and len(columns.columns):
+        raise UserError(
+            f"no column of the table holds numbers that {options.say('threshold')} or "
+            f"{options.say('keep_strongest')} could choose by; the edges carry "
+            f"{_listed(list(map(str, columns)))}."
+        )
     if candidates and (options.chooses or options.keep_weights):
         raise UserError(
             f"the edges carry {_listed(candidates)}, and none is named 'weight'; "

@@ -6,6 +6,8 @@ path length in parts, an assortativity of equal degrees) is NaN.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,12 +16,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import unknown
-from graph2nn.graphs import nulls
+from graph2nn.errors import Graph2nnWarning, UserError, unknown
+from graph2nn.graphs import motifs, nulls, spectrum, weighted
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures import degrees as deg
-from graph2nn.graphs.measures import paths as dist
+from graph2nn.graphs.measures import distance as dist
 from graph2nn.graphs.measures import structure
+from graph2nn.graphs.nulls import rich_club, small_worldness
+from graph2nn.graphs.storage import DENSE_LIMIT, refuse_dense
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
 #: again, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
@@ -57,6 +61,18 @@ class Measure:
     def __call__(self, graph: RelationalGraph) -> float:
         """Measure one graph."""
         return float(self.function(graph))
+
+
+#: Measures with a form for sparse storage; the others need room for all pairs of nodes.
+_SPARSE = frozenset(
+    {
+        "clustering", "path_length", "transitivity", "global_efficiency", "diameter", "density", "degree_mean",
+        "degree_variance", "degree_entropy", "assortativity", "modularity", "spectral_gap", "closeness_mean",
+        "closeness_spread", "rich_club", "core_number", "reciprocity", "weighted_clustering",
+        "weighted_path_length",
+    }
+)  # fmt: skip
+_BYTES_PER_PAIR = 16
 
 
 def _mean(of_nodes: Callable[[RelationalGraph], npt.NDArray[Any]]) -> Callable[[RelationalGraph], float]:
@@ -128,6 +144,30 @@ MEASURES: dict[str, Measure] = {
         "Telesford et al. 2011, C of a ring lattice",
         "slow",
     ),
+    "small_world_propensity": Measure(
+        small_worldness.small_world_propensity,
+        "φ_sw",
+        "small-world propensity, 0 to 1",
+        "directed C, L and nulls",
+        "Muldoon et al. 2016, nulls that keep the degrees",
+        "slow",
+    ),
+    "clustering_ratio": Measure(
+        small_worldness.clustering_ratio,
+        "C/C₀",
+        "C over that of degree nulls",
+        "directed C and nulls",
+        _DEFINED,
+        "slow",
+    ),
+    "path_length_ratio": Measure(
+        small_worldness.path_length_ratio,
+        "L/L₀",
+        "L over that of degree nulls",
+        "directed L and nulls",
+        _DEFINED,
+        "slow",
+    ),
     "spectral_gap": Measure(structure.spectral_gap, "λ₁−λ₂", "adjacency spectral gap", _FORGOTTEN, _DEFINED),
     "algebraic_connectivity": Measure(
         structure.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN, "Fiedler 1973"
@@ -153,8 +193,63 @@ MEASURES: dict[str, Measure] = {
     "rich_club": Measure(
         deg.rich_club, "φ", "density above the mean degree", "in- plus out-degree", "Zhou and Mondragón 2004"
     ),
+    "rich_club_normalised": Measure(
+        rich_club.rich_club_normalised,
+        "φ/φ₀",
+        "rich club over that of degree nulls, above the mean degree",
+        "in- plus out-degree",
+        "Colizza et al. 2006",
+        "slow",
+    ),
+    "rich_club_p": Measure(
+        rich_club.rich_club_p,
+        "p(φ)",
+        "chance of as strong a rich club, over all degrees",
+        "in- plus out-degree",
+        "Colizza et al. 2006; Westfall and Young 1993",
+        "slow",
+    ),
     "core_number": Measure(deg.core_number, "core", "deepest core", _FORGOTTEN, "Seidman 1983"),
     "reciprocity": Measure(deg.reciprocity, "R", "edges that go both ways", "1 if undirected", _DEFINED),
+    "feed_forward_share": Measure(
+        motifs.feed_forward_share,
+        "FFL",
+        "share of feed-forward loops in connected triples",
+        _ALONG,
+        "Milo et al. 2002",
+    ),
+    "cycle_share": Measure(
+        motifs.cycle_share, "C₃", "share of three-node cycles in connected triples", _ALONG, "Milo et al. 2002"
+    ),
+    "normalised_laplacian_gap": Measure(
+        spectrum.normalised_laplacian_gap,
+        "λ₂",
+        "second eigenvalue, normalised Laplacian",
+        _FORGOTTEN,
+        "Chung 1997",
+    ),
+    "effective_resistance": Measure(
+        spectrum.effective_resistance, "R_eff", "mean effective resistance", _FORGOTTEN, "Klein and Randić 1993"
+    ),
+}
+
+
+#: Measures of the weights of graphs that have some. Tables of measures, which hold graphs without, lack them.
+WEIGHTED_MEASURES: dict[str, Measure] = {
+    "weighted_clustering": Measure(
+        weighted.weighted_clustering,
+        "C_w",
+        "weighted clustering coefficient",
+        "directed triangles (Fagiolo 2007)",
+        "Onnela et al. 2005",
+    ),
+    "weighted_path_length": Measure(
+        weighted.weighted_path_length,
+        "L_w",
+        "average path length, an edge of weight w being 1/w long",
+        f"{_ALONG}, over pairs with a path",
+        "Newman 2001",
+    ),
 }
 
 
@@ -163,16 +258,44 @@ def measure_all(
 ) -> dict[str, float]:
     """Measure ``graph``: the measures named, or all of them; ``slow=False`` leaves out the slow ones.
 
-    Measures that use chance have fixed seeds. Louvain communities may differ between networkx versions.
+    Measures of weights (:data:`WEIGHTED_MEASURES`) are among all of them where the graph has weights. Of a
+    large graph (above :data:`DENSE_LIMIT` nodes), measures that need all pairs of nodes are NaN with a warning,
+    or an error where they are named. Measures that use chance have fixed seeds. Louvain communities may differ
+    between networkx versions.
 
     Raises:
         UserError: a name that is not in :data:`MEASURES`.
     """
+    known = {**MEASURES, **WEIGHTED_MEASURES}
     if names is None:
-        chosen = [name for name, measure in MEASURES.items() if slow or measure.cost == "fast"]
+        chosen = [name for name, measure in measures_of(graph).items() if slow or measure.cost == "fast"]
     else:
         chosen = list(names)
     for name in chosen:
-        if name not in MEASURES:
-            raise unknown("measure", name, MEASURES)
-    return {name: MEASURES[name](graph) for name in chosen}
+        if name not in known:
+            raise unknown("measure", name, known)
+    if graph.n <= DENSE_LIMIT:
+        return {name: known[name](graph) for name in chosen}
+    values, refused = {}, []
+    for name in chosen:
+        try:
+            if name not in _SPARSE:
+                refuse_dense(graph.name, graph.n, f"the measure {name}", _BYTES_PER_PAIR)
+            values[name] = known[name](graph)
+        except UserError:
+            if names is not None:
+                raise
+            values[name] = math.nan
+            refused.append(name)
+    if refused:
+        warnings.warn(
+            f"graph {graph.name!r}: {', '.join(refused)} need all pairs of {graph.n:,} nodes; left out.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
+    return values
+
+
+def measures_of(graph: RelationalGraph) -> dict[str, Measure]:
+    """Return the measures that apply to a graph: those of weights where it has weights."""
+    return MEASURES if graph.weights is None else {**MEASURES, **WEIGHTED_MEASURES}

@@ -230,6 +230,11 @@ class Kind:
     takes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Options that decide what is drawn, ``inputs`` and ``outputs`` of the boundary among them."""
+        return ("inputs", "outputs") if self.draw is _boundary else self.takes
+
 
 KINDS: dict[str, Kind] = {
     "density": Kind("the number of connections", _density),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import Graph2nnWarning
+from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels.jit import compiled
 from graph2nn.graphs.measures.degrees import reciprocity
@@ -70,6 +71,47 @@ def report_of(
     table["change"] = table["null"] - table["graph"]
     table.index.name = "measure"
     return NullReport(table, short_cuts(table), getattr(null, "kind", ""), graph.name)
+
+
+def null_differences(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -> pd.DataFrame:
+    """Measure how nulls differ from their graph, to be read next to every effect.
+
+    Args:
+        graph: directed or not; its nulls must be the same, or C, L and edges would be those of two kinds of
+            graphs.
+        nulls: one or more nulls of it.
+
+    Returns:
+        One row per measure (edges, C, L, share of pairs with a path, reciprocity, spectral radius): ``graph``,
+        ``null_mean``, ``null_sd``, ``change`` = null_mean − graph, and ``changes``, whether the change exceeds
+        one per cent of the graph's value. Nulls with no such row leave an effect nothing to be explained by.
+
+    Raises:
+        UserError: no null, or a graph symmetrised and its nulls not, or the other way round.
+
+    Example:
+        >>> import graph2nn as g
+        >>> graph = g.ws_flex(32, 6, 0.1, seed=1)
+        >>> table = null_differences(graph, g.ensemble(graph, "degree", 5))
+        >>> table.loc["clustering", "change"] < 0, bool(table.loc["edges", "changes"])
+        (True, False)
+    """
+    import pandas as pd
+
+    if not nulls:
+        raise UserError("null_differences: there is no null to compare the graph with.")
+    if any(bool(one.directed) != bool(graph.directed) for one in nulls):
+        raise UserError(
+            f"null_differences: graph {graph.name!r} is {'' if graph.directed else 'un'}directed and a null is "
+            "not; symmetrise both arms, or neither."
+        )
+    drawn = pd.DataFrame([_measures(one) for one in nulls], dtype=np.float64)
+    table = pd.DataFrame({"graph": pd.Series(_measures(graph), dtype=np.float64), "null_mean": drawn.mean()})
+    table["null_sd"] = drawn.std(ddof=1) if len(drawn) > 1 else math.nan
+    table["change"] = table["null_mean"] - table["graph"]
+    table["changes"] = table["change"].abs() > 0.01 * table["graph"].abs()
+    table.index.name = "measure"
+    return table
 
 
 def short_cuts(table: pd.DataFrame) -> tuple[str, ...]:

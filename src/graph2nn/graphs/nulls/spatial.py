@@ -21,7 +21,7 @@ CELLS = (8, 32, 8, 128, None)
 #: Turns, each with other cells, that share the proposals.
 TURNS = 20
 #: Proposals per proposal asked for: most are refused, as they would change the distances.
-MORE = 10
+MORE = 30
 
 
 def swap_in_space(rows: Rows, positions: Floats, proposals: float, state: int) -> None:

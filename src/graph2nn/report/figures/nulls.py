@@ -14,8 +14,15 @@ from graph2nn.tasks import TOP1, Score
 KINDS = {
     "degree": "rewirings that keep its degrees",
     "density": "random graphs of as many edges",
+    "reciprocal": "rewirings that keep its degrees and reciprocal pairs",
+    "block": "rewirings that keep its degrees per group",
+    "boundary": "rewirings that keep its degrees and all connections of inputs and outputs",
+    "spatial": "rewirings that keep its degrees and distances",
+    "weights": "copies with shuffled weights",
+    "signs": "copies with shuffled signs",
+    "degree_lattice": "lattices that keep its degrees",
     "lattice": "ring lattices of as many edges",
-    "ws_flex": "WS-flex graphs of as many nodes and edges",
+    "ws_flex": "WS-flex graphs as dense as it is",
 }
 
 

@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.table import on_plane
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import COLOURS, Theme, canvas, legend_below
 
@@ -44,7 +45,7 @@ def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> P
     """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots."""
     low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
-    rows = found.graphs.iloc[::-1]  # the best on top
+    rows = on_plane(found.graphs).iloc[::-1]  # the best on top
     size = float(np.clip(450 / np.sqrt(len(rows)), 8, 58)) * scale**2
     dots = axes.scatter(
         rows["clustering"],

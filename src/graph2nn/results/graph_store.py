@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from graph2nn.errors import UserError
 from graph2nn.files import cache_root
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.nulls import null
+from graph2nn.graphs.spec import parse_graph
 
 
 def graph_digest(graph: RelationalGraph) -> str:
@@ -72,3 +75,48 @@ def stored(digest: str, name: str) -> RelationalGraph | None:
 
 def _place(digest: str) -> Path:
     return cache_root(None) / "graphs" / digest
+
+
+#: Options of kinds of nulls that a spec can hold.
+NULL_OPTIONS = ("inputs", "outputs", "groups", "within")
+
+
+class StoredGraph(Protocol):
+    """What a config says of a stored graph; see :class:`graph2nn.results.config.StoredGraphSpec`."""
+
+    @property
+    def text(self) -> str:
+        """Name of the graph, as ``--graph`` takes it."""
+
+    @property
+    def digest(self) -> str:
+        """Of the content."""
+
+    @property
+    def null(self) -> str | None:
+        """Kind of null, if it is one."""
+
+    @property
+    def seed(self) -> int:
+        """Of the null."""
+
+
+def build_stored(spec: StoredGraph, name: str) -> RelationalGraph:
+    """Return a stored graph, or make it again from its text; its content is what the digest says.
+
+    Raises:
+        UserError: it cannot be made again, or the result is another graph.
+    """
+    found = stored(spec.digest, name)
+    if found is None:
+        found = parse_graph(spec.text)
+        if spec.null is not None:
+            options = {option: value for option in NULL_OPTIONS if (value := getattr(spec, option)) is not None}
+            found = null(found, spec.null, seed=spec.seed, **options)
+        found = found.renamed(name)
+        store(found)
+    if graph_digest(found) != spec.digest:
+        raise UserError(
+            f"config: graph {name!r} ({spec.text}) is not the graph of the run; the file has changed since."
+        )
+    return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +19,16 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import kernels
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import bits, wsflex
+from graph2nn.graphs.nulls.chain import degree_chain
 from graph2nn.graphs.nulls.ensembles import SMALL, ensemble, lattice_null
-from graph2nn.graphs.nulls.ladder import PROPOSALS
-from graph2nn.graphs.nulls.rows import Rows
 
 #: Random references of a graph.
-REFERENCES = 100
+REFERENCES = 50
 #: Draws per reference before giving up on connected ones.
 TRIES = 100
+
+#: A difference of C or L up to this is rounding.
+_NO_WAY = 1e-9
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +43,8 @@ class SmallWorld:
         omega: L₀/L − C/C_lattice: near −1 a lattice, near 0 a small world, near 1 random (Telesford et al.
             2011; the lattice is a ring of as many edges).
         propensity: φ = 1 − √((Δ_C² + Δ_L²)/2), between 0 and 1 (Muldoon et al. 2016): Δ_C is how far C falls
-            short of the lattice's, Δ_L how far L exceeds the references', as shares of the way between them.
+            short of the lattice's, Δ_L how far L exceeds the references', as shares of the way between them
+            (0 where there is none: in dense graphs the lattice's L is that of the references).
         clustering_ratio: C/C₀. path_length_ratio: L/L₀.
     """
 
@@ -106,6 +110,21 @@ def small_world_omega(
     return small_world(graph, null=null, count=count, seed=seed).omega
 
 
+def small_world_propensity(graph: RelationalGraph) -> float:
+    """φ of :func:`small_world` with its default references."""
+    return small_world(graph).propensity
+
+
+def clustering_ratio(graph: RelationalGraph) -> float:
+    """C/C₀ of :func:`small_world` with its default references."""
+    return small_world(graph).clustering_ratio
+
+
+def path_length_ratio(graph: RelationalGraph) -> float:
+    """L/L₀ of :func:`small_world` with its default references."""
+    return small_world(graph).path_length_ratio
+
+
 @lru_cache(maxsize=4)
 def _small_world(graph: RelationalGraph, null: str, count: int, seed: int) -> SmallWorld:
     """Measure once: all five measures of a graph ask for the same references, one after the other."""
@@ -145,31 +164,31 @@ def _measures(
 def _propensity(
     c: float, length: float, c_random: Floats, l_random: Floats, c_lattice: float, l_lattice: float
 ) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        short = np.clip((c_lattice - c) / (c_lattice - c_random), 0, 1)
-        long = np.clip((length - l_random) / (l_lattice - l_random), 0, 1)
+    short = _share(c_lattice - c, c_lattice - c_random)
+    long = _share(length - l_random, l_lattice - l_random)
     return np.asarray(1 - np.sqrt((short**2 + long**2) / 2))
+
+
+def _share(part: Any, way: Floats) -> Floats:
+    """``part / way`` within 0 and 1; 0 where lattice and references are the same, as in dense graphs."""
+    there = ~(way <= _NO_WAY)  # NaN stays NaN
+    return np.where(there, np.clip(np.divide(part, way, where=there, out=np.zeros_like(way)), 0, 1), 0.0)
 
 
 def references(graph: RelationalGraph, null: str, count: int, seed: int) -> tuple[Floats, Floats]:
     """C and L of connected random references, each ``[count]``.
 
-    Degree references of a small graph without weights are states of one chain of swaps, ten proposals per
-    edge apart; all others are drawn by :func:`ensemble`.
+    Degree references of a small graph are states of one chain of swaps; all others are drawn by
+    :func:`ensemble`.
     """
     if null != "degree" or graph.n > SMALL:
         nulls = ensemble(graph, null, count, seed, connected=True)
         pairs = np.array([_c_and_l(one) for one in nulls])
         return pairs[:, 0], pairs[:, 1]
-    rows = Rows.of(graph)
-    movable = ~rows.loops
-    room = float(graph.n * (graph.n - 1))
-    state = int(np.random.default_rng(seed % 2**64).integers(2**63))
     measured: list[tuple[float, float]] = []
-    for _ in range(TRIES * count):
-        state = rows.swap(movable, PROPOSALS, state, room=room)
-        adjacency = np.zeros((graph.n, graph.n), dtype=np.bool_)
-        adjacency[rows.target, rows.source] = True
+    for (source, target), gaps in degree_chain(graph, TRIES * count, seed):
+        adjacency = np.full((graph.n, graph.n), gaps, dtype=np.bool_)
+        adjacency[target, source] = not gaps
         np.fill_diagonal(adjacency, False)
         if wsflex.connected(bits.pack(adjacency | adjacency.T)):
             measured.append(kernels.clustering_and_path_length(adjacency, directed=bool(graph.directed)))

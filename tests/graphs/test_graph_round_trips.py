@@ -1,0 +1,127 @@
+"""Every format that is written, there and back: wiring, direction, names, weights, given self-connections."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import io as scipy_io
+from strategies import graphs
+
+from graph2nn import RelationalGraph, UserError, read_graph
+from graph2nn.graphs.graph import DENSE_LIMIT
+from graph2nn.graphs.io import FORMATS, write_graph
+
+pytestmark = pytest.mark.filterwarnings("ignore::graph2nn.graphs.io.GraphNote")
+IN_TMP = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+#: What each ending keeps besides the wiring.
+DIRECTION = {".npz", ".edgelist", ".edges", ".graphml", ".gml"}
+NAMES = {*DIRECTION, ".csv", ".tsv"}
+WEIGHTS = {".npy", ".npz", ".mtx", ".csv", ".tsv", ".edgelist", ".edges", ".graphml", ".gml"}
+
+names = st.lists(
+    st.text("abcXYZ é,;\"'#%{}0123456789", min_size=1, max_size=8).map(str.strip).filter(bool),
+    min_size=12,
+    max_size=12,
+    unique=True,
+)
+
+
+@st.composite
+def valued(draw) -> RelationalGraph:
+    """A graph with names and, often, weights and signs."""
+    graph = draw(graphs(max_n=12, directed=None))
+    labels = draw(st.none() | names)
+    rng = np.random.default_rng(draw(st.integers(0, 1000)))
+    matrix = np.round(rng.uniform(0.1, 9, (graph.n, graph.n)), 3) * (rng.choice([-1, 1], (graph.n, graph.n)))
+    matrix = matrix if graph.directed else np.triu(matrix) + np.triu(matrix, 1).T
+    read, readers = graph.edge_index
+    values = matrix[readers, read]
+    kind = draw(st.sampled_from(["none", "weights", "signs"]))
+    if kind == "none" or not len(values):
+        values = None
+    elif kind == "weights":
+        values = np.abs(values)
+    return RelationalGraph.from_edge_index(
+        graph.edge_index,
+        graph.n,
+        weights=None if values is None else np.abs(values),
+        signs=None if values is None or (values > 0).all() else np.sign(values).astype(np.int8),
+        node_names=None if labels is None else labels[: graph.n],
+        name="drawn",
+        directed=graph.directed,
+        self_loops="all",
+    )
+
+
+@IN_TMP
+@given(graph=valued(), ending=st.sampled_from(sorted(FORMATS)))
+def test_nothing_is_lost_that_a_format_can_hold(graph, ending, tmp_path):
+    path = write_graph(graph, tmp_path / f"drawn{ending}")
+    told = {} if ending in DIRECTION else {"directed": graph.directed}
+    weighted = graph.weights is not None and ending in WEIGHTS
+    # A matrix that is filled, or has negative entries, needs to be told what makes an edge.
+    chosen = {"threshold": 0, "absolute": True, "keep_weights": True} if weighted else {}
+    back = read_graph(path, **told, **chosen)
+    assert (back.n, back.directed) == (graph.n, graph.directed)
+    assert np.array_equal(back.edge_index, graph.edge_index)
+    if (
+        ending in NAMES
+        and graph.node_names is not None
+        and list(graph.node_names) != [str(i) for i in range(graph.n)]
+    ):
+        assert back.node_names == graph.node_names
+    if weighted:
+        assert back.weights == pytest.approx(graph.weights, rel=1e-12)
+        assert (back.signs is None) == (graph.signs is None)
+        assert graph.signs is None or np.array_equal(back.signs, graph.signs)
+
+
+@IN_TMP
+@given(
+    graph=graphs(min_n=2, max_n=12, directed=None),
+    ending=st.sampled_from([".net", ".gexf", ".dot", ".adjlist", ".mat"]),
+)
+def test_formats_that_are_only_read(graph, ending, tmp_path):
+    path = tmp_path / f"drawn{ending}"
+    network = graph.to_networkx()
+    told = {"directed": graph.directed} if ending in (".adjlist", ".mat") else {}
+    if ending == ".mat":
+        scipy_io.savemat(path, {"A": graph.adjacency})
+    elif ending == ".dot":
+        arrow, kind = ("->", "digraph") if graph.directed else ("--", "graph")
+        lines = [f"  {node};" for node in network] + [f'  "{u}" {arrow} {v}' for u, v in network.edges]
+        path.write_text(f"{kind} {{\n" + "\n".join(lines) + "\n}\n")
+    else:
+        {".net": nx.write_pajek, ".gexf": nx.write_gexf, ".adjlist": nx.write_adjlist}[ending](network, path)
+    back = read_graph(path, **told)
+    assert np.array_equal(back.edge_index, graph.edge_index)
+    if ending != ".net" or graph.edges:  # Pajek says a direction only by its edges
+        assert back.directed == graph.directed
+
+
+def test_given_self_connections_and_names_with_spaces_come_back(tmp_path):
+    graph = RelationalGraph.from_edge_index(
+        [[0, 0, 1], [0, 1, 2]],
+        3,
+        weights=[1.5, 2, 3],
+        node_names=["Apollo 13", "a name=b", 'q"'],
+        name="my graph",
+    )
+    back = read_graph(write_graph(graph, tmp_path / "g.edgelist"), keep_weights=True)
+    assert (back.self_loops, back.edges, back.name) == ("given", 3, "my graph")
+    assert back.node_names == graph.node_names
+    assert back.weights.tolist() == graph.weights.tolist()
+
+
+def test_dense_formats_refuse_large_graphs(tmp_path):
+    n = DENSE_LIMIT + 10
+    ring = RelationalGraph.from_edge_index([list(range(n)), [*range(1, n), 0]], n, self_loops="all")
+    with pytest.raises(UserError, match=r"write \.npz, \.mtx or \.edgelist"):
+        write_graph(ring, tmp_path / "g.csv")
+    back = read_graph(write_graph(ring, tmp_path / "g.npz"))
+    assert back == ring
+    assert not isinstance(back.adjacency, np.ndarray)

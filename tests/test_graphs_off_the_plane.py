@@ -1,0 +1,93 @@
+"""Graphs that fall into parts are trained and compared like any other, and say that they are off the plane."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graph2nn import RelationalGraph, UserError, load_dataset, ws_flex
+from graph2nn.analysis.cells import cell_means
+from graph2nn.analysis.table import on_plane
+from graph2nn.experiments import GraphSpec, plan, preset
+from graph2nn.experiments.null_selection import plan_nulls
+from graph2nn.experiments.run import execute
+from graph2nn.report.build import _off_plane
+from graph2nn.results.config import RunConfig
+from graph2nn.results.runs_table import read_runs
+
+DIGITS = load_dataset("digits")
+BIG = [2**62, 2**62 + 1, 5]
+
+
+def parts(name: str = "parts") -> RelationalGraph:
+    """Two rings of five nodes and an isolated node."""
+    ring = [(i, (i + 1) % 5) for i in range(5)]
+    return RelationalGraph.from_edges([*ring, *((a + 5, b + 5) for a, b in ring)], 11, name=name)
+
+
+def config(graph: RelationalGraph | GraphSpec) -> RunConfig:
+    spec = graph if isinstance(graph, GraphSpec) else GraphSpec.of(graph)
+    settings = ("recipe.epochs=1", "recipe.precise_bn=256")
+    return plan(preset("mlp-digits"), [spec], [1], data=DIGITS.label, settings=settings)[0]
+
+
+def test_parts_train_and_their_row_says_the_share_of_pairs(tmp_path):
+    for spec in (GraphSpec.of(parts()), *plan_nulls([parts()], 1).specs):
+        execute(config(spec), DIGITS, tmp_path)
+    runs = read_runs(tmp_path).set_index("graph")
+    assert runs.loc["parts", "reachable"] == 40 / 110
+    assert runs.loc["parts", "path_length"] == 1.5
+    assert runs["test_error"].between(0, 100).all()
+    assert (runs["null_of"] == "parts").sum() == 1
+    assert on_plane(runs.reset_index()).empty
+
+
+def test_the_analysis_leaves_parts_off_the_plane_and_says_so():
+    matrix = np.array([[0.4, 2.2, 1.0, 30.0], [0.5, 2.0, 1.0, 31.0], [0.2, 1.5, 0.4, 29.0]])
+    rows = pd.DataFrame(matrix, columns=["clustering", "path_length", "reachable", "test_error"])
+    rows = rows.assign(graph=["a", "b", "parts"], kind="relational")
+    assert on_plane(rows)["graph"].tolist() == ["a", "b"]
+    assert cell_means(rows)["graphs"].sum() == 2
+    (note,) = _off_plane({"parts": parts(), "ws": ws_flex(16, 4, 0.1, 1)})
+    assert note.startswith("Graph parts falls into parts, so it is off the (C, L) plane: 36.4 %")
+    assert "L (1.500)" in note
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights": [1, 2.5, 3], "signs": [1, 0, -1]},
+        {"self_loops": "given"},
+        {"nodes": pd.DataFrame({"kind": ["a", "b", None]}, index=BIG), "node_names": list("xyz")},
+    ],
+)
+def test_a_config_holds_all_that_a_graph_carries(changes):
+    arcs = [[1, 2, 0], [0, 1, 2]]
+    graph = RelationalGraph.from_edge_index(arcs, 3, name="mine", **({"self_loops": "all"} | changes))
+    run = config(graph)
+    again = RunConfig.from_yaml(run.to_yaml())
+    assert again == run
+    assert again.digest == run.digest
+    back = again.graph.build()
+    assert back == graph
+    assert (back.name, back.node_names) == ("mine", graph.node_names)
+    if graph.nodes is not None:
+        pd.testing.assert_frame_equal(back.nodes, graph.nodes)
+        assert back.nodes.index.tolist() == BIG
+
+
+def test_large_graphs_are_packed_and_small_ones_keep_their_digest():
+    matrix = np.eye(600, k=1, dtype=bool)
+    large = GraphSpec.of(RelationalGraph(matrix | matrix.T, name="large"))
+    assert large.rows is None
+    assert len(large.packed) < 5000
+    assert large.build().edges == 599
+    small = config(parts())
+    assert small.graph.packed is None
+    assert "packed" not in small.model_dump(exclude_defaults=True)["graph"]
+
+
+def test_a_damaged_config_is_refused():
+    with pytest.raises(UserError, match="graph 'x' is damaged"):
+        GraphSpec(name="x", packed="AAAA", sha256="0").build()
