@@ -8,7 +8,7 @@ import pytest
 
 from graph2nn import RelationalGraph, UserError, macs
 from graph2nn.cli import main
-from graph2nn.experiments import graph_store
+from graph2nn.results import graph_store
 from graph2nn.experiments.connectome_networks import connectome_network
 from graph2nn.experiments.planning import plan, with_nulls
 from graph2nn.experiments.presets import preset

@@ -13,7 +13,7 @@ from strategies import graphs
 from graph2nn import RelationalGraph, UserError, ws_flex
 from graph2nn.graphs import generators
 from graph2nn.graphs.connectomes import connectome
-from graph2nn.graphs.measures import degrees
+from graph2nn.graphs.measures import degrees, distance
 from graph2nn.graphs.measures.registry import MEASURES, measure_all
 
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
