@@ -83,9 +83,9 @@ def rich_club_curve(graph: RelationalGraph, *, count: int = REFERENCES, seed: in
 def rich_club_normalised(graph: RelationalGraph) -> float:
     """φ over the mean φ of degree nulls, among the nodes whose degree is above the mean; NaN without such."""
     curve = _curve(graph)
-    total = _total_degrees(graph)
-    at = curve.loc[curve["k"] == int(total.sum()) // graph.n, "normalised"] if len(curve) else []
-    return float(at.iloc[0]) if len(at) else math.nan
+    mean = int(_total_degrees(graph).sum()) // graph.n
+    at: list[float] = curve.loc[curve["k"] == mean, "normalised"].tolist()
+    return at[0] if at else math.nan
 
 
 def rich_club_p(graph: RelationalGraph) -> float:
