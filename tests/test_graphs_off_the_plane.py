@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graph2nn import RelationalGraph, UserError, load_dataset
+from graph2nn import RelationalGraph, UserError, load_dataset, ws_flex
+from graph2nn.analysis.cells import cell_means
+from graph2nn.analysis.table import on_plane
 from graph2nn.experiments import GraphSpec, plan, preset
 from graph2nn.experiments.config import RunConfig
 from graph2nn.experiments.nulls import plan_nulls
+from graph2nn.experiments.report import _off_plane
 from graph2nn.experiments.results import read_runs
 from graph2nn.experiments.run import execute
 
@@ -37,6 +40,18 @@ def test_parts_train_and_their_row_says_the_share_of_pairs(tmp_path):
     assert runs.loc["parts", "path_length"] == 1.5
     assert runs["test_error"].between(0, 100).all()
     assert (runs["null_of"] == "parts").sum() == 1
+    assert on_plane(runs.reset_index()).empty
+
+
+def test_the_analysis_leaves_parts_off_the_plane_and_says_so():
+    matrix = np.array([[0.4, 2.2, 1.0, 30.0], [0.5, 2.0, 1.0, 31.0], [0.2, 1.5, 0.4, 29.0]])
+    rows = pd.DataFrame(matrix, columns=["clustering", "path_length", "reachable", "test_error"])
+    rows = rows.assign(graph=["a", "b", "parts"], kind="relational")
+    assert on_plane(rows)["graph"].tolist() == ["a", "b"]
+    assert cell_means(rows)["graphs"].sum() == 2
+    (note,) = _off_plane({"parts": parts(), "ws": ws_flex(16, 4, 0.1, 1)})
+    assert note.startswith("Graph parts falls into parts, so it is off the (C, L) plane: 36.4 %")
+    assert "L (1.500)" in note
 
 
 @pytest.mark.parametrize(

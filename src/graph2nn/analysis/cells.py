@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis import significance
-from graph2nn.analysis.table import MAP_COLUMNS, checked
+from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.cover import SIDE, Binning, Level, default_binning
 
@@ -135,7 +135,7 @@ def cell_sweet_spot(
 
 def _relational(table: pd.DataFrame) -> pd.DataFrame:
     runs = checked(table, columns=MAP_COLUMNS).runs
-    return runs[runs["kind"] == "relational"].reset_index(drop=True)
+    return on_plane(runs[runs["kind"] == "relational"]).reset_index(drop=True)
 
 
 def _means(runs: pd.DataFrame, level: str, binning: Binning) -> pd.DataFrame:

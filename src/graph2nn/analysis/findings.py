@@ -14,7 +14,7 @@ from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import Results, checked, order_by_mean
+from graph2nn.analysis.table import Results, checked, on_plane, order_by_mean
 from graph2nn.errors import UserError
 
 #: Level of every test in a report, after correction where many graphs are tested.
@@ -107,8 +107,9 @@ def find(
     order = order_by_mean(relational, relational["mean"].to_numpy(dtype=np.float64))
     graphs = relational.iloc[order].reset_index(drop=True)
     own = rows.loc[rows["kind"] == "baseline"]
-    mean = graphs["mean"].to_numpy(dtype=np.float64)
-    measures = {name: graphs[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
+    placed = on_plane(graphs)
+    measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
+    placed_mean = placed["mean"].to_numpy(dtype=np.float64)
     gain = graphs["gain"].to_numpy(dtype=np.float64)
     p = graphs["p_value"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
@@ -117,8 +118,8 @@ def find(
         graphs=graphs,
         baseline=None if own.empty else own.iloc[0],
         spot=sweet_spot(results.runs, rank=rank),
-        fits={name: quadratic_fit(x, mean) for name, x in measures.items()},
-        correlations={name: _spearman(x, mean) for name, x in measures.items()},
+        fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
+        correlations={name: _spearman(x, placed_mean) for name, x in measures.items()},
         beating=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
         losing=int((clear & (gain < 0)).sum()),

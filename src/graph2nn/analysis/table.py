@@ -67,6 +67,17 @@ class Results:
         return self.runs.drop_duplicates("graph").reset_index(drop=True)
 
 
+def on_plane(graphs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a place on the (C, L) plane.
+
+    A graph that falls into parts (``reachable`` below 1) has none: its L is over the pairs that have a path.
+    Tables without the column were written before such graphs could be trained.
+    """
+    if "reachable" not in graphs:
+        return graphs
+    return graphs[~(pd.to_numeric(graphs["reachable"]) < 1)]
+
+
 def order_by_mean(graphs: pd.DataFrame, mean: Floats) -> npt.NDArray[np.intp]:
     """Order graphs by mean error; equal means as the published analysis orders its rows.
 

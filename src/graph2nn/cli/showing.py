@@ -13,6 +13,7 @@ import typer
 from graph2nn.cli.common import console
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.registry import MEASURES
 
 
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
@@ -48,11 +49,13 @@ def conditions(texts: Iterable[str]) -> dict[str, list[str]]:
 
 
 def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
-    """Return what ``--json`` prints: the graph's size and measures, ``None`` for those it lacks."""
-    from graph2nn.graphs.registry import measure_all
+    """Return what ``--json`` prints: the graph's size and measures, ``None`` for those it lacks.
 
-    values = measure_all(graph, slow=slow)
-    return {
+    C and L of a directed graph stand under ``measures`` as directed values, and those of the graph without
+    directions under ``symmetrised``.
+    """
+    values, refused = _measured(graph, slow=slow)
+    facts: dict[str, Any] = {
         "name": graph.name,
         "n": graph.n,
         "edges": graph.edges,
@@ -61,8 +64,34 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         "reachable": graph.reachable,
         "sparsity": graph.sparsity,
         "sha256": graph.digest,
-        "measures": {name: None if math.isnan(value) else value for name, value in values.items()},
+        "node_names": None if graph.node_names is None else list(graph.node_names),
+        "measures": values,
+        "not_measured": refused,
     }
+    if graph.directed:
+        symmetrised = graph.symmetrised()
+        facts["symmetrised"] = {
+            name: _number(MEASURES[name](symmetrised)) for name in ("clustering", "path_length")
+        }
+    return facts
+
+
+def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Measure a graph; return the values, and why a large graph lacks some of them."""
+    values: dict[str, float | None] = {}
+    refused: dict[str, str] = {}
+    for name, measure in MEASURES.items():
+        if measure.cost == "slow" and not slow:
+            continue
+        try:
+            values[name] = _number(measure(graph))
+        except UserError as error:  # what needs a dense matrix of a large graph says so
+            values[name], refused[name] = None, str(error)
+    return values, refused
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str] = (), how: str = "") -> None:
@@ -75,9 +104,9 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
         notes: what was left aside or decided while the file was read.
         how: one line that says how the file was read.
     """
-    facts = summary(graph, slow=slow)
     for line in (*([how] if how else []), *notes):
         console.print(f"graph2nn: {graph.name}: {line}.", markup=False, soft_wrap=True)
+    facts = summary(graph, slow=slow)
     if json:
         facts = {**facts, "read": how or None, "notes": list(notes)}
         typer.echo(json_module.dumps(facts, indent=2, ensure_ascii=False))
@@ -86,8 +115,6 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    from graph2nn.graphs.registry import MEASURES
-
     kind = "directed" if graph.directed else "undirected"
     title = f"{graph.name}: {graph.n} nodes, {graph.edges} {kind} edges, sparsity {graph.sparsity:.4g}"
     table = Table(title=Text(title), title_justify="left", box=None, header_style="bold", padding=(0, 1))
@@ -95,21 +122,30 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
     table.add_column("", style="cyan")
     table.add_column("value", justify="right")
     table.add_column("what it is", style="dim")
+    symmetrised = facts.get("symmetrised", {})
     for name, value in facts["measures"].items():
         measure = MEASURES[name]
         note = f"{measure.meaning}; {measure.directed}" if graph.directed else measure.meaning
-        if name == "path_length":
-            note += path_note(graph)
-        table.add_row(name, measure.symbol, "–" if value is None else f"{value:.6g}", note)
+        if name == "path_length" and graph.reachable < 1:
+            note += f"; {graph.reachable:.4g} of the ordered pairs have one"
+        if name == "path_length" and graph.paths.sampled is not None:
+            note += f"; ± {graph.paths.standard_error:.2g} from {graph.paths.sampled:,} nodes"
+        if name in facts["not_measured"]:
+            note += "; not measured, as it needs a dense matrix"
+        label = f"{name}, directed" if name in symmetrised else name
+        table.add_row(label, measure.symbol, _shown(value), note)
+        if name in symmetrised:
+            note = f"{measure.meaning}; {SYMMETRISED}"
+            table.add_row(f"{name}, symmetrised", measure.symbol, _shown(symmetrised[name]), note)
     Console().print(table)
 
 
-def path_note(graph: RelationalGraph) -> str:
-    """Say what L leaves out, and its standard error where it was estimated."""
-    note = f"; {100 * graph.reachable:.4g} % of pairs have a path" if graph.reachable < 1 else ""
-    if graph.paths.sampled is not None:
-        note += f"; ± {graph.paths.standard_error:.2g} from {graph.paths.sampled:,} nodes"
-    return note
+#: What the second value of a directed graph is of; reports draw the (C, L) plane with it.
+SYMMETRISED = "of the symmetrised graph"
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
 
 
 def say_written(paths: list[Path]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +17,7 @@ from graph2nn.experiments.evaluations import Evaluations, of_runs
 from graph2nn.experiments.published import is_published, read_published
 from graph2nn.experiments.sound import runs_of, unfinished
 from graph2nn.graphs.connectomes import connectome, on_this_machine
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measured import measured
 
 
@@ -66,6 +67,7 @@ def report(
         title = title or "The published results of Graph Structure of Neural Networks"
     elif begun := unfinished(Path(results)):
         notes = [*notes, f"{plural(len(begun), 'run')} had not ended when this was written: left out."]
+    notes = [*notes, *_off_plane(graphs)]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(tables, known=known, notes=found.notes, ranks=found.ranks, step=bar.update)
@@ -78,6 +80,22 @@ def report(
         return write_report(
             said, out, graphs=graphs, title=title, notes=notes, formats=formats, command=command, step=drawn
         )
+
+
+def _off_plane(graphs: Mapping[str, RelationalGraph]) -> list[str]:
+    """Say which graphs fall into parts, and what the L in their tables is."""
+    notes = []
+    for label, graph in graphs.items():
+        if graph.origin is not None:  # WS-flex graphs are drawn until they are connected
+            continue
+        whole = graph.symmetrised() if graph.directed else graph
+        if whole.reachable < 1:
+            notes.append(
+                f"Graph {label} falls into parts, so it is off the (C, L) plane: {100 * whole.reachable:.3g} % "
+                "of its ordered pairs of nodes have a path, and its L "
+                f"({whole.paths.mean:.3f}) is the mean over these."
+            )
+    return notes
 
 
 def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:

@@ -15,8 +15,8 @@ from graph2nn.graphs.registry import MEASURES, Measure
 _HEAD = """\
 # Measures of graphs
 
-{count} measures, each a function from a graph to one number. A measure that a graph does not have (a path
-length in parts, an assortativity where all degrees are equal) is NaN, never an error. What uses chance (σ, ω,
+{count} measures, each a function from a graph to one number. A measure that a graph does not have (a diameter
+in parts, an assortativity where all degrees are equal) is NaN, never an error. What uses chance (σ, ω,
 Louvain communities) has a fixed seed, so a graph always has the same numbers; [nulls](nulls.md) says how large
 the error is that random references leave.
 

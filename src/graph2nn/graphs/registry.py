@@ -6,6 +6,8 @@ path length in parts, an assortativity of equal degrees) is NaN.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,12 +16,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import unknown
+from graph2nn.errors import Graph2nnWarning, UserError, unknown
 from graph2nn.graphs import degrees as deg
 from graph2nn.graphs import distances as dist
 from graph2nn.graphs import motifs, nulls, spectrum, structure
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls import rich_club, small_worldness
+from graph2nn.graphs.storage import DENSE_LIMIT, refuse_dense
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
 #: anew, and the shipped ones have to be (see :mod:`graph2nn.graphs.measured`).
@@ -57,6 +60,17 @@ class Measure:
     def __call__(self, graph: RelationalGraph) -> float:
         """Measure one graph."""
         return float(self.function(graph))
+
+
+#: Measures with a form for sparse storage; the others need room for all pairs of nodes.
+_SPARSE = frozenset(
+    {
+        "clustering", "path_length", "transitivity", "global_efficiency", "diameter", "density", "degree_mean",
+        "degree_variance", "degree_entropy", "assortativity", "modularity", "spectral_gap", "closeness_mean",
+        "closeness_spread", "rich_club", "core_number", "reciprocity",
+    }
+)  # fmt: skip
+_BYTES_PER_PAIR = 16
 
 
 def _mean(of_nodes: Callable[[RelationalGraph], npt.NDArray[Any]]) -> Callable[[RelationalGraph], float]:
@@ -225,7 +239,9 @@ def measure_all(
 ) -> dict[str, float]:
     """Measure ``graph``: the measures named, or all of them; ``slow=False`` leaves out the slow ones.
 
-    Measures that use chance have fixed seeds. Louvain communities may differ between networkx versions.
+    Of a large graph (above :data:`DENSE_LIMIT` nodes), measures that need all pairs of nodes are NaN with a
+    warning, or an error where they are named. Measures that use chance have fixed seeds. Louvain communities
+    may differ between networkx versions.
 
     Raises:
         UserError: a name that is not in :data:`MEASURES`.
@@ -237,4 +253,23 @@ def measure_all(
     for name in chosen:
         if name not in MEASURES:
             raise unknown("measure", name, MEASURES)
-    return {name: MEASURES[name](graph) for name in chosen}
+    if graph.n <= DENSE_LIMIT:
+        return {name: MEASURES[name](graph) for name in chosen}
+    values, refused = {}, []
+    for name in chosen:
+        try:
+            if name not in _SPARSE:
+                refuse_dense(graph.name, graph.n, f"the measure {name}", _BYTES_PER_PAIR)
+            values[name] = MEASURES[name](graph)
+        except UserError:
+            if names is not None:
+                raise
+            values[name] = math.nan
+            refused.append(name)
+    if refused:
+        warnings.warn(
+            f"graph {graph.name!r}: {', '.join(refused)} need all pairs of {graph.n:,} nodes; left out.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
+    return values

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.figures import marks
 from graph2nn.analysis.figures.theme import COLOURS, Theme, canvas, legend_below
 from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.table import on_plane
 
 C_LABEL, L_LABEL = "clustering coefficient C", "average path length L"
 
@@ -44,7 +45,7 @@ def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> P
     """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots."""
     low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
-    rows = found.graphs.iloc[::-1]  # the best on top
+    rows = on_plane(found.graphs).iloc[::-1]  # the best on top
     size = float(np.clip(450 / np.sqrt(len(rows)), 8, 58)) * scale**2
     dots = axes.scatter(
         rows["clustering"],

@@ -203,16 +203,15 @@ def _graph(pairs: Pairs, options: ReadOptions, name: str) -> RelationalGraph:
         one_way = reader != read
         reader, read = np.concatenate([reader, read[one_way]]), np.concatenate([read, reader[one_way]])
         weights = None if weights is None else np.concatenate([weights, weights[one_way]])
-    order = np.lexsort((read, reader))
-    values = None if weights is None else weights[order]
-    keep = options.keep_weights
-    if keep and values is None:
-        values = np.ones(len(order))
+    if not options.keep_weights:
+        weights = None
+    elif weights is None:
+        weights = np.ones(len(reader))
     return RelationalGraph.from_edge_index(
-        np.stack([read[order], reader[order]]),
+        np.stack([read, reader]),
         pairs.n,
-        weights=None if values is None or not keep else np.abs(values),
-        signs=np.sign(values).astype(np.int8) if keep and values is not None and (values < 0).any() else None,
+        weights=None if weights is None else np.abs(weights),
+        signs=None if weights is None or not (weights < 0).any() else np.sign(weights).astype(np.int8),
         node_names=pairs.names,
         name=name,
         directed=pairs.directed,

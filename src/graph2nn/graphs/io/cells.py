@@ -62,7 +62,7 @@ def source_of_cells(
 def _trimmed(cells: pd.DataFrame) -> pd.DataFrame:
     """Strip the padding of every cell, and drop last columns that trailing separators left empty."""
     trimmed = pd.DataFrame(
-        {i: cells[column].str.strip() for i, column in enumerate(cells.columns)}, dtype=object
+        {i: _stripped(cells[column]) for i, column in enumerate(cells.columns)}, dtype=object
     )
     while trimmed.shape[1] > 1:
         last = trimmed.iloc[:, -1]
@@ -70,6 +70,13 @@ def _trimmed(cells: pd.DataFrame) -> pd.DataFrame:
             break
         trimmed = trimmed.iloc[:, :-1]
     return trimmed
+
+
+def _stripped(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Strip each entry; a long column repeats few texts, and each is stripped once."""
+    codes, texts = pd.factorize(column.to_numpy(dtype=object))  # −1 where a cell is missing
+    stripped = np.array([*(str(text).strip() for text in texts), None], dtype=object)
+    return stripped[codes]
 
 
 def _even(cells: pd.DataFrame, kind: str) -> tuple[pd.DataFrame, bool]:
@@ -201,7 +208,7 @@ def _plain_edges(cells: pd.DataFrame, weight: str | None) -> EdgeList:
     if extra.shape[1] > 1:
         edges.notes.append("columns after the third were left out (time stamps)")
     ends = {first[0], second[0]}
-    if len(first) > 2 and not ends & {*first[1:], *second[1:]} and not _all_numbers(sorted(ends)):
+    if len(first) > 2 and not _all_numbers(sorted(ends)) and not ends & {*first[1:], *second[1:]}:
         edges.notes.append(f"the first line ({first[0]}, {second[0]}) was read as an edge, not as a header")
     return edges
 

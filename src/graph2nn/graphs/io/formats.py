@@ -24,6 +24,7 @@ FORMATS = {
     ".edges": "edges",
     ".graphml": "graphml",
     ".gml": "gml",
+    ".graph": "graph",
 }
 #: Formats that are read only.
 READ_ONLY = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import arrays, sheets
+from graph2nn.graphs.io.archive import load_graph
 from graph2nn.graphs.io.assembly import Reading, assemble
 from graph2nn.graphs.io.dot import read_dot
 from graph2nn.graphs.io.formats import content_of, read_format, sniffed, stem_of, text_of
@@ -139,11 +141,24 @@ def read_with(source: Any, options: ReadOptions) -> Reading:
     try:
         if path.stat().st_size == 0:
             raise UserError("the file is empty.")
+        if kind == "graph":
+            return _whole_graph(path, options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what parsers say in passing; ours is said in notes and errors
             return assemble(_load(path, kind, options), options, label=stem_of(path))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def _whole_graph(path: Path, options: ReadOptions) -> Reading:
+    """Read a graph saved with all that it carries: it leaves nothing open for options to decide."""
+    default = ReadOptions(side=options.side)
+    for field in fields(ReadOptions):
+        value = getattr(options, field.name)
+        if field.name not in ("name", "format", "side") and value != getattr(default, field.name):
+            raise UserError(f"{options.say(field.name)} is for other files; a .graph file holds a whole graph.")
+    graph = load_graph(path)
+    return Reading(graph if options.name is None else graph.renamed(options.name))
 
 
 def _load(path: Path, kind: str, options: ReadOptions) -> Source:

@@ -111,10 +111,11 @@ def edge_list(first: Sequence[str], second: Sequence[str], **rest: Any) -> EdgeL
     Raises:
         UserError: an edge without one of its nodes.
     """
-    for number, (a, b) in enumerate(zip(first, second, strict=True), start=1):
-        if a == "" or b == "":
-            raise UserError(f"edge {number} ({a or '…'}, {b or '…'}) lacks a node.")
     one, other, names = number_nodes(first, second)
+    if "" in names:
+        empty = names.index("")
+        place = int(np.flatnonzero((one == empty) | (other == empty))[0])
+        raise UserError(f"edge {place + 1} ({first[place] or '…'}, {second[place] or '…'}) lacks a node.")
     return EdgeList(one, other, len(names), names_or_none(names), **rest)
 
 

@@ -52,7 +52,7 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
     Raises:
         UserError: an empty file, ragged rows, entries that are not numbers, or no shape of a graph.
     """
-    lines = [line.rstrip("\r") for line in text.split("\n")]
+    lines = text.split("\n")
     body = [line for line in lines if (start := line.lstrip()[:1]) and start not in "#%"]
     own = next((line for line in lines if line.startswith(HEADER)), None)
     if own is not None and kind != "matrix":
@@ -62,7 +62,7 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
     comments = _read_comments([line for line in lines if line.lstrip()[:1] in ("#", "%") and line.strip()])
     if kind == "adjlist":
         source: Source = _adjacency_lists(body)
-    elif kind != "edges" and set("".join(body)) <= {"0", "1", " "} and " " not in "".join(map(str.strip, body)):
+    elif kind != "edges" and all(set(line.strip()) <= {"0", "1"} for line in body):
         source = _characters([line.strip() for line in body])
     else:
         source = _table(body, kind, comments, options)
@@ -80,7 +80,8 @@ def _read_comments(lines: list[str]) -> _Comments:
             if konect[1] == "bip":
                 raise UserError(
                     "the first line says that the network is bipartite: its two columns number "
-                    "different nodes, so equal numbers are not one node. Give the nodes of the two columns different names."
+                    "different nodes, so equal numbers are not one node. Give the nodes of the two columns "
+                    "different names."
                 )
             words.add(konect[1] == "asym")
             said = f"its comment {line.strip()[:60]!r}"
@@ -122,7 +123,7 @@ def _adjacency_lists(lines: list[str]) -> EdgeList:
 
 
 def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOptions) -> Source:
-    if any(line.rstrip().endswith("}") and "{" in line for line in lines) or "{" in lines[0]:
+    if "{" in lines[0] or any("{" in line and line.rstrip().endswith("}") for line in lines):
         return _attributed(lines)
     separator = _separator(lines[:_SAMPLE])
     if separator in (None, "\t"):

@@ -12,6 +12,7 @@ import pandas as pd
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
+from graph2nn.graphs.io.archive import dump_graph
 from graph2nn.graphs.io.arrays import DIRECTED_KEY, NAMES_KEY
 from graph2nn.graphs.io.formats import format_of
 from graph2nn.graphs.io.native import header_line
@@ -23,7 +24,8 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
     Matrices (.npy, .npz sparse, .mtx, .csv, .tsv with separators, .txt rows of 0/1 characters) hold the
     adjacency, row reads column, and the weights where the graph has any; .csv and .tsv have the names of the
     nodes as labels, .npz keeps names and direction. Edge lists (.edgelist, .edges), GraphML and GML keep names,
-    direction and weights. The file appears whole or not at all.
+    direction and weights; .graph keeps all that a graph carries, compactly. The file appears whole or not at
+    all.
 
     Args:
         graph: the graph.
@@ -147,6 +149,7 @@ def _signed_networkx(graph: RelationalGraph) -> Any:
 
 
 _WRITERS: dict[str, Callable[[RelationalGraph, BinaryIO], None]] = {
+    "graph": dump_graph,
     "npy": _npy,
     "npz": _npz,
     "mtx": _mtx,
