@@ -8,12 +8,12 @@ import pytest
 
 from graph2nn import RelationalGraph, UserError, macs
 from graph2nn.cli import main
-from graph2nn.results import graph_store
 from graph2nn.experiments.connectome_networks import connectome_network
 from graph2nn.experiments.planning import plan, with_nulls
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.stored_graphs import named_spec
 from graph2nn.models.connectome_rnn import ConnectomeRNN
+from graph2nn.results import graph_store
 from graph2nn.results.config import GraphSpec, RunConfig
 
 OPTIONS = {"inputs": "celltype == 'sensory'", "outputs": "celltype == 'motor'", "rounds": 4}

@@ -47,7 +47,7 @@ def test_each_kind_gets_the_options_that_it_uses():
         (["degree"], {"groups": "celltype"}, "degree nulls do not use groups; block do"),
         (["block"], {}, "kind 'block' needs groups="),
         (["block"], {"groups": "type"}, "did you mean 'celltype'"),
-        (["boundary"], {"inputs": "celltype = 'sensory'"}, "cannot be evaluated"),
+        (["boundary"], {"inputs": "nothing == 'sensory'"}, "cannot be evaluated"),
     ],
 )
 def test_mistakes_are_clear(null, options, says):
