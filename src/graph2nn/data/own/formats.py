@@ -145,8 +145,8 @@ FORMATS = {
 def format_in(path: Path) -> str | None:
     """Return the format of a folder or archive, by the names of its files; None for another one.
 
-    Fashion-MNIST has the file names of MNIST: its folder's name tells it apart, which decides on the names of the
-    classes. Files that do not have the published checksums are labelled as of the format, not as the data set.
+    Fashion-MNIST has the file names of MNIST: its folder's name tells it apart, which decides on the names of
+    classes. Files without the published checksums are labelled as of the format, not as the data set.
     """
     if path.is_file():
         return "cifar100" if path.name.startswith("cifar-100-python") else None
