@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graph2nn.analysis import words
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.figures.theme import Theme, canvas, legend_below, short
-from graph2nn.analysis.words import number, percent
+from graph2nn.analysis.words import percent
 from graph2nn.tasks import TOP1, Score
 
 #: Graphs listed at most.
@@ -30,6 +31,11 @@ _ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them
 def caption(found: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
     level, unit = percent(found.confidence), score.difference
+    digits = score.digits(50 * abs(found.naive))
+
+    def number(value: float) -> str:
+        return words.number(value, digits)
+
     return (
         f"The best graph looks {number(found.naive)} {unit} better than the baseline, partly by luck. Chosen "
         f"on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, the "
