@@ -151,7 +151,7 @@ def dataset_of_frame(
     lengths = [len(frame) for frame, _ in frames.values()]
     whole = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
     if not len(whole.columns):
-        raise UserError("data: no column is left beside the target; there is nothing to learn from.")
+        raise UserError("data: no column is left next to the target; there is nothing to learn from.")
     known = read_targets({part: np.asarray(y) for part, (_, y) in frames.items()}, task=task, names=targets)
     said = list(notes)
     encoded = [_encode(whole[column], missing, most_values, said) for column in whole.columns]
