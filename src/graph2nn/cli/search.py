@@ -28,6 +28,7 @@ from graph2nn.cli.common import (
 )
 from graph2nn.cli.own_data import Target, TaskName, own_options, source_of
 from graph2nn.errors import UserError, unknown
+from graph2nn.tasks import TOP1, Score
 
 if TYPE_CHECKING:
     from graph2nn.experiments.launchers import Source
@@ -79,6 +80,7 @@ def search(
     from graph2nn.experiments.presets import preset as look_up_preset
     from graph2nn.experiments.search import strategy as look_up
     from graph2nn.experiments.search.ask_tell import check_budget
+    from graph2nn.tasks.registry import task_of
 
     check_budget(budget)
     searching = look_up(strategy)
@@ -97,7 +99,10 @@ def search(
     words += [f"--target {each}" for each in target] + [f"--task {task_name}"] * bool(task_name)
     words += [f"--set {setting}" for setting in settings] + [f"--data {data}"] * bool(data) + [f"--out {out}"]
     command = " ".join(words)
-    _print(found, as_json, preset=preset, strategy=strategy, seed=seed, budget=budget, command=command)
+    score = task_of(source.load()).score
+    _print(
+        found, as_json, preset=preset, strategy=strategy, seed=seed, budget=budget, command=command, score=score
+    )
     console.print(f"Train it further: {command}", soft_wrap=True)
 
 
@@ -190,7 +195,7 @@ def _arguments(graph: Any) -> str:
     return f"{int(graph['n'])},{float(graph['sparsity'])!r},{float(graph['p'])!r},{int(graph['seed'])}"
 
 
-def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> None:
+def _print(found: Found, as_json: bool, *, command: str | None, score: Score = TOP1, **what: Any) -> None:
     if as_json:
         from graph2nn.experiments.search.ask_tell import search_record
 
@@ -198,6 +203,8 @@ def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> 
         return
     from rich.table import Table
 
+    digits = score.digits(float(found.graphs["expected"].median()))
+    unit = "error %" if score == TOP1 else score.label
     title = f"{len(found.trials)} training runs, {found.spent:.4g} of {what['budget']:g} full ones spent"
     table = Table(title=title, title_justify="left", header_style="")
     for name in (
@@ -207,8 +214,8 @@ def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> 
         "L",
         "k",
         "full trainings",
-        "their mean error %",
-        "expected error %",
+        f"their mean {unit}",
+        f"expected {unit}",
         "95 %",
     ):
         table.add_column(name, justify="left" if name in ("", "graph") else "right")
@@ -220,15 +227,15 @@ def _print(found: Found, as_json: bool, *, command: str | None, **what: Any) -> 
             f"{row['path_length']:.3f}",
             f"{row['sparsity'] * row['n']:.3g}",
             str(row["trainings"]),
-            "–" if math.isnan(row["observed"]) else f"{row['observed']:.2f}",
-            f"{row['expected']:.2f}",
-            f"{row['low']:.2f} – {row['high']:.2f}",
+            "–" if math.isnan(row["observed"]) else f"{row['observed']:.{digits}f}",
+            f"{row['expected']:.{digits}f}",
+            f"{row['low']:.{digits}f} – {row['high']:.{digits}f}",
         )
     show_table(table)
     console.print(
         "Expected: mean over training seeds, by a surface through all errors of this search over C, L and k; "
         "recommended is what has the lowest expected error plus one standard deviation. One training varies by "
-        f"±{found.noise:.2f}.",
+        f"±{found.noise:.{digits}f}.",
         soft_wrap=True,
     )
 

@@ -1,4 +1,4 @@
-"""Recording a training run that a loop of the user's own carried: a run folder, as ``train`` leaves it."""
+"""Recording a training run from a loop of the user's own as a run folder, as ``train`` leaves it."""
 
 from __future__ import annotations
 

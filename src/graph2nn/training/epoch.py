@@ -30,11 +30,12 @@ class Epoch:
     test_loss: float
     test_error: float
     test_error_top5: float
+    # By name only, and before the seconds, which are the last of the numbers wherever an epoch is listed.
+    validation_loss: float | None = field(default=None, kw_only=True)
+    validation_error: float | None = field(default=None, kw_only=True)
+    balanced_error: float | None = field(default=None, kw_only=True)
+    r2: float | None = field(default=None, kw_only=True)
     seconds: float
-    validation_loss: float | None = None
-    validation_error: float | None = None
-    balanced_error: float | None = None
-    r2: float | None = None
 
 
 def final(history: Sequence[Epoch], patience: int = 0) -> Epoch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import pickle
 import tarfile
 import zlib
@@ -144,8 +145,8 @@ FORMATS = {
 def format_in(path: Path) -> str | None:
     """Return the format of a folder or archive, by the names of its files; None for another one.
 
-    Fashion-MNIST has the file names of MNIST: it is told apart by its folder's name, and else both are MNIST
-    as far as their digits are concerned; name it with ``--data fashion-mnist`` to be sure.
+    Fashion-MNIST has the file names of MNIST: its folder's name tells it apart, which decides on the names of
+    classes. Files without the published checksums are labelled as of the format, not as the data set.
     """
     if path.is_file():
         return "cifar100" if path.name.startswith("cifar-100-python") else None
@@ -181,13 +182,21 @@ def load_format(name: str, path: Path | None, folder: Path, *, progress: bool = 
     dataset = Dataset(
         name, known.label, splits["train"], splits["test"], known.classes or classes, tuple(mean), tuple(sd)
     )
-    whole = {"cifar100": (50_000, 10_000)}.get(name, (60_000, 10_000))
-    if (len(dataset.train), len(dataset.test)) == whole:
+    if _is_original(path, known):
         return dataset
-    # A report must not pass off a part of a data set as the whole.
-    return replace(
-        dataset, label=f"{known.label}, {len(dataset.train):,} + {len(dataset.test):,} ({digest(dataset)})"
-    )
+    # A report must not pass off other files, or a part of a data set, as the original.
+    sizes = f"{len(dataset.train):,} + {len(dataset.test):,}"
+    return replace(dataset, label=f"{known.label} format, {sizes} ({digest(dataset)})")
+
+
+def _is_original(path: Path, known: Format) -> bool:
+    """Whether the files have the published checksums, which are those of the packed ones."""
+    folder = path.parent if path.is_file() else path
+    for name, checksum in known.checksums.items():
+        file = folder / (name if name.endswith(".gz") else f"{name}.gz")
+        if not file.is_file() or hashlib.md5(file.read_bytes()).hexdigest() != checksum.removeprefix("md5:"):
+            return False
+    return True
 
 
 def _files(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:

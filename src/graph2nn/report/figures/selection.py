@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.selection import Selection
+from graph2nn.report import phrasing
 from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
-from graph2nn.report.phrasing import number, percent
+from graph2nn.report.phrasing import percent
 from graph2nn.tasks import TOP1, Score
 
 #: Graphs listed at most.
@@ -26,6 +27,11 @@ _ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them
 def caption(found: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
     level, unit = percent(found.confidence), score.difference
+    digits = score.digits(50 * abs(found.naive))
+
+    def number(value: float) -> str:
+        return phrasing.number(value, digits)
+
     return (
         f"Chosen on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, "
         f"the best graph gains {number(found.honest)} {unit} over the baseline ({level} interval "
