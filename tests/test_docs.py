@@ -11,7 +11,7 @@ from test_readme import ROOT
 
 from graph2nn.cli import main
 
-NAMED = ("analysis", "search", "tutorial", "experiment", "plans")
+NAMED = ("analysis", "search", "tutorial", "experiment", "plans", "statistics")
 PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), *(ROOT / f"docs/{name}.md" for name in NAMED)]
 #: Whose commands are all there is to run.
 WITHOUT_PYTHON = ("search", "experiment")
