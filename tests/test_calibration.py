@@ -25,9 +25,11 @@ def test_intervals_cover_and_the_null_is_rarely_rejected(kind, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, (designs, _) in KINDS.items() for name in designs])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, (designs, _) in KINDS.items() for name in designs]
+)
 def test_every_design_is_calibrated(kind, name):
-    """400 tables each: coverage within [0.92, 0.98] and at most 7 % rejections, give or take a Monte-Carlo error."""
+    """400 tables each: coverage within [0.92, 0.98], at most 7 % rejections, up to Monte-Carlo error."""
     row = calibrate(kind, name, 400)
     assert row["coverage"] >= 0.92 - 2 * row["monte_carlo_error"]
     if name not in CONSERVATIVE:
