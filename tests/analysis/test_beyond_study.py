@@ -92,7 +92,7 @@ def test_captions_quote_the_numbers(done):
     _, _, made = done
     errors = {"a": [30.0, 30.2], "n1": [31.0, 31.2], "n2": [32.0, 32.2]}
     compared = compare_nulls(table(errors), pd.DataFrame({"graph": ["a", "a"], "null": ["n1", "n2"]}))
-    assert f"looks {made.selection.naive:.2f} points better" in selection.caption(made.selection)
+    assert f"gains {made.selection.honest:.2f} points" in selection.caption(made.selection).replace("−", "-")
     assert f"C {made.surface.optimum.C:.2f}" in surface.caption(made.surface)
     assert f"ceiling, {made.predictors.ceiling:.2f}" in predictors.caption(made.predictors)
     assert "1.50 points better" in nulls.caption(compared)

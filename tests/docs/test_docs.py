@@ -11,7 +11,9 @@ from pages import ROOT, check_commands, dead_links
 
 from graph2nn.cli import main
 
-NAMED = ("analysis", "search", "tutorial", "experiment", "plans", "training", "migration")
+NAMED = (
+    "analysis", "search", "tutorial", "experiment", "plans", "training", "migration", "statistics",
+)  # fmt: skip
 PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), *(ROOT / f"docs/{name}.md" for name in NAMED)]
 #: Whose commands are all there is to run.
 WITHOUT_PYTHON = ("search", "experiment")

@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 FEWEST = 8
 #: Resamples of the graphs.
 DRAWS = 10_000
+#: Of these, the resamples in which width is taken off again.
+RESIDUAL_DRAWS = 2_000
 #: What makes a WS-flex graph the same elsewhere: its four arguments, to six digits, as published.
 _KEY = ["n", "sparsity", "p", "graph_seed"]
 
@@ -31,6 +33,9 @@ class Agreement:
         runs: runs behind the means here, and there.
         pearson: correlation of the means; ``pearson_low, pearson_high`` by resampling the graphs.
         spearman: the same of their ranks, with ``spearman_low, spearman_high``.
+        given_width: Pearson's correlation of what is left of both means after a quadratic in the logarithm of
+            the matched width, with ``given_width_low, given_width_high`` by resampling the graphs; None where
+            widths are not given or do not vary.
         ceiling: correlation that the scatter of seeds would leave if true errors agreed perfectly: the root of
             the product of both reliabilities (Spearman 1904); None where one side has one run per graph.
         confidence: of the intervals.
@@ -46,6 +51,9 @@ class Agreement:
     spearman_high: float
     ceiling: float | None
     confidence: float
+    given_width: float | None = None
+    given_width_low: float | None = None
+    given_width_high: float | None = None
 
 
 def against(
@@ -96,7 +104,13 @@ def _means(table: pd.DataFrame) -> pd.DataFrame:
     keys[_KEY] = keys[_KEY].astype(np.float64).round(6)
     sizes = np.array([len(group) for group in groups])
     variance = np.full(len(groups), np.nan) if noise is None else noise.variance / np.maximum(sizes, 1)
-    return keys.assign(mean=[group.mean() for group in groups], runs=sizes, variance=variance)
+    first = runs.drop_duplicates("graph")
+    width = (
+        pd.to_numeric(first["widths"].str.extract(r"(\d+)", expand=False)).to_numpy(dtype=np.float64)
+        if "widths" in first
+        else np.full(len(groups), np.nan)
+    )
+    return keys.assign(width=width, mean=[group.mean() for group in groups], runs=sizes, variance=variance)
 
 
 def _agreement(both: pd.DataFrame, seed: int, confidence: float) -> Agreement:
@@ -117,7 +131,30 @@ def _agreement(both: pd.DataFrame, seed: int, confidence: float) -> Agreement:
         ceiling=None if np.isnan(reliable) else float(np.sqrt(reliable)),
         confidence=confidence,
         **found,
+        **_given_width(both, picks[:RESIDUAL_DRAWS], ends),
     )
+
+
+def _given_width(both: pd.DataFrame, picks: npt.NDArray[np.int64], ends: list[float]) -> dict[str, float]:
+    """Correlation of the means at equal width: width follows density, and may carry all of the agreement."""
+    widths = both[["width", "width_other"]].to_numpy(dtype=np.float64)
+    if not np.isfinite(widths).all() or (np.ptp(widths, axis=0) == 0).any():
+        return {}
+    logs = np.log(widths)
+    means = both[["mean", "mean_other"]].to_numpy(dtype=np.float64)
+
+    def correlation(rows: npt.NDArray[np.int64]) -> float:
+        rest = []
+        for side in (0, 1):
+            design = np.vander(logs[rows, side] - logs[:, side].mean(), 3)
+            fitted = design @ np.linalg.lstsq(design, means[rows, side], rcond=None)[0]
+            rest.append(means[rows, side] - fitted)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float(np.corrcoef(*rest)[0, 1])
+
+    low, high = np.nanquantile([correlation(rows) for rows in picks], ends)
+    value = correlation(np.arange(len(both)))
+    return {"given_width": value, "given_width_low": float(low), "given_width_high": float(high)}
 
 
 def _rowwise(x: Floats, y: Floats) -> Floats:

@@ -26,6 +26,11 @@ def caption(found: Mapping[str, Agreement]) -> str:
         f"{number(first.pearson_high)}), Spearman's {number(first.spearman)} ({number(first.spearman_low)} to "
         f"{number(first.spearman_high)})"
     )
+    if first.given_width is not None:
+        text += (
+            f"; at equal width r is {number(first.given_width)} ({number(first.given_width_low or 0)} to "
+            f"{number(first.given_width_high or 0)})"
+        )
     if first.ceiling is not None:
         text += f"; the scatter of seeds alone would hold r below {number(first.ceiling)}"
     more = len(found) - MOST
