@@ -118,7 +118,7 @@ def measure(phases: Phases, graph: RelationalGraph, folder: Path) -> None:
     )
     phases.run("degrees", lambda: degrees.degrees(graph), lambda k: f"mean {k.mean():.1f}, most {k.max()}")
     phases.run("reciprocity", lambda: degrees.reciprocity(graph))
-    phases.run("components", lambda: component_sizes(graph), lambda s: f"{len(s)}, largest {s[0]}")
+    phases.run("components", lambda: component_sizes(graph.csr), lambda s: f"{len(s)}, largest {s[0]}")
     phases.run(
         "communities",
         lambda: communities(graph),

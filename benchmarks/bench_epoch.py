@@ -38,7 +38,8 @@ from benchmarks.timing import Contender, summarise, take_turns
 from graph2nn.budget import cost, match_widths
 from graph2nn.data import Augment, load_dataset, normalise
 from graph2nn.data.augment import augment, gather
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.experiments import preset
 from graph2nn.models import build_model
 from graph2nn.training import Acceleration

@@ -22,9 +22,9 @@ import torch
 from PIL import Image
 
 from benchmarks.record import birth_certificate, write
-from graph2nn.data.augment import Augment
 from graph2nn.data.photos.imagenet import MEAN, SD, load_imagenet
 from graph2nn.data.photos.transforms import random_box
+from graph2nn.data.samples import Augment
 
 PHOTOS, ROUNDS = 96, 7
 

@@ -24,7 +24,7 @@ import torch
 from benchmarks.bench_epoch import RECIPE, random_images
 from benchmarks.record import birth_certificate, write
 from graph2nn import Dataset, Member, Relational, build_model, match_widths, train_population
-from graph2nn.data.dataset import Split
+from graph2nn.data.samples import Split
 from graph2nn.experiments.planning import spread
 from graph2nn.training.processes import usable_cores
 

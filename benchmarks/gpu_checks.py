@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from benchmarks.gpu_options import Options
 from benchmarks.layer_cases import DENSITIES
 from graph2nn import Member, Recipe, Relational, build_model, train, train_population, ws_flex
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.graphs import RelationalGraph
 from graph2nn.layers import RelationalLinear
 from graph2nn.layers.engines import Engine

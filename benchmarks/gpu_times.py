@@ -18,7 +18,8 @@ from benchmarks.gpu_options import Options, timed, usable
 from benchmarks.layer_cases import DENSITIES
 from benchmarks.timing import Work
 from graph2nn import Member, Recipe, Relational, build_model, match_widths, relationalize, train_population
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.experiments import preset
 from graph2nn.experiments.planning import spread
 from graph2nn.models import architecture

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.data.augment import batches, eval_batches
-from graph2nn.data.dataset import Device, Split
+from graph2nn.data.samples import Device, Split
 from graph2nn.training.epoch import EpochProgress
 
 #: Of brightness, for :func:`backwards`; one token more begins a sequence.

@@ -36,7 +36,8 @@ from benchmarks import record
 from benchmarks.record import birth_certificate, write
 from benchmarks.short_trainings import LEVELS, Drawn, OnPairs, Task, backwards, classify, losses_into
 from graph2nn import Dense, Relational, Wiring, build_model, load_dataset, match, train, ws_flex
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.experiments import preset
 
 #: What is looked at is the loss of the training: nothing is spent on evaluations but on the one at the end.

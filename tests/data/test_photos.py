@@ -15,10 +15,11 @@ from photo_files import photo, shards, tree
 from PIL import Image
 
 from graph2nn.data import load_dataset
-from graph2nn.data.augment import Augment, batches, eval_batches
+from graph2nn.data.augment import batches, eval_batches
 from graph2nn.data.photos import index, load_imagenet
 from graph2nn.data.photos.index import index_split
 from graph2nn.data.photos.transforms import EIGENVALUES, central_box, cut, lighting, random_box
+from graph2nn.data.samples import Augment
 from graph2nn.errors import Graph2nnWarning, UserError
 
 TRAIN = Augment(flip=True, resized=(0.08, 1.0), lighting=0.1)

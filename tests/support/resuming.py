@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.models.stochastic_depth import StochasticDepth

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 
 
 def toy_data(n=96, noise=40.0):

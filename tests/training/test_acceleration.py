@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from graph2nn.cli import main
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear

@@ -146,8 +146,8 @@ def _norm_identity(model, ranks):
 def test_photos_are_dealt_out_and_draw_what_they_always_draw(tmp_path):
     from photo_files import tree
 
-    from graph2nn.data.augment import Augment
     from graph2nn.data.photos import load_imagenet
+    from graph2nn.data.samples import Augment
 
     photos = tree(tmp_path / "photos", each=7)
     data = load_imagenet(photos, tmp_path / "cache", size=16, workers=0, progress=False)

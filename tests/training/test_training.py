@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from torch import nn
 from toy_data import toy_data
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.training import Recipe, evaluate, precise_bn, train

@@ -67,8 +67,8 @@ def show(
     graph2nn data show table.csv --target price --drop id
     graph2nn data show mnist
     """
-    from graph2nn.data.own.description import describe, draw_sheet
     from graph2nn.data.registry import DATASETS, load_dataset
+    from graph2nn.tasks.description import describe, draw_sheet
 
     options = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,

@@ -7,7 +7,6 @@ the images. With a CPU generator the same seed therefore gives the same batches 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,33 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from graph2nn.data.compiled import byte_table, crop
-from graph2nn.data.dataset import Part, Split, Streamed, whole
+from graph2nn.data.samples import Augment, Part, Split, Streamed, whole
 from graph2nn.errors import UserError
-
-
-@dataclass(frozen=True)
-class Augment:
-    """What may happen to a training image.
-
-    ``flip``: mirror left and right with probability 1/2. ``pad``: surround the normalised image with
-    this many pixels of zero, which is the mean colour, and crop it back to its size at a uniformly
-    drawn offset in 0..2·pad, both ends included.
-
-    Photos on disk take no ``pad`` but two others. ``resized``: crop a rectangle whose area is uniform in this
-    range of shares of the photo's and scale it to the network's size; None takes the central crop.
-    ``lighting``: shift the colours along ImageNet's principal components by normal draws of this spread.
-    """
-
-    flip: bool = False
-    pad: int = 0
-    resized: tuple[float, float] | None = None
-    lighting: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.pad < 0:
-            raise UserError(
-                f"augment: pad = {self.pad} is negative; give the pixels added on each side, e.g. 4."
-            )
 
 
 def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> torch.Tensor:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graph2nn.data.dataset import Split
 from graph2nn.data.layout import TRAIN_BATCHES
+from graph2nn.data.samples import Split
 from graph2nn.data.unpickle import unpickle
 from graph2nn.errors import UserError
 

@@ -2,128 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal
 
-import torch
+from graph2nn.data.samples import Device, Split, Streamed
 
-from graph2nn.errors import UserError
-
-if TYPE_CHECKING:
-    from graph2nn.data.augment import Augment
-
-Device = torch.device | str
 #: What the targets are: classes (scored by the top-1 or by the balanced error), or one or several numbers.
 TaskName = Literal["classification", "balanced", "regression"]
-
-#: From the number of a batch and its size to the samples of it that are wanted here; perhaps none.
-Part = Callable[[int, int], slice]
-
-
-def whole(batch: int, size: int) -> slice:
-    """Return the :data:`Part` that is every batch from its first sample to its last."""
-    return slice(0, size)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images and their labels.
-
-    Shapes: ``images`` uint8 ``[N, channels, height, width]`` in 0..255, ``labels`` int64 ``[N]``.
-    Treat both as read-only: they may be views of the cache file.
-    """
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    def __post_init__(self) -> None:
-        # Programming errors, not user input: readers check what users bring before they build a split.
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            raise TypeError(
-                f"images must be uint8 [N, C, H, W], not {self.images.dtype} {list(self.images.shape)}"
-            )
-        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
-            raise TypeError(f"labels must be int64 [N], not {self.labels.dtype} {list(self.labels.shape)}")
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def to(self, device: Device) -> Split:
-        """Copy to a device; the split itself when it is already there."""
-        images, labels = self.images.to(device), self.labels.to(device)
-        moved = images is not self.images or labels is not self.labels
-        return replace(self, images=images, labels=labels) if moved else self
-
-
-@dataclass(frozen=True)
-class Samples(Split):
-    """Samples of a user's own data, of more types than a :class:`Split` has.
-
-    Shapes: ``images`` uint8 or float32 ``[N, channels, height, width]``, or vectors of features float32
-    ``[N, F]``; ``labels`` int64 ``[N]`` (classes) or float32 ``[N, T]`` (numbers, in their own units).
-    """
-
-    def __post_init__(self) -> None:
-        kind = (self.images.dtype, self.images.ndim)
-        if kind not in ((torch.uint8, 4), (torch.float32, 4), (torch.float32, 2)):
-            raise TypeError(
-                "samples must be uint8 or float32 [N, C, H, W], or float32 [N, F], "
-                f"not {self.images.dtype} {list(self.images.shape)}"
-            )
-        targets = (self.labels.dtype, self.labels.ndim)
-        if targets not in ((torch.int64, 1), (torch.float32, 2)) or len(self.labels) != len(self.images):
-            raise TypeError(
-                f"labels must be int64 [N] or float32 [N, T], not {self.labels.dtype} {list(self.labels.shape)}"
-            )
-
-
-class Streamed(Protocol):
-    """A split whose images stay on disk: it makes its own batches, of the same shapes and types."""
-
-    def __len__(self) -> int:
-        """Number of images."""
-
-    def to(self, device: Device) -> Streamed:
-        """Say where batches shall go."""
-
-    @property
-    def size(self) -> int:
-        """Side of the square images of a batch."""
-
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        mean: Sequence[float],
-        sd: Sequence[float],
-        augment: Augment,
-        generator: torch.Generator,
-        shuffle: bool = True,
-        drop_last: bool = True,
-        skip: int = 0,
-        limit: int | None = None,
-        part: Part = whole,
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch of training batches; see :func:`graph2nn.data.augment.batches`."""
-
-    def eval_batches(
-        self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Every image once, in stored order; see :func:`graph2nn.data.augment.eval_batches`."""
-
-
-def resident(split: Split | Streamed, what: str) -> Split:
-    """Return a split that is held in memory.
-
-    Raises:
-        UserError: it is streamed from disk, and ``what`` needs all images at hand.
-    """
-    if isinstance(split, Split):
-        return split
-    raise UserError(f"{what}: needs a data set held in memory, such as cifar10; photos stay on disk.")
 
 
 @dataclass(frozen=True)
@@ -196,12 +85,11 @@ class Dataset:
             >>> data.classes, len(data.train), len(data.validation), len(data.test)
             (('cat', 'dog'), 70, 10, 20)
         """
-        from graph2nn.data.own.arrays import dataset_of_arrays
-
-        return dataset_of_arrays(
+        dataset: Dataset = _reader("tables").dataset_of_samples(
             x, y, test=test, validation=validation, task=task, name=name, seed=seed, features=features,
             targets=targets,
         )  # fmt: skip
+        return dataset
 
     @classmethod
     def from_folder(
@@ -237,12 +125,11 @@ class Dataset:
             UserError: no class folders, a single class, an image that cannot be read, classes in one split
                 that training lacks, colour and grey images mixed with transparent ones.
         """
-        from graph2nn.data.own.reader import load_folder
-
-        return load_folder(
+        dataset: Dataset = _reader("reader").load_folder(
             Path(path), size=size, channels=channels, test=test, validation=validation, task=task, name=name,
             seed=seed, cache=cache, progress=progress,
         )  # fmt: skip
+        return dataset
 
     @classmethod
     def from_table(
@@ -283,12 +170,11 @@ class Dataset:
             UserError: no such column, a missing target, missing values, a constant column, one class only,
                 text with too many values, classes in one split that training lacks.
         """
-        from graph2nn.data.own.reader import load_table
-
-        return load_table(
+        dataset: Dataset = _reader("reader").load_table(
             path, target, test=test, validation=validation, task=task, name=name, seed=seed, split=split,
             missing=missing, drop=drop, most_values=most_values, cache=cache,
         )  # fmt: skip
+        return dataset
 
     @classmethod
     def from_torch(
@@ -320,12 +206,11 @@ class Dataset:
         Raises:
             UserError: items that are not pairs, samples of different shapes, and as :meth:`from_arrays`.
         """
-        from graph2nn.data.own.torch_datasets import dataset_of_torch
-
-        return dataset_of_torch(
+        dataset: Dataset = _reader("torch_datasets").dataset_of_torch(
             train, test, validation=validation, task=task, name=name, seed=seed, classes=classes,
             targets=targets, progress=progress,
         )  # fmt: skip
+        return dataset
 
     def to(self, device: Device) -> Dataset:
         """Copy all splits to a device."""
@@ -354,3 +239,11 @@ class Dataset:
     def in_features(self) -> int:
         """Values in one sample: the input width of a perceptron."""
         return prod(self.image_shape)
+
+
+def _reader(name: str) -> Any:
+    """Return the module that reads a kind of the user's own data.
+
+    Looked up by name, and late: readers build datasets, so they import this module.
+    """
+    return import_module(f"graph2nn.data.own.{name}")

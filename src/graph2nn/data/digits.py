@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 
 TEST_EVERY = 5
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graph2nn.data.dataset import Split
 from graph2nn.data.image_files import open_image, to_rgb
 from graph2nn.data.layout import SPLITS
+from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
 

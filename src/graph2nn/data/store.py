@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from graph2nn.data.dataset import Dataset, Samples, Split, resident
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Samples, Split, resident
 from graph2nn.errors import Graph2nnWarning
 
 VERSION = "1"

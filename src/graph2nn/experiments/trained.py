@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config

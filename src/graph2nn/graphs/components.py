@@ -7,16 +7,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.storage import Adjacency, to_csr
 
 
 def component_labels(
-    graph: RelationalGraph, connection: Literal["weak", "strong"] = "weak"
+    adjacency: Adjacency, connection: Literal["weak", "strong"] = "weak"
 ) -> npt.NDArray[np.int64]:
     """Number of the component of each node, ``[n]``, from 0.
 
     Args:
-        graph: of any size and direction.
+        adjacency: row reads column, dense or sparse.
         connection: ``weak`` forgets directions; ``strong`` asks for a path each way.
 
     Returns:
@@ -24,11 +24,11 @@ def component_labels(
     """
     from scipy.sparse import csgraph
 
-    _, labels = csgraph.connected_components(graph.csr, directed=True, connection=connection)
+    _, labels = csgraph.connected_components(to_csr(adjacency), directed=True, connection=connection)
     return np.asarray(labels, dtype=np.int64)
 
 
-def component_sizes(graph: RelationalGraph, connection: Literal["weak", "strong"] = "weak") -> list[int]:
+def component_sizes(adjacency: Adjacency, connection: Literal["weak", "strong"] = "weak") -> list[int]:
     """Sizes of the connected components, largest first; arguments as of :func:`component_labels`."""
-    sizes: list[Any] = np.sort(np.bincount(component_labels(graph, connection)))[::-1].tolist()
+    sizes: list[Any] = np.sort(np.bincount(component_labels(adjacency, connection)))[::-1].tolist()
     return sizes

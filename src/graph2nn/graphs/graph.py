@@ -14,7 +14,8 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import attributes, measures, storage
 from graph2nn.graphs.arcs import arcs_of_pairs, sorted_arcs
 from graph2nn.graphs.attributes import EdgeValues, Signs, Weights
-from graph2nn.graphs.interchange import Combine, SelfLoops, graph_of_networkx, networkx_of_graph
+from graph2nn.graphs.components import component_labels
+from graph2nn.graphs.interchange import Combine, SelfLoops, networkx_arguments, networkx_of_graph
 from graph2nn.graphs.paths import Paths, measure_paths
 from graph2nn.graphs.storage import CSR, DENSE_LIMIT, Adjacency, BoolMatrix
 
@@ -234,7 +235,7 @@ class RelationalGraph:
             UserError: self-loops (unless dropped or given), a weight of 0 without a threshold, weights that
                 are not finite numbers, parallel edges of different weights, fewer than two nodes.
         """
-        return graph_of_networkx(
+        arguments = networkx_arguments(
             graph,
             name=name,
             drop_self_loops=drop_self_loops,
@@ -243,6 +244,7 @@ class RelationalGraph:
             combine=combine,
             self_loops=self_loops,
         )
+        return cls.from_edge_index(**arguments)
 
     def to_networkx(self) -> nx.Graph[Any]:
         """Return a networkx ``Graph``, or ``DiGraph`` when directed, on the node names or on 0 … n−1.
@@ -445,9 +447,7 @@ class RelationalGraph:
 
     def largest_component(self) -> RelationalGraph:
         """Return the subgraph of the largest weakly connected component; the first of several equal ones."""
-        from graph2nn.graphs.components import component_labels
-
-        labels = component_labels(self)
+        labels = component_labels(self.csr)
         return self.subgraph(labels == np.bincount(labels).argmax())
 
     def renamed(self, name: str) -> RelationalGraph:

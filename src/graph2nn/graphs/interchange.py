@@ -15,8 +15,6 @@ from graph2nn.errors import Graph2nnWarning, UserError, unknown
 if TYPE_CHECKING:
     import networkx as nx
 
-    from graph2nn.graphs.graph import RelationalGraph
-
 Combine = Literal["sum", "max", "first"]
 SelfLoops = Literal["all", "given"]
 
@@ -25,7 +23,7 @@ _COMBINE: dict[str, Callable[[list[float]], float]] = {"sum": math.fsum, "max": 
 _BYTES_PER_EDGE, _MOST_BYTES = 400, 4e9
 
 
-def graph_of_networkx(
+def networkx_arguments(
     graph: nx.Graph[Any],
     *,
     name: str | None,
@@ -34,10 +32,11 @@ def graph_of_networkx(
     threshold: float | None,
     combine: Combine | None,
     self_loops: SelfLoops,
-) -> RelationalGraph:
-    """See :meth:`RelationalGraph.from_networkx`."""
-    from graph2nn.graphs.graph import RelationalGraph
+) -> dict[str, Any]:
+    """Return the arguments of :meth:`RelationalGraph.from_edge_index` for a networkx graph.
 
+    The arguments are those of :meth:`RelationalGraph.from_networkx`.
+    """
     position = {node: i for i, node in enumerate(graph.nodes)}
     label = name or str(getattr(graph, "name", "") or "graph")
     if combine is not None and combine not in _COMBINE:
@@ -62,16 +61,16 @@ def graph_of_networkx(
     signs = _signs(graph, [(ends[u], ends[v]) for u, v, _ in kept])
     if signs is None and carried and (weights < 0).any():
         signs = np.sign(weights).astype(np.int8)
-    return RelationalGraph.from_edge_index(
-        arcs,
-        len(position),
-        weights=np.abs(weights) if carried else None,
-        signs=signs,
-        node_names=_names(position, label),
-        name=label,
-        directed=graph.is_directed(),
-        self_loops=self_loops,
-    )
+    return {
+        "edge_index": arcs,
+        "n": len(position),
+        "weights": np.abs(weights) if carried else None,
+        "signs": signs,
+        "node_names": _names(position, label),
+        "name": label,
+        "directed": graph.is_directed(),
+        "self_loops": self_loops,
+    }
 
 
 def _names(position: dict[Any, int], label: str) -> list[str] | None:
@@ -151,8 +150,8 @@ def _combined(pair: tuple[Any, Any], weights: list[float], combine: Combine | No
     return weights[0]
 
 
-def networkx_of_graph(graph: RelationalGraph) -> nx.Graph[Any]:
-    """See :meth:`RelationalGraph.to_networkx`."""
+def networkx_of_graph(graph: Any) -> nx.Graph[Any]:
+    """Return a networkx graph of a :class:`RelationalGraph`; see :meth:`RelationalGraph.to_networkx`."""
     import networkx as nx
 
     if graph.edges * _BYTES_PER_EDGE > _MOST_BYTES:

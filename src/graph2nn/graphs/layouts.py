@@ -28,7 +28,7 @@ def springs(graph: RelationalGraph, seed: int) -> Points:
 
     Springs alone would drive separate parts far from each other and squeeze each into a dot.
     """
-    labels = component_labels(graph)
+    labels = component_labels(graph.csr)
     sizes = np.bincount(labels)
     order = np.argsort(-sizes, kind="stable")
     members = [np.flatnonzero(labels == part) for part in order]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import Graph2nnWarning
-from graph2nn.graphs import measures
+from graph2nn.graphs.measures.basic import distances
 from graph2nn.graphs.storage import Adjacency, arrays_of, to_csr, without_loops
 
 #: Up to this many nodes, matrix products measure distances faster than a compiled search starts.
@@ -76,7 +76,7 @@ def measure_paths(adjacency: Adjacency, *, seed: int = 0) -> Paths:
     """
     n = adjacency.shape[0]
     if n <= _SMALL:
-        return _of_matrix(measures.distances(np.asarray(adjacency)))
+        return _of_matrix(distances(np.asarray(adjacency)))
     csr = without_loops(to_csr(adjacency))
     batches = -(-n // 512)
     if batches * csr.nnz <= EXACT_WORK:
@@ -103,7 +103,7 @@ def _of_matrix(steps: npt.NDArray[np.int64]) -> Paths:
 def distances_from(adjacency: Adjacency) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the sum of distances from each node to those it reaches, and how many these are, ``[n]`` each."""
     if adjacency.shape[0] <= _SMALL:
-        steps = measures.distances(np.asarray(adjacency))
+        steps = distances(np.asarray(adjacency))
         return np.where(steps > 0, steps, 0).sum(axis=1), (steps > 0).sum(axis=1)
     csr = without_loops(to_csr(adjacency)).T.tocsr()  # distances to a node, along edges turned round
     sums, reached, _, _ = _searches(csr, np.arange(csr.shape[0]))

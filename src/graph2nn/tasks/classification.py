@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,10 +11,7 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.tasks.score import TOP1, Score
-from graph2nn.tasks.task import Loss, Measured, Reduction, hard
-
-if TYPE_CHECKING:
-    from graph2nn.training.recipe import Recipe
+from graph2nn.tasks.task import Loss, LossOptions, Measured, Reduction, hard
 
 BALANCED = Score("balanced error", "%")
 #: Sums before those of the classes: samples, loss, wrong answers, answers wrong five times.
@@ -52,7 +48,7 @@ class Classification:
         """The balanced error."""
         return ("balanced_error",)
 
-    def loss(self, recipe: Recipe) -> Loss:
+    def loss(self, recipe: LossOptions) -> Loss:
         """Cross-entropy, smoothed and weighted by the inverse frequency of classes where the recipe says so.
 
         Raises:

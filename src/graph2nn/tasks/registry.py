@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from graph2nn.data.dataset import Dataset, Split, Streamed
+from graph2nn.data.dataset import Dataset
 from graph2nn.data.photos.split import PhotoSplit
+from graph2nn.data.samples import Split, Streamed
 from graph2nn.errors import unknown
 from graph2nn.tasks.classification import Classification
 from graph2nn.tasks.regression import Regression

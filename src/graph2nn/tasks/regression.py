@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,10 +11,7 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.tasks.score import Score
-from graph2nn.tasks.task import Loss, Measured, Reduction
-
-if TYPE_CHECKING:
-    from graph2nn.training.recipe import Recipe
+from graph2nn.tasks.task import Loss, LossOptions, Measured, Reduction
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Regression:
         """The coefficient of determination."""
         return ("r2",)
 
-    def loss(self, recipe: Recipe) -> Loss:
+    def loss(self, recipe: LossOptions) -> Loss:
         """Mean squared error, or Huber loss with its bend at one standard deviation.
 
         Raises:

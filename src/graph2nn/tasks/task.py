@@ -5,15 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from graph2nn.tasks.score import Score
 
-if TYPE_CHECKING:
-    from graph2nn.training.recipe import Recipe
+
+class LossOptions(Protocol):
+    """What a task reads of a recipe; see :class:`graph2nn.training.Recipe`."""
+
+    @property
+    def label_smoothing(self) -> float:
+        """Share of the target that is spread over all classes."""
+
+    @property
+    def class_weights(self) -> bool:
+        """True weighs classes by their inverse frequency."""
+
+    @property
+    def regression_loss(self) -> str:
+        """``"mse"`` or ``"huber"``."""
+
 
 #: Outputs of a network and targets to the mean loss of a batch.
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -56,7 +70,7 @@ class Task(Protocol):
     def metrics(self) -> tuple[str, ...]:
         """Further metrics of an evaluation, each a field of :class:`graph2nn.training.Epoch`."""
 
-    def loss(self, recipe: Recipe) -> Loss:
+    def loss(self, recipe: LossOptions) -> Loss:
         """Return the training loss that a recipe asks for."""
 
     def missed(self, outputs: Tensor, targets: Tensor) -> Tensor:

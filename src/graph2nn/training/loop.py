@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from graph2nn.data.augment import Augment, batches
-from graph2nn.data.dataset import Dataset, Part, whole
+from graph2nn.data.augment import batches
+from graph2nn.data.dataset import Dataset
 from graph2nn.data.photos.split import without_antialiasing
+from graph2nn.data.samples import Augment, Part, whole
 from graph2nn.errors import UserError
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws

@@ -9,7 +9,8 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import nn
 
-from graph2nn.data.dataset import Dataset, Samples
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Samples
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.mlp import MLP
 from graph2nn.training.epoch import Epoch

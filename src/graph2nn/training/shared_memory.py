@@ -7,7 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from graph2nn.data.dataset import Dataset, Split
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
 
 #: Where Linux keeps shared memory. Containers often have 64 MiB there, less than CIFAR-10 takes, and writing
 #: past the end kills the process instead of raising an error.

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graph2nn.data.augment import eval_batches
-from graph2nn.data.dataset import Dataset, resident
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import resident
 from graph2nn.models.initialise import initialise
 from graph2nn.models.mlp import MLP
 from graph2nn.models.shared_draws import share_draws

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from graph2nn.data.augment import gather
 from graph2nn.data.compiled import byte_table, crop
-from graph2nn.data.dataset import Dataset, resident
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import resident
 from graph2nn.training.recipe import Recipe
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
-from graph2nn.data.dataset import Dataset, Samples, Split, TaskName, resident
+from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.own.splits import check_share, draw
 from graph2nn.data.own.targets import Targets, read_targets
+from graph2nn.data.samples import Samples, Split, resident
 from graph2nn.errors import Graph2nnWarning, UserError
 
 Part = tuple[Any, Any]
@@ -47,15 +47,6 @@ def dataset_of_arrays(
     Raises:
         UserError: as there.
     """
-    if isinstance(x, pd.DataFrame):
-        from graph2nn.data.own.tables import dataset_of_frame
-
-        frames = {"train": (x, y)}
-        frames |= {
-            k: part for k, part in (("test", test), ("validation", validation)) if isinstance(part, tuple)
-        }
-        shares = [share if not isinstance(share, tuple) else 0.0 for share in (test, validation)]
-        return dataset_of_frame(frames, shares, task=task, name=name, seed=seed, targets=targets)
     parts = {"train": (samples(x, "x"), y)}
     given = {"validation": validation, "test": test}
     for split, part in given.items():

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
-from graph2nn.data.own.arrays import assemble
+from graph2nn.data.own.arrays import assemble, dataset_of_arrays
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.targets import read_targets
 from graph2nn.errors import UserError, unknown
@@ -225,3 +225,35 @@ def _one_hot(column: pd.Series, most_values: int, notes: list[str]) -> pd.DataFr
     notes.append(f"text column {name!r} became {len(values)} columns, one per value.")
     columns = {f"{name}={value}": (text == value).to_numpy(np.float64) for value in values}
     return pd.DataFrame(columns, index=column.index)
+
+
+def dataset_of_samples(
+    x: Any,
+    y: Any,
+    *,
+    test: float | tuple[Any, Any],
+    validation: float | tuple[Any, Any],
+    task: TaskName | None = None,
+    name: str | None = None,
+    seed: int = 0,
+    features: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> Dataset:
+    """Make a data set of arrays or of data frames, whose columns may be text.
+
+    Args:
+        x, y, test, validation, task, name, seed, features, targets: see
+            :meth:`graph2nn.Dataset.from_arrays`.
+
+    Raises:
+        UserError: as there.
+    """
+    if not isinstance(x, pd.DataFrame):
+        return dataset_of_arrays(
+            x, y, test=test, validation=validation, task=task, name=name, seed=seed, features=features,
+            targets=targets,
+        )  # fmt: skip
+    given = {"test": test, "validation": validation}
+    frames = {"train": (x, y), **{part: held for part, held in given.items() if isinstance(held, tuple)}}
+    shares = [0.0 if isinstance(share, tuple) else share for share in given.values()]
+    return dataset_of_frame(frames, shares, task=task, name=name, seed=seed, targets=targets)

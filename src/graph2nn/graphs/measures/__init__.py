@@ -6,7 +6,6 @@ from graph2nn.graphs.measures.basic import (
     is_connected,
     is_joined,
     local_clustering,
-    path_length,
     triangle_counts,
 )
 
@@ -16,6 +15,5 @@ __all__ = [
     "is_connected",
     "is_joined",
     "local_clustering",
-    "path_length",
     "triangle_counts",
 ]

@@ -123,13 +123,3 @@ def is_joined(adjacency: Adjacency) -> bool:
 
     count, _ = csgraph.connected_components(to_csr(adjacency), directed=True, connection="weak")
     return int(count) == 1
-
-
-def path_length(adjacency: Adjacency) -> float:
-    """Average path length L: the mean distance over the ordered pairs that have a path (paper, section 2.3).
-
-    NaN where none has. For a strongly connected graph it is the sum of distances / (n(n−1)).
-    """
-    from graph2nn.graphs.paths import measure_paths
-
-    return measure_paths(adjacency).mean

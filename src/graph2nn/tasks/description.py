@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from graph2nn.data.dataset import Dataset, Split, resident
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split, resident
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
+from graph2nn.tasks.registry import class_counts, task_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,7 +36,6 @@ def describe(data: Dataset) -> dict[str, Any]:
         each, its samples by split) or ``targets`` (mean, sd, lowest and highest in training), ``features``
         (mean and sd of each column of vectors), ``skewed``, and ``notes`` on what was left out.
     """
-    from graph2nn.tasks.registry import class_counts, task_of
 
     splits = {name: resident(split, "data show") for name, split in data.splits.items()}
     said: dict[str, Any] = {
