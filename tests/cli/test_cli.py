@@ -81,7 +81,7 @@ def test_match_for_people(capsys):
         (["match", "mlp5", "--ws-flex", "64,0.01,0.1,4"], "k = 0.64 lies outside [2, 64]"),
         (["match", "mlp5", "--ws-flex", "64,0.128,1.1,4"], "p = 1.1 lies outside [0, 1]"),
         (["match", "mlp5", "--ws-flex", "1,0.5,0.1,4"], "n = 1 is not a whole number of at least 2 nodes"),
-        (["match", "mlp5", "--ws-flex", "1000,0.1,0.1,4"], "smaller than the graph's 1000 nodes"),
+        (["match", "mlp5", "--ws-flex", "1000,0.1,0.1,4"], "has 1000 nodes and the stem of mlp5 has width"),
         (["match", "mlp5", "--method", "exat"], "method 'exat' is not known; did you mean 'exact'?"),
         (["match", "mlp5", "--method", "exact", "--side", "over"], "side 'over' is not known"),
         (["match", "mlp5", "--graph", "no/such/file.npy"], "no/such/file.npy"),
@@ -137,7 +137,7 @@ def test_results_that_cannot_be_written_are_one_line(capsys, tmp_path):
     [
         ("0 1\n1 1\n", "node 1 has a self-loop"),
         ("0 1 0 1\n1 0 1 0\n", "square"),
-        ("0 2\n2 0\n", "threshold"),
+        ("0 2 3\n2 0 1\n3 1 0\n", "threshold"),
         ("", "empty"),
     ],
 )
@@ -266,7 +266,7 @@ def test_own_warnings_are_one_line_too(capsys, monkeypatch):
         return []
 
     monkeypatch.setattr("graph2nn.experiments.planning.plan", warn)
-    monkeypatch.setattr("graph2nn.data.registry.load_dataset", lambda *_, **__: sys.exit(0))
+    monkeypatch.setattr("graph2nn.experiments.launchers.base.load_dataset", lambda *_, **__: sys.exit(0))
     with pytest.raises(SystemExit):
         main(["train", "mlp-digits"])
     assert capsys.readouterr().err == "graph2nn: the cache is damaged\n"
@@ -332,7 +332,10 @@ def test_cost_lists_the_layers_and_their_sums(capsys):
             "resnet18 reads images, got input size (3,)",
         ),
         (["cost", "mlp5", "--option", "stem"], "--option: 'stem' is not KEY=VALUE, for example stem=64."),
-        (["match", "mobilenet-v1", "--ws-flex", "64,.2,.2,2"], "width 32 is smaller than the graph's 64 nodes"),
+        (
+            ["match", "mobilenet-v1", "--ws-flex", "64,.2,.2,2"],
+            "has 64 nodes and the stem of mobilenet-v1 has width 32",
+        ),
         (["match", "mlp5", "--quantity", "flops"], "match: quantity 'flops' is not known"),
         (["match", "mlp5", "--option", "stem=wide"], "option stem = 'wide': input should be a valid integer"),
         (["match", "lstm", "--method", "published"], "no published procedure for lstm; use method exact"),

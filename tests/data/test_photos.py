@@ -198,7 +198,7 @@ def test_the_registry_knows_sizes(tmp_path, monkeypatch):
     assert load_dataset("imagenet@24", path=root, cache=tmp_path / "c").image_shape == (3, 24, 24)
     monkeypatch.setenv("GRAPH2NN_DATA", str(tmp_path))
     assert load_dataset("imagenet", cache=tmp_path / "c").image_shape == (3, 224, 224)
-    for name, said in (("imagenet@x", "no side of an image"), ("imagnet", "did you mean 'imagenet'")):
+    for name, said in (("imagenet@x", "not a side of an image"), ("imagnet", "did you mean 'imagenet'")):
         with pytest.raises(UserError, match=said):
             load_dataset(name, cache=tmp_path / "c")
     monkeypatch.delenv("GRAPH2NN_DATA")

@@ -52,12 +52,12 @@ def test_a_stored_graph_comes_back_with_everything():
 
 def test_another_graph_under_the_same_digest_is_refused(monkeypatch):
     spec = named_spec(connectome(), "made.csv")
-    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(1))
+    monkeypatch.setattr("graph2nn.results.graph_store.parse_graph", lambda text: connectome(1))
     for file in (graph_store.cache_root(None) / "graphs").iterdir():
         file.unlink()
     with pytest.raises(UserError, match="is not the graph of the run"):
         spec.build()
-    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(0))
+    monkeypatch.setattr("graph2nn.results.graph_store.parse_graph", lambda text: connectome(0))
     assert spec.build() == connectome(0)
 
 
@@ -66,7 +66,7 @@ def test_nulls_of_stored_graphs_keep_what_they_say_and_come_back_from_their_text
     spec = named_spec(graph, "made.csv")
     options = {name: OPTIONS[name] for name in ("inputs", "outputs")}
     for kind in ("degree", "boundary", "weights"):
-        specs = with_nulls([None, spec], 2, kind, **options)
+        specs = with_nulls([None, spec], 2, kind, options)
         assert specs[:2] == [None, spec]
         first, second = (one.build() for one in specs[2:])
         assert first != second
@@ -76,7 +76,7 @@ def test_nulls_of_stored_graphs_keep_what_they_say_and_come_back_from_their_text
         assert (first == graph) is False
     for file in (graph_store.cache_root(None) / "graphs").iterdir():
         file.unlink()
-    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text: connectome(0))
+    monkeypatch.setattr("graph2nn.results.graph_store.parse_graph", lambda text: connectome(0))
     again = specs[2].build()
     assert np.array_equal(again.weights, first.weights)
     with pytest.raises(UserError, match="did you mean 'degree'"):
@@ -116,7 +116,8 @@ def test_the_network_of_a_run_and_what_it_costs():
 
 
 def test_a_sweep_of_a_connectome_its_nulls_and_a_dense_network(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("graph2nn.graphs.spec.parse_graph", lambda text, **options: connectome(0))
+    for module in ("results.graph_store", "graphs.spec"):
+        monkeypatch.setattr(f"graph2nn.{module}.parse_graph", lambda text, **options: connectome(0))
     (tmp_path / "made.csv").write_text("from,to\n")
     command = [
         "sweep", "connectome-rnn", "--graph", str(tmp_path / "made.csv"), "--select", "baseline",

@@ -270,7 +270,7 @@ def test_a_plan_says_what_is_to_be_done_and_how(runs, tmp_path):
 def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):
     launch(runs[:1], digits, tmp_path)
     (plan,) = read_plans(tmp_path)
-    assert plan.work["data"] == {"name": "digits", "path": None, "cache": None}
+    assert plan.work["data"] == {"name": "digits", "path": None, "cache": None, "options": None}
     assert base.Acceleration(**plan.work["acceleration"]) == base.PLAIN
 
 

@@ -105,7 +105,7 @@ def test_a_wrong_plan_is_refused_in_one_line(changes, message, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "mlp"}, "preset"),
+        ({"preset": "mlpx"}, "preset"),
         ({"set": {"recipe.lrr": 1}}, "did you mean recipe.lr?"),
         ({"arms": [arm(part=part, name=part, networks=[{"graph": "n64-52", "seeds": [1]}]) for part in "AB"],
           "tests": []}, "52 graphs, expected one per network"),

@@ -29,7 +29,7 @@ PRESET_NAMES = (
     "mlp-cifar10", "mlp-cifar10-bio", "cnn3-cifar10", "resnet20-cifar10", "vgg11-cifar10", "mlp-digits",
     "cnn6-imagenet", "cnn6-imagenet-1gpu", "resnet34-imagenet", "resnet34-imagenet-1gpu",
     "resnet34sep-imagenet", "resnet34sep-imagenet-1gpu", "resnet50-imagenet", "resnet50-imagenet-1gpu",
-    "efficientnet-imagenet", "efficientnet-imagenet-1gpu",
+    "efficientnet-imagenet", "efficientnet-imagenet-1gpu", "mlp", "cnn", "resnet", "vit", "connectome-rnn",
 )  # fmt: skip
 PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."
 

@@ -28,7 +28,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
-from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Positions, Within, with_ends
+from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Positions, Within
 from graph2nn.cli.launcher_options import (
     Address,
     Cpus,
@@ -177,7 +177,7 @@ def sweep(
     work: Work = choose_work(
         plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls, null=null or [],
         null_options=null_options(groups, inputs, outputs, within, positions),
-        settings=with_ends(settings, inputs, outputs), amp=amp, data=data, cache=cache, dry_run=dry_run,
+        settings=settings, amp=amp, data=data, cache=cache, dry_run=dry_run,
         own=own,
     )  # fmt: skip
     if dry_run:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.table import Table
 
 from graph2nn.cli.common import console, print_json, show_table
+from graph2nn.cli.connectomes import with_ends
 from graph2nn.cli.own_data import source_of
 from graph2nn.errors import UserError
 
@@ -102,7 +103,7 @@ def _of_preset(
     settings: list[str],
     amp: str | None,
 ) -> Work:
-    from graph2nn.experiments.connectome_networks import check_runs
+    from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, check_runs
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import fitted
@@ -113,6 +114,14 @@ def _of_preset(
     graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
     if (null or null_options.keys() - {"inputs", "outputs"}) and not nulls:
         raise UserError("sweep: --null and its options say which nulls; say how many of each with --nulls N.")
+    if known.model.name == CONNECTOME_RNN:
+        settings = with_ends(settings, null_options.get("inputs"), null_options.get("outputs"))
+    ends = null_options.keys() & {"inputs", "outputs"}
+    if ends and known.model.name != CONNECTOME_RNN and "boundary" not in null:
+        raise UserError(
+            "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
+            "only; leave them out."
+        )
     if nulls:
         graphs = with_nulls(graphs, nulls, null or "degree", null_options)
     numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))

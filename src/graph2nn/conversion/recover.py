@@ -62,7 +62,7 @@ class Recovered:
     @property
     def path_length(self) -> float | None:
         """Average path length L of the graph; ``None`` if it falls into parts."""
-        return self.graph.path_length if self.graph.connected else None
+        return self.graph.paths.mean if self.graph.connected else None
 
 
 def recover(

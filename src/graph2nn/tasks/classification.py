@@ -76,12 +76,14 @@ class Classification:
 
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Samples, loss, wrong answers, wrong in five, then samples and wrong answers of each class."""
-        classes = len(self.counts)
+        classes = max(len(self.counts), outputs.shape[1])  # sequences have a vocabulary of their own
         hits = outputs.topk(min(5, outputs.shape[1]), dim=1).indices == targets[:, None]
         wrong = ~hits[:, 0]
         total = F.cross_entropy(outputs, targets, reduction="sum")
         head = torch.stack([total.double(), wrong.sum().double(), (~hits.any(dim=1)).sum().double()])
-        each = [torch.bincount(chosen, minlength=classes).double() for chosen in (targets, targets[wrong])]
+        each = [
+            torch.bincount(chosen, minlength=classes).double() for chosen in (targets.flatten(), targets[wrong])
+        ]
         return torch.cat([head.new_tensor([len(targets)]), head, *each])
 
     def measured(self, sums: Tensor) -> Measured:
