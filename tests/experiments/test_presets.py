@@ -7,6 +7,7 @@ import pytest
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.experiments import PRESETS, Preset, plan, preset, select
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN
 from graph2nn.models.registry import architecture
 from graph2nn.results.config import RunConfig
 
@@ -16,7 +17,8 @@ def test_every_preset_survives_yaml_and_names_what_there_is(name):
     known = PRESETS[name]
     assert Preset.from_yaml(known.to_yaml()) == known
     assert known.name == name
-    architecture(known.model.name)
+    if known.model.name != CONNECTOME_RNN:  # whose widths are those of its graph
+        architecture(known.model.name)
     if known.best:
         best = known.best.build()
         assert best.n == known.best.ws_flex.n

@@ -16,7 +16,7 @@ from graph2nn.graphs.io import FORMATS, GraphNote, read_graph, write_graph
 
 pytestmark = pytest.mark.filterwarnings("ignore::graph2nn.graphs.io.GraphNote")
 
-KEEPS_ALL = (".edgelist", ".edges", ".graphml", ".gml")
+KEEPS_ALL = (".edgelist", ".edges", ".graphml", ".gml", ".graph")
 IN_TMP = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

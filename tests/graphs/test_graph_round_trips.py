@@ -18,9 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::graph2nn.graphs.io.GraphNote")
 IN_TMP = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 #: What each ending keeps besides the wiring.
-DIRECTION = {".npz", ".edgelist", ".edges", ".graphml", ".gml"}
+DIRECTION = {".graph", ".npz", ".edgelist", ".edges", ".graphml", ".gml"}
 NAMES = {*DIRECTION, ".csv", ".tsv"}
-WEIGHTS = {".npy", ".npz", ".mtx", ".csv", ".tsv", ".edgelist", ".edges", ".graphml", ".gml"}
+WEIGHTS = {".graph", ".npy", ".npz", ".mtx", ".csv", ".tsv", ".edgelist", ".edges", ".graphml", ".gml"}
 
 names = st.lists(
     st.text("abcXYZ é,;\"'#%{}0123456789", min_size=1, max_size=8).map(str.strip).filter(bool),
@@ -64,7 +64,8 @@ def test_nothing_is_lost_that_a_format_can_hold(graph, ending, tmp_path):
     told = {} if ending in DIRECTION else {"directed": graph.directed}
     weighted = graph.weights is not None and ending in WEIGHTS
     # A matrix that is filled, or has negative entries, needs to be told what makes an edge.
-    chosen = {"threshold": 0, "absolute": True, "keep_weights": True} if weighted else {}
+    tell = weighted and ending != ".graph"
+    chosen = {"threshold": 0, "absolute": True, "keep_weights": True} if tell else {}
     back = read_graph(path, **told, **chosen)
     assert (back.n, back.directed) == (graph.n, graph.directed)
     assert np.array_equal(back.edge_index, graph.edge_index)

@@ -136,8 +136,8 @@ def test_a_team_hands_on_errors_once_all_threads_are_done():
 def test_a_machine_without_the_library_still_has_the_symbols(threads):
     """Kernels refer to them wherever they run; without a team nobody calls them."""
     code = (
-        "import torch\nfrom graph2nn.layers.block import team\nteam._library = lambda: None\n"
-        "assert not team._bind()\nteam._FOUND = False\ntorch.set_num_threads(2)\n"
+        "import torch\nfrom graph2nn.layers.block import openmp\nopenmp._library = lambda: None\n"
+        "assert not openmp._bind()\nopenmp._FOUND = False\ntorch.set_num_threads(2)\n"
         "from graph2nn.graphs import ws_flex\nfrom graph2nn.layers.block import BlockLinear\n"
         "print(BlockLinear(ws_flex(16, 5, 0.3, 1), 70, 90)(torch.ones(40, 70)).shape)"
     )

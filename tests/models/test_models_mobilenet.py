@@ -52,7 +52,7 @@ def test_other_images_and_classes():
 def test_match_needs_a_stem_as_wide_as_the_graph_has_nodes():
     found = match("mobilenet-v1", ws_flex(32, 7, 0.2, 7))
     assert found.macs == pytest.approx(found.target, rel=1e-3)
-    with pytest.raises(UserError, match="width 32 is smaller than the graph's 64 nodes"):
+    with pytest.raises(UserError, match="has 64 nodes and the stem of mobilenet-v1 has width 32"):
         match("mobilenet-v1", ws_flex(64, 9.3, 0.2, 7))
     found = match("mobilenet-v1", ws_flex(64, 9.3, 0.2, 7), stem=64)
     assert found.macs == pytest.approx(found.target, rel=1e-3)

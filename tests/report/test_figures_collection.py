@@ -216,7 +216,7 @@ def test_bad_places_and_formats(tmp_path):
     with pytest.raises(UserError, match=r"format.*'jpg'"):
         collection.save([], tmp_path, ("jpg",))
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be made"):
+    with pytest.raises(UserError, match="cannot be written to"):
         collection.save([], tmp_path / "file", ("png",))
 
 

@@ -132,7 +132,7 @@ def damaged(tmp_path, how):
         ("pickle", "damaged one"),
         ("stranger", "0.333333_0.100000_77 .* is in no published catalogue"),
         ("sizes", "graphs of 2 sizes"),
-        ("words", "no number"),
+        ("words", "not a number"),
         ("twice", "twice"),
     ],
 )
@@ -146,7 +146,7 @@ def test_damage_is_named(tmp_path, how, said):
 def test_nothing_there(tmp_path):
     (tmp_path / "broken.tar.xz").write_bytes(b"no archive")
     for path, said in ((tmp_path, "holds no published"), (tmp_path / "x", "does not exist"),
-                       (tmp_path / "broken.tar.xz", "no tar archive")):  # fmt: skip
+                       (tmp_path / "broken.tar.xz", "not a tar archive")):  # fmt: skip
         with pytest.raises(UserError, match=said):
             read_published(path)
     write_task(tmp_path / "ok", seeds=1)

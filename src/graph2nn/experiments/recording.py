@@ -17,6 +17,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.network import Network, quoted_measures
 from graph2nn.experiments.run import result_row
+from graph2nn.experiments.trained import weights_metadata
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import GraphSpec, ModelSpec, RunConfig
 from graph2nn.results.run_folder import is_finished, writing
@@ -111,7 +112,7 @@ def record(
         for epoch in epochs:
             folder.append(epoch)
         state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-        save_file(state, folder.path / "weights.safetensors", metadata={"digest": config.digest})
+        save_file(state, folder.path / "weights.safetensors", metadata=weights_metadata(config.digest, data))
         folder.write_result(row)
     write_table(out)
     return out / "runs" / config.folder

@@ -21,7 +21,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
 from graph2nn.experiments.network import Network, build
 from graph2nn.experiments.start import starting_weights
-from graph2nn.experiments.trained import CARD, DataCard
+from graph2nn.experiments.trained import weights_metadata
 from graph2nn.results.config import RunConfig
 from graph2nn.results.run_folder import RunFolder, writing
 from graph2nn.tasks import Score
@@ -153,7 +153,7 @@ def train_in_folder(
             weights=weights,
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
-    metadata = {"digest": config.digest, CARD: DataCard.of(data).to_json()}
+    metadata = weights_metadata(config.digest, data)
     save_file(state, folder.path / "weights.safetensors", metadata=metadata)
     seconds = journal.earlier + time.perf_counter() - begin
     row = result_row(config, network, history, seconds, score=task_of(data).score)

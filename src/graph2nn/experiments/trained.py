@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
 from graph2nn.training.batch_norm import set_norms
 from graph2nn.wiring import Engine
 
-#: Key of the data card in the metadata of ``weights.safetensors``.
-CARD = "data"
+#: The one key of the metadata of ``weights.safetensors``: the order of several, and so the bytes, would vary.
+_KEY = "run"
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class DataCard:
         return Normalise(self.mean, self.sd)
 
 
+def weights_metadata(digest: str, data: Dataset) -> dict[str, str]:
+    """Return the metadata of the weights of a run: the digest of its config, and what it needs of its data."""
+    return {_KEY: json.dumps({"digest": digest, "data": DataCard.of(data).to_json()})}
+
+
 def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine = "auto") -> nn.Module:
     """Load the trained network of a finished run.
 
@@ -125,9 +132,7 @@ def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine 
     path = _run_folder(Path(folder))
     config, card, widths = _config(path), _card(path, data), _widths(path)
     graph = None if config.graph is None else config.graph.build()
-    wiring = wiring_of_config(config, graph, engine)
-    shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
-    network = build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})
+    network = _network(config, graph, card, widths, engine)
     set_norms(network, config.recipe)
     try:
         network.load_state_dict(load_file(path / "weights.safetensors"))
@@ -173,6 +178,20 @@ class Deployed(nn.Module):
         return scores * self.target_sd + self.target_mean if self.rescale else scores
 
 
+def _network(
+    config: RunConfig,
+    graph: RelationalGraph | None,
+    card: DataCard,
+    widths: Sequence[int],
+    engine: Engine,
+) -> nn.Module:
+    if config.model.name == CONNECTOME_RNN:
+        return connectome_network(graph, card.image_shape, card.num_classes, config.model.options)[0]
+    shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
+    wiring = wiring_of_config(config, graph, engine)
+    return build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})
+
+
 def _run_folder(path: Path) -> Path:
     if (path / "config.yaml").is_file():
         return path
@@ -212,9 +231,9 @@ def _card(path: Path, data: Dataset | None) -> DataCard:
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
-        if CARD in metadata:
-            return DataCard.from_json(metadata[CARD])
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        if _KEY in metadata:
+            return DataCard.from_json(json.loads(metadata[_KEY])["data"])
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(file, error) from None
     raise UserError(
         f"load_run: {path} was trained by a version that did not store classes and normalisation; "

@@ -131,12 +131,21 @@ def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOption
     if separator in (None, "\t"):
         lines = _without_comments(lines, separator)
     elif any(" #" in line for line in lines):
-        lines = [re.sub(r"(?<=[\d\"])\s+#.*$", "", line) for line in lines]
+        lines = [_COMMENT_BEHIND.sub(_unless_quoted, line) for line in lines]
     width = max(len(_split_line(line, separator)) for line in lines[:_SAMPLE])
     if width >= _WIDE and not find_ends(_split_line(lines[0], separator)):
         return _wide(lines, separator)
     cells = _parse(lines, separator, width)
     return source_of_cells(cells, kind, options, columns=comments.columns or None)
+
+
+#: A comment behind a number or a quoted name.
+_COMMENT_BEHIND = re.compile(r"(?<=[\d\"])\s+#.*$")
+
+
+def _unless_quoted(comment: re.Match[str]) -> str:
+    """Cut a comment, unless an odd number of quotes before it says that it is part of a quoted name."""
+    return comment.group() if comment.string[: comment.start()].count('"') % 2 else ""
 
 
 def _without_comments(lines: list[str], separator: str | None) -> list[str]:
@@ -148,6 +157,8 @@ def _without_comments(lines: list[str], separator: str | None) -> list[str]:
 def _separator(lines: list[str], *, lists: bool = False) -> str | None:
     """Return the separator of a sample of lines; ``None`` is any white space."""
     for separator in ("\t", ";", ","):
+        if any(_breaks_quotes(line, separator) for line in lines):
+            continue
         counts = [len(_split_line(line, separator)) for line in lines]
         if lists and max(counts) > 1:
             return separator
@@ -163,6 +174,15 @@ def _separator(lines: list[str], *, lists: bool = False) -> str | None:
         if sum(separator in line for line in lines) > len(lines) / 2:
             return separator
     return None
+
+
+def _breaks_quotes(line: str, separator: str) -> bool:
+    """True if a quoted cell would go on behind its closing quote: the separator stands inside quoted names."""
+    try:
+        next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def _decimal_commas(lines: list[str]) -> bool:
