@@ -135,11 +135,14 @@ def test_batch_norm_of_other_parts_is_another_training(tmp_path):
 
 
 def _norm_identity(model, ranks):
+    from graph2nn import load_dataset
+    from graph2nn.tasks.registry import task_of
     from graph2nn.training.acceleration import PLAIN
     from graph2nn.training.loop import _begin, _identity
 
     recipe = together.PLAIN_RECIPE
-    state = _begin(model, recipe, 1, torch.device("cpu"), PLAIN)
+    task = task_of(load_dataset("digits"))
+    state = _begin(model, recipe, 1, torch.device("cpu"), PLAIN, task, None)
     return _identity(state, recipe, 1, PLAIN, ranks)["batch norm"]
 
 
