@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +72,19 @@ def _onnx(deployed: Deployed, card: DataCard, file: Path) -> None:
             f"export: ONNX needs packages that are not installed ({error}); pip install onnx onnxscript."
         ) from None
     batch = {0: torch.export.Dim("batch", min=1)}
-    program = torch.onnx.export(
-        deployed,
-        (_example(card),),
-        dynamo=True,
-        dynamic_shapes=(batch,),
-        input_names=["samples"],
-        output_names=["scores"],
-        verbose=False,
-    )
+    # torch tells of operators of packages that are not installed, and of its own deprecations.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            deployed,
+            (_example(card),),
+            dynamo=True,
+            dynamic_shapes=(batch,),
+            input_names=["samples"],
+            output_names=["scores"],
+            verbose=False,
+        )
     assert program is not None
     program.save(str(file))
 
