@@ -56,12 +56,10 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
     Example:
         >>> import pandas as pd
         >>> errors = {"baseline": [33.4, 33.1, 33.6], "a": [32.3, 32.2, 32.6], "b": [33.0, 32.6, 33.1]}
-        >>> rows = [
-        ...     {"graph": g, "kind": "baseline" if g == "baseline" else "relational", "seed": s, "test_error":
-        e} ...     for g, values in errors.items()
-        ...     for s, e in enumerate(values)
-        ... ]
-        >>> gain = split_seed_gain(pd.DataFrame(rows))
+        >>> kinds = {"baseline": "baseline", "a": "relational", "b": "relational"}
+        >>> rows = [(g, kinds[g], s, e) for g, values in errors.items() for s, e in enumerate(values)]
+        >>> runs = pd.DataFrame(rows, columns=["graph", "kind", "seed", "test_error"])
+        >>> gain = split_seed_gain(runs)
         >>> gain.graph, round(gain.estimate, 2), gain.low < 1.0 < gain.high
         ('a', 1.0, True)
     """

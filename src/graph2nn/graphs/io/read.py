@@ -37,7 +37,7 @@ _NET: dict[str, Callable[[str], Source]] = {"gml": read_gml, "pajek": read_pajek
 
 
 def read_graph(
-    source: Any,
+    path: Any,
     format: str | None = None,  # noqa: A002 - the word that numpy, pandas and networkx users expect
     directed: bool | None = None,
     weight: str | None = None,
@@ -65,7 +65,7 @@ def read_graph(
     ``keep_strongest``.
 
     Args:
-        source: a path (.npy .npz .mtx .csv .tsv .txt .tab .edgelist .edges .adjlist .graphml .gml .gexf .net
+        path: a file (.npy .npz .mtx .csv .tsv .txt .tab .edgelist .edges .adjlist .graphml .gml .gexf .net
             .dot .mat .xlsx .xls .feather .parquet, each also compressed as .gz, .bz2 or .xz); or a networkx or
             igraph graph, a torch ``edge_index`` or matrix, a scipy sparse matrix, a data frame, an array.
         format: what the file holds, where its ending does not say (``matrix``, ``edges``, ``graphml``, …).
@@ -111,7 +111,7 @@ def read_graph(
         keep_weights=keep_weights,
         name=name,
     )
-    reading = read_with(source, options)
+    reading = read_with(path, options)
     warn_of(reading, stacklevel=3)
     return reading.graph
 
