@@ -130,7 +130,7 @@ def contrast_arms(
     combination = np.asarray(weights, dtype=np.float64)
     if len(data.y) == len(arms) and not data.squares:
         raise UserError(
-            "compare_arms: each arm has one run, so there is no spread to judge the difference by. "
+            "compare_arms: each arm has one run, so the noise of the difference cannot be estimated. "
             "Train more seeds or more graphs."
         )
     # Weights from components that are variances; the error of the estimate from components that may be

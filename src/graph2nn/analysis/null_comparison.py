@@ -99,7 +99,7 @@ def null_effects(
         confidence: of the intervals.
 
     Returns:
-        The effects; NaN ends where there is no spread to judge by.
+        The effects; the interval's ends are NaN where no spread can be estimated.
     """
     table = runs.pivot_table("test_error", "graph", "seed", sort=False)
     taken = {*families, *(null for nulls in families.values() for null in nulls)}

@@ -39,7 +39,7 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
     The lowest of many noisy means is low partly by luck. So the graph is chosen on all training seeds but one
     and judged on the one left out, in turn; the interval comes from simulated repetitions of the experiment
     (:func:`graph2nn.analysis.beyond.selection.select`), in which the baseline's error is that of a mixed model,
-    whichever seeds it was trained with. Where each graph has one run there is no seed to leave out: then the
+    whichever seeds it was trained with. Where each graph has one run, no seed can be left out: then the
     error of the best is drawn towards the mean of all graphs by how much of their spread is noise.
 
     Args:
@@ -96,7 +96,7 @@ def _share(compared: ArmComparison, *, one_seed: bool) -> tuple[float, float, fl
     """Share of a graph's lead that is true, its standard error, and the variance of one run's noise."""
     names = list(compared.variances)
     theta = np.array([compared.variances[name] for name in names])
-    # With one seed for all graphs, what the seed does to them all is no difference between them.
+    # One seed for all graphs shifts them all alike, so it does not add to their spread.
     noisy = np.array(
         [name == "noise" or (name.startswith("seed") and not one_seed) for name in names], dtype=float
     )
@@ -104,6 +104,6 @@ def _share(compared: ArmComparison, *, one_seed: bool) -> tuple[float, float, fl
     noise, between = max(float(noisy @ theta), 0.0), max(float(true @ theta), 0.0)
     total = noise + between
     if total <= 0:
-        raise UserError("split_seed_gain: no run differs from another, so there is no spread to judge by.")
+        raise UserError("split_seed_gain: no run differs from another, so the spread cannot be estimated.")
     slope = (true * noise - noisy * between) / total**2
     return between / total, max(float(slope @ compared.covariance @ slope), 0.0) ** 0.5, noise
