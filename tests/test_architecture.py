@@ -16,7 +16,7 @@ ROOMS = (
     "training", "results", "experiments", "analysis", "report", "cli",
 )  # fmt: skip
 #: Modules that stand above all rooms.
-TOP = ("errors", "files", "progress", "compiling")
+TOP = ("errors", "files", "progress", "compiling", "arrays")
 
 
 def modules():

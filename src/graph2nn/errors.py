@@ -11,7 +11,15 @@ from typing import SupportsIndex
 
 
 class UserError(ValueError):
-    """Wrong input. The message is one line, written for the user; the command exits with code 2."""
+    """Wrong input. The message is one line, written for the user; the command exits with code 2.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> ws_flex(16, 1, 0.1, seed=1)
+        Traceback (most recent call last):
+            ...
+        graph2nn.errors.UserError: ws_flex: k = 1 lies outside [2, 16] (n = 16). ...
+    """
 
 
 class TooNarrowError(UserError):

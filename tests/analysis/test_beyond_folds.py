@@ -85,16 +85,16 @@ def test_too_few_groups_or_folds():
 def test_a_cell_holds_its_own_middle(side):
     binning = Binning(bins=15, l_max=4.5)
     middles = cell_groups.centres(binning, side)
-    assert (cell_groups.cell_of(middles, binning, side) == np.arange(len(middles))).all()
+    assert (cell_groups.cell_numbers(middles, binning, side) == np.arange(len(middles))).all()
     rng = np.random.default_rng(3)
     inside = middles + rng.uniform(-0.49, 0.49, middles.shape) * cell_groups.cell_size(binning, side)
-    assert (cell_groups.cell_of(inside, binning, side) == np.arange(len(middles))).all()
+    assert (cell_groups.cell_numbers(inside, binning, side) == np.arange(len(middles))).all()
 
 
 def test_the_rim_of_the_plane_belongs_to_its_last_cell():
     binning = Binning(bins=12, l_max=2.5)
     corner = np.array([[1.0, 2.5], [0.0, 1.0]])
-    assert cell_groups.cell_of(corner, binning, cell_groups.COARSE).tolist() == [12 * 12 - 1, 0]
+    assert cell_groups.cell_numbers(corner, binning, cell_groups.COARSE).tolist() == [12 * 12 - 1, 0]
 
 
 def test_pooling_keeps_the_mean_of_all_runs():

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.evidence import evidence_of
@@ -24,10 +23,9 @@ from graph2nn.analysis.mixed_model import (
     kenward_roger,
     student,
 )
+from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError, unknown
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 NOISE, SEED, SEED_IN_ARM = "noise", "seed", "seed in arm"
 
 
@@ -42,6 +40,15 @@ class ArmComparison(Contrast):
         runs: of each arm. networks: of each arm.
         own_error: standard error of the difference between the true means of these very networks, so without
             how the networks of an arm differ; ``own_freedom``, its degrees of freedom.
+
+    Example:
+        >>> import pandas as pd
+        >>> errors = {"baseline": [33.4, 33.1, 33.6], "sparse": [32.3, 32.2, 32.6]}
+        >>> rows = [(g, "relational", s, e) for g, values in errors.items() for s, e in enumerate(values)]
+        >>> runs = pd.DataFrame(rows, columns=["graph", "kind", "seed", "test_error"])
+        >>> comparison = compare_arms(runs, a=["baseline"], b=["sparse"])
+        >>> comparison.runs, comparison.networks
+        ((3, 3), (1, 1))
     """
 
     variances: dict[str, float]
@@ -65,9 +72,9 @@ class Reduced:
     """
 
     y: Floats
-    arm: Ints
-    seed: Ints
-    group: Ints
+    arm: Longs
+    seed: Longs
+    group: Longs
     count: Floats
     squares: tuple[SumOfSquares, ...]
     networks: tuple[int, ...]
@@ -207,7 +214,7 @@ def _squares(block: Floats, network: str) -> list[SumOfSquares]:
 def _components(data: Reduced) -> dict[str, Floats]:
     """Matrices of the components that the design can tell apart, ``[rows, rows]``."""
 
-    def same(values: Ints) -> Floats:
+    def same(values: Longs) -> Floats:
         equal: Floats = (values[:, None] == values).astype(np.float64)
         return equal
 

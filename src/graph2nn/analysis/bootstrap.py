@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
-
-Floats = npt.NDArray[np.float64]
 
 #: Graphs resampled in one matrix product; bounds memory at 8 · CHUNK · draws bytes.
 CHUNK = 128

@@ -15,6 +15,7 @@ from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import Gap, Results, checked, on_plane, order_by_mean
 from graph2nn.analysis.verdict import Judgement, judge
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.tasks import Score
 
@@ -172,7 +173,7 @@ def _chosen(results: Results, graphs: pd.DataFrame) -> int:
     return int(graphs["graph"].map(means).to_numpy(dtype=np.float64).argmin())
 
 
-def _spearman(x: significance.Floats, y: significance.Floats) -> Correlation | None:
+def _spearman(x: Floats, y: Floats) -> Correlation | None:
     from scipy import stats
 
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from graph2nn.arrays import Floats
+
 #: Fisher scoring steps at most, and the change of the log-likelihood at which they end.
 STEPS, TOLERANCE = 60, 1e-8
 #: Smallest eigenvalue of a covariance matrix, relative to the variance of the data.

@@ -25,8 +25,8 @@ from graph2nn.analysis.mixed_model import (
     kenward_roger,
     student,
 )
+from graph2nn.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 NOISE, SEED, FAMILY, GROUP, NETWORK = "noise", "seed", "seed in family", "seed in group", "network"
 
 

@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.significance import holm
+from graph2nn.arrays import Floats
 
 if TYPE_CHECKING:
     from graph2nn.experiments.plans.schema import ExperimentPlan, PlannedTest
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,11 @@ class Quadratic:
         x_min, x_max: range of the points; outside it the parabola is a guess.
         vertex: (x, y) of the turning point, or None for a straight line. A minimum where a > 0.
         residual: standard deviation of y about the parabola, with n − 3 degrees of freedom.
+
+    Example:
+        >>> x, y = quadratic_fit([0, 1, 2, 3, 4], [5, 2, 1, 2, 5]).vertex
+        >>> round(x, 6), round(y, 6)
+        (2.0, 1.0)
     """
 
     coefficients: tuple[float, float, float]
@@ -73,6 +77,11 @@ def quadratic_fit(x: npt.ArrayLike, y: npt.ArrayLike) -> Quadratic | None:
 
     Raises:
         UserError: x and y differ in length, or hold something that is not finite.
+
+    Example:
+        >>> parabola = quadratic_fit([0, 1, 2, 3, 4], [5, 2, 1, 2, 5])
+        >>> round(parabola.r2, 6), parabola.points
+        (1.0, 5)
     """
     xs, ys = np.asarray(x, dtype=np.float64).ravel(), np.asarray(y, dtype=np.float64).ravel()
     if len(xs) != len(ys):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from graph2nn.arrays import Floats
 
 
 def welch(samples: Sequence[Floats], baseline: Floats) -> Floats:

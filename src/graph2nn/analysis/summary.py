@@ -10,6 +10,7 @@ from graph2nn.analysis import significance
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import OF_GRAPH, Results, checked
+from graph2nn.arrays import Floats
 
 __all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "summarise", "sweet_spot"]
 
@@ -44,6 +45,21 @@ def per_graph(
     Raises:
         UserError: a malformed table (see :func:`graph2nn.analysis.table.checked`), fewer than 100 resamples,
             or a confidence outside (0, 1).
+
+    Example:
+        >>> runs = pd.DataFrame(
+        ...     {
+        ...         "run": ["b1", "b2", "a1", "a2"], "graph": ["baseline", "baseline", "a", "a"],
+        ...         "kind": ["baseline", "baseline", "relational", "relational"],
+        ...         "n": 64, "sparsity": 0.2, "p": 0.1, "graph_seed": 1, "clustering": 0.5, "path_length": 1.9,
+        ...         "widths": "512",
+        ...         "macs": 2_364_416, "params": 2_368_522, "model": "mlp5", "data": "CIFAR-10", "epochs": 200,
+        ...         "seed": [1, 2, 1, 2],
+        ...         "test_error": [33.4, 33.2, 32.3, 32.1],
+        ...     }
+        ... )
+        >>> per_graph(runs, bootstrap=100)[["graph", "seeds", "mean", "gain"]].round(2).values.tolist()
+        [['baseline', 2, 33.3, nan], ['a', 2, 32.2, 1.1]]
     """
     return summarise(checked(table), draws=bootstrap, seed=seed, confidence=confidence)
 
@@ -59,8 +75,8 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     baseline = samples[int(own.argmax())] if own.any() else None
     size, mean, variance = significance.moments(samples)
     means, gains = resampling.intervals(samples, baseline, draws=draws, seed=seed, confidence=confidence)
-    p: significance.Floats = np.full(len(rows), np.nan)
-    gain: significance.Floats = np.full(len(rows), np.nan)
+    p: Floats = np.full(len(rows), np.nan)
+    gain: Floats = np.full(len(rows), np.nan)
     if baseline is not None:
         p = significance.welch(samples, baseline)
         gain = significance.moments([baseline])[1] - mean

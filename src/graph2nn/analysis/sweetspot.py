@@ -21,6 +21,16 @@ class SweetSpot:
         graphs: labels of the graphs inside, in table order; ``best`` is one of them.
         compared: relational graphs that could be tested against the best.
         C_min, C_max, L_min, L_max: the rectangle that bounds clustering and path length of ``graphs``.
+
+    Example:
+        >>> columns = ["graph", "kind", "clustering", "path_length", "test_error"]
+        >>> rows = [
+        ...     (f"g{i}", "relational", 0.1 * i, 1.5, 32 + abs(i - 2) + 0.1 * s)
+        ...     for i in range(5)
+        ...     for s in range(3)
+        ... ]
+        >>> sweet_spot(pd.DataFrame(rows, columns=columns)).best
+        'g2'
     """
 
     best: str
@@ -55,8 +65,21 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
             MLP took the third (rank 2).
         alpha: level of the one-sided test.
 
+    Returns:
+        The graphs inside and the rectangle that bounds them.
+
     Raises:
         UserError: a malformed table, no relational graph, or a rank that no graph has.
+
+    Example:
+        >>> columns = ["graph", "kind", "clustering", "path_length", "test_error"]
+        >>> rows = [
+        ...     (f"g{i}", "relational", 0.1 * i, 1.5, 32 + abs(i - 2) + 0.1 * s)
+        ...     for i in range(5)
+        ...     for s in range(3)
+        ... ]
+        >>> sweet_spot(pd.DataFrame(rows, columns=columns)).graphs
+        ('g2',)
     """
     results = checked(table, columns=MAP_COLUMNS)
     first = results.first_rows()

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.tasks import TOP1, Score
-
-Floats = npt.NDArray[np.float64]
 
 #: Properties of a graph's network; every run of the graph must agree on them.
 OF_GRAPH = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis import significance
@@ -14,9 +13,8 @@ from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.beyond.selection import Selection, select
 from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.table import Gap, checked
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,12 @@ class Cost:
     """The cost of a network: its widths, its layers, and their sums.
 
     ``target`` is what the dense baseline costs, in multiply-adds.
+
+    Example:
+        >>> from graph2nn import cost
+        >>> table = cost("mlp5")
+        >>> table.widths, table.macs == table.target
+        ([512], True)
     """
 
     model: str
@@ -59,8 +65,17 @@ def cost(
         input_size: of one sample; the architecture's own if left out.
         options: of the architecture.
 
+    Returns:
+        Widths, layers and the baseline's multiply-adds.
+
     Raises:
         UserError: unknown model, wrong widths, or an input the network cannot take.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> table = cost("mlp5", ws_flex(64, 8, 0.1, seed=1))
+        >>> table.widths, table.macs, table.target
+        ([1539], 2365424, 2364416)
     """
     known = architecture(model)
     size = input_size or known.input_size
@@ -74,7 +89,12 @@ def cost(
 
 
 def baselines() -> dict[str, tuple[int, int]]:
-    """Multiply-adds and parameters of the dense baseline of every architecture, by name."""
+    """Multiply-adds and parameters of the dense baseline of every architecture, by name.
+
+    Example:
+        >>> baselines()["mlp5"]  # doctest: +SKIP
+        (2364416, 2368522)
+    """
     return {name: _baseline(name, None, known.input_size, {}) for name, known in ARCHITECTURES.items()}
 
 

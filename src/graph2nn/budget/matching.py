@@ -28,6 +28,12 @@ class Match:
 
     ``macs`` and ``params`` are exact effective counts; ``target`` is what the baseline costs of ``quantity``
     and ``method`` the procedure that was used.
+
+    Example:
+        >>> from graph2nn import match
+        >>> dense = match("mlp5")
+        >>> dense.widths, dense.macs == dense.target
+        ([512], True)
     """
 
     model: str
@@ -76,8 +82,17 @@ def match(
         input_size: ``(channels, height, width)``; the architecture's own if left out.
         options: of the architecture (an MLP knows ``stem``).
 
+    Returns:
+        The widths and what they cost.
+
     Raises:
         UserError: unknown model or method, or a budget no widths can meet.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> fit = match("mlp5", ws_flex(64, 8, 0.1, seed=1))
+        >>> fit.widths, fit.macs, fit.target, fit.method
+        ([1539], 2365424, 2364416, 'published')
     """
     if method not in get_args(Method):
         raise unknown("match: method", method, get_args(Method))
@@ -154,5 +169,19 @@ def _check_published(model: str, known: Architecture, quantity: str) -> None:
 
 
 def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:
-    """Return only the widths of :func:`match`, one a stage; the same arguments."""
+    """Return only the widths of :func:`match`, one a stage; the same arguments.
+
+    Args:
+        model: name of an architecture.
+        graph: the graph or wiring; without one, the baseline's widths are returned.
+        options: any other argument of :func:`match`.
+
+    Returns:
+        One width per stage.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> match_widths("mlp5", ws_flex(64, 8, 0.1, seed=1))
+        [1539]
+    """
     return match(model, graph, **options).widths

@@ -28,6 +28,11 @@ class LayerCost:
 
     ``macs`` and ``parameters`` leave out what a mask switches off; ``dense_macs`` and ``dense_parameters`` do
     not, whatever the engine stores.
+
+    Example:
+        >>> from torch import nn
+        >>> [layer.macs for layer in layer_costs(nn.Sequential(nn.Linear(8, 4)), [8])]
+        [32]
     """
 
     name: str
@@ -73,7 +78,13 @@ def macs(
 
 
 def parameters(model: nn.Module) -> int:
-    """Number of learnt parameters in use: a masked weight counts only where its mask is on."""
+    """Number of learnt parameters in use: a masked weight counts only where its mask is on.
+
+    Example:
+        >>> from torch import nn
+        >>> parameters(nn.Linear(8, 4))
+        36
+    """
     check_type(model, nn.Module, "parameters: model")
     return sum(_in_use(model).values())
 
@@ -90,6 +101,15 @@ def layer_costs(
         model: as for :func:`macs`.
         input_size: as for :func:`macs`.
         inputs: as for :func:`macs`.
+
+    Returns:
+        One entry per module.
+
+    Example:
+        >>> from torch import nn
+        >>> network = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2))
+        >>> [layer.name for layer in layer_costs(network, [8])]
+        ['0', '2']
     """
     check_type(model, nn.Module, "layer_costs: model")
     counter = _trace(model, input_size, inputs)

@@ -28,6 +28,11 @@ class Scale:
         scale: the width multiplier to build the network with.
         macs: multiply–adds of the relational network at that scale.
         target: multiply–adds of the dense network at scale 1.
+
+    Example:
+        >>> scale = Scale(scale=1.25, macs=1_010_000, target=1_000_000)
+        >>> scale.macs / scale.target
+        1.01
     """
 
     scale: float

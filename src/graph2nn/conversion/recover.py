@@ -42,6 +42,12 @@ class Recovered:
         block_norms: ``[n, n]``, row reads column.
         captured: share of the sum of squared weights in the blocks of the graph; about the density where the
             weights have no structure.
+
+    Example:
+        >>> import torch
+        >>> weight = recover({"w": torch.eye(16)}, 4, threshold=0.0)["w"]
+        >>> weight.graph.edges, weight.captured
+        (0, 1.0)
     """
 
     name: str
@@ -99,6 +105,15 @@ def recover(
 
     Raises:
         UserError: nothing to read, values out of range, a file that cannot be read.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import relationalize, ws_flex
+        >>> graph = ws_flex(16, 4, 0.1, seed=1)
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> recovered = recover(relationalize(module, graph).module)
+        >>> [weight.graph == graph for weight in recovered.values()]
+        [True]
     """
     how = Strongest(density, threshold, symmetric)
     if n is not None and n < 2:
@@ -134,8 +149,17 @@ def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None
     A checkpoint without a graph, such as that of a dense baseline, whose weights have no mask, is left out with
     a warning.
 
+    Returns:
+        A data frame, one row per checkpoint and weight.
+
     Raises:
         UserError: as :func:`recover`, and a folder without checkpoints; no graph in any of them.
+
+    Example:
+        >>> import torch
+        >>> torch.save({"w": torch.eye(16)}, "epoch1.pt")
+        >>> recover_table("epoch1.pt", 4, density=0.5)[["epoch", "layer", "n"]].values.tolist()
+        [[1, 'w', 4]]
     """
     import pandas as pd
 

@@ -80,6 +80,14 @@ def relationalize(
     Raises:
         UserError: an engine that does not exist; nothing to change, a selector that matches nothing, a weight
             that is named in full but cannot change. The module is untouched then.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> report = relationalize(module, ws_flex(16, 4, 0.1, seed=1))
+        >>> [change.weight for change in report.changed]
+        ['1.weight']
     """
     check_type(module, nn.Module, "relationalize: module")
     if engine not in get_args(ModuleEngine):
@@ -122,6 +130,15 @@ def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
 
     Raises:
         UserError: nothing here was relationalized, or the values were not remembered.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> dense = module[1].weight.detach().clone()
+        >>> relational = relationalize(module, ws_flex(16, 4, 0.1, seed=1))
+        >>> (densify(module, keep="original")[1].weight == dense).all().item()
+        True
     """
     check_type(module, nn.Module, "densify: module")
     if keep not in get_args(Keep):
@@ -139,8 +156,20 @@ def load_dense(module: nn.Module, state: Mapping[str, Tensor], *, strict: bool =
         state: of the same module before it was relationalized, or after :func:`densify`.
         strict: refuse missing and unexpected names, as ``load_state_dict`` does.
 
+    Returns:
+        ``module``.
+
     Raises:
         RuntimeError: as ``load_state_dict``.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> state = {name: value.clone() for name, value in module.state_dict().items()}
+        >>> relational = relationalize(module, ws_flex(16, 4, 0.1, seed=1))
+        >>> load_dense(module, state) is module
+        True
     """
     translated = dict(state)
     masks = list(masked_weights(module))

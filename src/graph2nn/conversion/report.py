@@ -13,7 +13,16 @@ from graph2nn.graphs.graph import RelationalGraph
 
 @dataclass(frozen=True)
 class Changed:
-    """A weight that now follows a graph; ``weights_on`` of its entries are in use, computed by ``engine``."""
+    """A weight that now follows a graph; ``weights_on`` of its entries are in use, computed by ``engine``.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import relationalize, ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> change, = relationalize(module, ws_flex(16, 4, 0.1, seed=1)).changed
+        >>> change.weight, change.kind, change.shape
+        ('1.weight', 'Linear', (64, 64))
+    """
 
     weight: str
     kind: str
@@ -38,7 +47,15 @@ class Changed:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A weight that stays as it was, and why."""
+    """A weight that stays as it was, and why.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import relationalize, ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> [weight.reason for weight in relationalize(module, ws_flex(16, 4, 0.1, seed=1)).skipped]
+        ['stem: reads the input', 'head: gives the outputs']
+    """
 
     weight: str
     kind: str
@@ -58,6 +75,14 @@ class Relationalized:
         params_after: of those, the ones in use.
         macs_before: multiply-adds for one call, where an input size or inputs were given.
         macs_after: the same, zeros of the masks not counted.
+
+    Example:
+        >>> from torch import nn
+        >>> from graph2nn import relationalize, ws_flex
+        >>> module = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10))
+        >>> report = relationalize(module, ws_flex(16, 4, 0.1, seed=1))
+        >>> report.params_before, report.params_after
+        (8970, 6154)
     """
 
     module: nn.Module

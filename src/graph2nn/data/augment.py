@@ -23,6 +23,18 @@ def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) 
 
     Shapes: uint8 or float32 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` likewise, per
     feature. The stored values are left as they are.
+
+    Args:
+        images: ``[B, C, H, W]``, or vectors ``[B, F]``.
+        mean: per channel or feature, in stored units.
+        sd: likewise.
+
+    Returns:
+        A new float32 tensor of the same shape.
+
+    Example:
+        >>> normalise(torch.full((1, 1, 2, 2), 128, dtype=torch.uint8), [64.0], [32.0]).flatten().tolist()
+        [2.0, 2.0, 2.0, 2.0]
     """
     _check_channels(images, mean, sd)
     centre, scale = (
@@ -125,8 +137,30 @@ def batches(
     the epoch ends after this many, those left out included. With ``part`` each batch is cut down to some of its
     samples, augmented as in the whole one; where none is left, the batch is left out.
 
+    Args:
+        split: the samples.
+        batch_size: samples per batch.
+        mean: per channel, in stored units.
+        sd: likewise.
+        augment: how each batch is changed; None leaves the samples as they are.
+        generator: of the order and of the augmentation.
+        shuffle: False keeps the stored order.
+        drop_last: leave out a last batch that is smaller.
+        skip: batches left out at the start.
+        limit: the epoch ends after this many batches.
+        part: which samples of a batch this process takes.
+
+    Returns:
+        Pairs of samples and labels.
+
     Raises:
         UserError: the batch size is below 1, or so large that ``drop_last`` would leave no batch.
+
+    Example:
+        >>> split = Split(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), torch.zeros(10, dtype=torch.int64))
+        >>> epoch = batches(split, 4, mean=[0.0], sd=[1.0], augment=None, generator=torch.Generator())
+        >>> [len(labels) for _, labels in epoch]
+        [4, 4]
     """
     _check_batch_size(batch_size)
     if drop_last and len(split) < batch_size:
@@ -159,8 +193,23 @@ def eval_batches(
 
     With ``part`` only those samples of each batch; where none is left, the batch is left out.
 
+    Args:
+        split: the samples.
+        batch_size: samples per batch.
+        mean: per channel, in stored units.
+        sd: likewise.
+        part: which samples of a batch this process takes.
+
+    Returns:
+        Pairs of samples and labels.
+
     Raises:
         UserError: the batch size is below 1.
+
+    Example:
+        >>> split = Split(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), torch.zeros(10, dtype=torch.int64))
+        >>> [len(labels) for _, labels in eval_batches(split, 4, mean=[0.0], sd=[1.0])]
+        [4, 4, 2]
     """
     _check_batch_size(batch_size)
     if not isinstance(split, Split):

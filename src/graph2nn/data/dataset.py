@@ -75,6 +75,9 @@ class Dataset:
             features: names of the columns of vectors.
             targets: names of the numbers of a regression.
 
+        Returns:
+            The data set.
+
         Raises:
             UserError: shapes that do not fit, NaN, one class only, a class that training lacks, too few rows.
 
@@ -121,6 +124,9 @@ class Dataset:
             cache: folder of decoded copies; images are decoded once.
             progress: show a bar on a terminal.
 
+        Returns:
+            The data set.
+
         Raises:
             UserError: no class folders, a single class, an image that cannot be read, classes in one split
                 that training lacks, colour and grey images mixed with transparent ones.
@@ -166,6 +172,9 @@ class Dataset:
             most_values: a column of text with more values than this is refused.
             cache: folder of decoded copies.
 
+        Returns:
+            The data set.
+
         Raises:
             UserError: no such column, a missing target, missing values, a constant column, one class only,
                 text with too many values, classes in one split that training lacks.
@@ -202,6 +211,9 @@ class Dataset:
             classes: names of the classes 0, 1, …; ``train.classes`` if it has them.
             targets: names of the numbers of a regression.
             progress: show a bar on a terminal.
+
+        Returns:
+            The data set.
 
         Raises:
             UserError: items that are not pairs, samples of different shapes, and as :meth:`from_arrays`.

@@ -35,8 +35,16 @@ def load_dataset(
         progress: show bars on a terminal.
         options: how ``"own"`` data are read.
 
+    Returns:
+        The data set, on the CPU.
+
     Raises:
         UserError: the name is not known, or the source is missing, damaged or of another kind.
+
+    Example:
+        >>> data = load_dataset("digits")
+        >>> data.label, len(data.classes), tuple(data.train.images.shape)
+        ('digits (scikit-learn)', 10, (1442, 1, 8, 8))
     """
     check_type(name, str, "load_dataset: name")
     if name == "digits":

@@ -51,6 +51,11 @@ class Split:
 
     Shapes: ``images`` uint8 ``[N, channels, height, width]`` in 0..255, ``labels`` int64 ``[N]``.
     Treat both as read-only: they may be views of the cache file.
+
+    Example:
+        >>> split = Split(torch.zeros(4, 3, 32, 32, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]))
+        >>> len(split)
+        4
     """
 
     images: torch.Tensor

@@ -35,8 +35,25 @@ class Network(NamedTuple):
 def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
     """Build the network of a run, at the budget of its dense baseline on the same data, layers by ``engine``.
 
+    Args:
+        config: the run.
+        data: its data set.
+        engine: how relational layers compute; see :class:`graph2nn.Relational`.
+
+    Returns:
+        The network with its widths and its cost.
+
     Raises:
         UserError: a graph, an architecture or a budget that cannot be.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> config, = plan(digits, select(digits, ["baseline"]), [1], data=data.label)
+        >>> network = build(config, data)
+        >>> network.match.macs == network.match.target
+        True
     """
     graph = None if config.graph is None else config.graph.build()
     if config.model.name == CONNECTOME_RNN:

@@ -38,8 +38,18 @@ def plan(
         data: label of the loaded data set.
         settings: ``key=value`` changes, see :func:`override`.
 
+    Returns:
+        One config per run.
+
     Raises:
         UserError: no graph, no seed, or a setting that is wrong.
+
+    Example:
+        >>> from graph2nn.experiments import preset
+        >>> digits = preset("mlp-digits")
+        >>> configs = plan(digits, select(digits, ["n16-48:0", "baseline"]), [1, 2], data="digits")
+        >>> [(config.seed, config.graph_name) for config in configs][1::2]
+        [(1, 'baseline'), (2, 'baseline')]
     """
     seeds = list(seeds)
     if not graphs or not seeds:
@@ -61,8 +71,16 @@ def select(preset: Preset, selection: Sequence[str], *, data: Path | None = None
         selection: the words; doubles are dropped.
         data: folder that may hold connectomes.
 
+    Returns:
+        The graphs; None is the dense baseline.
+
     Raises:
         UserError: a word that names nothing.
+
+    Example:
+        >>> from graph2nn.experiments import preset
+        >>> len(select(preset("mlp-digits"), ["n64-52:0:10", "baseline"]))
+        11
     """
     return list(dict.fromkeys(graph for word in selection for graph in _select(preset, word, data)))
 

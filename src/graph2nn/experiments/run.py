@@ -68,10 +68,23 @@ def execute(
         ranks: the processes that call this together, a device each. The first one writes and tells; all return
             the row once the folder is in its place.
 
+    Returns:
+        The row of the runs table.
+
     Raises:
         UserError: the config does not fit the data, or cannot be built; an acceleration the device cannot give;
             a checkpoint of another run, or one that cannot be written.
         Preempted: a scheduler wants the machine back; the state is saved. KeyboardInterrupt after Ctrl-C.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> config, = plan(digits, select(digits, ["baseline"]), [1], data=data.label, settings=settings)
+        >>> row = execute(config, data, Path("runs"))
+        >>> row["graph"], row["epochs"]
+        ('baseline', 1)
     """
     if config.data != data.label:
         raise UserError(f"run: the config asks for {config.data!r}, the data loaded is {data.label!r}.")

@@ -123,11 +123,18 @@ def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine 
     Raises:
         UserError: not the folder of a finished run, one without weights, damaged files.
 
-    Example::
-
-        network = g.load_run("runs/runs/mlp-digits-baseline-seed1-3f2a…")
-        scores = network(network.normalise(images))
-        names = [network.classes[i] for i in scores.argmax(1)]
+    Example:
+        >>> from graph2nn.experiments import execute, plan, preset, select
+        >>> from graph2nn.data import load_dataset
+        >>> data = load_dataset("digits")
+        >>> digits = preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> config, = plan(digits, select(digits, ["baseline"]), [1], data=data.label, settings=settings)
+        >>> row = execute(config, data, Path("runs"))
+        >>> network = load_run("runs")
+        >>> scores = network(network.normalise(data.test.images))
+        >>> len(network.classes), scores.shape[1]
+        (10, 10)
     """
     path = _run_folder(Path(folder))
     config, card, widths = _config(path), _card(path, data), _widths(path)

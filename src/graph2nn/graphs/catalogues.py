@@ -46,6 +46,12 @@ def catalogue(name: str | Path) -> pd.DataFrame:
 
     Raises:
         UserError: no such catalogue, or a file that lacks one of these columns.
+
+    Example:
+        >>> len(catalogue("n64-52"))
+        52
+        >>> catalogue("n64-52").columns.tolist()
+        ['n', 'sparsity', 'p', 'seed', 'clustering', 'path_length']
     """
     check_type(name, (str, PathLike), "catalogue: name")
     if str(name) in PUBLISHED:

@@ -46,8 +46,15 @@ def connectome(
         data: a folder that may hold the file.
         cache: root of the cache; else GRAPH2NN_CACHE, else the platform's own place.
 
+    Returns:
+        The graph. ``larva`` and ``worm`` carry weights and a table of neurons, and the others neither.
+
     Raises:
         UserError: an unknown name, a file with other content than published, or no file and no network.
+
+    Example:
+        >>> import graph2nn as g
+        >>> worm = g.connectome("worm")  # doctest: +SKIP
     """
     if name not in NAMES:
         raise unknown("connectome", name, NAMES)

@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
-Floats = npt.NDArray[np.floating]
 Level = Literal["coarse", "medium", "fine"]
 #: Fine bins along each side of a coarse one.
 SIDE = 9
@@ -39,12 +39,12 @@ class Binning:
     @property
     def c_edges(self) -> Floats:
         """Edges of the fine bins of C, ``[9·bins + 1]``."""
-        return np.linspace(0, 1, SIDE * self.bins + 1)
+        return np.linspace(0, 1, SIDE * self.bins + 1, dtype=np.float64)
 
     @property
     def l_edges(self) -> Floats:
         """Edges of the fine bins of L, ``[9·bins + 1]``."""
-        return np.linspace(1, self.l_max, SIDE * self.bins + 1)
+        return np.linspace(1, self.l_max, SIDE * self.bins + 1, dtype=np.float64)
 
 
 def default_binning(

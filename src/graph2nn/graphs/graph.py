@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError
 from graph2nn.graphs import attributes, measures, storage
 from graph2nn.graphs.arcs import arcs_of_pairs, sorted_arcs
@@ -17,7 +18,7 @@ from graph2nn.graphs.attributes import EdgeValues, Signs, Weights
 from graph2nn.graphs.components import component_labels
 from graph2nn.graphs.interchange import Combine, SelfLoops, networkx_arguments, networkx_of_graph
 from graph2nn.graphs.paths import Paths, measure_paths
-from graph2nn.graphs.storage import CSR, DENSE_LIMIT, Adjacency, BoolMatrix
+from graph2nn.graphs.storage import CSR, DENSE_LIMIT, Adjacency
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -147,6 +148,15 @@ class RelationalGraph:
         cls, edges: Iterable[tuple[int, int]], n: int, *, name: str = "graph", directed: bool = False
     ) -> RelationalGraph:
         """Make a graph on ``n`` nodes from pairs ``(reader, read)`` of node numbers 0 … n−1.
+
+        Args:
+            edges: pairs of node numbers.
+            n: nodes; one more than the largest number if left out.
+            name: a short label.
+            directed: whether direction counts.
+
+        Returns:
+            The graph.
 
         Raises:
             UserError: a node number outside 0 … n−1, or a self-loop.

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from graph2nn.arrays import Longs
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels.jit import compiled
@@ -21,7 +21,6 @@ from graph2nn.graphs.storage import to_csr, without_loops
 if TYPE_CHECKING:
     import pandas as pd
 
-Longs = npt.NDArray[np.int64]
 
 #: The 13 connected triads.
 MOTIFS = (

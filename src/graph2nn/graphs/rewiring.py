@@ -6,8 +6,9 @@ import random
 
 import numpy as np
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError
-from graph2nn.graphs.graph import DENSE_LIMIT, BoolMatrix, RelationalGraph
+from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
 
 
 def rewire(
@@ -29,9 +30,18 @@ def rewire(
             (measured on WS-flex, n = 64, degrees 8, 32 and 56; 20 chains each).
         connected: also refuse swaps that take the graph apart (directions forgotten).
 
+    Returns:
+        The randomised graph; its degrees are those of ``graph``.
+
     Raises:
         UserError: ``connected`` is asked for and the graph is not, ``swaps`` is negative, or a graph that is
             stored sparsely or has weights, signs or given self-connections (see :func:`graph2nn.null`).
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> graph = ws_flex(64, 8, 0.1, seed=1)
+        >>> (rewire(graph, seed=0).adjacency.sum(0) == graph.adjacency.sum(0)).all()
+        np.True_
     """
     if swaps < 0:
         raise UserError(f"rewire: swaps = {swaps:g} is negative.")

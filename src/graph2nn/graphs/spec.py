@@ -50,6 +50,12 @@ def parse_graph(
 
     Raises:
         UserError: nothing of that name, or a wrong argument.
+
+    Example:
+        >>> parse_graph("ws_flex:n=64,k=8,p=0.1,seed=1").edges
+        256
+        >>> parse_graph("grid:m=3,n=4").n
+        12
     """
     options = ReadOptions(threshold=threshold, directed=directed, drop_self_loops=drop_self_loops, side="spec")
     reading = find_graph(text, options, data=data)

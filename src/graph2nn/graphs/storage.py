@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from graph2nn.errors import UserError
 
-BoolMatrix = npt.NDArray[np.bool_]
 #: A boolean ``scipy.sparse.csr_array`` with sorted indices, row reads column.
 CSR: TypeAlias = Any
 #: A :data:`BoolMatrix` up to :data:`DENSE_LIMIT` nodes, a :data:`CSR` above.

@@ -19,12 +19,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.files import replacing, unwritable_refused
 from graph2nn.graphs.kernels.grid import Grid
 from graph2nn.progress import Bar
-
-Floats = npt.NDArray[np.floating]
 
 COLUMNS = pa.schema(
     [
@@ -115,7 +114,7 @@ def default_degrees(
 
 def default_probabilities(count: int = 300) -> Floats:
     """Rewiring probabilities p of the default grid: the squares of evenly spaced numbers from 0 to 1."""
-    return np.linspace(0, 1, count) ** 2
+    return np.linspace(0, 1, count, dtype=np.float64) ** 2
 
 
 def plan_sweep(

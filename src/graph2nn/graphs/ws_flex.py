@@ -28,6 +28,11 @@ def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
 
     Raises:
         UserError: n, k or p outside their range, or no connected graph in 100 tries.
+
+    Example:
+        >>> graph = ws_flex(64, 8, 0.1, seed=1)
+        >>> graph.edges, round(graph.clustering, 4), round(graph.path_length, 4)
+        (256, 0.4892, 2.628)
     """
     n, seed = _checked(n, k, p, seed)
     k, p = float(k), float(p)

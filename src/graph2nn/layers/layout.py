@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.grouped import GroupedLinear
-from graph2nn.layers.partition import BoolMatrix, mask, weights_on
+from graph2nn.layers.partition import mask, weights_on
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,13 @@ class RelationalLinear(_Masked):
 
     Raises:
         UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> layer = RelationalLinear(ws_flex(16, 4, 0.1, seed=1), 64, 32)
+        >>> layer(torch.zeros(2, 64)).shape
+        torch.Size([2, 32])
     """
 
     def __init__(
@@ -201,6 +208,13 @@ class RelationalConv2d(_Masked):
 
     Raises:
         UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> layer = RelationalConv2d(ws_flex(16, 4, 0.1, seed=1), 16, 32, kernel_size=3, padding=1)
+        >>> layer(torch.zeros(2, 16, 8, 8)).shape
+        torch.Size([2, 32, 8, 8])
     """
 
     def __init__(

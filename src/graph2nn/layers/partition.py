@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.storage import refuse_dense
 
-BoolMatrix = npt.NDArray[np.bool_]
 Sizes = npt.NDArray[np.int64]
 
 
@@ -58,8 +58,21 @@ def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMat
     Block (i, j) is on if node i reads node j (paper, section 2.2); every node reads itself, except in a graph
     with ``self_loops="given"``, where only those do that its diagonal names.
 
+    Args:
+        graph: which node reads which.
+        in_features: columns of the weight, dealt out to the nodes.
+        out_features: rows of the weight, likewise.
+
+    Returns:
+        A boolean array ``[out_features, in_features]``.
+
     Raises:
         UserError: a width smaller than the number of nodes, or a mask of more than 1 GiB.
+
+    Example:
+        >>> from graph2nn.graphs.generators import path
+        >>> mask(path(3), 3, 3).astype(int).tolist()
+        [[1, 1, 0], [1, 1, 1], [0, 1, 1]]
     """
     refuse_dense(graph.name, math.isqrt(in_features * out_features), "a mask")
     rows = np.repeat(blocks(graph), node_sizes(out_features, graph.n), axis=0)
@@ -68,7 +81,21 @@ def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMat
 
 
 def weights_on(graph: RelationalGraph, in_features: int, out_features: int) -> int:
-    """Number of True entries of :func:`mask`, counted from the blocks without building it."""
+    """Number of True entries of :func:`mask`, counted from the blocks without building it.
+
+    Args:
+        graph: which node reads which.
+        in_features: columns of the weight.
+        out_features: rows of the weight.
+
+    Returns:
+        The count.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> weights_on(ws_flex(64, 8, 0.1, seed=1), 512, 512)
+        36864
+    """
     rows, columns = node_sizes(out_features, graph.n), node_sizes(in_features, graph.n)
     return int(rows @ _block_counts(graph) @ columns)
 
@@ -88,8 +115,22 @@ def _block_counts(graph: RelationalGraph) -> Sizes:
 def graph_from_mask(matrix: npt.ArrayLike, n: int, *, name: str = "graph") -> RelationalGraph:
     """Read back the graph of n nodes that :func:`mask` laid over a weight ``[out, in]``.
 
+    Args:
+        matrix: 0/1 matrix ``[out, in]``.
+        n: nodes.
+        name: of the graph.
+
+    Returns:
+        The graph.
+
     Raises:
         UserError: the matrix is not a union of whole blocks, or a node does not read itself.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> graph = ws_flex(16, 4, 0.1, seed=1)
+        >>> graph_from_mask(mask(graph, 50, 70), 16) == graph
+        True
     """
     array = np.asarray(matrix, dtype=np.bool_)
     if array.ndim != 2:

@@ -31,6 +31,11 @@ class CNN(nn.Module):
 
     Raises:
         UserError: a width smaller than the number of nodes.
+
+    Example:
+        >>> from graph2nn import build_model
+        >>> type(build_model("cnn6")).__name__
+        'CNN'
     """
 
     def __init__(

@@ -70,6 +70,11 @@ class EfficientNet(nn.Module):
 
     Raises:
         UserError: as many widths as stages are wanted; a rate outside [0, 1).
+
+    Example:
+        >>> from graph2nn import build_model
+        >>> type(build_model("efficientnet-b0")).__name__
+        'EfficientNet'
     """
 
     def __init__(

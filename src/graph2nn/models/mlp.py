@@ -35,6 +35,14 @@ class MLP(nn.Module):
 
     Raises:
         UserError: no hidden layer, or a width smaller than the number of nodes.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> from graph2nn.wiring import Relational
+        >>> model = MLP(64, 32, (32, 32), 10, wiring=Relational(ws_flex(16, 4, 0.1, seed=1)))
+        >>> model(torch.zeros(2, 64)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

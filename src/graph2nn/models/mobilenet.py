@@ -38,6 +38,11 @@ class MobileNetV1(nn.Module):
 
     Raises:
         UserError: a width smaller than the number of nodes.
+
+    Example:
+        >>> from graph2nn import build_model
+        >>> type(build_model("mobilenet-v1")).__name__
+        'MobileNetV1'
     """
 
     def __init__(

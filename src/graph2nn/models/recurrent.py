@@ -126,6 +126,12 @@ class RecurrentClassifier(nn.Module):
 
     Raises:
         UserError: an unknown cell; a width smaller than the number of nodes.
+
+    Example:
+        >>> import torch
+        >>> model = RecurrentClassifier("gru", features=8, width=16, num_classes=3)
+        >>> model(torch.zeros(2, 5, 8)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(

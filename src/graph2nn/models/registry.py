@@ -60,6 +60,10 @@ def architecture(name: str) -> Architecture:
 
     Raises:
         UserError: no such architecture.
+
+    Example:
+        >>> architecture("resnet34").widths
+        (64, 128, 256, 512)
     """
     name = ALIASES.get(name, name)
     if name in ARCHITECTURES:
@@ -98,8 +102,18 @@ def build_model(
             MobileNet and VGG know ``stem``, CNNs ``downsample``, ResNets ``blocks`` and ``zero_init``, VGG
             ``head``, ``hidden`` and ``dropout``; the others the keyword arguments of their classes.
 
+    Returns:
+        The network. :func:`graph2nn.train` draws its weights from a seed.
+
     Raises:
         UserError: an unknown name, a wrong number of widths, a width smaller than the number of nodes.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> model = build_model("mlp5", ws_flex(64, 8, 0.1, seed=1), widths=[800])
+        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     known = architecture(name)
     known.check_options(options)

@@ -41,6 +41,11 @@ class ResNet(nn.Module):
 
     Raises:
         UserError: a width smaller than the number of nodes.
+
+    Example:
+        >>> from graph2nn import build_model, parameters
+        >>> parameters(build_model("resnet20-cifar"))
+        289514
     """
 
     def __init__(

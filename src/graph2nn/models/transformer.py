@@ -51,6 +51,12 @@ class Transformer(nn.Module):
 
     Raises:
         UserError: shared embeddings of vocabularies that differ; a width that is not a multiple of the heads.
+
+    Example:
+        >>> model = Transformer(32, 100, depth=1, heads=4)
+        >>> tokens = torch.zeros(2, 5, dtype=torch.int64)
+        >>> model(tokens, tokens).shape
+        torch.Size([2, 5, 100])
     """
 
     def __init__(

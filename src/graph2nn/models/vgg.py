@@ -46,6 +46,11 @@ class VGG(nn.Module):
 
     Raises:
         UserError: a width smaller than the number of nodes, an unknown head, an image that is too small.
+
+    Example:
+        >>> from graph2nn import build_model
+        >>> type(build_model("vgg11")).__name__
+        'VGG'
     """
 
     def __init__(

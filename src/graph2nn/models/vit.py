@@ -39,6 +39,12 @@ class VisionTransformer(nn.Module):
 
     Raises:
         UserError: an image that patches do not tile; a width that is not a multiple of the heads.
+
+    Example:
+        >>> import torch
+        >>> model = VisionTransformer(32, 10, input_size=(3, 32, 32), patch=8, depth=1, heads=4)
+        >>> model(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(

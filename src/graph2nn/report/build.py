@@ -56,9 +56,15 @@ def report(
         formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
         command: what to name as the page's origin.
 
+    Returns:
+        The path of ``index.html``.
+
     Raises:
         UserError: nothing to analyse, damaged files, runs that were made in different ways, an unknown format,
             or an ``out`` that cannot be written to.
+
+    Example:
+        >>> report("runs", Path("report"))  # doctest: +SKIP
     """
     # Reading and studying may take a minute: what is wrong with the rest is said first.
     refuse_early(out, formats)

@@ -60,6 +60,10 @@ def write_report(
 
     Raises:
         UserError: a malformed table, no relational graph, an unknown format, or ``out`` cannot be written to.
+
+    Example:
+        >>> from graph2nn.results.runs_table import read_runs
+        >>> write_report(read_runs(Path("runs")), Path("report"))  # doctest: +SKIP
     """
     out = Path(out)
     refuse_early(out, formats)

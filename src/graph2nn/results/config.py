@@ -69,6 +69,12 @@ class GraphSpec(_Value):
     :func:`graph2nn.graphs.io.archive.dump_graph` in base 64, next to the graph's ``sha256``, which stands for
     it in the digest of a run. ``null_of`` is the name of the graph that this one is a null of; None for a graph
     that stands for itself.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> spec = GraphSpec.of(ws_flex(16, 4, 0.1, seed=1))
+        >>> spec.name, spec.build() == ws_flex(16, 4, 0.1, seed=1)
+        ('ws(16,4,0.1,1)', True)
     """
 
     name: str
@@ -94,7 +100,18 @@ class GraphSpec(_Value):
 
     @classmethod
     def of_ws_flex(cls, n: int, sparsity: float, p: float, seed: int, *, directed: bool = False) -> GraphSpec:
-        """Describe a WS-flex graph by its arguments, or its directed form (:func:`ws_flex_directed`)."""
+        """Describe a WS-flex graph by its arguments, or its directed form (:func:`ws_flex_directed`).
+
+        Args:
+            n: nodes.
+            sparsity: average degree over n.
+            p: probability of rewiring.
+            seed: of the graph.
+            directed: keep one direction of each edge.
+
+        Returns:
+            The recipe under the name of the graph.
+        """
         kind = "ws-directed" if directed else "ws"
         name = f"{kind}({n},{n * sparsity:.4g},{p:.4g},{seed})"
         return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed), directed=directed)
@@ -127,7 +144,12 @@ class GraphSpec(_Value):
 
 
 class ModelSpec(_Value):
-    """An architecture, its baseline widths (one a stage; empty for its own) and its options."""
+    """An architecture, its baseline widths (one a stage; empty for its own) and its options.
+
+    Example:
+        >>> ModelSpec(name="mlp5", widths=(512,)).name
+        'mlp5'
+    """
 
     name: str = "mlp5"
     widths: tuple[int, ...] = ()
@@ -145,6 +167,11 @@ class RunConfig(_Value):
     fewer nodes. ``start`` is the file of weights to start from. ``threads`` is noted when the run begins or is
     resumed: the number of CPU threads it was last computed with, on which the last bits depend. It does not
     enter the run's name.
+
+    Example:
+        >>> config = RunConfig(preset="mine", model=ModelSpec(), data="digits (scikit-learn)", recipe=Recipe())
+        >>> config.graph_name, config.seed
+        ('baseline', 1)
     """
 
     preset: str
@@ -245,6 +272,11 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
 
     Raises:
         UserError: no ``=``, an unknown key (with the nearest known one), a value out of range.
+
+    Example:
+        >>> config = RunConfig(preset="mine", model=ModelSpec(), data="digits (scikit-learn)", recipe=Recipe())
+        >>> override(config, ["recipe.epochs=5"]).recipe.epochs
+        5
     """
     tree = config.model_dump()
     for assignment in assignments:

@@ -51,6 +51,17 @@ def read_runs(out: Path) -> pd.DataFrame:
 
     Raises:
         UserError: no finished run, or a run folder or packed file that someone has damaged.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> from graph2nn.experiments.launchers import launch
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> configs = plan(digits, select(digits, ["baseline"]), [1, 2], data=data.label, settings=settings)
+        >>> outcome = launch(configs, data, Path("two-runs"))
+        >>> read_runs(Path("two-runs"))[["graph", "seed"]].values.tolist()
+        [['baseline', 1], ['baseline', 2]]
     """
     return _table(out, _results(out))
 
@@ -60,6 +71,17 @@ def write_table(out: Path) -> Path:
 
     Raises:
         UserError: as :func:`read_runs`; ``out`` cannot be written to.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> from graph2nn.experiments.launchers import launch
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> configs = plan(digits, select(digits, ["baseline"]), [1, 2], data=data.label, settings=settings)
+        >>> outcome = launch(configs, data, Path("two-runs"))
+        >>> write_table(Path("two-runs")).name
+        'runs.parquet'
     """
     results = _results(out)
     table = _table(out, results)
@@ -72,7 +94,19 @@ def write_table(out: Path) -> Path:
 
 
 def read_curves(out: Path) -> pd.DataFrame:
-    """Read the metrics of all finished runs: a row per run and epoch, with the columns of ``Epoch``."""
+    """Read the metrics of all finished runs: a row per run and epoch, with the columns of ``Epoch``.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> from graph2nn.experiments.launchers import launch
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> configs = plan(digits, select(digits, ["baseline"]), [1, 2], data=data.label, settings=settings)
+        >>> outcome = launch(configs, data, Path("two-runs"))
+        >>> len(read_curves(Path("two-runs")))
+        2
+    """
     names = _names(out / "runs")
     packed = packed_curves(out)
     frames = [packed[~packed["run"].isin(names)]] if len(packed) else []

@@ -37,6 +37,10 @@ class Acceleration:
 
     Raises:
         UserError: a type of 16 bits, or an engine, that does not exist.
+
+    Example:
+        >>> Acceleration(amp="bf16").engine
+        'auto'
     """
 
     amp: Amp | None = None
@@ -121,6 +125,9 @@ class Acceleration:
             loss: scores and labels to the mean loss.
             parts: number of equal parts each batch is cut into; see :func:`graph2nn.training.steps.eager_step`.
             clip: largest norm of all gradients together; None does not clip.
+
+        Returns:
+            The function that takes one step.
         """
         if self.cuda_graphs:
             from graph2nn.training.cuda_graph import GraphedStep

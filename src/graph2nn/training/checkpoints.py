@@ -80,6 +80,11 @@ class Checkpoints:
         folder: made when the first one is written.
         identity: names and values in which a training must agree with a checkpoint to go on from it.
         saving: when and how many.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Checkpoints(Path("checkpoints"), {"seed": 1}).folder.name
+        'checkpoints'
     """
 
     def __init__(
@@ -112,6 +117,9 @@ class Checkpoints:
             state: tensors and plain values, nested; with the weights as ``state_dict``.
             epochs: whole epochs that have been trained.
             batches: of the next epoch.
+
+        Returns:
+            The path of the checkpoint.
 
         Raises:
             UserError: no room, no permission; the checkpoints before it are as they were.

@@ -21,6 +21,14 @@ class Epoch:
     was not evaluated (``recipe.eval_every``) is NaN. Of a task other than classification the errors are the
     score that it minimises, in its unit. None is what the data or the task do not have: a validation part,
     classes (``balanced_error``, percent), numbers (``r2``).
+
+    Example:
+        >>> from graph2nn import Recipe, build_model, load_dataset, train
+        >>> data = load_dataset("digits")
+        >>> model = build_model("mlp3", None, [16], input_size=(1, 8, 8), stem=16)
+        >>> last = train(model, data, Recipe(epochs=1), seed=1)[-1]
+        >>> last.epoch, 0 <= last.test_error <= 100
+        (1, True)
     """
 
     epoch: int
@@ -91,7 +99,13 @@ class EpochProgress:
         self._since = time.perf_counter()
 
     def add(self, loss: Tensor, wrong: Tensor, images: int) -> None:
-        """Count a batch: its mean loss, how many answers were wrong (or how far off), and of how many."""
+        """Count a batch: its mean loss, how many answers were wrong (or how far off), and of how many.
+
+        Args:
+            loss: mean over the batch.
+            wrong: what the batch missed, in the units of ``reduction``.
+            images: samples in the batch.
+        """
         self._loss = self._loss + loss * images
         self._wrong = self._wrong + wrong
         self.images += images

@@ -26,6 +26,10 @@ class Evaluation(NamedTuple):
 
     For a classification ``loss`` is the cross-entropy and ``error`` the top-1 error in percent; other tasks
     have a score of their own in ``error`` (see :class:`graph2nn.tasks.Score`), and NaN for what they lack.
+
+    Example:
+        >>> Evaluation(loss=1.2, error=30.0, error_top5=2.0).error
+        30.0
     """
 
     loss: float
@@ -61,8 +65,17 @@ def evaluate(
         split: which part of the data.
         task: what to measure; that of the data if left out.
 
+    Returns:
+        Loss, score of the task and further metrics.
+
     Raises:
         UserError: the data set has no such split.
+
+    Example:
+        >>> from graph2nn import build_model, load_dataset
+        >>> model = build_model("mlp3", None, [16], input_size=(1, 8, 8), stem=16)
+        >>> 0 <= evaluate(model, load_dataset("digits")).error <= 100
+        True
     """
     if split not in data.splits:
         raise UserError(f"evaluate: {data.label} has no split {split!r}; it has {', '.join(data.splits)}.")

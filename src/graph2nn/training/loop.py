@@ -92,6 +92,13 @@ def train(
             that the device cannot give; a checkpoint of another training, or one that cannot be written; an
             option of the recipe that the data cannot serve, such as early stopping without a validation part.
         Preempted: ``stop`` had a reason; KeyboardInterrupt where it was Ctrl-C.
+
+    Example:
+        >>> from graph2nn import Recipe, build_model, load_dataset, ws_flex
+        >>> model = build_model("mlp3", ws_flex(16, 4, 0.1, seed=1), [32], input_size=(1, 8, 8), stem=16)
+        >>> epochs = train(model, load_dataset("digits"), Recipe(epochs=2), seed=1)
+        >>> [epoch.epoch for epoch in epochs]
+        [1, 2]
     """
     acceleration.check(device, ranks)
     ranks.check(recipe)

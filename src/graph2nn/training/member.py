@@ -27,6 +27,13 @@ class Member:
         recipe: how to train it.
         seed: of initialisation, order and augmentation.
         label: what reports call it.
+
+    Example:
+        >>> from functools import partial
+        >>> from graph2nn import Recipe, build_model, ws_flex
+        >>> build = partial(build_model, "mlp5", ws_flex(64, 8, 0.1, seed=1), [800])
+        >>> Member(build, Recipe(epochs=2), seed=1, label="ws").label
+        'ws'
     """
 
     network: nn.Module | Callable[[], nn.Module]
@@ -48,6 +55,9 @@ class Outcome:
     where it could not be trained, ``message`` saying why. ``history`` has one entry per epoch, the last of a
     diverged member being the one that diverged. ``state`` is the ``state_dict`` that training left, on the
     CPU; None of a failed member.
+
+    Example:
+        >>> Outcome("ws", "failed", message="out of memory").last
     """
 
     label: str
@@ -58,7 +68,16 @@ class Outcome:
 
     @classmethod
     def of(cls, member: Member, history: Sequence[Epoch], network: nn.Module) -> Outcome:
-        """Sum up a training that ran to its end, or to the divergence of the member."""
+        """Sum up a training that ran to its end, or to the divergence of the member.
+
+        Args:
+            member: which was trained.
+            history: its epochs.
+            network: its network as training left it.
+
+        Returns:
+            Finished or diverged, with the weights on the CPU.
+        """
         state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
         status: Status = "finished" if math.isfinite(history[-1].train_loss) else "diverged"
         return cls(member.label, status, tuple(history), state)

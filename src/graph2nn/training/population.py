@@ -61,6 +61,14 @@ def train_population(
     Raises:
         UserError: a method that does not exist, or that cannot be used for these members or from here; a
             network given twice.
+
+    Example:
+        >>> from graph2nn import Member, Recipe, build_model, load_dataset
+        >>> network = build_model("mlp3", None, [16], input_size=(1, 8, 8), stem=16)
+        >>> members = [Member(network, Recipe(epochs=1), seed=1, label="dense")]
+        >>> outcomes = train_population(members, load_dataset("digits"), method="one by one")
+        >>> [outcome.status for outcome in outcomes]
+        ['finished']
     """
     if method not in get_args(Method):
         raise unknown("population: method", method, get_args(Method))

@@ -26,6 +26,10 @@ class Preempted(SystemExit):
     Args:
         reason: the signal, or whatever the :data:`Stop` said.
         checkpoint: what the same command will go on from; None if nothing was saved.
+
+    Example:
+        >>> Preempted("SIGUSR1", None).reason
+        'SIGUSR1'
     """
 
     def __init__(self, reason: str, checkpoint: Path | None) -> None:
@@ -44,6 +48,10 @@ def signals_caught(names: Sequence[str] = SIGNALS) -> Iterator[Stop]:
 
     A second Ctrl-C interrupts at once, as always. A signal that came too late for the training to see it is
     raised again at the end. Outside the main thread, where Python catches no signals, nothing changes.
+
+    Example:
+        >>> with signals_caught() as stop:
+        ...     stop()
     """
     caught: list[str] = []
     if threading.current_thread() is not threading.main_thread():

@@ -50,6 +50,10 @@ class Recipe(BaseModel):
     colour (DeVries and Taylor 2017); ``class_weights``, whether the loss weighs classes by their inverse
     frequency; ``patience``, after how many evaluations without a better validation score training stops, the
     weights of the best one being kept; ``regression_loss``, ``"mse"`` or ``"huber"``.
+
+    Example:
+        >>> Recipe(epochs=5, batch_size=64, lr=0.05).schedule
+        'cosine'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -28,6 +28,10 @@ class Grouped:
 
     Raises:
         UserError: fewer than two groups.
+
+    Example:
+        >>> Grouped(4).weights_on(64, 64)
+        1024
     """
 
     groups: int
@@ -52,7 +56,16 @@ class Grouped:
         return RelationalGraph(np.zeros((self.groups, self.groups), dtype=bool), name=f"{self.groups} groups")
 
     def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
-        """Return a linear layer in groups, followed by the shuffle if asked for."""
+        """Return a linear layer in groups, followed by the shuffle if asked for.
+
+        Args:
+            in_features: features before the layer.
+            out_features: features after it.
+            bias: add a learnt bias.
+
+        Returns:
+            The layer of groups that read themselves alone.
+        """
         if self._even(in_features, out_features):
             layer: nn.Module = GroupedLinear(in_features, out_features, self.groups, bias=bias)
         else:
@@ -69,7 +82,19 @@ class Grouped:
         padding: int = 0,
         bias: bool = False,
     ) -> nn.Module:
-        """Return a grouped convolution, followed by the shuffle if asked for."""
+        """Return a grouped convolution, followed by the shuffle if asked for.
+
+        Args:
+            in_channels: channels before the layer.
+            out_channels: channels after it.
+            kernel_size: side of the square kernel.
+            stride: step of the kernel.
+            padding: zeros added on each side.
+            bias: add a learnt bias.
+
+        Returns:
+            The grouped convolution.
+        """
         if self._even(in_channels, out_channels):
             layer: nn.Module = nn.Conv2d(
                 in_channels,

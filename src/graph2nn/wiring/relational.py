@@ -40,6 +40,11 @@ class Relational:
     Raises:
         UserError: an engine that does not exist; symmetric weights on a directed graph, or with an engine that
             has none.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> Relational(ws_flex(16, 4, 0.1, seed=1)).weights_on(64, 64)
+        1280
     """
 
     graph: RelationalGraph
@@ -70,7 +75,16 @@ class Relational:
         return math.ceil(2 * origin.n / origin.k) if self.shrink and origin else self.graph.n
 
     def linear(self, in_features: int, out_features: int, *, bias: bool = False) -> nn.Module:
-        """Return a linear layer that follows the graph; see :class:`RelationalLinear`."""
+        """Return a linear layer that follows the graph; see :class:`RelationalLinear`.
+
+        Args:
+            in_features: features before the layer, at least the number of nodes.
+            out_features: features after it, likewise.
+            bias: add a learnt bias.
+
+        Returns:
+            A relational layer of the engine that was chosen.
+        """
         layer = linear_class(self._engine("linear", in_features, out_features))
         graph, tied = self._graph(in_features, out_features), self._tied(in_features, out_features)
         return layer(graph, in_features, out_features, bias=bias, symmetric=tied)
@@ -85,7 +99,19 @@ class Relational:
         padding: int = 0,
         bias: bool = False,
     ) -> nn.Module:
-        """Return a convolution that follows the graph; see :class:`RelationalConv2d`."""
+        """Return a convolution that follows the graph; see :class:`RelationalConv2d`.
+
+        Args:
+            in_channels: channels before the layer, at least the number of nodes.
+            out_channels: channels after it, likewise.
+            kernel_size: side of the square kernel.
+            stride: step of the kernel.
+            padding: zeros added on each side.
+            bias: add a learnt bias.
+
+        Returns:
+            A relational convolution of the engine that was chosen.
+        """
         kind: Kind = "conv1x1" if kernel_size == 1 else "conv3x3"
         layer = conv2d_class(self._engine(kind, in_channels, out_channels))
         return layer(
@@ -133,6 +159,10 @@ def wiring_of(graph: RelationalGraph | Wiring | None) -> Wiring:
 
     Raises:
         UserError: something else.
+
+    Example:
+        >>> wiring_of(None)
+        Dense()
     """
     if graph is None:
         return Dense()

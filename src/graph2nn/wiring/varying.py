@@ -70,6 +70,10 @@ class Layerwise(_Delegate):
 
     Raises:
         UserError: on use, when the network has more layers than the sequence has graphs.
+
+    Example:
+        >>> from graph2nn import build_model, ws_flex
+        >>> model = build_model("mlp5", Layerwise(lambda depth: ws_flex(64, 8, 0.1, seed=depth)))
     """
 
     choose: Sequence[Choice] | Callable[[int], Choice]
@@ -95,6 +99,11 @@ class Staged(_Delegate):
 
     Raises:
         UserError: on use, when the network has more stages.
+
+    Example:
+        >>> from graph2nn import build_model, ws_flex
+        >>> graphs = [ws_flex(n, 4, 0.1, seed=1) for n in (16, 16, 32, 64)]
+        >>> model = build_model("resnet20-cifar", Staged(graphs[:3]))
     """
 
     stages: Sequence[Choice]
@@ -121,7 +130,12 @@ class _Walk(_Delegate):
 
 
 def begin(wiring: Wiring | None) -> Wiring:
-    """Return what a model takes its layers from: a walk from the first layer, or the dense wiring."""
+    """Return what a model takes its layers from: a walk from the first layer, or the dense wiring.
+
+    Example:
+        >>> begin(None)
+        Dense()
+    """
     if isinstance(wiring, Layerwise):
         return _Walk(wiring)
     if isinstance(wiring, Staged):
@@ -130,12 +144,24 @@ def begin(wiring: Wiring | None) -> Wiring:
 
 
 def at_stage(wiring: Wiring, stage: int) -> Wiring:
-    """Return the wiring of a stage (0, 1, …), as a model or a list of shapes enters it."""
+    """Return the wiring of a stage (0, 1, …), as a model or a list of shapes enters it.
+
+    Example:
+        >>> at_stage(begin(None), 2)
+        Dense()
+    """
     return wiring.at(stage) if isinstance(wiring, Staged) else wiring
 
 
 def next_layer(wiring: Wiring) -> Wiring:
-    """Return the plain wiring of the next wired layer, and step past it."""
+    """Return the plain wiring of the next wired layer, and step past it.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> walk = begin(Layerwise(lambda depth: ws_flex(16, 4, 0.0, seed=depth)))
+        >>> [next_layer(walk).graph.name for _ in range(2)]
+        ['ws(16,4,0,0)', 'ws(16,4,0,1)']
+    """
     while isinstance(wiring, _Delegate):
         wiring = wiring.take()
     return wiring

@@ -12,8 +12,8 @@ import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.table import checked
+from graph2nn.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 #: Graphs that two experiments must share for a correlation to mean anything.
 FEWEST = 8
 #: Resamples of the graphs.

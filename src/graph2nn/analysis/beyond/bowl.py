@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from graph2nn.arrays import Floats
+
 #: 1, C, L, C², CL, L².
 TERMS = 6
 

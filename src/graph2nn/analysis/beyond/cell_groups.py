@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.cover import SIDE, Binning
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 #: Fine bins along a medium cell and a coarse one.
 MEDIUM, COARSE = 3, SIDE
 
@@ -19,11 +17,11 @@ def nodes_of(rows: pd.DataFrame) -> int:
     return int(rows["n"].max())
 
 
-def cell_of(points: Floats, binning: Binning, side: int) -> Ints:
+def cell_numbers(points: Floats, binning: Binning, side: int) -> Longs:
     """Number of the cell of ``points [rows, 2]``, cells being ``side`` fine bins wide, ``[rows]``."""
     i = np.digitize(points[:, 0], binning.c_edges[:-1]) - 1
     j = np.digitize(points[:, 1], binning.l_edges[:-1]) - 1
-    number: Ints = (i // side) * (SIDE * binning.bins // side) + j // side
+    number: Longs = (i // side) * (SIDE * binning.bins // side) + j // side
     return number
 
 
@@ -33,7 +31,7 @@ def cell_size(binning: Binning, side: int) -> Floats:
 
 
 def centres(binning: Binning, side: int) -> Floats:
-    """Middles of all cells, ``[cells, 2]``, numbered as :func:`cell_of` does."""
+    """Middles of all cells, ``[cells, 2]``, numbered as :func:`cell_numbers` does."""
     count = SIDE * binning.bins // side
     width, height = cell_size(binning, side)
     c, length = np.meshgrid(
@@ -42,7 +40,7 @@ def centres(binning: Binning, side: int) -> Floats:
     return np.stack([c.ravel(), length.ravel()], axis=1)
 
 
-def pooled(points: Floats, error: Floats, runs: Floats, cell: Ints) -> tuple[Floats, Floats, Floats, Ints]:
+def pooled(points: Floats, error: Floats, runs: Floats, cell: Longs) -> tuple[Floats, Floats, Floats, Longs]:
     """Average over cells, each graph by its number of runs, so that the noise of a mean is that of its runs.
 
     Args:

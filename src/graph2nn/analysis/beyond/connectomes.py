@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.beyond import cell_groups
@@ -19,7 +18,6 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import measure_all
 from graph2nn.graphs.ws_flex import ws_flex
 
-Floats = npt.NDArray[np.float64]
 #: What figures call them.
 NAMES = {"mcwhole": "macaque, whole cortex", "mcvisual": "macaque, visual cortex", "cat": "cat cortex"}
 #: WS-flex graphs that a connectome is compared with.

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 #: Trains on the rows of the first index and predicts those of the second.
-Predictor = Callable[[Ints, Ints], Floats]
+Predictor = Callable[[Longs, Longs], Floats]
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def held_out(
     return HeldOut(tuple(models), squares / repeats, total / repeats, len(y))
 
 
-def _divisions(at: Ints, size: int, folds: int, repeats: int, seed: int) -> Iterator[tuple[Ints, Ints]]:
+def _divisions(at: Longs, size: int, folds: int, repeats: int, seed: int) -> Iterator[tuple[Longs, Longs]]:
     rng = np.random.default_rng(seed)
     for _ in range(repeats):
         fold_of = np.empty(size, dtype=np.int64)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.folds import Predictor
 from graph2nn.analysis.beyond.process import fit_process
 from graph2nn.analysis.beyond.surface import Surface
+from graph2nn.arrays import Floats, Longs
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 #: Keeps the parabola's equations solvable where a measure takes two values; far below any effect.
 TINY = 1e-6
 
@@ -22,7 +20,7 @@ def curve(x: Floats, y: Floats) -> Predictor:
     Held-out values beyond the training range are predicted as its end: a parabola is not a guide out there.
     """
 
-    def predict(train: Ints, test: Ints) -> Floats:
+    def predict(train: Longs, test: Longs) -> Floats:
         inside, outside = _scaled(x, train, test)
         design, ahead = _quadratic(inside), _quadratic(outside)
         middle = y[train].mean()
@@ -36,7 +34,7 @@ def curve(x: Floats, y: Floats) -> Predictor:
 def ridge(x: Floats, y: Floats) -> Predictor:
     """Ridge regression on the columns of ``x [rows, many]`` and their squares; penalty by leave-one-out."""
 
-    def predict(train: Ints, test: Ints) -> Floats:
+    def predict(train: Longs, test: Longs) -> Floats:
         from sklearn.linear_model import RidgeCV
         from sklearn.preprocessing import StandardScaler
 
@@ -52,7 +50,7 @@ def ridge(x: Floats, y: Floats) -> Predictor:
 def trees(x: Floats, y: Floats, seed: int = 0) -> Predictor:
     """Gradient-boosted shallow trees on the columns of ``x [rows, any]``."""
 
-    def predict(train: Ints, test: Ints) -> Floats:
+    def predict(train: Longs, test: Longs) -> Floats:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         model = HistGradientBoostingRegressor(
@@ -71,9 +69,9 @@ def trees(x: Floats, y: Floats, seed: int = 0) -> Predictor:
 def smooth(points: Floats, y: Floats, runs: Floats, surface: Surface) -> Predictor:
     """Gaussian process over C and L, ``points [rows, 2]``, made as ``surface`` is and with its scales."""
     variance = float((surface.points["variance"] * surface.points["runs"]).iloc[0])
-    cell = cell_groups.cell_of(points, surface.binning, cell_groups.MEDIUM)
+    cell = cell_groups.cell_numbers(points, surface.binning, cell_groups.MEDIUM)
 
-    def predict(train: Ints, test: Ints) -> Floats:
+    def predict(train: Longs, test: Longs) -> Floats:
         at, error, count = points[train], y[train], runs[train]
         if surface.pooled:
             at, error, count, _ = cell_groups.pooled(at, error, count, cell[train])
@@ -82,7 +80,7 @@ def smooth(points: Floats, y: Floats, runs: Floats, surface: Surface) -> Predict
     return predict
 
 
-def _scaled(x: Floats, train: Ints, test: Ints) -> tuple[Floats, Floats]:
+def _scaled(x: Floats, train: Longs, test: Longs) -> tuple[Floats, Floats]:
     """Columns centred, scaled, missing values at the middle, and held to the training range."""
     inside = x[train]
     centre, scale = np.nanmean(inside, axis=0), np.nanstd(inside, axis=0)

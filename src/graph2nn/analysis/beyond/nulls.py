@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired
@@ -15,9 +14,9 @@ from graph2nn.analysis.evidence import evidence_of
 from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.null_comparison import GROUP, NETWORK, NOISE, null_effects
 from graph2nn.analysis.significance import holm
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
-Floats = npt.NDArray[np.float64]
 #: Label of the row over all graphs.
 ALL = "all graphs"
 #: Relabellings of the permutation test.
@@ -41,6 +40,15 @@ class NullComparison:
             None if no network has two.
         confidence: of the intervals.
         refused: graphs without interval and test, and why.
+
+    Example:
+        >>> errors = {"cat": [32.1, 32.3], "n1": [32.9, 33.2], "n2": [33.0, 32.7], "n3": [33.1, 33.3]}
+        >>> rows = [(g, "relational", s, e) for g, values in errors.items() for s, e in enumerate(values)]
+        >>> runs = pd.DataFrame(rows, columns=["graph", "kind", "seed", "test_error"])
+        >>> pairs = pd.DataFrame({"graph": "cat", "null": ["n1", "n2", "n3"]})
+        >>> comparison = compare_nulls(runs, pairs, chosen_on=())
+        >>> comparison.graphs[["graph", "estimate"]].round(2).values.tolist()
+        [['cat', 0.83]]
     """
 
     rows: pd.DataFrame
@@ -116,6 +124,14 @@ def compare_nulls(
     Raises:
         UserError: columns missing, a label without runs, no spread to judge by, or nothing but graphs that
             were picked for their own runs.
+
+    Example:
+        >>> errors = {"cat": [32.1, 32.3], "n1": [32.9, 33.2], "n2": [33.0, 32.7], "n3": [33.1, 33.3]}
+        >>> rows = [(g, "relational", s, e) for g, values in errors.items() for s, e in enumerate(values)]
+        >>> runs = pd.DataFrame(rows, columns=["graph", "kind", "seed", "test_error"])
+        >>> pairs = pd.DataFrame({"graph": "cat", "null": ["n1", "n2", "n3"]})
+        >>> compare_nulls(runs, pairs, chosen_on=()).members["label"].tolist()
+        ['cat', 'n1', 'n2', 'n3']
     """
     kept = evidence_of(table)
     if chosen_on:

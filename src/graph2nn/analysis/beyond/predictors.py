@@ -17,8 +17,8 @@ from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import MOST_POINTS, Surface
 from graph2nn.analysis.cells import binning_of
 from graph2nn.analysis.table import Gap
+from graph2nn.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 #: Fewer graphs than this tell no measure from another.
 FEWEST_GRAPHS = 20
 #: Rivals that a measure has to beat: how full the graph is, and how wide its network became for it.
@@ -102,7 +102,7 @@ def predict(
         return Gap(f"{len(graphs)} graphs tell no measure from another; it takes {FEWEST_GRAPHS}")
     graphs = graphs.reset_index(drop=True)
     points = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)
-    groups = cell_groups.cell_of(points, binning_of(graphs), cell_groups.COARSE)
+    groups = cell_groups.cell_numbers(points, binning_of(graphs), cell_groups.COARSE)
     if len(np.unique(groups)) < 5:
         return Gap(f"the graphs lie in {len(np.unique(groups))} coarse cells; it takes 5 to hold some out")
     y = graphs["mean"].to_numpy(dtype=np.float64)

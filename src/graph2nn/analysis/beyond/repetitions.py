@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from graph2nn.analysis.beyond.noise import Noise, shrink
 from graph2nn.analysis.beyond.splits import held_out
+from graph2nn.arrays import Floats, Longs
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 #: Errors simulated at once; bounds memory at about 40 bytes each.
 CHUNK = 1_000_000
 
@@ -31,8 +30,8 @@ class Repetitions:
     misses: Floats
     luck: Floats
     truth_of_best: Floats
-    chosen: Ints
-    first: Ints
+    chosen: Longs
+    first: Longs
 
 
 def repeat(

@@ -15,10 +15,8 @@ from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
 from graph2nn.analysis.beyond.splits import held_out, splits
 from graph2nn.analysis.significance import moments
 from graph2nn.analysis.table import Gap, Results
+from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -233,8 +231,8 @@ def _matrix(runs: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Floats, Floats
     return table.index.to_numpy(dtype=object), table.to_numpy(dtype=np.float64), baseline
 
 
-def _chosen(labels: npt.NDArray[np.object_], picked: Ints, again: Repetitions) -> pd.DataFrame:
-    def share(of: Ints) -> Floats:
+def _chosen(labels: npt.NDArray[np.object_], picked: Longs, again: Repetitions) -> pd.DataFrame:
+    def share(of: Longs) -> Floats:
         return np.bincount(of.ravel(), minlength=len(labels)) / of.size
 
     table = pd.DataFrame(

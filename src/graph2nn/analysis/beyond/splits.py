@@ -8,8 +8,8 @@ from itertools import combinations, islice
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from graph2nn.arrays import Floats, Longs
+
 #: Splits that are tried at most; choosing on all of ten seeds but five has 252.
 MOST_SPLITS = 1000
 
@@ -21,7 +21,7 @@ def splits(seeds: int, choose: int) -> Iterator[tuple[int, ...]]:
 
 def held_out(
     errors: Floats, there: npt.NDArray[np.bool_], subsets: list[tuple[int, ...]]
-) -> tuple[Floats, Ints]:
+) -> tuple[Floats, Longs]:
     """Mean error of the graphs chosen, on the seeds left out, ``[...]``; and who was chosen, ``[splits, ...]``.
 
     Args:

@@ -16,10 +16,10 @@ from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import Process, fit_process
 from graph2nn.analysis.cells import binning_of
 from graph2nn.analysis.table import Gap
+from graph2nn.arrays import Floats
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.graphs.cover import Binning
 
-Floats = npt.NDArray[np.float64]
 #: More graphs than this are averaged over medium cells first: an exact process costs the cube of its points.
 MOST_POINTS = 400
 #: Fewer graphs than this carry no surface.
@@ -119,7 +119,7 @@ def fit_surface(
     )
     rng = np.random.default_rng(seed)
     drawn = process.samples(reached, draws, rng)
-    groups = cell_groups.cell_of(at, binning, cell_groups.COARSE)
+    groups = cell_groups.cell_numbers(at, binning, cell_groups.COARSE)
     return Surface(
         points=points,
         map=_map(reached, process, drawn, near, confidence),
@@ -170,7 +170,7 @@ def _points(graphs: pd.DataFrame, variance: float, binning: Binning, pooled: boo
     count: npt.NDArray[np.int64] = np.ones(len(error), dtype=np.int64)
     if pooled:
         at, error, runs, count = cell_groups.pooled(
-            at, error, runs, cell_groups.cell_of(at, binning, cell_groups.MEDIUM)
+            at, error, runs, cell_groups.cell_numbers(at, binning, cell_groups.MEDIUM)
         )
     return pd.DataFrame(
         {
@@ -198,14 +198,17 @@ def _reached(at: Floats, n: int, binning: Binning, side: int) -> Floats:
     For the published sizes the fine catalogue tells what can be reached; for others the whole cell counts.
     """
     middles = cell_groups.centres(binning, cell_groups.MEDIUM)
-    held = np.isin(cell_groups.cell_of(middles, binning, side), cell_groups.cell_of(at, binning, side))
+    held = np.isin(
+        cell_groups.cell_numbers(middles, binning, side), cell_groups.cell_numbers(at, binning, side)
+    )
     name = next(
         (name for name, level in PUBLISHED.items() if level == "fine" and name.startswith(f"n{n}-")), None
     )
     if name is not None:
         known = catalogue(name)[["clustering", "path_length"]].to_numpy(dtype=np.float64)
         held &= np.isin(
-            np.arange(len(middles)), cell_groups.cell_of(np.vstack([known, at]), binning, cell_groups.MEDIUM)
+            np.arange(len(middles)),
+            cell_groups.cell_numbers(np.vstack([known, at]), binning, cell_groups.MEDIUM),
         )
     return middles[held]
 

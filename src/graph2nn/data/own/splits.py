@@ -43,7 +43,7 @@ def draw(
 
     Example:
         >>> [part.tolist() for part in draw([0.25], 8, seed=0, labels=np.repeat([0, 1], 4))]
-        [[2, 4], [0, 1, 3, 5, 6, 7]]
+        [[2, 7], [0, 1, 3, 4, 5, 6]]
     """
     if sum(shares) >= 1:
         raise UserError(

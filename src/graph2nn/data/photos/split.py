@@ -62,6 +62,21 @@ class PhotoSplit:
         happens to a photo depends on that key and its number alone. ``skip`` leaves out the first batches
         without reading them, ``limit`` those after this many, ``part`` photos of each batch.
 
+        Args:
+            batch_size: photos per batch.
+            mean: per channel, of 0 … 255.
+            sd: likewise.
+            augment: how each photo is changed; None only scales and crops them.
+            generator: of the order and of the augmentation.
+            shuffle: False keeps the order of the index.
+            drop_last: leave out a last batch that is smaller.
+            skip: batches left out at the start.
+            limit: the epoch ends after this many batches.
+            part: which samples of a batch this process takes.
+
+        Returns:
+            Pairs of photos and labels.
+
         Raises:
             UserError: too many damaged photos, or padding asked for, which is for images kept in memory.
         """
@@ -89,7 +104,17 @@ class PhotoSplit:
     def eval_batches(
         self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every photo once, in order, its central crop."""
+        """Every photo once, in order, its central crop.
+
+        Args:
+            batch_size: photos per batch.
+            mean: per channel, of 0 … 255.
+            sd: likewise.
+            part: which samples of a batch this process takes.
+
+        Returns:
+            Pairs of photos and labels.
+        """
         reader = Reader(self.index, self.size, self.resize, antialias=self.antialias)
         chunks = torch.split(torch.arange(len(self)), batch_size)
         for photos in self._load(reader, _cut(chunks, part), key=0):

@@ -43,6 +43,10 @@ class Source:
     """Where a data set comes from, for processes that load it themselves; see :func:`load_dataset`.
 
     ``options`` say how own data are read.
+
+    Example:
+        >>> Source("cifar10", path="downloads").name
+        'cifar10'
     """
 
     name: str
@@ -124,13 +128,24 @@ OnEnd = Callable[[AttemptResult], None]
 
 
 class Launcher(Protocol):
-    """A place where runs are trained."""
+    """A place where runs are trained.
+
+    Example:
+        >>> from graph2nn.experiments.launchers import Local
+        >>> launcher: Launcher = Local(workers=2)
+    """
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs and call ``on_end`` as each attempt ends.
 
         A run without an ending when this returns was left to go on without the launcher. ``on_epoch`` is
         called by launchers that run where this process does.
+
+        Args:
+            configs: the runs, in order.
+            work: what to train, where and how.
+            on_end: called when a run has ended.
+            on_epoch: called after each epoch, by launchers on this machine.
         """
 
 

@@ -99,9 +99,21 @@ def launch(
         on_run: called with the row of each run that ends well meanwhile.
         on_wait: called with how many runs are waited for, when all others have ended.
 
+    Returns:
+        Which runs finished, failed or are left.
+
     Raises:
         UserError: the folder of results, the data or the launcher cannot be used. A run that fails raises
             nothing: it is recorded, and named in the outcome.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> data, digits = load_dataset("digits"), preset("mlp-digits")
+        >>> settings = ["recipe.epochs=1"]
+        >>> configs = plan(digits, select(digits, ["baseline"]), [1], data=data.label, settings=settings)
+        >>> launch(configs, data, Path("runs")).failed
+        []
     """
     plan = {config.folder: config for config in configs}
     for name in loggers:

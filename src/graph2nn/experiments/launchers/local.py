@@ -48,6 +48,12 @@ class Local:
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
 
+        Args:
+            configs: the runs, in order.
+            work: what to train, where and how.
+            on_end: called when a run has ended.
+            on_epoch: called after each epoch.
+
         Raises:
             SystemExit: this process was told to make room. The runs it has started can be resumed later.
         """

@@ -52,11 +52,29 @@ class Ray:
         address: str | None = None,
         retries: int = 3,
     ) -> Ray:
-        """Make the launcher from options of the command; torch has as many threads as ``cpus``."""
+        """Make the launcher from options of the command; torch has as many threads as ``cpus``.
+
+        Args:
+            threads: of torch in each run.
+            workers: runs at a time.
+            cpus: for each run.
+            gpus: for each run.
+            address: of a running cluster.
+            retries: restarts of a run whose process died.
+
+        Returns:
+            The launcher.
+        """
         return cls(address, cpus=cpus, gpus=gpus, retries=retries, at_once=workers)
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
+
+        Args:
+            configs: the runs, in order.
+            work: what to train, where and how.
+            on_end: called when a run has ended.
+            on_epoch: not called; the runs are elsewhere.
 
         Raises:
             UserError: Ray is not installed, no cluster answers, or the data cannot be loaded there.

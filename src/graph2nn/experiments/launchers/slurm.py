@@ -70,6 +70,19 @@ class Slurm:
     ) -> Slurm:
         """Make the launcher from options of the command; torch has as many threads as ``cpus``.
 
+        Args:
+            threads: of torch in each run.
+            cpus: of each job.
+            gpus: of each job.
+            jobs: how many at once.
+            minutes: time limit of each job.
+            partition: the cluster's default if left out.
+            sbatch: further options, ``key=value``.
+            wait: stay until all runs have ended.
+
+        Returns:
+            The launcher.
+
         Raises:
             UserError: a fraction of a GPU.
         """
@@ -79,6 +92,12 @@ class Slurm:
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
         """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
+
+        Args:
+            configs: the runs, in order.
+            work: what to train, where and how.
+            on_end: called when a run has ended.
+            on_epoch: not called; the runs are elsewhere.
 
         Raises:
             UserError: no submitit, no SLURM or one that refuses, or jobs that end without the runs.

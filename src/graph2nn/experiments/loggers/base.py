@@ -17,7 +17,11 @@ from graph2nn.training.preemption import Preempted
 
 
 class Logger(Protocol):
-    """Takes the numbers of one run after the other."""
+    """Takes the numbers of one run after the other.
+
+    Example:
+        >>> logger = make_logger("tensorboard", Path("runs"))  # doctest: +SKIP
+    """
 
     def begin(self, config: RunConfig, epochs: int) -> None:
         """Begin a run, or go on with it: its checkpoint has ``epochs`` epochs, those after it are forgotten."""
@@ -38,6 +42,12 @@ def make_logger(name: str, out: Path) -> Logger:
 
     Raises:
         UserError: no such logger, or its package is not installed.
+
+    Example:
+        >>> make_logger("tensorbord", Path("runs"))
+        Traceback (most recent call last):
+            ...
+        graph2nn.errors.UserError: logger 'tensorbord' is not known; did you mean 'tensorboard'? ...
     """
     if name not in LOGGERS:
         raise unknown("logger", name, LOGGERS)
@@ -52,7 +62,14 @@ def make_logger(name: str, out: Path) -> Logger:
 
 
 def scalars(epoch: Epoch) -> dict[str, float]:
-    """Return the numbers of an epoch by the names they are logged under, without what was not evaluated."""
+    """Return the numbers of an epoch by the names they are logged under, without what was not evaluated.
+
+    Example:
+        >>> from graph2nn import Recipe, build_model, load_dataset, train
+        >>> model = build_model("mlp3", None, [16], input_size=(1, 8, 8), stem=16)
+        >>> sorted(scalars(train(model, load_dataset("digits"), Recipe(epochs=1), seed=1)[-1]))[:3]
+        ['lr', 'seconds', 'test/error']
+    """
     values = asdict(epoch)
     del values["epoch"]
     return {
@@ -66,7 +83,22 @@ def scalars(epoch: Epoch) -> dict[str, float]:
 def logged(
     loggers: Sequence[Logger], config: RunConfig, epochs: int
 ) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
-    """Open loggers for a run; lend a function that gives the numbers of an epoch to all of them."""
+    """Open loggers for a run; lend a function that gives the numbers of an epoch to all of them.
+
+    Args:
+        loggers: may be none.
+        config: the run.
+        epochs: that its checkpoint has; those after it are forgotten.
+
+    Returns:
+        A context that lends the function.
+
+    Example:
+        >>> from graph2nn.experiments import plan, preset, select
+        >>> config, = plan(preset("mlp"), [None], [1], data="CIFAR-10")
+        >>> with logged([], config, 0) as log:
+        ...     log(1, {"train/loss": 0.5})
+    """
     diverged = False
 
     def log(epoch: int, values: Mapping[str, float]) -> None:

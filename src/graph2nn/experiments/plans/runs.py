@@ -17,7 +17,16 @@ from graph2nn.results.config import GraphSpec, RunConfig, override
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run, and the arm and part that it belongs to."""
+    """One run, and the arm and part that it belongs to.
+
+    Example:
+        >>> from graph2nn.experiments.plans import Arm, ExperimentPlan, Network
+        >>> arm = Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(1,)),))
+        >>> plan = ExperimentPlan(title="Dense", preset="mlp-digits", order=("A",), arms=(arm,))
+        >>> run, = planned_runs(plan, data="digits")
+        >>> run.arm, run.part, run.config.graph_name
+        ('dense', 'A', 'baseline')
+    """
 
     arm: str
     part: str

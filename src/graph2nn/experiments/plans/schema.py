@@ -23,7 +23,12 @@ class _Value(BaseModel):
 
 
 class Null(_Value):
-    """A connected null of the graph next to it: which kind, and the seed that draws it."""
+    """A connected null of the graph next to it: which kind, and the seed that draws it.
+
+    Example:
+        >>> Null(seed=3).kind
+        'degree'
+    """
 
     kind: Literal["degree"] = "degree"
     seed: Seed
@@ -36,6 +41,10 @@ class Network(_Value):
     (``n64-3942:17``), or anything that the commands take as a graph (``cat``, ``ws_flex:n=64,…``, a file).
     ``symmetrise`` forgets directions; ``rewired`` takes a null of the graph in its place. (YAML reads a key
     ``null`` as no value at all.)
+
+    Example:
+        >>> Network(graph="n64-52:7", rewired=Null(seed=3), seeds=(1, 2)).seeds
+        (1, 2)
     """
 
     graph: str | None = None
@@ -56,7 +65,12 @@ class Network(_Value):
 
 
 class Arm(_Value):
-    """Networks trained with one recipe. ``set`` changes values of the plan's common recipe."""
+    """Networks trained with one recipe. ``set`` changes values of the plan's common recipe.
+
+    Example:
+        >>> Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(1, 2)),)).count
+        2
+    """
 
     name: str = Field(min_length=1)
     part: str = Field(min_length=1)
@@ -74,6 +88,11 @@ class PlannedTest(_Value):
 
     A ``contrast`` may have other ``weights``, one per arm; ``tost`` has the ``margin`` of equivalence, in
     points of error. ``best_recipe`` chooses each side's recipe on all seeds but one and judges it on that seed.
+
+    Example:
+        >>> test = PlannedTest(name="T1", kind="welch", part="A", arms=("dense", "sparse"), family="primary")
+        >>> test.weights
+        ()
     """
 
     name: str = Field(min_length=1)
@@ -99,7 +118,12 @@ class PlannedTest(_Value):
 
 
 class Rules(_Value):
-    """How the tests become decisions: the level, the correction within each family, and words."""
+    """How the tests become decisions: the level, the correction within each family, and words.
+
+    Example:
+        >>> Rules().alpha, Rules().correction
+        (0.05, 'holm')
+    """
 
     alpha: float = Field(default=0.05, gt=0, lt=1)
     correction: Literal["holm"] = "holm"

@@ -21,6 +21,10 @@ def preset(name: str) -> Preset:
 
     Raises:
         UserError: no such preset; a file that holds none.
+
+    Example:
+        >>> preset("mlp-digits").model.name
+        'mlp5'
     """
     if name in PRESETS:
         return PRESETS[name]

@@ -69,6 +69,12 @@ def fitted(preset: Preset, data: Dataset) -> Preset:
 
     Raises:
         UserError: a network for images on samples that are not images.
+
+    Example:
+        >>> from graph2nn.data import load_dataset
+        >>> from graph2nn.experiments import preset
+        >>> fitted(preset("mlp"), load_dataset("digits")) == preset("mlp")
+        True
     """
     if preset.data != OWN:
         return preset

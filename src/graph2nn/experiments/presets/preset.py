@@ -20,6 +20,11 @@ class Preset(BaseModel):
     ``--select all`` stands for, next to the baseline; ``best`` is the graph ``--select best`` stands for;
     ``notes`` are what the reader of a report on it must know first. ``match``, ``symmetric``, ``groups``,
     ``shuffle``, ``shrink`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
+
+    Example:
+        >>> from graph2nn.experiments import preset
+        >>> Preset.from_yaml(preset("mlp").to_yaml()) == preset("mlp")
+        True
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +71,13 @@ def read_preset(path: Path) -> Preset:
 
     Raises:
         UserError: no such file, or as :meth:`Preset.from_yaml`.
+
+    Example:
+        >>> from graph2nn.experiments import preset
+        >>> mine = Path("mine.yaml")
+        >>> _ = mine.write_text(preset("mlp").to_yaml(), encoding="utf-8")
+        >>> read_preset(mine).name
+        'mlp'
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.experiments.search.error_model import fit
-from graph2nn.experiments.search.space import Floats
 from graph2nn.experiments.search.strategies import Strategy, spent
 from graph2nn.experiments.search.trials import Evaluator, Problem, Trial
 from graph2nn.files import json_value
@@ -33,6 +33,15 @@ class Found:
             ``observed`` (mean error of its full training runs, %), ``expected``, ``low``, ``high`` (of its
             expected error by the surface, %).
         noise: standard deviation of a training's error around its graph's expected one, points.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> from graph2nn.experiments.search import Proposal, Replay, Space, strategy
+        >>> space = Space(catalogue("n64-52").head(8))
+        >>> errors = {Proposal(row, 1, 5): 30.0 + row for row in range(8)}
+        >>> result = search(Replay(Problem(space, (5,), (1,)), errors), strategy("sweep"), budget=6)
+        >>> result.graphs.columns.tolist()[-5:]
+        ['trainings', 'observed', 'expected', 'low', 'high']
     """
 
     problem: Problem
@@ -71,8 +80,20 @@ def search(
         seed: of the proposals; training seeds are those of the problem.
         on_trials: called after each batch with the new trials.
 
+    Returns:
+        What the search found, the recommended graph first.
+
     Raises:
         UserError: a budget below 1; every training diverged; what the evaluator raises.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> from graph2nn.experiments.search import Proposal, Replay, Space, strategy
+        >>> space = Space(catalogue("n64-52").head(8))
+        >>> errors = {Proposal(row, 1, 5): 30.0 + row for row in range(8)}
+        >>> result = search(Replay(Problem(space, (5,), (1,)), errors), strategy("sweep"), budget=6)
+        >>> len(result.trials), len(result.graphs) >= 6
+        (6, True)
     """
     check_budget(budget)
     problem = evaluator.problem
@@ -117,6 +138,14 @@ def conclude(problem: Problem, trials: Sequence[Trial]) -> Found:
 
     Raises:
         UserError: every training diverged.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> from graph2nn.experiments.search import Proposal, Space
+        >>> problem = Problem(Space(catalogue("n64-52").head(8)), (5,), (1,))
+        >>> trials = [Trial(Proposal(row, 1, 5), 30.0 + row) for row in range(8)]
+        >>> len(conclude(problem, trials).graphs)
+        8
     """
     if all(trial.diverged for trial in trials):
         raise UserError("search: every training diverged; lower the rate, for example --set recipe.lr=0.01.")

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from graph2nn.experiments.search.space import Floats, Rows, Space
+from graph2nn.arrays import Floats
+from graph2nn.experiments.search.space import Rows, Space
 from graph2nn.experiments.search.trials import Trial
 
 #: Where the hyperparameters are expected before any training: length scales as shares of the pool's range,
@@ -45,6 +46,14 @@ class Surface:
         epochs: of the training runs whose error it is.
         noise: standard deviation of one training's error around the surface, points of error.
         below: the surface of shorter training runs, if any, and ``slope`` its multiple.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> from graph2nn.experiments.search import Proposal
+        >>> trials = [Trial(Proposal(row, 1, 5), 30.0 + row) for row in range(8)]
+        >>> mean, sd = fit(Space(catalogue("n64-52")), trials).band()
+        >>> mean.shape, bool(sd.min() > 0)
+        ((52,), True)
     """
 
     space: Space
@@ -86,6 +95,13 @@ def fit(space: Space, trials: Sequence[Trial]) -> Surface:
 
     Raises:
         ValueError: no trial that ended with a number.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> from graph2nn.experiments.search import Proposal
+        >>> trials = [Trial(Proposal(row, 1, 5), 30.0 + row) for row in range(8)]
+        >>> fit(Space(catalogue("n64-52")), trials).epochs
+        5
     """
     surface = None
     for epochs in sorted({trial.proposal.epochs for trial in trials}):

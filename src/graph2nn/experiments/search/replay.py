@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.experiments.search.error_model import fit_errors
-from graph2nn.experiments.search.space import Floats, Space
+from graph2nn.experiments.search.space import Space
 from graph2nn.experiments.search.trials import Problem, Proposal, rungs
 from graph2nn.results.evaluations import Evaluations
 
@@ -24,6 +25,13 @@ class Replay:
     Attributes:
         problem: pool, seeds and lengths of training that the results have.
         errors: test error (%) of each proposal.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> problem = Problem(Space(catalogue("n64-52").head(2)), (200,), (1,))
+        >>> replay = Replay(problem, {Proposal(0, 1, 200): 32.1, Proposal(1, 1, 200): 32.9})
+        >>> replay([Proposal(1, 1, 200)])
+        [32.9]
     """
 
     problem: Problem

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.results.config import GraphSpec
 
-Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 
@@ -26,6 +26,12 @@ class Space:
 
     Attributes:
         table: columns of :func:`graph2nn.catalogue`; no two rows name the same graph.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> space = Space(catalogue("n64-52"))
+        >>> len(space), space.spec(0).name
+        (52, 'ws(64,26.08,0.4167,0)')
     """
 
     table: pd.DataFrame

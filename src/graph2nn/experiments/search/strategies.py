@@ -26,7 +26,12 @@ Ask = Callable[[Problem, Sequence[Trial], float, np.random.Generator], list[Prop
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way to search, by name. ``ask`` never proposes a training twice, nor more than the budget pays for."""
+    """A way to search, by name. ``ask`` never proposes a training twice, nor more than the budget pays for.
+
+    Example:
+        >>> strategy("random").about
+        'graphs at random'
+    """
 
     name: str
     about: str
@@ -147,6 +152,10 @@ def strategy(name: str) -> Strategy:
 
     Raises:
         UserError: no such strategy.
+
+    Example:
+        >>> strategy("gp-halving").about
+        'short training runs first, then as gp'
     """
     if name not in STRATEGIES:
         raise unknown("search: strategy", name, STRATEGIES)

@@ -14,7 +14,12 @@ from graph2nn.experiments.search.space import Space
 
 @dataclass(frozen=True)
 class Proposal:
-    """One training: the graph in this row of the space, with this training seed, for ``epochs`` epochs."""
+    """One training: the graph in this row of the space, with this training seed, for ``epochs`` epochs.
+
+    Example:
+        >>> Proposal(row=7, seed=1, epochs=200).epochs
+        200
+    """
 
     row: int
     seed: int
@@ -23,7 +28,12 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Trial:
-    """A proposal and its test error in percent; NaN where training diverged."""
+    """A proposal and its test error in percent; NaN where training diverged.
+
+    Example:
+        >>> Trial(Proposal(row=7, seed=1, epochs=200), error=math.nan).diverged
+        True
+    """
 
     proposal: Proposal
     error: float
@@ -43,6 +53,12 @@ class Problem:
         lengths: epochs that a training may have, ascending. The last is a full training, which costs 1; a
             shorter one costs its share.
         seeds: training seeds that may be used, in order.
+
+    Example:
+        >>> from graph2nn import catalogue
+        >>> problem = Problem(Space(catalogue("n64-52")), (22, 67, 200), (1, 2, 3))
+        >>> problem.epochs, problem.cost(Proposal(row=0, seed=1, epochs=22))
+        (200, 0.11)
     """
 
     space: Space
@@ -60,7 +76,12 @@ class Problem:
 
 
 class Evaluator(Protocol):
-    """What turns proposals into errors: training runs, or a table of training runs done before."""
+    """What turns proposals into errors: training runs, or a table of training runs done before.
+
+    Example:
+        >>> from graph2nn.experiments.search import Replay
+        >>> evaluator: type[Evaluator] = Replay
+    """
 
     @property
     def problem(self) -> Problem:

@@ -54,8 +54,21 @@ def watts_strogatz(n: int, k: int, p: float, seed: int = 0) -> RelationalGraph:
     As ``nx.watts_strogatz_graph``: each node starts joined to its ``k`` nearest (k−1 for an odd k). The
     result need not be connected; :func:`ws_flex` is, and takes any average degree.
 
+    Args:
+        n: nodes.
+        k: neighbours of each node in the ring lattice.
+        p: probability of rewiring an edge.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A graph of n·(k // 2) edges.
+
     Raises:
         UserError: k outside 2 … n, or p outside [0, 1].
+
+    Example:
+        >>> watts_strogatz(64, 8, 0.1, seed=1).edges
+        256
     """
     import networkx as nx
 
@@ -77,6 +90,9 @@ def ws_flex_directed(n: int, k: float, p: float, seed: int) -> RelationalGraph:
         p: probability of rewiring an edge, in [0, 1].
         seed: of the undirected graph.
 
+    Returns:
+        A directed graph without cycles.
+
     Raises:
         UserError: as :func:`graph2nn.ws_flex`.
 
@@ -97,8 +113,20 @@ def random_regular(d: int, n: int, seed: int = 0) -> RelationalGraph:
 
     The result need not be connected.
 
+    Args:
+        d: degree of every node.
+        n: nodes.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A d-regular graph.
+
     Raises:
         UserError: d outside 1 … n−1, or d·n odd.
+
+    Example:
+        >>> random_regular(4, 16, seed=1).edges
+        32
     """
     import networkx as nx
 
@@ -113,8 +141,20 @@ def ramanujan(d: int, n: int, seed: int = 0) -> RelationalGraph:
     eigenvalue other than ±d above that bound in size (Lubotzky, Phillips and Sarnak 1988). The first draw is
     :func:`random_regular` with the same seed.
 
+    Args:
+        d: degree of every node.
+        n: nodes.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A connected d-regular graph within the bound.
+
     Raises:
         UserError: d outside 2 … n−1, d·n odd, or none in 1000 draws.
+
+    Example:
+        >>> ramanujan(3, 20, seed=1).edges
+        30
     """
     import networkx as nx
 
@@ -147,8 +187,21 @@ def gnm_random(n: int, m: int, seed: int = 0, directed: bool = False) -> Relatio
 
     The result need not be connected.
 
+    Args:
+        n: nodes.
+        m: edges.
+        seed: of Python's ``random.Random``.
+        directed: draw from ordered pairs.
+
+    Returns:
+        A graph with exactly m edges.
+
     Raises:
         UserError: n below 2, or more edges than pairs.
+
+    Example:
+        >>> gnm_random(64, 256, seed=1)
+        RelationalGraph('gnm(64,256,1)', n=64, edges=256, undirected)
     """
     import networkx as nx
 
@@ -162,8 +215,21 @@ def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> Relat
 
     The result need not be connected.
 
+    Args:
+        n: nodes.
+        p: probability of each pair.
+        seed: of Python's ``random.Random``.
+        directed: draw each ordered pair by itself.
+
+    Returns:
+        The graph; its number of edges varies with the seed.
+
     Raises:
         UserError: n below 2, or p outside [0, 1].
+
+    Example:
+        >>> gnp_random(64, 0.125, seed=1)
+        RelationalGraph('gnp(64,0.125,1)', n=64, edges=250, undirected)
     """
     import networkx as nx
 
@@ -197,7 +263,20 @@ def random_tree(n: int, seed: int = 0) -> RelationalGraph:
 
 
 def random_directed(n: int, m: int, seed: int = 0) -> RelationalGraph:
-    """``m`` directed edges by chance: ``gnm_random`` with directed=True, so row need not equal column."""
+    """``m`` directed edges by chance: ``gnm_random`` with directed=True, so row need not equal column.
+
+    Args:
+        n: nodes.
+        m: directed edges.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A directed graph with exactly m edges.
+
+    Example:
+        >>> random_directed(64, 512, seed=1)
+        RelationalGraph('random_directed(64,512,1)', n=64, edges=512, directed)
+    """
     import networkx as nx
 
     whole("random_directed", "n", n, 2)
@@ -210,8 +289,20 @@ def barabasi_albert(n: int, m: int, seed: int = 0) -> RelationalGraph:
 
     As ``nx.barabasi_albert_graph``, which begins with a star of m + 1 nodes. Always connected.
 
+    Args:
+        n: nodes.
+        m: earlier nodes that each new one joins.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A connected graph.
+
     Raises:
         UserError: m outside 1 … n−1.
+
+    Example:
+        >>> barabasi_albert(64, 4, seed=1).edges
+        240
     """
     import networkx as nx
 
@@ -229,6 +320,10 @@ def configuration(degrees: Sequence[int], seed: int = 0) -> RelationalGraph:
 
     Raises:
         UserError: fewer than two degrees, a negative one or one above n−1, or an odd sum.
+
+    Example:
+        >>> configuration([2, 2, 2, 2], seed=3).edges
+        1
     """
     import networkx as nx
 
@@ -245,8 +340,21 @@ def scale_free(n: int, gamma: float = 2.5, m: int = 2, seed: int = 0) -> Relatio
 
     Degrees are drawn from m … n−1; if their sum is odd, one node gets one more or, if full, one less.
 
+    Args:
+        n: nodes.
+        gamma: exponent of the power law, above 1.
+        m: least degree.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        The graph; no node has more than the degree that was drawn for it.
+
     Raises:
         UserError: gamma not above 1, m outside 1 … n−1.
+
+    Example:
+        >>> scale_free(64, 2.5, 2, seed=1).n
+        64
     """
     whole("scale_free", "n", n, 3)
     whole("scale_free", "m", m, 1, n - 1)
@@ -269,8 +377,20 @@ def stochastic_block(
     Holland, Laskey and Leinhardt 1983, as ``nx.stochastic_block_model``. ``p`` is ``[r, r]`` and symmetric,
     or the same r² numbers in one row. The result need not be connected.
 
+    Args:
+        sizes: nodes per group.
+        p: probabilities within and between groups.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A graph on the nodes of all groups, in their order.
+
     Raises:
         UserError: an empty group, or a p of another shape, asymmetric, or outside [0, 1].
+
+    Example:
+        >>> stochastic_block([8, 8], [[0.9, 0.1], [0.1, 0.9]], seed=1).n
+        16
     """
     import networkx as nx
 
@@ -292,6 +412,20 @@ def planted_partition(l: int, k: int, p_in: float, p_out: float, seed: int = 0) 
     """``l`` groups of ``k`` nodes, joined with ``p_in`` inside and ``p_out`` between.
 
     Condon and Karp 2001, as ``nx.planted_partition_graph``, whose names the arguments are.
+
+    Args:
+        l: groups.
+        k: nodes per group.
+        p_in: probability of a pair inside a group.
+        p_out: probability of a pair from two groups.
+        seed: of Python's ``random.Random``.
+
+    Returns:
+        A graph of l·k nodes, group after group.
+
+    Example:
+        >>> planted_partition(4, 16, 0.5, 0.02, seed=1).n
+        64
     """
     whole("planted_partition", "l", l, 1)
     whole("planted_partition", "k", k, 1)

@@ -17,6 +17,10 @@ def ring(n: int, k: int) -> RelationalGraph:
 
     Raises:
         UserError: k odd, or outside 2 … n−1.
+
+    Example:
+        >>> ring(64, 8).clustering
+        0.6428571428571433
     """
     import networkx as nx
 
@@ -28,35 +32,68 @@ def ring(n: int, k: int) -> RelationalGraph:
 
 
 def cycle(n: int) -> RelationalGraph:
-    """One ring of ``n`` ≥ 3 nodes, as ``nx.cycle_graph``."""
+    """One ring of ``n`` ≥ 3 nodes, as ``nx.cycle_graph``.
+
+    Example:
+        >>> cycle(8).path_length
+        2.2857142857142856
+    """
     import networkx as nx
 
     return named(nx.cycle_graph(whole("cycle", "n", n, 3)), "cycle", n)
 
 
 def path(n: int) -> RelationalGraph:
-    """A line of ``n`` ≥ 2 nodes, as ``nx.path_graph``."""
+    """A line of ``n`` ≥ 2 nodes, as ``nx.path_graph``.
+
+    Example:
+        >>> path(4).edge_index.tolist()
+        [[1, 0, 2, 1, 3, 2], [0, 1, 1, 2, 2, 3]]
+    """
     import networkx as nx
 
     return named(nx.path_graph(whole("path", "n", n, 2)), "path", n)
 
 
 def star(n: int) -> RelationalGraph:
-    """Node 0 joined to ``n`` others, so n + 1 nodes, as ``nx.star_graph``."""
+    """Node 0 joined to ``n`` others, so n + 1 nodes, as ``nx.star_graph``.
+
+    Example:
+        >>> star(7).n, star(7).edges
+        (8, 7)
+    """
     import networkx as nx
 
     return named(nx.star_graph(whole("star", "n", n, 1)), "star", n)
 
 
 def complete(n: int) -> RelationalGraph:
-    """Every node joined to every other: the dense layer as a graph."""
+    """Every node joined to every other: the dense layer as a graph.
+
+    Example:
+        >>> complete(8).clustering, complete(8).path_length
+        (1.0, 1.0)
+    """
     import networkx as nx
 
     return named(nx.complete_graph(whole("complete", "n", n, 2)), "complete", n)
 
 
 def grid(m: int, n: int, periodic: bool = False) -> RelationalGraph:
-    """``m`` rows by ``n`` columns of nodes, row after row, as ``nx.grid_2d_graph``; ``periodic`` is a torus."""
+    """``m`` rows by ``n`` columns of nodes, row after row, as ``nx.grid_2d_graph``; ``periodic`` is a torus.
+
+    Args:
+        m: rows.
+        n: columns.
+        periodic: join the last row to the first and the last column to the first.
+
+    Returns:
+        The graph of m·n nodes.
+
+    Example:
+        >>> grid(3, 4).edges, grid(3, 4, periodic=True).edges
+        (17, 24)
+    """
     import networkx as nx
 
     rows, columns = whole("grid", "m", m, 1), whole("grid", "n", n, 1)
@@ -70,6 +107,10 @@ def hypercube(n: int) -> RelationalGraph:
 
     Raises:
         UserError: n below 1 or above 14; it counts dimensions, not nodes.
+
+    Example:
+        >>> hypercube(4)
+        RelationalGraph('hypercube(4)', n=16, edges=32, undirected)
     """
     import networkx as nx
 
@@ -80,7 +121,12 @@ def hypercube(n: int) -> RelationalGraph:
 
 
 def balanced_tree(r: int, h: int) -> RelationalGraph:
-    """A tree of height ``h`` whose inner nodes have ``r`` children each, as ``nx.balanced_tree``."""
+    """A tree of height ``h`` whose inner nodes have ``r`` children each, as ``nx.balanced_tree``.
+
+    Example:
+        >>> balanced_tree(2, 3).n
+        15
+    """
     import networkx as nx
 
     whole("balanced_tree", "r", r, 1)

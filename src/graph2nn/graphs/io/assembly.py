@@ -24,6 +24,11 @@ class Reading:
         graph: the graph.
         notes: what was left aside or decided where the file left it open, one line each.
         how: one line that says how it was read, for a command to print.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> Reading(ws_flex(16, 4, 0.1, 1), how="drawn").notes
+        ()
     """
 
     graph: RelationalGraph

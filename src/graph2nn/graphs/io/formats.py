@@ -87,7 +87,12 @@ def read_format(path: Path, options: ReadOptions, *, known: dict[str, str] | Non
 
 
 def ending_of(path: Path) -> str:
-    """Return the ending that names the format: ``.csv`` of ``edges.csv.gz``."""
+    """Return the ending that names the format: ``.csv`` of ``edges.csv.gz``.
+
+    Example:
+        >>> ending_of(Path("edges.csv.gz"))
+        '.csv'
+    """
     name = Path(path.stem) if path.suffix.lower() in COMPRESSED else path
     return name.suffix.lower()
 

@@ -18,7 +18,17 @@ _PYTHON = {"yes": "True", "no": "False"}
 
 
 class GraphNote(UserWarning):
-    """How a graph was read where the file left it open. A note never stops the work."""
+    """How a graph was read where the file left it open. A note never stops the work.
+
+    Example:
+        >>> import warnings
+        >>> from graph2nn import read_graph
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", GraphNote)  # read without notes
+        ...     graph = read_graph([[0, 1], [1, 0]])
+        >>> graph.n
+        2
+    """
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,10 @@ class ReadOptions:
 
     Args:
         side: whose spelling of an option messages use.
+
+    Example:
+        >>> ReadOptions(weight="synapses", threshold=5).threshold
+        5
     """
 
     format: str | None = None

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.options import ReadOptions
 
 Indices = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass

@@ -117,13 +117,24 @@ def read_graph(
 
 
 def warn_of(reading: Reading, *, stacklevel: int = 2) -> None:
-    """Issue the notes of a reading as warnings."""
+    """Issue the notes of a reading as warnings.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> warn_of(Reading(ws_flex(16, 4, 0.1, 1)))  # no notes, so no warning
+    """
     for note in reading.notes:
         warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=stacklevel)
 
 
 def read_with(source: Any, options: ReadOptions) -> Reading:
-    """Read a graph and return it with what should be said about it; see :func:`read_graph`."""
+    """Read a graph and return it with what should be said about it; see :func:`read_graph`.
+
+    Example:
+        >>> from graph2nn.graphs.io.options import ReadOptions
+        >>> read_with([[0, 1], [1, 0]], ReadOptions()).graph.edges
+        1
+    """
     if not isinstance(source, str | os.PathLike):
         if options.format not in (None, "matrix", "edges", "edge_index"):
             raise UserError(

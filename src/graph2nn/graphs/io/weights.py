@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.headers import ID_WORDS, TIME_WORDS, is_endpoint, words_of
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList
-
-Floats = npt.NDArray[np.float64]
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 _WORDS = {"true": "1", "false": "0"}

@@ -38,6 +38,12 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
 
     Raises:
         UserError: an unknown ending, a folder that is not there, or a format that cannot hold the graph.
+
+    Example:
+        >>> from graph2nn import read_graph, ws_flex
+        >>> graph = ws_flex(16, 4, 0.1, 1)
+        >>> read_graph(write_graph(graph, "small.graph")) == graph
+        True
     """
     target = Path(path)
     kind = format_of(target, format)

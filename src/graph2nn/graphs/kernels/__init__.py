@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.graphs.kernels import bits, mt19937, wsflex
 from graph2nn.graphs.kernels.grid import Grid
 from graph2nn.graphs.ws_flex import TRIES
 
 __all__ = ["Grid", "clustering_and_path_length", "ws_flex_adjacency"]
-
-BoolMatrix = npt.NDArray[np.bool_]
 
 
 def clustering_and_path_length(adjacency: BoolMatrix, *, directed: bool = False) -> tuple[float, float]:
@@ -25,6 +23,10 @@ def clustering_and_path_length(adjacency: BoolMatrix, *, directed: bool = False)
 
     Returns:
         C, and L: the mean distance over the ordered pairs that have a path; NaN where none has.
+
+    Example:
+        >>> clustering_and_path_length(ws_flex_adjacency(16, 4, 0.0, 1))
+        (0.5, 2.4)
     """
     n = len(adjacency)
     rows = bits.pack(adjacency)
@@ -52,6 +54,10 @@ def ws_flex_adjacency(n: int, k: float, p: float, seed: int, *, tries: int = TRI
 
     Returns:
         The adjacency matrix, or None where no attempt gave a connected graph. Arguments are not checked.
+
+    Example:
+        >>> int(ws_flex_adjacency(16, 4, 0.5, 1).sum())
+        64
     """
     rows = np.empty((n, -(-n // 64)), np.uint64)
     edges = round(k * n / 2)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import BoolMatrix, Floats
 from graph2nn.graphs.kernels.jit import Int, compiled, lowest_bit, popcount
 
-BoolMatrix = npt.NDArray[np.bool_]
 Bits = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 def pack(adjacency: BoolMatrix) -> Bits:

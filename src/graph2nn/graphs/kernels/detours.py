@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from graph2nn.arrays import Longs
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.graphs.kernels.swaps import (
     ARCS,
     Bits,
     Ints,
-    Longs,
     below,
     fits,
     joined,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.graphs.kernels.bits import (
-    Floats,
     distances,
     local_clustering,
     mean_sorted,
@@ -89,6 +89,11 @@ class Grid:
     """WS-flex graphs of one n, for all of ``p`` and ``seeds``; call it with a number of edges.
 
     Thread-safe: the tables are only read, and the work is done without the interpreter's lock.
+
+    Example:
+        >>> c, l = Grid(16, [0.0, 0.5], [1, 2, 3], max_edges=32)(32)
+        >>> c.shape
+        (2, 3)
     """
 
     def __init__(self, n: int, p: Sequence[float], seeds: Sequence[int], max_edges: int) -> None:

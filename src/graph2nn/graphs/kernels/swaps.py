@@ -17,15 +17,14 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.kernels.jit import Int, compiled
 
 F = TypeVar("F", bound=Callable[..., Any])
 _njit: Any = numba.njit
 
 Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.float64]
 
 #: Proposals drawn together: their memory accesses overlap instead of waiting for one another.
 BATCH = 32

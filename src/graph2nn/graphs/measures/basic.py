@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.graphs.storage import Adjacency, BoolMatrix, either_way, rows_of, to_csr, without_loops
+from graph2nn.arrays import BoolMatrix
+from graph2nn.graphs.storage import Adjacency, either_way, rows_of, to_csr, without_loops
 
 #: Up to this many nodes, matrix products are faster than a sparse kernel.
 _SMALL = 256
@@ -22,6 +23,10 @@ def local_clustering(adjacency: Adjacency, *, directed: bool = False) -> npt.NDA
     Undirected: triangles through the node over pairs of neighbours (Watts and Strogatz 1998). Directed:
     directed triangles over possible ones (Fagiolo 2007), as networkx computes it. Self-connections play no
     part.
+
+    Example:
+        >>> local_clustering(np.ones((4, 4), dtype=bool) ^ np.eye(4, dtype=bool)).tolist()
+        [1.0, 1.0, 1.0, 1.0]
     """
     triangles, pairs = triangle_counts(adjacency, directed=directed)
     local = np.zeros(len(triangles))
@@ -32,7 +37,13 @@ def local_clustering(adjacency: Adjacency, *, directed: bool = False) -> npt.NDA
 def triangle_counts(
     adjacency: Adjacency, *, directed: bool = False
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Closed triples around each node, and how many there could be, ``[n]``; see :func:`local_clustering`."""
+    """Closed triples around each node, and how many there could be, ``[n]``; see :func:`local_clustering`.
+
+    Example:
+        >>> closed, possible = triangle_counts(np.ones((4, 4), dtype=bool) ^ np.eye(4, dtype=bool))
+        >>> closed.tolist(), possible.tolist()
+        ([6.0, 6.0, 6.0, 6.0], [6.0, 6.0, 6.0, 6.0])
+    """
     a = without_loops(adjacency)
     return (_dense_triangles if a.shape[0] <= _SMALL else _sparse_triangles)(a, directed)
 
@@ -87,6 +98,10 @@ def clustering(adjacency: Adjacency, *, directed: bool = False) -> float:
 
     The published digits come from a plain left-to-right sum over the ascending values; ``np.mean`` and
     the compensated ``sum`` of Python 3.12 differ from it in the last bits.
+
+    Example:
+        >>> clustering(np.ones((4, 4), dtype=bool) ^ np.eye(4, dtype=bool))
+        1.0
     """
     local = local_clustering(adjacency, directed=directed)
     total: float = 0.0
@@ -96,7 +111,12 @@ def clustering(adjacency: Adjacency, *, directed: bool = False) -> float:
 
 
 def distances(adjacency: BoolMatrix) -> npt.NDArray[np.int64]:
-    """Steps along edges from each node to each other, ``[n, n]``; −1 where there is no path."""
+    """Steps along edges from each node to each other, ``[n, n]``; −1 where there is no path.
+
+    Example:
+        >>> distances(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=bool)).tolist()
+        [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
+    """
     n = len(adjacency)
     steps = np.full((n, n), -1, dtype=np.int64)
     np.fill_diagonal(steps, 0)
@@ -111,12 +131,22 @@ def distances(adjacency: BoolMatrix) -> npt.NDArray[np.int64]:
 
 
 def is_connected(adjacency: BoolMatrix) -> bool:
-    """Whether every node reaches every other along the edges as they are directed."""
+    """Whether every node reaches every other along the edges as they are directed.
+
+    Example:
+        >>> is_connected(np.array([[0, 1], [0, 0]], dtype=bool))
+        False
+    """
     return bool((distances(adjacency) >= 0).all())
 
 
 def is_joined(adjacency: Adjacency) -> bool:
-    """Whether a path joins every pair of nodes, whatever the direction of its edges."""
+    """Whether a path joins every pair of nodes, whatever the direction of its edges.
+
+    Example:
+        >>> is_joined(np.array([[0, 1], [0, 0]], dtype=bool))
+        True
+    """
     if adjacency.shape[0] <= _SMALL:
         return is_connected(either_way(adjacency))
     from scipy.sparse import csgraph

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError
 from graph2nn.graphs import measures
-from graph2nn.graphs.graph import BoolMatrix, RelationalGraph
+from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.paths import distances_from
 from graph2nn.graphs.storage import without_loops
 

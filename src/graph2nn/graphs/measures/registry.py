@@ -49,6 +49,11 @@ class Measure:
         directed: what it does with a directed graph.
         source: who proposed it, or how it is defined.
         cost: ``slow`` takes more than about 50 ms on 64 nodes, or grows faster than the rest.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> MEASURES["density"].symbol, MEASURES["density"].cost
+        ('ρ', 'fast')
     """
 
     function: Callable[[RelationalGraph], float]
@@ -263,8 +268,21 @@ def measure_all(
     or an error where they are named. Measures that use chance have fixed seeds. Louvain communities may differ
     between networkx versions.
 
+    Args:
+        graph: the graph.
+        names: of :data:`MEASURES`; all of them if left out.
+        slow: False leaves out the slow measures.
+
+    Returns:
+        Values by name, in the order of ``names`` or of the registry.
+
     Raises:
         UserError: a name that is not in :data:`MEASURES`.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> measure_all(ws_flex(16, 4, 0.0, 1), ["clustering", "density"])
+        {'clustering': 0.5, 'density': 0.26666666666666666}
     """
     known = {**MEASURES, **WEIGHTED_MEASURES}
     if names is None:

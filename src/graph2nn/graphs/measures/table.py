@@ -73,6 +73,10 @@ def measured(
     Raises:
         UserError: no such catalogue, a table without the columns that say which graph a row is, a row that is
             no WS-flex graph, a cache that cannot be used.
+
+    Example:
+        >>> measured("n64-52", slow=False)[["transitivity", "global_efficiency"]].shape
+        (52, 2)
     """
     import pandas as pd
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Longs
 from graph2nn.graphs.graph import RelationalGraph
-
-Longs = npt.NDArray[np.int64]
 
 
 class BrokenNullError(RuntimeError):

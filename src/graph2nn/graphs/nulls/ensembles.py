@@ -39,6 +39,20 @@ def degree_null(graph: RelationalGraph, seed: int = 0, connected: bool = False) 
 
     Up to :data:`SMALL` nodes without weights, signs or given self-connections by :func:`rewire`, as in frozen
     plans; else by :func:`graph2nn.null`.
+
+    Args:
+        graph: left as it is.
+        seed: of the null.
+        connected: refuse swaps that take the graph apart.
+
+    Returns:
+        The null.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> graph = ws_flex(16, 4, 0.1, 1)
+        >>> (degree_null(graph, seed=3).adjacency.sum(1) == graph.adjacency.sum(1)).all()
+        np.True_
     """
     if _small_and_plain(graph):
         return rewire(graph, seed, connected=connected)
@@ -46,7 +60,21 @@ def degree_null(graph: RelationalGraph, seed: int = 0, connected: bool = False) 
 
 
 def reciprocal_null(graph: RelationalGraph, seed: int = 0, connected: bool = False) -> RelationalGraph:
-    """Rewire ``graph``, each node keeping its in- and out-degree and number of reciprocal pairs."""
+    """Rewire ``graph``, each node keeping its in- and out-degree and number of reciprocal pairs.
+
+    Args:
+        graph: left as it is.
+        seed: of the null.
+        connected: refuse swaps that take the graph apart.
+
+    Returns:
+        The null.
+
+    Example:
+        >>> from graph2nn.graphs.generators import random_directed
+        >>> reciprocal_null(random_directed(16, 60, seed=1), seed=3).edges
+        60
+    """
     return drawn_until_connected(graph, "reciprocal", seed, connected)
 
 
@@ -85,8 +113,21 @@ def density_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
 
     Large graphs, weights, signs and given self-connections: by :func:`graph2nn.null`.
 
+    Args:
+        graph: left as it is.
+        seed: of the null.
+        connected: draw until the null is connected, at most 100 times.
+
+    Returns:
+        The null.
+
     Raises:
         UserError: ``connected`` is asked for and 100 draws were not.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> density_null(ws_flex(16, 4, 0.1, 1), seed=3).edges
+        32
     """
     if not _small_and_plain(graph):
         return drawn_until_connected(graph, "density", seed, connected)
@@ -114,8 +155,16 @@ def lattice_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
         seed: not used; there is one such lattice.
         connected: refuse a lattice that falls into parts, as it does with fewer than n−1 edges.
 
+    Returns:
+        The lattice.
+
     Raises:
         UserError: ``connected`` is asked for and there are too few edges.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> lattice_null(ws_flex(16, 4, 0.5, 1)) == ws_flex(16, 4, 0.0, 1)
+        True
     """
     n = graph.n
     steps = [s for i in range(1, n // 2 + 1) for s in ((i, -i) if graph.directed and 2 * i < n else (i,))]
@@ -137,8 +186,21 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     and connected: of a directed graph the null has half as many edges, so that its nodes read as many others
     on average and a layer has as many weights.
 
+    Args:
+        graph: fixes n and the average degree.
+        seed: of p and of the WS-flex graph.
+        connected: changes nothing, as WS-flex graphs are always connected.
+
+    Returns:
+        The null.
+
     Raises:
         UserError: a node reads fewer than two others on average, or 100 draws fell into parts.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> ws_flex_null(ws_flex(16, 4, 0.1, 1), seed=3).edges
+        32
     """
     rng = random.Random(seed)
     degree = graph.degree

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Longs
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
@@ -41,8 +42,6 @@ from graph2nn.graphs.nulls.spatial import swap_in_space
 PROPOSALS = 10.0
 #: Arcs up to which reciprocal nulls also take detours, and how many of them per proposal.
 DETOURS, PER_ARC = 100, 10
-
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

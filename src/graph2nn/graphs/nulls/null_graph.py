@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from graph2nn.arrays import Longs
 from graph2nn.graphs.graph import RelationalGraph
 
 if TYPE_CHECKING:
     from graph2nn.graphs.nulls.report import NullReport
     from graph2nn.graphs.nulls.selection import Selection
-
-Longs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +34,18 @@ class NullGraph(RelationalGraph):
     def described(
         self, null_of: RelationalGraph, kind: str, seed: int, inputs: Longs | None, outputs: Longs | None
     ) -> NullGraph:
-        """Return this null with what it remembers."""
+        """Return this null with what it remembers.
+
+        Args:
+            null_of: the graph it is a null of.
+            kind: what it keeps.
+            seed: it was drawn with.
+            inputs: node numbers for the report.
+            outputs: node numbers for the report.
+
+        Returns:
+            This wiring with where it comes from.
+        """
         told = {"null_of": null_of, "kind": kind, "seed": seed, "inputs": inputs, "outputs": outputs}
         for name, value in told.items():
             object.__setattr__(self, name, value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Longs
 from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels.jit import compiled
@@ -19,7 +20,6 @@ from graph2nn.graphs.measures.degrees import reciprocity
 if TYPE_CHECKING:
     import pandas as pd
 
-Longs = npt.NDArray[np.int64]
 
 #: Arcs followed at most for the mean path from inputs to outputs; beyond, inputs are sampled.
 _WORK = 2 * 10**9
@@ -37,6 +37,12 @@ class NullReport:
         table: one row per measure: ``graph``, ``null`` and ``change`` = null − graph.
         warnings: sentences on short cuts that the null opens or closes.
         kind: of the null. name: of the graph.
+
+    Example:
+        >>> from graph2nn import null, ws_flex
+        >>> report = null(ws_flex(16, 4, 0.1, 1), "degree", seed=0).report()
+        >>> report.kind, report.table.columns.tolist()
+        ('degree', ['graph', 'null', 'change'])
     """
 
     table: pd.DataFrame

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls.chain import degree_chain
@@ -16,8 +17,6 @@ from graph2nn.graphs.nulls.chain import degree_chain
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Longs = npt.NDArray[np.int64]
 
 #: Nulls that a rich club is compared with.
 REFERENCES = 50

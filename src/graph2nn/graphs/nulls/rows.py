@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Longs
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import detours, swaps
-from graph2nn.graphs.kernels.swaps import Bits, Ints, Longs
+from graph2nn.graphs.kernels.swaps import Bits, Ints
 
 #: Rows longer than this also have one bit per node, so that looking an arc up does not take a long scan.
 LONG_ROW = 64

@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs import kernels
 from graph2nn.graphs.graph import RelationalGraph
@@ -30,8 +30,6 @@ TRIES = 100
 #: A difference of C or L up to this is rounding.
 _NO_WAY = 1e-9
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class SmallWorld:
@@ -46,6 +44,12 @@ class SmallWorld:
             short of the lattice's, Δ_L how far L exceeds the references', as shares of the way between them
             (0 where there is none: in dense graphs the lattice's L is that of the references).
         clustering_ratio: C/C₀. path_length_ratio: L/L₀.
+
+    Example:
+        >>> from graph2nn import small_world, ws_flex
+        >>> world = small_world(ws_flex(32, 4, 0.1, 1), count=4)
+        >>> world.references, world.sigma > 1
+        (4, True)
     """
 
     references: int
@@ -99,14 +103,44 @@ def small_world(
 def small_world_sigma(
     graph: RelationalGraph, *, null: str = "degree", count: int = REFERENCES, seed: int = 0
 ) -> float:
-    """σ of :func:`small_world`, above 1 in a small world (Humphries and Gurney 2008); same arguments."""
+    """σ of :func:`small_world`, above 1 in a small world (Humphries and Gurney 2008); same arguments.
+
+    Args:
+        graph: undirected or directed, connected.
+        null: kind of the random references; see :func:`small_world`.
+        count: references.
+        seed: of the first reference.
+
+    Returns:
+        σ, above 1 in a small world.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> small_world_sigma(ws_flex(32, 4, 0.1, 1), count=4) > 1
+        True
+    """
     return small_world(graph, null=null, count=count, seed=seed).sigma
 
 
 def small_world_omega(
     graph: RelationalGraph, *, null: str = "degree", count: int = REFERENCES, seed: int = 0
 ) -> float:
-    """ω of :func:`small_world`: near −1 a lattice, near 1 random (Telesford et al. 2011); same arguments."""
+    """ω of :func:`small_world`: near −1 a lattice, near 1 random (Telesford et al. 2011); same arguments.
+
+    Args:
+        graph: undirected or directed, connected.
+        null: kind of the random references; see :func:`small_world`.
+        count: references.
+        seed: of the first reference.
+
+    Returns:
+        ω, between −1 and 1.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> round(small_world_omega(ws_flex(32, 4, 0.1, 1), count=4), 2)
+        -0.17
+    """
     return small_world(graph, null=null, count=count, seed=seed).omega
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.kernels import swaps
 from graph2nn.graphs.nulls.checks import BrokenNullError
 from graph2nn.graphs.nulls.rows import Rows
-
-Floats = npt.NDArray[np.float64]
-Longs = npt.NDArray[np.int64]
 
 #: Bins of the histogram of distances, of equal counts in the graph, and edges that a bin has at least.
 BINS, PER_BIN = 100, 50

@@ -33,6 +33,13 @@ class BlockConv2d(Compact, RelationalConv2d):
 
     Raises:
         UserError: a width smaller than the number of nodes, or symmetric weights.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> layer = BlockConv2d(ws_flex(16, 4, 0.1, seed=1), 16, 32, kernel_size=3, padding=1)
+        >>> layer(torch.zeros(2, 16, 8, 8)).shape
+        torch.Size([2, 32, 8, 8])
     """
 
     def __init__(

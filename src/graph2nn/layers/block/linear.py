@@ -31,6 +31,13 @@ class BlockLinear(Compact, RelationalLinear):
 
     Raises:
         UserError: a width smaller than the number of nodes, or symmetric weights.
+
+    Example:
+        >>> import torch
+        >>> from graph2nn import ws_flex
+        >>> layer = BlockLinear(ws_flex(16, 4, 0.1, seed=1), 64, 32)
+        >>> layer(torch.zeros(2, 64)).shape
+        torch.Size([2, 32])
     """
 
     def __init__(

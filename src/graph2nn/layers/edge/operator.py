@@ -132,6 +132,15 @@ def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | 
         tables: of the connections, on the same device.
         by_source: the weights by what they read, see :func:`product.sums`; one permutation then serves several
             products with the same weights.
+
+    Returns:
+        ``[outputs, batch]``.
+
+    Example:
+        >>> from graph2nn.layers.edge.tables import tables_of
+        >>> tables = tables_of([[0, 1, 2], [1, 2, 0]], 3)
+        >>> edge_product(torch.eye(3), torch.tensor([1.0, 2.0, 3.0]), tables).tolist()
+        [[0.0, 0.0, 1.0], [2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]
     """
     if x.is_meta:
         # Whoever counts multiply-adds runs a network on tensors without data.

@@ -28,6 +28,11 @@ class Tables(NamedTuple):
         at_source: int64 ``[in + 1]``: the same by input.
         target: int32 ``[connections]``: the output that each goes to, by input.
         order: int32 ``[connections]``: where the weight of each of these lies.
+
+    Example:
+        >>> tables = tables_of([[2, 0, 1], [0, 0, 2]], 3)
+        >>> tables.at.tolist()  # output 0 has two connections, output 1 none
+        [0, 2, 2, 3]
     """
 
     at: Tensor
@@ -59,6 +64,9 @@ def tables_of(edge_index: npt.ArrayLike, inputs: int, outputs: int | None = None
         edge_index: ``[2, connections]``, from and to, no pair twice; in any order.
         inputs: number of inputs, ``from`` counts them from 0.
         outputs: number of outputs; as many as inputs if left out.
+
+    Returns:
+        The connections in both orders.
 
     Raises:
         UserError: another shape, a number out of range, or a pair that stands there twice.
@@ -105,6 +113,11 @@ def arcs(graph: RelationalGraph) -> Integers:
     """Return which node reads which, ``[2, arcs]``: from and to, sorted by reader, then by what is read.
 
     A node reads itself where the graph's ``self_loops`` says so: every node, or those given.
+
+    Example:
+        >>> from graph2nn.graphs.generators import path
+        >>> arcs(path(3)).tolist()
+        [[0, 1, 0, 1, 2, 1, 2], [0, 0, 1, 1, 1, 2, 2]]
     """
     listed: Any = getattr(graph, "edge_index", None)
     if listed is None:

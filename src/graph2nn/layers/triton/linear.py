@@ -134,6 +134,10 @@ class TritonLinear(BlockLinear):
     Raises:
         UserError: Triton is not installed, or the machine has no CUDA device and the interpreter is off; and as
             :class:`BlockLinear` does.
+
+    Example:
+        >>> from graph2nn import ws_flex
+        >>> layer = TritonLinear(ws_flex(16, 4, 0.1, seed=1), 64, 32, device="cuda")  # doctest: +SKIP
     """
 
     engine = "triton"

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis import cells
 from graph2nn.analysis.table import score_of
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES
 from graph2nn.report.atlas.codec import pack, pack_edges, packed_bytes
 
-Floats = npt.NDArray[np.float64]
 Graphs: TypeAlias = Mapping[str, RelationalGraph | Callable[[], RelationalGraph]]
 Box: TypeAlias = tuple[float, float, float, float]
 
@@ -53,8 +52,20 @@ def payload(
         measures: more numeric columns, indexed by label, such as those of the registry.
         sweet_spots: by task, ``(C_min, C_max, L_min, L_max)``.
 
+    Returns:
+        Nested dictionaries and lists.
+
     Raises:
         UserError: a column is missing, no relational graph, or the same evaluation twice.
+
+    Example:
+        >>> columns = ["task", "kind", "graph", "clustering", "path_length", "seed", "epoch", "test_error"]
+        >>> rows = [
+        ...     ("mlp", "relational", "a", 0.5, 1.9, 1, 200, 32.3),
+        ...     ("mlp", "relational", "b", 0.2, 2.1, 1, 200, 33.0),
+        ... ]
+        >>> sorted(payload(pd.DataFrame(rows, columns=columns), {}))
+        ['columns', 'edges', 'labels', 'tasks']
     """
     absent = [name for name in NEEDED if name not in evaluations]
     if absent:

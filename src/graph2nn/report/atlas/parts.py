@@ -20,7 +20,12 @@ _SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "sketch", "card"
 
 @dataclass(frozen=True)
 class Atlas:
-    """What a page inlines: ``html``, with data and scripts right behind the markup, and ``css``."""
+    """What a page inlines: ``html``, with data and scripts right behind the markup, and ``css``.
+
+    Example:
+        >>> Atlas(html="<p>plane</p>", css="").html
+        '<p>plane</p>'
+    """
 
     html: str
     css: str
@@ -33,7 +38,27 @@ def atlas(
     measures: pd.DataFrame | None = None,
     sweet_spots: Mapping[str, Box] | None = None,
 ) -> Atlas:
-    """Make the atlas of one or more tasks; arguments and errors as :func:`payload`."""
+    """Make the atlas of one or more tasks; arguments and errors as :func:`payload`.
+
+    Args:
+        evaluations: as for :func:`payload`.
+        graphs: as for :func:`payload`.
+        measures: as for :func:`payload`.
+        sweet_spots: as for :func:`payload`.
+
+    Returns:
+        The parts that a page inlines.
+
+    Example:
+        >>> import pandas as pd
+        >>> columns = ["task", "kind", "graph", "clustering", "path_length", "seed", "epoch", "test_error"]
+        >>> rows = [
+        ...     ("mlp", "relational", "a", 0.5, 1.9, 1, 200, 32.3),
+        ...     ("mlp", "relational", "b", 0.2, 2.1, 1, 200, 33.0),
+        ... ]
+        >>> "atlas-data" in atlas(pd.DataFrame(rows, columns=columns), {}).html
+        True
+    """
     found = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots)
     return Atlas(html=f"{_asset('atlas.html')}\n{_data(found)}\n{_scripts()}", css=_asset("atlas.css"))
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,12 +14,11 @@ from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.correlation import graph_count_curve, shared_cells, smaller_catalogues
 from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.arrays import Floats
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, short
 from graph2nn.report.phrasing import number
-
-Floats = npt.NDArray[np.float64]
 
 
 def draw_epochs(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:

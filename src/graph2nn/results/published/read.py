@@ -30,7 +30,12 @@ SHA256 = "c2743f844d37aa452fb41dfcdce501fa2a0611d541fdedb614019d7d63c0f4b0"
 
 
 def is_published(path: Path | str) -> bool:
-    """Whether ``path`` is the word ``published``, or holds published raw results."""
+    """Whether ``path`` is the word ``published``, or holds published raw results.
+
+    Example:
+        >>> is_published("published"), is_published("runs")
+        (True, False)
+    """
     return str(path) == "published" or archive.holds_arrays(Path(path))
 
 
@@ -54,8 +59,14 @@ def read_published(
         cache: root of the cache.
         progress: show a bar on a terminal.
 
+    Returns:
+        The evaluations of all tasks.
+
     Raises:
         UserError: nothing there, damaged files, an unknown task, a graph that no catalogue holds.
+
+    Example:
+        >>> published = read_published(tasks=["mlp_cifar10"])  # doctest: +SKIP
     """
     source = archive.find(cache, progress=progress) if str(path) == "published" else Path(path)
     arrays = archive.read_arrays(source, progress=progress)

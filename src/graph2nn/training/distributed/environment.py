@@ -33,6 +33,10 @@ class Place:
         local: its number on this machine, which picks its GPU.
         meeting: ``env://``, as torchrun says it in its variables; ``tcp://host:port``, which rank 0 opens; or
             ``open://host:port``, which whoever began the ranks has opened.
+
+    Example:
+        >>> Place(rank=0, world=2, local=0, meeting="env://").world
+        2
     """
 
     rank: int
@@ -73,6 +77,12 @@ def place_of(environment: Mapping[str, str] = os.environ) -> Place | None:
 
     Raises:
         UserError: what they say is incomplete, or no number.
+
+    Example:
+        >>> place_of({})
+        >>> torchrun = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+        >>> place_of({**torchrun, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}).rank
+        1
     """
     if (world := _number(environment, "WORLD_SIZE", "1")) > 1:
         rank = _number(environment, "RANK")
@@ -121,6 +131,14 @@ def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Rank
         place: of this process.
         device: of this process.
         sync_bn: see :class:`Ranks`.
+
+    Returns:
+        The ranks, as a context.
+
+    Example:
+        >>> place = Place(rank=0, world=1, local=0, meeting="env://")
+        >>> with joined(place, "cpu") as ranks:  # doctest: +SKIP
+        ...     ranks.world
     """
     end_with_parent()
     cuda = torch.device(device).type == "cuda"

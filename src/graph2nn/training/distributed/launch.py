@@ -46,7 +46,14 @@ _TELLING: tuple[Kind, ...] = ("wrong", "died", "failed", "interrupted", "preempt
 
 
 class RankError(RuntimeError):
-    """A rank failed or died, and the others were ended; one line says which and why."""
+    """A rank failed or died, and the others were ended; one line says which and why.
+
+    Example:
+        >>> raise RankError("rank 1 died")
+        Traceback (most recent call last):
+            ...
+        graph2nn.training.distributed.launch.RankError: rank 1 died
+    """
 
 
 @dataclass(frozen=True)
@@ -74,10 +81,20 @@ def launch(
         threads: of torch in each process; the cores dealt out evenly if left out.
         sync_bn: see :class:`Ranks`.
 
+    Returns:
+        What ``job`` returned on rank 0.
+
     Raises:
         UserError: too few devices; a job that cannot be sent to other processes; wrong input to a rank.
         RankError: a rank failed, or its process died.
         Preempted: the ranks were asked to stop and have saved themselves; KeyboardInterrupt after Ctrl-C.
+
+    Example:
+        >>> from graph2nn.training.distributed import launch
+        >>> def job(ranks, device):
+        ...     return ranks.world
+        >>> launch(job, 2)  # doctest: +SKIP
+        2
     """
     if world < 1:
         raise UserError(f"--devices: {world} is not possible; give at least 1.")

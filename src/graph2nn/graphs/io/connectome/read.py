@@ -137,7 +137,22 @@ def read_connectome(
 
 
 def read_tables(edges: Any, neurons: Any, options: ConnectomeOptions) -> Reading:
-    """Read a connectome and return it with what should be said about it; see :func:`read_connectome`."""
+    """Read a connectome and return it with what should be said about it; see :func:`read_connectome`.
+
+    Args:
+        edges: table of connections, by path or as a data frame.
+        neurons: table of neurons, likewise, or None.
+        options: the options of :func:`read_connectome`.
+
+    Returns:
+        The graph, what was left aside, and how it was read.
+
+    Example:
+        >>> import pandas as pd
+        >>> edges = pd.DataFrame({"pre": ["a", "b", "c"], "post": ["b", "c", "a"], "weight": [3, 5, 2]})
+        >>> read_tables(edges, None, ConnectomeOptions()).graph
+        RelationalGraph('connectome', n=3, edges=3, directed)
+    """
     table = open_table(edges)
     columns = edge_columns(table, pre=options.pre, post=options.post, weight=options.weight, sign=options.sign)
     frame = None if neurons is None else _neuron_frame(neurons, options.id)
