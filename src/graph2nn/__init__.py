@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from graph2nn.conversion import densify, match_scale, recover, recover_table, relationalize
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
-    from graph2nn.experiments.recording import record
     from graph2nn.experiments.trained import load_run
     from graph2nn.graphs.catalogues import catalogue
     from graph2nn.graphs.connectomes import connectome
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.ws_flex import ws_flex
     from graph2nn.layers import RelationalConv2d, RelationalLinear, mask
     from graph2nn.models import MLP, ConnectomeRNN, build_model
+    from graph2nn.results.recording import record
     from graph2nn.training import Epoch, Member, Recipe, evaluate, train, train_population
     from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, Wiring
 
@@ -117,7 +117,7 @@ _ROOMS = {
         "train_population",
     ),
     "errors": ("UserError",),
-    "experiments.recording": ("record",),
+    "results.recording": ("record",),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 

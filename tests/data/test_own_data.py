@@ -165,6 +165,28 @@ def test_tables_that_cannot_be_used_are_refused_by_name_and_nothing_is_cached(
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("a, a,y", "two columns named 'a'"),
+        (",a,y", "a column without a name"),
+        ("a;a;y", "two columns named 'a'"),
+    ],
+)
+def test_names_of_columns_are_those_of_the_file(tmp_path, head, message):
+    rows = [f"{k},{k},{'uv'[k % 2]}" for k in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join([head, *rows]).replace(",", ";" if ";" in head else ","))
+    with pytest.raises(UserError, match=message):
+        g.Dataset.from_table(tmp_path / "t.csv", "y", cache=tmp_path / "cache")
+
+
+def test_a_damaged_archive_is_refused_in_one_line(tmp_path):
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(UserError, match="not a readable archive") as caught:
+        g.Dataset.from_folder(tmp_path / "photos.zip", cache=tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_column_can_name_the_splits(tmp_path):
     frame = table(part=(["train"] * 4 + ["test", "val"]) * 10)
     data = g.Dataset.from_table(frame, "y", split="part")

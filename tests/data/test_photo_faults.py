@@ -9,10 +9,12 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from graph2nn.data import load_dataset
 from graph2nn.data.cifar10 import load_cifar10
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.image_files import to_rgb, upright_size
 from graph2nn.data.own.formats import format_in, load_format
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.data.photos.reader import Reader
@@ -54,6 +56,33 @@ def test_photo_trees_keep_greys_and_pass_over_clutter(tmp_path):
     pixels, _, _, damaged = Reader(data.train.index, 16, 18)[0, 0]
     assert damaged == []
     assert set(pixels.ravel().tolist()) == {100}
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
+def test_photos_stand_upright_as_cameras_say(tmp_path, ending):
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 4, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for turn in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = turn
+            image = Image.fromarray(pixels)
+            image.save(
+                tmp_path / name / f"{turn}.{ending}", exif=exif, **({"quality": 95} if ending != "png" else {})
+            )
+    files = sorted((tmp_path / "cat").iterdir())
+    expected = [ImageOps.exif_transpose(Image.open(file)).convert("RGB") for file in files]
+    assert [upright_size(Image.open(file)) for file in files] == [image.size for image in expected]
+    for file, image in zip(files, expected, strict=True):
+        assert np.array_equal(np.asarray(to_rgb(Image.open(file))), np.asarray(image))
+    data = Dataset.from_folder(tmp_path, validation=0, test=0.25, cache=tmp_path / "cache")
+    assert "images of 2 sizes (24×32 to 32×24) became 64×64" in data.notes[0]
+
+
+def test_damaged_exif_leaves_the_pixels(tmp_path):
+    file = tmp_path / "odd.jpg"
+    Image.new("RGB", (8, 6), (9, 9, 9)).save(file, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert to_rgb(Image.open(file)).size == (8, 6)
 
 
 @pytest.mark.parametrize("ending", ["webp", "bmp"])

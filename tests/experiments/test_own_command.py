@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.datasets import load_diabetes, load_wine
 
 import graph2nn as g
+from graph2nn import results
 from graph2nn.analysis.findings import find
 from graph2nn.cli import main
 from graph2nn.errors import UserError
@@ -119,3 +122,88 @@ def test_own_loops_are_recorded_and_analysed(folder):
         g.record("own", model, data, history, graph=graph, seed=2)
     with pytest.raises(UserError, match="key 'accuracy' is not known"):
         g.record("own", model, data, [{"accuracy": 1.0}], seed=9)
+
+
+PLAN = """
+title: Does a graph help on wine?
+preset: mlp
+set: {recipe.epochs: 2, "model.widths": "[32]", model.options.stem: 32}
+data: {path: wine.csv, target: [cultivar], drop: [ash]}
+order: [A]
+arms:
+- {name: dense, part: A, networks: [{graph: baseline, seeds: [1, 2]}]}
+- {name: graph, part: A, networks: [{ws_flex: {n: 16, sparsity: 0.3, p: 0.1, seed: 1}, seeds: [1, 2]}]}
+tests: [{name: gain, kind: paired_t_by_seed, part: A, arms: [dense, graph], family: primary}]
+"""
+
+
+def test_a_frozen_plan_knows_the_users_own_data(folder, capsys):
+    (folder / "plan.yaml").write_text(PLAN)
+    assert main(["plan", "freeze", "plan.yaml"]) == 0
+    noted = yaml.safe_load((folder / "plan.yaml").read_text())["as_read"]
+    assert noted["label"].startswith("wine (")
+    assert noted["set"] == {"recipe.batch_size": 8}
+    assert main(["sweep", "--plan", "plan.yaml", "--out", "runs"]) == 0
+    table = pd.read_parquet("runs/runs.parquet")
+    assert set(table["data"]) == {noted["label"]}
+    assert main(["analyze", "runs", "--plan", "plan.yaml", "--out", "report"]) == 0
+    plan = json.loads((folder / "report/summary.json").read_text())["plan"]
+    assert plan["tests"][0]["complete"]
+    (folder / "wine.csv").rename(folder / "moved.csv")
+    assert main(["sweep", "--plan", "plan.yaml", "--data", "moved.csv", "--out", "runs"]) == 0
+    assert "4 of 4 runs were finished already" in capsys.readouterr().err
+    changed = pd.read_csv("moved.csv")
+    changed.loc[0, "alcohol"] += 1
+    changed.to_csv("changed.csv", index=False)
+    capsys.readouterr()
+    for words, message in (
+        (["--data", "changed.csv"], "it was frozen with the data wine ("),
+        (["--target", "ash"], "the plan decides"),
+    ):
+        assert main(["sweep", "--plan", "plan.yaml", "--out", "runs", *words]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "data: {path: wine.csv, target: [cultivar], drop: [ash]}\n",
+            "",
+            "say which, e.g. data: {path: photos}",
+        ),
+        ("preset: mlp\n", "preset: mlp-digits\n", "leave data out"),
+        ("drop: [ash]", "drop: [cinder]", "column 'cinder'"),
+        ("drop: [ash]", "dorp: [ash]", "unknown key data.dorp; did you mean data.drop?"),
+    ],
+)
+def test_own_data_of_a_plan_that_do_not_fit_are_refused(folder, capsys, before, after, message):
+    (folder / "plan.yaml").write_text(PLAN.replace(before, after))
+    assert main(["plan", "freeze", "plan.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_search_reads_own_data_as_sweep_does(folder, capsys):
+    words = ["search", "mlp", "--data", "wine.csv", "--target", "cultivar", "--drop", "ash", "--test", "0.3"]
+    assert main([*words, "--budget", "2", "--strategy", "random", "--set", "recipe.epochs=1", "--json"]) == 0
+    command = json.loads(capsys.readouterr().out)["command"]
+    assert "--target cultivar --test 0.3 --drop ash" in command
+    assert main([*shlex.split(command)[1:], "--set", "recipe.epochs=1"]) == 0
+    assert main([*words, "--replay", "published"]) == 2
+    assert "leave --target cultivar out" in capsys.readouterr().err
+
+
+def test_results_that_are_all_equal_make_a_report_without_intervals(folder):
+    data = g.load_dataset("digits")
+    size = {"input_size": data.image_shape, "num_classes": 10, "stem": 32}
+    for graph in (None, g.ws_flex(16, 4, 0.1, 1), g.ws_flex(16, 6, 0.3, 1)):
+        model = g.build_model("mlp3", g.Dense() if graph is None else g.Relational(graph), [32], **size)
+        for seed in (1, 2):
+            results.record("equal", model, data, [{"test_error": 0.0}], graph=graph, seed=seed)
+    assert main(["analyze", "equal", "--out", "report"]) == 0
+    lead = json.loads((folder / "report/summary.json").read_text())["headline"]["lead"]
+    assert "gains 0.00 points; no run differs from another of its graph, which gives no interval" in lead

@@ -14,8 +14,9 @@ import graph2nn as g
 from graph2nn.cli import main
 from graph2nn.experiments import execute, plan, preset
 from graph2nn.experiments.export import export_run, predict
-from graph2nn.experiments.trained import DataCard, Deployed
+from graph2nn.experiments.trained import Deployed
 from graph2nn.results.config import GraphSpec
+from graph2nn.results.data_card import DataCard
 from graph2nn.training import evaluate
 
 QUICK = ["recipe.epochs=2", "model.widths=[64]", "model.options.stem=64"]

@@ -218,7 +218,8 @@ class _Problem:
         rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
         total = float((rest**2).sum()) + float(self.value.sum())
         count = max(1, len(y) - x.shape[1]) + float(self.freedom.sum())
-        self.scale = max(total / count, 1e-300)
+        # Errors that are all equal leave rounding only; a much smaller scale would overflow when inverted.
+        self.scale = max(total / count, 1e-20 * max(1.0, float(np.square(y).max())))
 
     def start(self) -> Floats:
         return np.full(len(self.k), self.scale / len(self.k))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,6 +131,28 @@ def own_options(
     }  # fmt: skip
     values = {name: value for name, value in given.items() if value not in (None, ())}
     return Options(**values) if values else None
+
+
+#: The command's option for each way of reading own data.
+_FLAGS = {
+    "target": "--target", "task": "--task", "validation": "--validation", "test": "--test",
+    "seed": "--split-seed", "split": "--split-column", "drop": "--drop", "most_values": "--most-values",
+    "size": "--image-size", "channels": "--channels",
+}  # fmt: skip
+
+
+def own_words(options: Options | None) -> list[str]:
+    """Return the words of a command line that say how own data are read, quoted for a shell."""
+    if options is None:
+        return []
+    words = []
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name not in _FLAGS or value == field.default:
+            continue
+        each = value if isinstance(value, tuple) else (value,)
+        words += [f"{_FLAGS[field.name]} {shlex.quote(str(one))}" for one in each]
+    return [*words, *["--impute"] * (options.missing == "impute")]
 
 
 def source_of(name: str, data: Path | None, cache: Path | None, options: Options | None = None) -> Source:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from graph2nn.cli.common import Json, print_json
+from graph2nn.cli.common import Cache, Data, Json, print_json
 
 app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A plan, as YAML.")]
@@ -28,6 +28,8 @@ def show(file: File, as_json: Json = False) -> None:
         return
     typer.echo(plan.title)
     typer.echo(f"sha256 {plan.sha256}" if plan.sha256 else "not frozen")
+    if plan.data is not None:
+        typer.echo(f"data {plan.data.path}" if plan.as_read is None else f"data {plan.as_read.label}")
     typer.echo(f"precision {plan.precision}")
     for part in plan.order:
         typer.echo(f"{part}: {plan.count(part)} runs")
@@ -43,14 +45,16 @@ def show(file: File, as_json: Json = False) -> None:
 
 
 @app.command()
-def freeze(file: File) -> None:
+def freeze(file: File, data: Data = None, cache: Cache = None) -> None:
     """Freeze a plan: write the hash of its content at its end. A frozen file that is changed is refused.
+
+    Own data are read, and the digest of their content is written, too.
 
     Example: graph2nn plan freeze plan.yaml
     """
     from graph2nn.experiments.plans import freeze_plan
 
-    typer.echo(f"{file}: sha256 {freeze_plan(file)}")
+    typer.echo(f"{file}: sha256 {freeze_plan(file, data=data, cache=cache)}")
 
 
 @app.command()

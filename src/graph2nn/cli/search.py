@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,22 @@ from graph2nn.cli.common import (
     show_table,
     use_threads,
 )
-from graph2nn.cli.own_data import Target, TaskName, own_options, source_of
+from graph2nn.cli.own_data import (
+    Channels,
+    Drop,
+    ImageSize,
+    Impute,
+    MostValues,
+    SplitColumn,
+    SplitSeed,
+    Target,
+    TaskName,
+    Test,
+    Validation,
+    own_options,
+    own_words,
+    source_of,
+)
 from graph2nn.errors import UserError, unknown
 from graph2nn.tasks import TOP1, Score
 
@@ -39,7 +55,7 @@ SHOWN = 5
 
 
 def search(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10 or mlp-digits.")],
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10, mlp-digits, mlp, …")],
     budget: Annotated[
         float, typer.Option(metavar="TRAININGS", help="Full training runs; a shorter one costs its share.")
     ] = 40,
@@ -60,6 +76,15 @@ def search(
     cache: Cache = None,
     target: Target = [],  # noqa: B006
     task_name: TaskName = None,
+    validation: Validation = None,
+    test: Test = None,
+    split_seed: SplitSeed = None,
+    split_column: SplitColumn = None,
+    impute: Impute = False,
+    drop: Drop = [],  # noqa: B006
+    most_values: MostValues = None,
+    image_size: ImageSize = None,
+    channels: Channels = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept and used.")
     ] = Path("runs"),
@@ -75,6 +100,7 @@ def search(
 
     graph2nn search mlp-digits --budget 12 --out search
     graph2nn search mlp-cifar10 --budget 40 --workers auto --data cifar10-jpeg.tar.xz
+    graph2nn search mlp --data table.csv --target price --drop id --budget 20     [dim]your own data[/dim]
     graph2nn search mlp-cifar10 --replay published     [dim]nothing is trained[/dim]
     """
     from graph2nn.experiments.presets import preset as look_up_preset
@@ -84,7 +110,14 @@ def search(
 
     check_budget(budget)
     searching = look_up(strategy)
+    own = own_options(
+        target=target, task=task_name, validation=validation, test=test, split_seed=split_seed,
+        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
+        channels=channels,
+    )  # fmt: skip
     if replay is not None:
+        if own is not None:
+            raise UserError(f"--replay: trains nothing and reads no data; leave {own_words(own)[0]} out.")
         simulator, task = _simulator(replay, preset)
         found = _run(simulator, searching, budget, seed)
         _print(found, as_json, preset=task, strategy=strategy, seed=seed, budget=budget, command=None)
@@ -92,12 +125,16 @@ def search(
         return
     count = number_of_workers(workers)
     evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
-    source = source_of(look_up_preset(preset).data, data, cache, own_options(target=target, task=task_name))
+    source = source_of(look_up_preset(preset).data, data, cache, own)
     found = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
     best = found.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]
-    words += [f"--target {each}" for each in target] + [f"--task {task_name}"] * bool(task_name)
-    words += [f"--set {setting}" for setting in settings] + [f"--data {data}"] * bool(data) + [f"--out {out}"]
+    words += own_words(own)
+    words += (
+        [f"--set {setting}" for setting in settings]
+        + [f"--data {shlex.quote(str(data))}"] * bool(data)
+        + [f"--out {out}"]
+    )
     command = " ".join(words)
     score = task_of(source.load()).score
     _print(

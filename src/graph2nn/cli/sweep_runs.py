@@ -11,7 +11,7 @@ from rich.table import Table
 
 from graph2nn.cli.common import console, print_json, show_table
 from graph2nn.cli.connectomes import with_ends
-from graph2nn.cli.own_data import source_of
+from graph2nn.cli.own_data import own_words, source_of
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -133,16 +133,20 @@ def _of_preset(
 
 
 def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool, own: Options | None) -> Work:
-    from graph2nn.experiments.plans import planned_runs, read_plan
-    from graph2nn.experiments.presets import preset as look_up
+    from graph2nn.experiments.plans import plan_source, planned_runs, read_plan, with_data
 
     plan = read_plan(file)
+    if own is not None:
+        raise UserError(f"sweep: the plan decides what {own_words(own)[0]} would change; leave it out.")
     if plan.sha256 is None and not dry_run:
         raise UserError(f"sweep: {file} is not frozen; graph2nn plan freeze {file} does that.")
-    source = source_of(look_up(plan.preset).data, data, cache, own)
+    source = plan_source(plan, file.parent, path=data, cache=cache)
+    graphs = data if plan.data is None else None
     # Before the data are read: what is wrong with a graph or a setting is said at once.
-    planned_runs(plan, data="", folder=data)
-    runs = planned_runs(plan, data=source.load().label, folder=data)
+    planned_runs(plan, data="", folder=graphs)
+    loaded = source.load()
+    plan = with_data(plan, loaded)
+    runs = planned_runs(plan, data=loaded.label, folder=graphs)
     amp = "bf16" if plan.precision == "bf16" else None
     configs, arms = [run.config for run in runs], [run.arm for run in runs]
     return Work(configs, source, amp, plan.sha256 or "not frozen", arms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 #: What readers call them.
 NAMES = "PNG, JPEG, WebP or BMP"
 _CLUTTER = ("__MACOSX", "Thumbs.db", "desktop.ini")
+#: EXIF tag of the orientation, and the number in Pillow's ``Transpose`` that turns each one upright.
+_ORIENTATION = 0x0112
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 
 
 def is_clutter(name: str) -> bool:
@@ -72,6 +76,47 @@ def eight_bit(image: Image) -> Image:
     return Image.fromarray(np.clip(np.rint(values / 257), 0, 255).astype(np.uint8))
 
 
+def _orientation(image: Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 where there is none, or it cannot be read."""
+    try:
+        with warnings.catch_warnings():  # Pillow tells of damaged EXIF, too
+            warnings.simplefilter("ignore")
+            value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF fails in many ways, and the pixels are whole all the same
+        return 1
+    return int(value) if value in _TURNS else 1
+
+
+def upright_size(image: Image) -> tuple[int, int]:
+    """Return width and height of an image as it is looked at, without decoding it."""
+    width, height = image.size
+    return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
+def upright(image: Image) -> Image:
+    """Return an image turned as its EXIF orientation says.
+
+    Cameras and phones store pixels as the sensor lies and note how it was held; viewers, and OpenCV in the
+    published code, turn them. Pillow does not by itself.
+
+    Example:
+        >>> from PIL import Image
+        >>> photo = Image.new("RGB", (40, 30))
+        >>> photo.getexif()[0x0112] = 6
+        >>> upright(photo).size
+        (30, 40)
+    """
+    from PIL import Image
+
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(Image.Transpose(turn))
+
+
+def plain(image: Image) -> Image:
+    """Return an image as it is looked at: upright, with 8 bits per channel."""
+    return eight_bit(upright(image))
+
+
 def to_rgb(image: Image) -> Image:
-    """Return an image as RGB, whatever its depth and mode."""
-    return eight_bit(image).convert("RGB")
+    """Return an image as RGB, upright, whatever its depth and mode."""
+    return plain(image).convert("RGB")

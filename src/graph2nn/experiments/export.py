@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from graph2nn.data.image_files import NAMES, eight_bit, open_image
+from graph2nn.data.image_files import NAMES, open_image, plain
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.trained import DataCard, Deployed, load_run
+from graph2nn.experiments.trained import Deployed, load_run
 from graph2nn.files import replacing
+from graph2nn.results.data_card import DataCard
 
 Format = Literal["onnx", "torch-export", "safetensors"]
 _SUFFIX: dict[Format, str] = {"onnx": ".onnx", "torch-export": ".pt2", "safetensors": ".safetensors"}
@@ -153,7 +154,7 @@ def _read(path: Path, card: DataCard) -> Tensor:
     """Read one image as float32 ``[channels, height, width]`` in the units of the training data."""
     channels, height, width = card.image_shape
     try:
-        image = eight_bit(open_image(path.read_bytes())).convert(_MODES.get(channels, "RGB"))
+        image = plain(open_image(path.read_bytes())).convert(_MODES.get(channels, "RGB"))
     except FileNotFoundError:
         raise UserError(f"predict: {path} does not exist; name an image file.") from None
     except (OSError, ValueError, SyntaxError) as error:

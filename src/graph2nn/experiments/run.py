@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,16 @@ from torch import Tensor
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
-from graph2nn.experiments.network import Network, build
+from graph2nn.experiments.network import build
 from graph2nn.experiments.start import starting_weights
-from graph2nn.experiments.trained import weights_metadata
 from graph2nn.results.config import RunConfig
+from graph2nn.results.data_card import weights_metadata
+from graph2nn.results.row import Network, result_row
 from graph2nn.results.run_folder import RunFolder, writing
-from graph2nn.tasks import Score
 from graph2nn.tasks.registry import task_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
-from graph2nn.training.epoch import Epoch, final
 from graph2nn.training.loop import train
 from graph2nn.training.preemption import Stop, signals_caught
 
@@ -175,77 +172,3 @@ def train_in_folder(
     if saving.keep is not None:
         shutil.rmtree(checkpoints.folder, ignore_errors=True)
     return row
-
-
-def result_row(
-    config: RunConfig,
-    network: Network,
-    history: Sequence[Epoch],
-    seconds: float,
-    *,
-    score: Score,
-    finite: bool | None = None,
-) -> dict[str, Any]:
-    """Return the row of a run in the table of runs.
-
-    ``test_error`` and ``score`` are the same number: the score that the task minimises. With early stopping
-    the numbers are those of the best epoch, and ``epochs`` is what the recipe asked for, so that runs that
-    stopped at different times may be compared.
-
-    Args:
-        config: of the run.
-        network: that was trained.
-        history: its epochs.
-        seconds: of the whole run.
-        score: of the task.
-        finite: whether the run did not diverge; by default whether its last training loss is finite.
-    """
-    patience = config.recipe.patience
-    last, graph, found = history[-1], network.graph, network.match
-    drawn = config.graph.ws_flex if config.graph else None
-    finite = math.isfinite(last.train_loss) if finite is None else finite
-    last = final(history, patience) if finite else last
-    validated = last.validation_error is not None and finite
-    return {
-        "experiment": config.experiment,
-        "preset": config.preset,
-        "model": config.model.name,
-        "data": config.data,
-        "kind": "baseline" if graph is None else "relational",
-        "graph": config.graph_name,
-        "null_of": config.graph.null_of if config.graph else None,
-        "n": None if graph is None else graph.n,
-        "sparsity": 1.0 if graph is None else (drawn.sparsity if drawn else graph.sparsity),
-        "p": drawn.p if drawn else None,
-        "graph_seed": drawn.seed if drawn else None,
-        "clustering": network.clustering,
-        "path_length": network.path_length,
-        "reachable": network.reachable,
-        "widths": ",".join(map(str, found.widths)),
-        "macs": found.macs,
-        "params": found.params,
-        "target_macs": found.target,
-        "match": found.method,
-        "seed": config.seed,
-        "epochs": config.recipe.epochs if patience and finite else len(history),
-        "status": "finished" if finite else "diverged",
-        "test_error": last.test_error if finite else float("nan"),
-        "test_error_top5": last.test_error_top5 if finite else float("nan"),
-        "score": last.test_error if finite else float("nan"),
-        "score_name": score.name,
-        "score_unit": score.unit,
-        "validation_error": last.validation_error if validated else None,
-        "balanced_error": last.balanced_error if finite else None,
-        "r2": last.r2 if finite else None,
-        "test_loss": last.test_loss,
-        "train_error": last.train_error,
-        "train_loss": last.train_loss,
-        "seconds": seconds,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "recipe": " ".join(
-            f"{key}={value}"
-            for key, value in config.recipe.model_dump(mode="json", exclude_defaults=True).items()
-        ),
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,96 +13,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
+from graph2nn.results.data_card import METADATA_KEY, DataCard
 from graph2nn.training.batch_norm import set_norms
 from graph2nn.wiring import Engine
-
-#: The one key of the metadata of ``weights.safetensors``: the order of several, and so the bytes, would vary.
-_KEY = "run"
-
-
-@dataclass(frozen=True)
-class Normalise:
-    """Samples in stored units to what the network was trained on: minus the mean, over the standard deviation.
-
-    Args:
-        mean: per channel, or per feature of vectors, in stored units (images: 0 … 255).
-        sd: likewise.
-    """
-
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map ``[batch, channels, height, width]`` or ``[batch, features]`` of any type to float32."""
-        shape = (1, -1, *[1] * (x.ndim - 2))
-        mean, sd = (torch.tensor(values, device=x.device).reshape(shape) for values in (self.mean, self.sd))
-        return (x.float() - mean) / sd
-
-
-@dataclass(frozen=True)
-class DataCard:
-    """What a network must know of the data it was trained on; stored with the weights of its run.
-
-    ``num_classes`` is the number of outputs: classes, or the numbers of a regression, whose names, means and
-    standard deviations are ``targets``, ``target_mean`` and ``target_sd``.
-    """
-
-    label: str
-    task: str
-    image_shape: tuple[int, ...]
-    num_classes: int
-    classes: tuple[str, ...]
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
-    targets: tuple[str, ...] = ()
-    target_mean: tuple[float, ...] = ()
-    target_sd: tuple[float, ...] = ()
-    bytes: bool = True
-
-    @classmethod
-    def of(cls, data: Dataset) -> DataCard:
-        """Describe a dataset."""
-        stored = data.train.images.dtype == torch.uint8 if isinstance(data.train, Split) else True
-        return cls(
-            label=data.label,
-            task=data.task,
-            image_shape=data.image_shape,
-            num_classes=data.num_classes,
-            classes=data.classes,
-            mean=data.mean,
-            sd=data.sd,
-            targets=data.targets,
-            target_mean=data.target_mean,
-            target_sd=data.target_sd,
-            bytes=stored,
-        )
-
-    def to_json(self) -> str:
-        """Return the card as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> DataCard:
-        """Read what :meth:`to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        return cls(**values)
-
-    @property
-    def normalise(self) -> Normalise:
-        """The normalisation of the training data."""
-        return Normalise(self.mean, self.sd)
-
-
-def weights_metadata(digest: str, data: Dataset) -> dict[str, str]:
-    """Return the metadata of the weights of a run: the digest of its config, and what it needs of its data."""
-    return {_KEY: json.dumps({"digest": digest, "data": DataCard.of(data).to_json()})}
 
 
 def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine = "auto") -> nn.Module:
@@ -238,8 +155,8 @@ def _card(path: Path, data: Dataset | None) -> DataCard:
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
-        if _KEY in metadata:
-            return DataCard.from_json(json.loads(metadata[_KEY])["data"])
+        if METADATA_KEY in metadata:
+            return DataCard.from_json(json.loads(metadata[METADATA_KEY])["data"])
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(file, error) from None
     raise UserError(

@@ -119,10 +119,17 @@ def _lead(found: Findings) -> str:
     if every is not None and len(found.graphs) > 1:
         said += f" The mean of all {len(found.graphs):,} graphs gains {signed(every.estimate, score, digits)}"
         ends = f" {interval(every, digits)}, {p_text(every.p_value)}."
-        said += ends if math.isfinite(every.low) else "; one seed gives no interval."
+        said += ends if math.isfinite(every.low) else f"; {_no_interval(found)}."
     elif isinstance(selected, Gap):
-        said += " One seed gives no interval."
+        why = _no_interval(found)
+        said += f" {why[0].upper()}{why[1:]}."
     return said
+
+
+def _no_interval(found: Findings) -> str:
+    if int(found.graphs["seeds"].max()) > 1:
+        return "no run differs from another of its graph, which gives no interval"
+    return "one seed gives no interval"
 
 
 def signed(value: float, score: Score = TOP1, digits: int = 2) -> str:

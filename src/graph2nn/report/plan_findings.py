@@ -11,12 +11,14 @@ from typing import Any
 import pandas as pd
 
 from graph2nn.analysis.plan_tests import PlannedResult, gain_by_epoch, planned_tests
+from graph2nn.analysis.table import score_of
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.file import read_plan
 from graph2nn.experiments.plans.runs import planned_runs
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import json_value
 from graph2nn.report.phrasing import number, plural
+from graph2nn.tasks import TOP1, Score
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class PlanFindings:
         unplanned: runs that are in no arm of the plan.
         common: runs made with the plan's common recipe, which may be compared with one another.
         gains: gain per epoch with a simultaneous band, by name of the test, for paired tests with curves.
+        score: what the estimates are differences of.
     """
 
     plan: ExperimentPlan
@@ -38,6 +41,7 @@ class PlanFindings:
     unplanned: tuple[str, ...]
     common: frozenset[str]
     gains: dict[str, pd.DataFrame]
+    score: Score = TOP1
 
     def notes(self) -> list[str]:
         """Sentences for the top of the page."""
@@ -105,6 +109,7 @@ def plan_findings(
         tuple(named.loc[~named["arm"].isin(known), "run"]),
         frozenset(inside.loc[inside["arm"].isin(plain_arms), "run"]),
         gains,
+        score_of(inside),
     )
 
 
@@ -148,7 +153,8 @@ def section(found: PlanFindings) -> str:
         '<section id="planned">\n<h2>Planned tests</h2>\n<div class="table" tabindex="0" role="region" '
         f'aria-label="Planned tests"><table>\n<thead><tr>{titles}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>\n"
-        '<p class="caption">Estimates in points: error of the first arm minus that of the second; '
+        f'<p class="caption">Estimates in {html.escape(found.score.difference)}: '
+        f"{html.escape(found.score.name)} of the first arm minus that of the second; "
         "positive, the second is better. Holm's correction over the complete tests of a family. Everything "
         "below this "
         "table was "

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
-from graph2nn.data.image_files import NAMES, eight_bit, is_photo, open_image
+from graph2nn.data.image_files import NAMES, is_photo, open_image, plain, upright_size
 from graph2nn.data.own.arrays import dataset_of_arrays
 from graph2nn.data.own.members import SPLITS, Members, opened
 from graph2nn.data.photos.transforms import Pixels, central_box
@@ -158,7 +158,7 @@ def _decode(
     with Bar("looking at images", len(photos), show=progress) as bar:
         for photo in photos:
             image = _open(photo, members, load=False)
-            sizes.add(image.size)
+            sizes.add(upright_size(image))
             kinds.setdefault(_kind(image), photo.path)
             bar.update()
     if channels is None and len(kinds) > 1:
@@ -188,7 +188,7 @@ def _open(photo: Photo, members: Members, *, load: bool = True) -> Image:
         image = open_image(members[photo.path]())
         if load or image.mode not in ("1", "L", "RGB"):
             image.load()
-        return eight_bit(image) if load else image
+        return plain(image) if load else image
     except Exception as error:  # a damaged image may fail anywhere in its decoder
         why = f"no {NAMES}" if "BytesIO" in str(error) else " ".join(str(error).split())[:80]
         raise UserError(

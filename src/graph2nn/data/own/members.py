@@ -92,7 +92,8 @@ def _archive(path: Path, stack: ExitStack) -> Members:
         files = [member for member in tar.getmembers() if member.isreg()]
         return {member.name.removeprefix("./"): _tarred(tar, member) for member in files}
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise UserError(f"data: {path} is not a readable archive ({error}); get it again.") from None
+        line = " ".join(str(error).split()).removeprefix("file could not be opened successfully: ")
+        raise UserError(f"data: {path} is not a readable archive ({line[:80]}); get it again.") from None
 
 
 def _zipped(archive: zipfile.ZipFile, name: str) -> Callable[[], bytes]:

@@ -27,7 +27,7 @@ from graph2nn.files import cache_root
 
 Kind = Literal["images", "arrays", "table", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
-VERSION = 1
+VERSION = 2
 _KINDS = "a folder or archive of images, .npz, .csv, .tsv, .parquet, or the files of MNIST or CIFAR-100"
 
 
@@ -66,6 +66,7 @@ class Options:
 #: Options that only one kind of data understands, and what they are called by the command.
 _OF_TABLES = {"target": "--target", "split": "--split-column", "missing": "--impute", "drop": "--drop"}
 _OF_TABLES |= {"most_values": "--most-values"}
+_SAID = {"table": "a table", "images": "images in folders"}
 _OF_IMAGES = {"size": "--image-size", "channels": "--channels"}
 
 
@@ -154,7 +155,9 @@ def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[
     for field, flag in {**_OF_TABLES, **_OF_IMAGES}.items():
         if field not in understood and getattr(options, field) != plain[field]:
             what = "tables" if field in _OF_TABLES else "images in folders"
-            raise UserError(f"data: {flag} is for {what}, and these data are {kind}; leave it out.")
+            raise UserError(
+                f"data: {flag} is for {what}, and these data are {_SAID.get(kind, kind)}; leave it out."
+            )
     known = ("classification", "balanced", "regression")
     if options.task is not None and options.task not in known:
         raise unknown("data: task", options.task, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -35,11 +36,13 @@ def read_frame(file: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
+        names = None
         if file.suffix in (".parquet", ".pq"):
             table = pd.read_parquet(file)
         else:
+            separator, names = _head(file)
             table = pd.read_csv(
-                file, sep=_separator(file), encoding="utf-8-sig", na_values=_MISSING, keep_default_na=False,
+                file, sep=separator, encoding="utf-8-sig", na_values=_MISSING, keep_default_na=False,
                 low_memory=False, skipinitialspace=True,
             )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException, ValueError, OSError) as error:
@@ -48,22 +51,32 @@ def read_frame(file: Path) -> pd.DataFrame:
     if table.empty:
         raise UserError(f"data: {file} has no rows.")
     table.columns = [str(column).strip() for column in table.columns]
-    doubled = table.columns[table.columns.duplicated()]
-    if len(doubled):
+    # pandas gives columns of one name, and those without one, names of its own.
+    counts = Counter(list(table.columns) if names is None else names)
+    if doubled := [name for name, count in counts.items() if name and count > 1]:
         raise UserError(f"data: {file} has two columns named {doubled[0]!r}; rename one.")
+    if counts[""]:
+        raise UserError(
+            f"data: {file} has a column without a name, as row numbers have; name it in the first line, or "
+            "delete it."
+        )
     return table
 
 
-def _separator(file: Path) -> str:
-    """The separator of a text file, by its first line."""
+def _head(file: Path) -> tuple[str, list[str]]:
+    """The separator of a text file, and the names of its columns, by its first line."""
     with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as stream:
         head = stream.readline().decode("utf-8-sig")
     if not head.strip():
         raise pd.errors.EmptyDataError("the first line is empty")
     try:
-        return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
+        separator = csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
     except csv.Error:  # a single column
-        return ","
+        separator = ","
+    if head.count('"') % 2:  # a name goes on in the next line
+        return separator, []
+    names = next(csv.reader([head.strip("\r\n")], delimiter=separator, skipinitialspace=True))
+    return separator, [name.strip() for name in names]
 
 
 def dataset_of_table(

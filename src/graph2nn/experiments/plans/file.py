@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from graph2nn.errors import UserError
+from graph2nn.experiments.plans.own_data import plan_source, read_as
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import replacing
 from graph2nn.results.config import first_complaint
@@ -53,17 +54,22 @@ def plan_hash(tree: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def freeze_plan(path: Path) -> str:
+def freeze_plan(path: Path, *, data: Path | None = None, cache: Path | None = None) -> str:
     """Write the hash of a plan's content at the end of its file, and return it.
+
+    A plan on data of the user's own has them read first: their label, with the digest of their content, and
+    what fits the preset to them become the key ``as_read``.
 
     Args:
         path: the file; everything else in it stays as it is, comments too.
+        data: where own data lie, if not where the plan says.
+        cache: folder of decoded copies.
 
     Returns:
         The hash, 64 hexadecimal digits.
 
     Raises:
-        UserError: as :func:`read_plan`; the plan is frozen already.
+        UserError: as :func:`read_plan`; the plan is frozen already; its data cannot be read.
 
     Example:
         >>> from pathlib import Path
@@ -73,10 +79,15 @@ def freeze_plan(path: Path) -> str:
     tree, plan = _read(path)
     if plan.sha256 is not None:
         raise UserError(f"plan: {path} is frozen already, with hash {plan.sha256[:12]}.")
-    value = plan_hash(tree)
     text = path.read_text(encoding="utf-8")
     # A key left empty would be there twice.
     lines = [line for line in text.splitlines() if not line.startswith(f"{_KEY}:")]
+    source = plan_source(plan, path.parent, path=data, cache=cache)
+    if plan.data is not None and plan.as_read is None:
+        noted = {"as_read": read_as(plan, source.load()).model_dump()}
+        lines += yaml.safe_dump(noted, sort_keys=False, allow_unicode=True).splitlines()
+        tree |= noted
+    value = plan_hash(tree)
     with replacing(path) as temporary:
         temporary.write_text("\n".join([*lines, f"{_KEY}: {value}", ""]), encoding="utf-8")
     read_plan(path)

@@ -38,7 +38,7 @@ def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None)
 
     Args:
         plan: the plan.
-        data: label of the loaded data set.
+        data: label of the loaded data set; own data have the label that the plan was frozen with.
         folder: folder that may hold connectomes.
 
     Returns:
@@ -68,9 +68,11 @@ def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None)
 
 
 def _runs_of(plan: ExperimentPlan, arm: Arm, known: Preset, data: str, graphs: _Graphs) -> Iterable[PlannedRun]:
+    fitting = {} if plan.as_read is None else plan.as_read.set
+    label = data if plan.as_read is None else plan.as_read.label
     base = override(
-        RunConfig(preset=known.name, model=known.model, data=data, recipe=known.recipe, match=known.match),
-        _assignments({**plan.set, **arm.set}),
+        RunConfig(preset=known.name, model=known.model, data=label, recipe=known.recipe, match=known.match),
+        _assignments({**fitting, **plan.set, **arm.set}),
     )
     for network in arm.networks:
         graph = graphs.of(network)

@@ -141,11 +141,39 @@ class Draw(_Value):
     seed: int
 
 
+class OwnData(_Value):
+    """The user's own data of a plan: where they lie, and how they are read (the options of ``sweep --data``).
+
+    ``path`` is relative to the folder of the plan; left-out values are those of the command.
+    """
+
+    path: str = Field(min_length=1)
+    target: tuple[str, ...] = ()
+    task: Literal["classification", "balanced", "regression"] | None = None
+    test: float = 0.2
+    validation: float = 0.1
+    split_seed: int = 0
+    split_column: str | None = None
+    impute: bool = False
+    drop: tuple[str, ...] = ()
+    most_values: int = Field(default=20, ge=2)
+    image_size: int | None = None
+    channels: Literal["grey", "rgb", "rgba"] | None = None
+
+
+class AsRead(_Value):
+    """What freezing notes of own data: their label with its digest, and the settings that fit the preset."""
+
+    label: str
+    set: Settings = Field(default_factory=dict)
+
+
 class ExperimentPlan(_Value):
     """A whole experiment, written before its first run.
 
     ``preset`` and ``set`` are common to all arms. ``order`` lists the parts in the order in which they run;
-    inside a part runs go seed by seed. ``sha256`` is the hash of everything else, in a frozen plan.
+    inside a part runs go seed by seed. ``data`` are the user's own, for presets that read such, and ``as_read``
+    is what freezing found there. ``sha256`` is the hash of everything else, in a frozen plan.
 
     Example:
         >>> plan = ExperimentPlan(
@@ -162,6 +190,8 @@ class ExperimentPlan(_Value):
     hypotheses: tuple[str, ...] = ()
     preset: str
     set: Settings = Field(default_factory=dict)
+    data: OwnData | None = None
+    as_read: AsRead | None = None
     precision: Precision = "float32"
     precision_rule: str = ""
     order: tuple[str, ...] = Field(min_length=1)

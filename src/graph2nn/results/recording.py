@@ -15,11 +15,10 @@ from graph2nn.budget.matching import Match
 from graph2nn.budget.trace import macs, parameters
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
-from graph2nn.experiments.network import Network, quoted_measures
-from graph2nn.experiments.run import result_row
-from graph2nn.experiments.trained import weights_metadata
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import GraphSpec, ModelSpec, RunConfig
+from graph2nn.results.data_card import weights_metadata
+from graph2nn.results.row import Network, quoted_measures, result_row
 from graph2nn.results.run_folder import is_finished, writing
 from graph2nn.results.runs_table import write_table
 from graph2nn.tasks import Score

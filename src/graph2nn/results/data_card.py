@@ -1,0 +1,95 @@
+"""What a trained network must know of its data, stored with its weights: shape, classes, normalisation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import Split
+
+#: The one key of the metadata of ``weights.safetensors``: the order of several, and so the bytes, would vary.
+METADATA_KEY = "run"
+
+
+@dataclass(frozen=True)
+class Normalise:
+    """Samples in stored units to what the network was trained on: minus the mean, over the standard deviation.
+
+    Args:
+        mean: per channel, or per feature of vectors, in stored units (images: 0 … 255).
+        sd: likewise.
+    """
+
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map ``[batch, channels, height, width]`` or ``[batch, features]`` of any type to float32."""
+        shape = (1, -1, *[1] * (x.ndim - 2))
+        mean, sd = (torch.tensor(values, device=x.device).reshape(shape) for values in (self.mean, self.sd))
+        return (x.float() - mean) / sd
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What a network must know of the data it was trained on; stored with the weights of its run.
+
+    ``num_classes`` is the number of outputs: classes, or the numbers of a regression, whose names, means and
+    standard deviations are ``targets``, ``target_mean`` and ``target_sd``.
+    """
+
+    label: str
+    task: str
+    image_shape: tuple[int, ...]
+    num_classes: int
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    targets: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_sd: tuple[float, ...] = ()
+    bytes: bool = True
+
+    @classmethod
+    def of(cls, data: Dataset) -> DataCard:
+        """Describe a dataset."""
+        stored = data.train.images.dtype == torch.uint8 if isinstance(data.train, Split) else True
+        return cls(
+            label=data.label,
+            task=data.task,
+            image_shape=data.image_shape,
+            num_classes=data.num_classes,
+            classes=data.classes,
+            mean=data.mean,
+            sd=data.sd,
+            targets=data.targets,
+            target_mean=data.target_mean,
+            target_sd=data.target_sd,
+            bytes=stored,
+        )
+
+    def to_json(self) -> str:
+        """Return the card as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> DataCard:
+        """Read what :meth:`to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return cls(**values)
+
+    @property
+    def normalise(self) -> Normalise:
+        """The normalisation of the training data."""
+        return Normalise(self.mean, self.sd)
+
+
+def weights_metadata(digest: str, data: Dataset) -> dict[str, str]:
+    """Return the metadata of the weights of a run: the digest of its config, and what it needs of its data."""
+    return {METADATA_KEY: json.dumps({"digest": digest, "data": DataCard.of(data).to_json()})}
