@@ -348,3 +348,25 @@ def test_the_published_results_fit_and_come_soon(driver, shared_file, tmp_path):
         np.testing.assert_allclose(np.sort(page.trace("points", "marker.color")), np.sort(expected))
         assert int(page.find("epoch").get_attribute("max")) == last["epochs"].iloc[0] % 200
     assert page.canvas_ink("circle") > 20
+
+
+def test_turning_a_phone_lays_the_colour_bar_down_and_keeps_the_zoom(page):
+    page.open(width=844, height=390, touch=True)
+    page.run("return Plotly.relayout('atlas-plot', {'xaxis.range': [0.2, 0.6]})")
+
+    def turned(width, height, upright):
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        found = "[...document.querySelectorAll('#atlas-plot .cbfills')]"
+        bars = f"return {found}.map(bar => bar.getBoundingClientRect())"
+        page.until(lambda: len(page.run(bars)) == 1 and (page.run(bars)[0]["height"] > 50) == upright)
+        # The plane keeps most of the frame's height: no margin of the other bar is left.
+        inside = "return document.getElementById('atlas-plot')._fullLayout.yaxis._length"
+        page.until(lambda: page.run(inside) > 0.5 * page.find("frame").size["height"])
+        assert page.run(LAYOUT)["range"] == pytest.approx([0.2, 0.6])
+
+    turned(390, 844, upright=False)
+    turned(844, 390, upright=True)
+    # The map that was built again still tells of what is dragged over it.
+    page.find("reset").click()
+    page.until(lambda: page.run(LAYOUT).get("autorange") is True)

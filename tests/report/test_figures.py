@@ -6,12 +6,16 @@ import warnings
 import numpy as np
 import pytest
 from analysis_tables import curves, sweep, table
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from graph2nn.analysis.findings import find
 from graph2nn.errors import UserError
+from graph2nn.graphs import ws_flex
 from graph2nn.report.figures import gallery, plane, portraits
-from graph2nn.report.figures.theme import DARK, LIGHT, render, short
+from graph2nn.report.figures.alt_texts import alt_text
+from graph2nn.report.figures.theme import DARK, LIGHT, canvas, render, short
 
 RUNS, GRAPHS = sweep(9, 3)
 SWEEPS = {
@@ -76,6 +80,22 @@ def test_no_graph_is_drawn_as_best_and_worst(known, best, worst):
     assert (len(upper), len(lower)) == (best, worst)
     assert not {row["graph"] for row in upper} & {row["graph"] for row in lower}
     assert upper[0]["graph"] == found.best["graph"]
+
+
+def test_every_figure_of_a_task_says_what_it_is():
+    for plate in gallery.plates(find(RUNS, draws=200), GRAPHS, curves(RUNS, 3)):
+        assert not alt_text(plate.name, plate.title).startswith("Figure:")
+    assert alt_text("unheard-of", "A title") == "Figure: A title."
+
+
+@pytest.mark.parametrize(("k", "drawn"), [(4, 32), (12, 24)])
+def test_a_dense_graph_shows_the_edges_that_it_lacks(k, drawn):
+    axes = canvas(2, 2).subplots()
+    portraits.circle(axes, ws_flex(16, k, 0.3, 1), LIGHT.good, LIGHT)
+    (lines,) = (artist for artist in axes.collections if isinstance(artist, LineCollection))
+    assert len(lines.get_segments()) == drawn
+    assert len(axes.patches) == (k == 12)
+    assert to_hex(lines.get_color()[0]) == (LIGHT.paper if k == 12 else LIGHT.good)
 
 
 def test_hopeless_graphs_share_the_last_colour():

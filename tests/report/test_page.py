@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from importlib import resources
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from graph2nn.analysis.findings import find
 from graph2nn.report import phrasing
 from graph2nn.report.atlas import Atlas, atlas
 from graph2nn.report.atlas.parts import in_script
-from graph2nn.report.listing import listing
+from graph2nn.report.listing import PRINTED_ROWS, listing
 from graph2nn.report.page import Chapter, Picture, _size, page
 
 
@@ -47,8 +48,14 @@ def test_one_chapter_is_the_page():
     tags = parsed(text)
     names = [tag for tag, _ in tags.tags]
     assert (names.count("h1"), names.count("article")) == (1, 0)
-    assert re.findall(r'role="note">(.*?)<', text) == ["first", "of it"]
-    assert text.index("<i></i>") < text.index('id="map"') < text.index('id="graphs"')
+    assert re.findall(r'role="note">(.*?)<', text) == ["first"]
+    # How the runs were read is small print: it follows the first picture.
+    assert (
+        text.index("<i></i>")
+        < text.index("<li>of it</li>")
+        < text.index('id="map"')
+        < text.index('id="graphs"')
+    )
 
 
 def test_several_chapters_are_linked_from_the_top():
@@ -72,6 +79,21 @@ def test_figures_are_inlined_for_both_schemes_without_loss_where_they_are_simple
     with Image.open(io.BytesIO(light)) as shown, Image.open(io.BytesIO(png(False))) as given:
         assert shown.tobytes() == given.tobytes()
     assert len(dark) < len(png(True)) / 2
+
+
+def test_a_picture_is_told_to_those_who_do_not_see_it():
+    text = page([chapter("t")], Atlas("", ""), title="T", provenance={})
+    (alt,) = (attrs["alt"] for tag, attrs in parsed(text).tags if tag == "img")
+    assert alt.startswith("Scatter plot of all graphs: clustering coefficient across")
+
+
+def test_paper_gets_the_rows_that_the_style_sheet_leaves(monkeypatch):
+    css = (resources.files("graph2nn.report") / "assets" / "page.css").read_text(encoding="utf-8")
+    assert f"tr:nth-child(n + {PRINTED_ROWS + 1})" in css
+    found = find(sweep(5, 2)[0], draws=100)
+    assert "On paper" not in listing(found)
+    monkeypatch.setattr("graph2nn.report.listing.PRINTED_ROWS", 3)
+    assert "On paper: the first 3 rows" in listing(found)
 
 
 def test_a_long_list_is_cut_and_says_so(monkeypatch):

@@ -14,6 +14,9 @@ from graph2nn.tasks import TOP1
 #: Rows of the table; more graphs than these are in the atlas and in graphs.csv.
 MOST_ROWS = 250
 
+#: Rows that a printed page keeps; the style sheet's ``nth-child`` says the same.
+PRINTED_ROWS = 40
+
 #: Heading, column of ``per_graph``, digits (None for text); the heading's explanation.
 _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("graph", "graph", None, "label"),
@@ -52,8 +55,8 @@ def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>\n"
-        f'<p class="caption">Press a heading to sort by it. {html.escape(_units(found))}'
-        f"{rest}</p>\n</section>"
+        f'<p class="caption"><span class="screen">Press a heading to sort by it.</span> '
+        f"{html.escape(_units(found))}{rest}{_printed(len(rows))}</p>\n</section>"
     )
 
 
@@ -70,6 +73,14 @@ def columns_of(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
          heads[column][1] if column in heads else why)
         for head, column, shown, why in _COLUMNS
     )  # fmt: skip
+
+
+def _printed(rows: int) -> str:
+    """Say on paper what the style sheet leaves out there."""
+    if rows <= PRINTED_ROWS:
+        return ""
+    said = f"On paper: the first {PRINTED_ROWS} rows and no costs; graphs.csv has all."
+    return f'<span class="printed"> {said}</span>'
 
 
 def _units(found: Findings) -> str:

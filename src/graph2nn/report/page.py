@@ -16,6 +16,7 @@ import pandas as pd
 
 from graph2nn.analysis.findings import Findings
 from graph2nn.report.atlas.parts import Atlas
+from graph2nn.report.figures.alt_texts import alt_text
 from graph2nn.report.listing import listing
 from graph2nn.report.phrasing import Headline, percent
 
@@ -41,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the page says about one task; ``notes`` are what its reader must know first."""
+    """What the page says about one task; ``notes`` say how its runs were read, and stand with the remarks."""
 
     task: str
     found: Findings
@@ -68,13 +69,12 @@ def page(
     say at the end what is not shown, and why. Text is escaped, so labels, titles and notes stay text.
     """
     alone = chapters[0] if len(chapters) == 1 else None
-    shown = [*notes, *alone.notes] if alone else list(notes)
     return Template(_asset("page.html")).substitute(
         title=html.escape(title),
         css=f"{_asset('page.css')}\n{atlas.css}",
         js=_asset("page.js"),
         header=_header(title, alone.headline if alone else None),
-        notes=_notes(shown) + first,
+        notes=_notes(notes) + first,
         opening=_stats(alone.found) if alone else _answers(chapters),
         atlas=atlas.html,
         together="\n".join(_section(picture, 2, _anchor(picture.name)) for picture in pictures),
@@ -117,7 +117,7 @@ def _article(chapter: Chapter) -> str:
     return (
         f'<article id="{_anchor(chapter.task)}">\n<p class="eyebrow">{html.escape(chapter.task)}</p>\n'
         f'<h2>{html.escape(headline.title)}</h2>\n<p class="lead">{html.escape(headline.lead)}</p>\n'
-        f"{_notes(chapter.notes)}\n{_stats(chapter.found)}\n{_body(chapter, 3)}\n</article>"
+        f"{_stats(chapter.found)}\n{_body(chapter, 3)}\n</article>"
     )
 
 
@@ -142,11 +142,12 @@ def _gaps(gaps: Sequence[str]) -> str:
 
 def _section(picture: Picture, level: int, anchor: str) -> str:
     light, dark = (base64.b64encode(_small(png)).decode() for png in (picture.light, picture.dark))
+    alt = html.escape(alt_text(picture.name, picture.title))
     wide = ' class="wide"' if picture.name.startswith(_WIDE) else ""
     return (
         f'<section id="{anchor}">\n<h{level}>{html.escape(picture.title)}</h{level}>\n<figure{wide}><picture>'
         f'<source media="(prefers-color-scheme: dark)" srcset="data:image/webp;base64,{dark}">'
-        f'<img src="data:image/webp;base64,{light}" alt="{html.escape(picture.title)}" decoding="async">'
+        f'<img src="data:image/webp;base64,{light}" alt="{alt}" decoding="async">'
         f'</picture></figure>\n<p class="caption">{html.escape(picture.caption)}</p>\n</section>'
     )
 
@@ -209,7 +210,7 @@ def _duration(seconds: float) -> str:
 
 
 def _remarks(chapter: Chapter, level: int) -> str:
-    found, remarks = chapter.found, list(chapter.headline.remarks)
+    found, remarks = chapter.found, [*chapter.notes, *chapter.headline.remarks]
     if (found.graphs["seeds"] > 1).any():
         remarks.append(
             f"± is the sample standard deviation over seeds (n − 1). Intervals of one graph's mean, in the "

@@ -16,3 +16,15 @@ document.querySelectorAll("th button").forEach((button) => {
     body.append(...rows);
   });
 });
+// A figure wider than a narrow screen scrolls: the keyboard must reach it, and only then.
+const reachable = () => document.querySelectorAll("figure").forEach((figure) => {
+  const scrolls = figure.scrollWidth > figure.clientWidth + 1;
+  ["tabindex", "role", "aria-label"].forEach((name) => figure.removeAttribute(name));
+  if (!scrolls) return;
+  const title = figure.parentElement.querySelector("h2, h3");
+  figure.tabIndex = 0;
+  figure.setAttribute("role", "group");
+  figure.setAttribute("aria-label", `Figure${title ? `: ${title.textContent}` : ""}`);
+});
+new ResizeObserver(reachable).observe(document.querySelector("main"));
+document.querySelectorAll("figure img").forEach((image) => image.decode().then(reachable, () => {}));

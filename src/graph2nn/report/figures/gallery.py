@@ -52,7 +52,8 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
                 Plate(
                     f"graphs_{end}",
                     f"The {end} graphs" if len(rows) > 1 else f"The {end} graph",
-                    f"From the {end} on: nodes on a circle, an edge where one node reads the other; below, the "
+                    f"From the {end} on: nodes on a circle, an edge where one node reads the other (a filled "
+                    "disc has over half of all edges, and those that it lacks are left blank); below, the "
                     "adjacency matrix, row reads column, the diagonal being each node reading itself.",
                     partial(portraits.draw, rows, graphs, best=best, score=found.score),
                 )

@@ -19,6 +19,8 @@ from graph2nn.tasks import TOP1, Score
 
 #: Graphs drawn at either end of the ranking.
 SHOWN = 3
+#: A graph with more than this share of all pairs is drawn as a disc with its missing edges left blank.
+MOSTLY = 0.5
 #: Larger graphs are a solid disc on a circle and a grey square as a matrix.
 MOST_NODES = 512
 
@@ -64,11 +66,18 @@ def draw(
 
 
 def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot: float = 1) -> None:
-    """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other."""
+    """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other.
+
+    With more than half of all pairs joined, the disc is filled and the lines left blank are the missing edges.
+    """
     # Node 0 on top, then clockwise, as on the ring that WS-flex starts from.
     angle = np.pi / 2 - 2 * np.pi * np.arange(graph.n) / graph.n
     place = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     pairs = np.argwhere(np.triu(graph.adjacency | graph.adjacency.T))
+    if 2 * len(pairs) > MOSTLY * graph.n * (graph.n - 1):
+        # So many lines would be a moiré: the few that are missing show how the graph is made.
+        axes.fill(place[:, 0], place[:, 1], color=colour, alpha=0.55, linewidth=0, zorder=1)
+        pairs, colour = np.argwhere(np.triu(~(graph.adjacency | graph.adjacency.T), 1)), theme.paper
     # Thin and pale where edges are many, so that a dense graph keeps some structure.
     ink = float(np.clip(140 / max(len(pairs), 1), 0.07, 0.8))
     axes.add_collection(LineCollection(list(place[pairs]), colors=colour, linewidths=0.65, alpha=ink, zorder=1))

@@ -123,6 +123,8 @@ function wireEpochs() {
 
 // True after a key of the map, then the place where the mouse has been at rest since.
 let keyed = false;
+// Where and how a button went down on the map, until the next time.
+let down = null;
 
 function wirePointer() {
   const at = (event, reach) => {
@@ -137,7 +139,6 @@ function wirePointer() {
     keyed = false;
     return false;
   };
-  let down = null;
   frame.addEventListener("pointermove", (event) => {
     if (event.buttons || event.pointerType === "touch") return;
     if (resting(event)) return;
@@ -158,12 +159,16 @@ function wirePointer() {
     look(found, { aloud: true, tip: touch });
     if (!touch) toggle(found);
   }, true);
+}
+
+// What plotly itself tells of; a map that is built again forgets who listened.
+function wirePlot() {
   plot.on("plotly_selected", (event) => {
     // Plotly also tells of outlines that it takes away: those have no bounds, and say nothing.
     if (!event || !(event.range || event.lassoPoints)) return;
     const many = event.points.filter((point) => point.data.name === "points").map((point) => point.pointIndex);
     if (!(down && down.shift)) task().graphs.forEach((id) => state.chosen.delete(id));
-    many.forEach((found) => choose(points.members[found], true));
+    many.forEach((at) => choose(points.members[at], true));
     choicesChanged(`${chosenHere().length} graphs selected`);
   });
   plot.on("plotly_relayout", moveRing);
@@ -245,7 +250,7 @@ async function start() {
   await unpackPlotly();
   await redraw();
   $("sketch").remove();
-  [wireSelects, wirePointer, wireKeys, wireEpochs, wireList, wireTools].forEach((wire) => wire());
+  [wireSelects, wirePointer, wirePlot, wireKeys, wireEpochs, wireList, wireTools].forEach((wire) => wire());
   performance.mark("atlas-first-picture");
   const again = () => { showCard(); redraw(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);

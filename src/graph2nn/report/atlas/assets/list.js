@@ -42,9 +42,11 @@ function showList() {
   const { rows, said } = listed(), shown = tableColumns(), chosen = chosenHere(), others = state.chosen.size - chosen.length;
   $("count").textContent = `${chosen.length.toLocaleString("en")} graph${chosen.length === 1 ? "" : "s"} selected`;
   const head = document.createElement("tr");
-  head.append(cellOf("th", ""), cellOf("th", "graph"), ...shown.map((column) => cellOf("th", column.short)));
+  head.append(cellOf("th", "selected"), cellOf("th", "graph"), ...shown.map((column) => cellOf("th", column.short)));
   const heads = head.querySelectorAll("th");
-  heads[0].setAttribute("aria-label", "selected");
+  const unseen = document.createElement("span");
+  [unseen.className, unseen.textContent] = ["atlas-unseen", "selected"];
+  heads[0].replaceChildren(unseen);
   shown.forEach((column, at) => { heads[at + 2].title = column.name; });
   $("table").tHead.replaceChildren(head);
   // The row in use stays in use when the table is made anew.

@@ -10,6 +10,9 @@ function range() {
   return colourRange(column, own.epochs.flatMap((_, epoch) => finite(column.values(epoch))), base);
 }
 
+// On a narrow map the colour bar lies above it, or it would leave the map no room.
+const isNarrow = () => frame.clientWidth < 520;
+
 // Cells on the (C, L) plane fill their squares.
 function squares(scale) {
   const grid = task().cells[state.level], size = grid.cells + 1;
@@ -25,7 +28,7 @@ function squares(scale) {
 }
 
 function paint() {
-  const column = columnOf(state.colour), scale = range(), narrow = frame.clientWidth < 520;
+  const column = columnOf(state.colour), scale = range(), narrow = isNarrow();
   const title = column.name + { high: ", highest tenth cut", low: ", lowest tenth cut", "": "" }[scale.cut];
   const bar = { title: { text: plain(title), side: narrow ? "top" : "right" }, thickness: 11, outlinewidth: 0 };
   if (narrow) Object.assign(bar, { orientation: "h", y: 1, yanchor: "bottom", ypad: 4, x: 0.5, len: 1 });
@@ -87,10 +90,24 @@ function layout() {
 }
 
 const settings = { responsive: true, displayModeBar: false, doubleClick: "reset", showTips: false, plotlyServerURL: "" };
-let drawn = 0;
+let drawn = 0, drawnNarrow = null;
+// Plotly keeps the bar and the margins of an upright colour bar when the bar is laid down, as after turning a phone:
+// the map is then built again, with the zoom it had.
 function redraw() {
   drawn += 1;
-  return Plotly.react(plot, traces(), layout(), settings).then(moveRing);
+  const shown = layout(), turned = drawnNarrow !== null && drawnNarrow !== isNarrow();
+  if (turned) {
+    ["xaxis", "yaxis"].forEach((name) => {
+      const { autorange, range: zoomed } = plot._fullLayout[name];
+      if (!autorange) shown[name].range = [...zoomed];
+    });
+    Plotly.purge(plot);
+  }
+  drawnNarrow = isNarrow();
+  return Plotly.react(plot, traces(), shown, settings).then(() => {
+    if (turned) wirePlot();
+    return moveRing();
+  });
 }
 
 // Place of a point in the frame, in pixels, and whether it is within the axes.

@@ -24,11 +24,25 @@ function drawCircle(canvas, graph) {
       if (out || back) pairs.push(out ? [i, j, back] : [j, i, 0]);
     }
   }
+  // Over half of all pairs: a filled disc with the missing edges left blank, where lines would be a moiré.
+  const dense = pairs.length > n * (n - 1) / 4;
+  if (dense) {
+    pen.globalAlpha = 0.55;
+    pen.fillStyle = css("--soft");
+    pen.beginPath();
+    at.forEach((place) => pen.lineTo(...place));
+    pen.fill();
+    const drawn = pairs.filter(([, , both]) => !both), blanks = [];
+    for (let i = 0; i < n; i += 1) {
+      for (let j = i + 1; j < n; j += 1) if (!matrix[i * n + j] && !matrix[j * n + i]) blanks.push([i, j, 1]);
+    }
+    pairs.splice(0, pairs.length, ...blanks, ...drawn);
+  }
   // Ink per edge falls as edges crowd, so that a dense graph is grey and not black.
   const crowd = Math.max(pairs.length / 60, 1);
   pen.globalAlpha = Math.min(0.9, Math.max(0.12, 0.9 / crowd ** 0.45));
   pen.lineWidth = Math.min(1.4, Math.max(0.5, 1.4 / crowd ** 0.3));
-  [pen.strokeStyle, pen.fillStyle] = [css("--soft"), css("--one-way")];
+  [pen.strokeStyle, pen.fillStyle] = [css(dense ? "--card" : "--soft"), css("--one-way")];
   pairs.forEach(([from, to, both]) => {
     pen.beginPath();
     if (both) {
