@@ -20,6 +20,8 @@ NOT_RUN = {
     "load_imagenet": "needs ImageNet",
     "TritonLinear": "needs a CUDA device",
     "Logger": "needs an extra",
+    "read_plan": "reads a file",
+    "freeze_plan": "rewrites a file",
     "baselines": "traces every architecture",
     "joined": "needs several processes",
     "launch": "starts several processes",

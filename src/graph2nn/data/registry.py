@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
-from graph2nn.data.own.formats import FORMATS, load_format
+from graph2nn.data.own.formats import load_format
 from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.files import cache_root
 
-DATASETS = ("cifar10", "cifar100", "digits", "fashion-mnist", "imagenet", "mnist")
+
+class Loader(Protocol):
+    """Loads one data set; one that takes ``size`` too can be named ``imagenet@160``."""
+
+    def __call__(self, path: Path | str | None, cache: Path, *, progress: bool) -> Dataset:
+        """Load it from the user's copy at ``path``, or from the cache or a download."""
+
+
+def _bundled_digits(path: Path | str | None, cache: Path, *, progress: bool) -> Dataset:
+    if path is not None:
+        raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")
+    return load_digits()
+
+
+def _format(name: str) -> Loader:
+    def load(path: Path | str | None, cache: Path, *, progress: bool) -> Dataset:
+        if path is None:
+            return load_own(name, Options(), cache=cache, progress=progress)
+        return load_format(name, Path(path), cache, progress=progress)
+
+    return load
+
+
+#: The loader of each data set, by name. Data of the user's own have the name "own" and options besides.
+DATASETS: dict[str, Loader] = {
+    "cifar10": load_cifar10,
+    "cifar100": _format("cifar100"),
+    "digits": _bundled_digits,
+    "fashion-mnist": _format("fashion-mnist"),
+    "imagenet": load_imagenet,
+    "mnist": _format("mnist"),
+}
 
 
 def load_dataset(
@@ -47,12 +82,6 @@ def load_dataset(
         ('digits (scikit-learn)', 10, (1442, 1, 8, 8))
     """
     check_type(name, str, "load_dataset: name")
-    if name == "digits":
-        if path is not None:
-            raise UserError(f"data: digits come with scikit-learn and take no path ({path}); leave it out.")
-        return load_digits()
-    if name == "cifar10":
-        return load_cifar10(path, cache_root(cache), progress=progress)
     if name == "own":
         if path is None:
             raise UserError(
@@ -60,15 +89,12 @@ def load_dataset(
                 "images, .npz, .csv or .parquet, or the word mnist, fashion-mnist or cifar100."
             )
         return load_own(path, options or Options(), cache=cache, progress=progress)
-    if name in FORMATS:
-        if path is None:
-            return load_own(name, Options(), cache=cache, progress=progress)
-        return load_format(name, Path(path), cache_root(cache), progress=progress)
-    name, at, size = name.partition("@")
-    if name == "imagenet" and (not at or (size.isdecimal() and int(size) >= 8)):
-        return load_imagenet(path, cache_root(cache), size=int(size) if at else 224, progress=progress)
-    if name == "imagenet":
-        raise UserError(
-            f"data: imagenet@{size}: {size!r} is not a side of an image in pixels; write imagenet@160."
-        )
-    raise unknown("data: dataset", f"{name}{at}{size}", DATASETS)
+    plain, at, size = name.partition("@")
+    load: Callable[..., Dataset] | None = DATASETS.get(plain)
+    if load is None or (at and "size" not in inspect.signature(load).parameters):
+        raise unknown("data: dataset", name, DATASETS)
+    if at and not (size.isdecimal() and int(size) >= 8):
+        raise UserError(f"data: {name}: {size!r} is not a side of an image in pixels; write {plain}@160.")
+    if at:
+        load = partial(load, size=int(size))
+    return load(path, cache_root(cache), progress=progress)

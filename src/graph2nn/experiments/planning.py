@@ -169,8 +169,7 @@ def catalogue_specs(name: str) -> list[GraphSpec]:
     """
     from graph2nn.graphs.catalogues import catalogue
 
-    rows = catalogue(name)[["n", "sparsity", "p", "seed"]].itertuples(index=False)
-    return [GraphSpec.of_ws_flex(int(n), float(s), float(p), int(seed)) for n, s, p, seed in rows]
+    return GraphSpec.of_rows(catalogue(name))
 
 
 def _tell_apart(graphs: Sequence[GraphSpec | None]) -> list[GraphSpec | None]:
@@ -198,19 +197,15 @@ def spread(name: str, count: int) -> list[GraphSpec]:
     import numpy as np
 
     from graph2nn.graphs.catalogues import catalogue
+    from graph2nn.graphs.cover import farthest_first
 
     table = catalogue(name)
     if not 1 <= count <= len(table):
         raise UserError(f"plan: {count} graphs asked of {name}, which has {len(table)}.")
     points = table[["clustering", "path_length"]].to_numpy()
     points = (points - points.min(axis=0)) / np.ptp(points, axis=0)
-    chosen = [int(table["sparsity"].to_numpy().argmax())]
-    gap = np.linalg.norm(points - points[chosen[0]], axis=1)
-    while len(chosen) < count:
-        chosen.append(int(gap.argmax()))
-        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    specs = catalogue_specs(name)
-    return [specs[row] for row in sorted(chosen)]
+    chosen = farthest_first(points, count, first=int(table["sparsity"].to_numpy().argmax()))
+    return GraphSpec.of_rows(table.iloc[np.sort(chosen)])
 
 
 def costs_of(configs: Sequence[RunConfig], data: Dataset) -> list[int]:

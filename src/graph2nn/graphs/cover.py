@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.arrays import Floats
+from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError
 
 Level = Literal["coarse", "medium", "fine"]
@@ -115,3 +115,26 @@ def cover(
 def _first_of(fine: Mapping[tuple[int, int], int], rows: range, columns: range) -> list[int]:
     """The graph of the first represented bin of a window, or none."""
     return [fine[i, j] for i in rows for j in columns if (i, j) in fine][:1]
+
+
+def farthest_first(points: Floats, count: int, *, first: int) -> Longs:
+    """Choose points that lie far apart: each next one is the farthest from those chosen (Gonzalez 1985).
+
+    Args:
+        points: ``[points, dimensions]``, on axes whose distances compare.
+        count: how many, at most all of them.
+        first: row of the first one.
+
+    Returns:
+        Rows in the order in which they were chosen, ``[count]``; of equal distances the first row.
+
+    Example:
+        >>> farthest_first(np.array([[0.0], [1.0], [4.0], [9.0]]), 3, first=0).tolist()
+        [0, 3, 2]
+    """
+    chosen = [first]
+    gap = np.linalg.norm(points - points[first], axis=1)
+    while len(chosen) < count:
+        chosen.append(int(gap.argmax()))
+        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen, dtype=np.int64)

@@ -107,7 +107,7 @@ def dense_baseline(network: ConnectomeRNN, cell: Cell = "rnn", **options: Any) -
         >>> from graph2nn import ConnectomeRNN, ws_flex
         >>> network = ConnectomeRNN(ws_flex(64, 8, 0.3, 1), 3, 2, inputs=range(4), outputs=range(8, 12))
         >>> dense_baseline(network).width
-        21
+        23
     """
     wanted = len(network.recurrent_weight()) + sum(
         parameter.numel()

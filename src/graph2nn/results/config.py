@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import yaml
@@ -23,6 +23,9 @@ from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.results.graph_store import build_stored
 from graph2nn.training.recipe import Recipe
 from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: How the widths of a network are found; see :func:`graph2nn.budget.match`. ``none`` takes them as they are.
 MatchMethod = Literal["auto", "published", "published-below", "exact", "none"]
@@ -115,6 +118,21 @@ class GraphSpec(_Value):
         kind = "ws-directed" if directed else "ws"
         name = f"{kind}({n},{n * sparsity:.4g},{p:.4g},{seed})"
         return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed), directed=directed)
+
+    @classmethod
+    def of_rows(cls, table: pd.DataFrame) -> list[GraphSpec]:
+        """Describe the graphs of a catalogue, or of rows of one, by their arguments.
+
+        Args:
+            table: columns ``n, sparsity, p, seed``; others are left alone.
+
+        Example:
+            >>> from graph2nn import catalogue
+            >>> GraphSpec.of_rows(catalogue("n64-52").head(1))[0].name
+            'ws(64,26.08,0.4167,0)'
+        """
+        rows = table[["n", "sparsity", "p", "seed"]].itertuples(index=False)
+        return [cls.of_ws_flex(int(n), float(s), float(p), int(seed)) for n, s, p, seed in rows]
 
     def build(self) -> RelationalGraph:
         """Make the graph.

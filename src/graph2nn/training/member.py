@@ -89,11 +89,6 @@ class Outcome:
         return cls(member.label, "failed", message=message)
 
     @property
-    def diverged_at(self) -> int | None:
-        """The epoch, counted from 1, in which the loss stopped being finite; None if it did not."""
-        return self.history[-1].epoch if self.status == "diverged" else None
-
-    @property
     def last(self) -> Epoch | None:
         """The last epoch whose training loss was finite; None if there was none."""
         return next((epoch for epoch in reversed(self.history) if math.isfinite(epoch.train_loss)), None)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
+from graph2nn.graphs.cover import farthest_first
 from graph2nn.results.config import GraphSpec
 
 Rows = npt.NDArray[np.int64]
@@ -69,14 +70,8 @@ class Space:
 
     def spec(self, row: int) -> GraphSpec:
         """How the graph of a row is built."""
-        drawn = self.table[["n", "sparsity", "p", "seed"]].to_numpy(dtype=np.float64)[row]
-        return GraphSpec.of_ws_flex(int(drawn[0]), float(drawn[1]), float(drawn[2]), int(drawn[3]))
+        return GraphSpec.of_rows(self.table.iloc[[row]])[0]
 
     def spread(self, count: int, rng: np.random.Generator) -> Rows:
         """Rows of ``count`` graphs far apart from one another: farthest first, from one that ``rng`` draws."""
-        chosen = [int(rng.integers(len(self)))]
-        gap = np.linalg.norm(self.features - self.features[chosen[0]], axis=1)
-        while len(chosen) < min(count, len(self)):
-            chosen.append(int(gap.argmax()))
-            gap = np.minimum(gap, np.linalg.norm(self.features - self.features[chosen[-1]], axis=1))
-        return np.array(chosen, dtype=np.int64)
+        return farthest_first(self.features, min(count, len(self)), first=int(rng.integers(len(self))))

@@ -99,7 +99,7 @@ def null_differences(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -
         >>> import graph2nn as g
         >>> graph = g.ws_flex(32, 6, 0.1, seed=1)
         >>> table = null_differences(graph, g.ensemble(graph, "degree", 5))
-        >>> table.loc["clustering", "change"] < 0, bool(table.loc["edges", "changes"])
+        >>> bool(table.loc["clustering", "change"] < 0), bool(table.loc["edges", "changes"])
         (True, False)
     """
     import pandas as pd

@@ -101,6 +101,9 @@ class BlockConv2d(Compact, RelationalConv2d):
             x: ``[batch, in_channels, H, W]``.
             norm: batch norm of the outputs; its running averages move.
             relu: whether ReLU follows.
+
+        Returns:
+            ``[batch, out_channels, H′, W′]``, or None.
         """
         numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
         found = [number for number in numbers if number is not None]

@@ -151,7 +151,7 @@ def joined(rows: pd.DataFrame, *, task: str) -> tuple[str, pd.DataFrame, dict[st
 def _keyed(name: str) -> tuple[pd.DataFrame, dict[str, GraphSpec]]:
     table = catalogue(name)
     rows = list(table[["n", "sparsity", "p", "seed"]].itertuples(index=False, name=None))
-    specs = [GraphSpec.of_ws_flex(int(n), float(s), float(p), int(seed)) for n, s, p, seed in rows]
+    specs = GraphSpec.of_rows(table)
     table = table.drop(columns="n").rename(columns={"seed": "graph_seed"})
     table = table.assign(
         key=[key(sparsity, p, seed) for _, sparsity, p, seed in rows],
