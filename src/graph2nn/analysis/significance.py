@@ -27,10 +27,10 @@ def welch(samples: Sequence[Floats], baseline: Floats) -> Floats:
     spread = np.sqrt(variance), np.sqrt(variance0)
     with np.errstate(divide="ignore", invalid="ignore"):
         counts = size.astype(np.int64), np.int64(size0)
-        found = stats.ttest_ind_from_stats(
+        test = stats.ttest_ind_from_stats(
             mean, spread[0], counts[0], mean0, spread[1], counts[1], equal_var=False
         )
-        p: Floats = np.array(found.pvalue, dtype=np.float64)
+        p: Floats = np.array(test.pvalue, dtype=np.float64)
         p[~(variance / size + variance0 / size0 > 0)] = np.nan
     return p
 

@@ -83,15 +83,15 @@ def _pooled(runs: pd.DataFrame) -> pd.DataFrame:
         {"gain": float, "p_holm": float}
     )
     noise = seed_noise(runs)
-    own = runs["kind"] == "baseline"
-    if noise is None or not own.any() or own.all():
+    baseline = runs["kind"] == "baseline"
+    if noise is None or not baseline.any() or baseline.all():
         return empty
     # Where graphs and baseline share their seeds, what a seed does to all of them is taken off.
-    shared = set(runs.loc[own, "seed"]) & set(runs.loc[~own, "seed"])
+    shared = set(runs.loc[baseline, "seed"]) & set(runs.loc[~baseline, "seed"])
     level = paired(runs) if shared else runs
-    errors = level[~own].groupby("graph", sort=False)["test_error"]
-    gain = float(level.loc[own, "test_error"].mean()) - errors.mean()
-    error = noise.sd * np.sqrt(1 / errors.size() + 1 / int(own.sum()))
+    errors = level[~baseline].groupby("graph", sort=False)["test_error"]
+    gain = float(level.loc[baseline, "test_error"].mean()) - errors.mean()
+    error = noise.sd * np.sqrt(1 / errors.size() + 1 / int(baseline.sum()))
     p: Floats = 2 * stats.t.sf(np.abs(gain / error), noise.freedom)
     return pd.DataFrame(
         {

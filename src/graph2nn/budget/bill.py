@@ -42,12 +42,12 @@ class Bill:
 
     def macs(self, widths: Sequence[int]) -> int:
         """Multiply-adds per sample."""
-        known, total = self._known, 0
+        counted, total = self._known, 0
         for layer, wiring in self.layers(widths):
             key = layer, id(wiring)
-            if key not in known:
-                known[key] = layer.macs(wiring)
-            total += known[key]
+            if key not in counted:
+                counted[key] = layer.macs(wiring)
+            total += counted[key]
         return total
 
     def published_macs(self, widths: Sequence[int]) -> int:

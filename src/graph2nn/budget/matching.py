@@ -100,15 +100,15 @@ def match(
         raise unknown("match: quantity", quantity, get_args(Quantity))
     if side not in get_args(search.Side):
         raise unknown("match: side", side, get_args(search.Side))
-    known = architecture(model)
-    known.check_options(options)
-    base = list(known.widths if widths is None else widths)
-    classes, size = num_classes or known.num_classes, input_size or known.input_size
-    wiring = known.prepare(wiring_of(graph))
+    described = architecture(model)
+    described.check_options(options)
+    base = list(described.widths if widths is None else widths)
+    classes, size = num_classes or described.num_classes, input_size or described.input_size
+    wiring = described.prepare(wiring_of(graph))
     check_stem(model, wiring, options)
 
     def layers(candidate: Sequence[int]) -> list[Shape]:
-        return known.shapes(candidate, classes, size, **options)
+        return described.shapes(candidate, classes, size, **options)
 
     bill = Bill(layers, wiring, base)
     count = bill.macs if quantity == "macs" else bill.parameters
@@ -116,30 +116,30 @@ def match(
     if goal is None:
         baseline = Bill(layers, Dense(), base)
         goal = baseline.macs(base) if quantity == "macs" else baseline.parameters(base)
-    unit = math.lcm(multiple_of, known.multiple_of)
+    unit = math.lcm(multiple_of, described.multiple_of)
     if method == "auto":
-        own = widths is None and target is None and not options and size == known.input_size
+        published_question = widths is None and target is None and not options and size == described.input_size
         plain = side == "nearest" and unit == 1 and quantity == "macs"
-        method = "published" if known.scalings and own and plain else "exact"
+        method = "published" if described.scalings and published_question and plain else "exact"
     if method == "published" and side == "below":
         method = "published-below"
     below = method == "published-below"
     if method.startswith("published"):
-        _check_published(model, known, quantity)
+        _check_published(model, described, quantity)
     if method == "none" or (isinstance(wiring, Dense) and count(base) == goal):
-        found = base
+        matched = base
     elif method.startswith("published"):
-        found = search.published(bill.published_macs, base, goal, known.scalings, below=below)
+        matched = search.published(bill.published_macs, base, goal, described.scalings, below=below)
     else:
-        found = search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
-    spent = count(found)
+        matched = search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
+    spent = count(matched)
     if method != "none" and abs(spent - goal) > tolerance * goal:
         raise UserError(
-            f"match: the closest {model} on this graph has widths {found} and costs {spent:,} "
+            f"match: the closest {model} on this graph has widths {matched} and costs {spent:,} "
             f"{_QUANTITIES[quantity]}, {abs(spent / goal - 1):.0%} off the budget of {goal:,}. "
             "Use a smaller graph or a wider baseline."
         )
-    return Match(model, found, bill.macs(found), bill.parameters(found), goal, method, quantity)
+    return Match(model, matched, bill.macs(matched), bill.parameters(matched), goal, method, quantity)
 
 
 def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
@@ -161,8 +161,8 @@ def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
     )
 
 
-def _check_published(model: str, known: Architecture, quantity: str) -> None:
-    if not known.scalings:
+def _check_published(model: str, described: Architecture, quantity: str) -> None:
+    if not described.scalings:
         raise UserError(f"match: no published procedure for {model}; use method exact.")
     if quantity != "macs":
         raise UserError("match: the published procedure matches multiply-adds; match params with method exact.")

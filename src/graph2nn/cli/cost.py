@@ -39,22 +39,24 @@ def models(as_json: Json = False) -> None:
             [
                 {
                     "name": name,
-                    "widths": known.widths,
-                    "input_size": known.input_size,
+                    "widths": described.widths,
+                    "input_size": described.input_size,
                     "macs": macs,
                     "params": params,
                 }
-                for (name, known), (macs, params) in zip(ARCHITECTURES.items(), costs.values(), strict=True)
+                for (name, described), (macs, params) in zip(ARCHITECTURES.items(), costs.values(), strict=True)
             ]
         )
         return
     table = Table("model", "what it is", "widths", "input")
     table.add_column("MACs", justify="right")
     table.add_column("parameters", justify="right")
-    for name, known in ARCHITECTURES.items():
+    for name, described in ARCHITECTURES.items():
         macs, params = costs[name]
-        size = "×".join(map(str, known.input_size))
-        table.add_row(name, known.about, ", ".join(map(str, known.widths)), size, f"{macs:,}", f"{params:,}")
+        size = "×".join(map(str, described.input_size))
+        table.add_row(
+            name, described.about, ", ".join(map(str, described.widths)), size, f"{macs:,}", f"{params:,}"
+        )
     show_table(table)
 
 
@@ -85,7 +87,7 @@ def cost(
     """
     from graph2nn.budget import cost as count
 
-    found = count(
+    table = count(
         model,
         one_graph(ws_flex, graph, data),
         widths=numbers("--widths", widths),
@@ -94,9 +96,9 @@ def cost(
         **parse_options(option),
     )
     if as_json:
-        print_json({**asdict(found), "macs": found.macs, "params": found.params})
+        print_json({**asdict(table), "macs": table.macs, "params": table.params})
         return
-    _show(found)
+    _show(table)
 
 
 def _show(found: Cost) -> None:

@@ -44,7 +44,7 @@ def match(
     from graph2nn.budget.matching import match as find
 
     # Literals are checked by the function itself, which can name the nearest word.
-    found = find(
+    matched = find(
         model,
         one_graph(ws_flex, graph, data),
         method=method,  # type: ignore[arg-type]
@@ -54,11 +54,11 @@ def match(
         **parse_options(option),
     )
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(matched))
         return
     table = Table("widths", "MACs", "of the budget", "parameters", "method", title=f"{model}")
-    share = f"{(found.macs if quantity == 'macs' else found.params) / found.target:.4%}"
+    share = f"{(matched.macs if quantity == 'macs' else matched.params) / matched.target:.4%}"
     table.add_row(
-        ", ".join(map(str, found.widths)), f"{found.macs:,}", share, f"{found.params:,}", found.method
+        ", ".join(map(str, matched.widths)), f"{matched.macs:,}", share, f"{matched.params:,}", matched.method
     )
     show_table(table)

@@ -56,10 +56,10 @@ def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> 
                     f"--devices: {devices} asked for in one of {place.world} processes that began together; "
                     "leave it out."
                 )
-            own = place.device(task.device)
-            with joined(place, own, sync_bn=sync_bn) as ranks:
+            device_of_rank = place.device(task.device)
+            with joined(place, device_of_rank, sync_bn=sync_bn) as ranks:
                 configs, data = ranks.one_first(plan)
-                rows = train_each(configs, data, replace(task, device=own), ranks)
+                rows = train_each(configs, data, replace(task, device=device_of_rank), ranks)
             return rows if ranks.first else None
         configs, data = plan()
         if devices in (None, 1):

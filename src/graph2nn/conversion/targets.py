@@ -115,7 +115,7 @@ def _selectors(selection: Selection | None) -> list[Selector]:
 
 def _matching(module: nn.Module, weights: Sequence[Weight], selection: Selection, what: str) -> list[Weight]:
     ancestors = dict(module.named_modules(remove_duplicate=False))
-    found: dict[str, Weight] = {}
+    chosen: dict[str, Weight] = {}
     for selector in _selectors(selection):
         matched = [weight for weight in weights if _matches(selector, weight, ancestors)]
         if not matched and isinstance(selector, str):
@@ -125,8 +125,8 @@ def _matching(module: nn.Module, weights: Sequence[Weight], selection: Selection
             raise UserError(
                 f"relationalize: {what}: no weight of this {type(module).__name__} is chosen by {called}."
             )
-        found |= {weight.name: weight for weight in matched}
-    return list(found.values())
+        chosen |= {weight.name: weight for weight in matched}
+    return list(chosen.values())
 
 
 def _matches(selector: Selector, weight: Weight, modules: Mapping[str, nn.Module]) -> bool:

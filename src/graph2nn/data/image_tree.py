@@ -70,8 +70,8 @@ def _check_one_root(paths: Mapping[str, PurePosixPath]) -> None:
         raise UserError(f"data: there are {len(roots)} image folders ({', '.join(roots[:3])}); name one.")
 
 
-def _classes(found: Mapping[str, set[str]]) -> tuple[str, ...]:
-    train, test = found["train"], found["test"]
+def _classes(folders: Mapping[str, set[str]]) -> tuple[str, ...]:
+    train, test = folders["train"], folders["test"]
     if train != test:
         odd = sorted(train ^ test)
         raise UserError(

@@ -41,9 +41,9 @@ def layout_of(name: str) -> Layout | None:
 
 def detect(names: Iterable[str]) -> Layout | None:
     """The layout of a source that holds these files: the originals first, then the image tree."""
-    found = {layout_of(name) for name in names}
+    layouts = {layout_of(name) for name in names}
     order: tuple[Layout, ...] = ("python", "binary", "tree")
-    return next((layout for layout in order if layout in found), None)
+    return next((layout for layout in order if layout in layouts), None)
 
 
 def size_limit(layout: Layout) -> int:

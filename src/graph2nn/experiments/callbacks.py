@@ -92,9 +92,9 @@ def graph_scalars(model: nn.Module, graph: RelationalGraph | None, density: floa
     Raises:
         UserError: a density out of range; no weight that is as wide as the graph has nodes.
     """
-    found = recover(model, graph.n if graph else NODES, density=density)
+    recovered = recover(model, graph.n if graph else NODES, density=density)
     values: dict[str, float] = {}
-    for name, one in found.items():
+    for name, one in recovered.items():
         values[f"graph/{name}/clustering"] = one.clustering
         values[f"graph/{name}/captured"] = one.captured
         if one.path_length is not None:

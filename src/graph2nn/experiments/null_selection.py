@@ -86,7 +86,7 @@ def _options_by_kind(kinds: Sequence[str], options: Mapping[str, Any]) -> dict[s
     uses = {kind: set(KINDS[kind].uses) if kind in KINDS else set() for kind in kinds}
     for name in given.keys() - {"inputs", "outputs"}:
         if not any(name in names for names in uses.values()):
-            users = [kind for kind, known in KINDS.items() if name in known.uses]
+            users = [kind for kind, described in KINDS.items() if name in described.uses]
             raise UserError(f"nulls: {' and '.join(kinds)} nulls do not use {name}; {' and '.join(users)} do.")
     return {kind: {name: value for name, value in given.items() if name in uses[kind]} for kind in kinds}
 

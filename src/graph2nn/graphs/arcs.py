@@ -88,5 +88,5 @@ def positions(csr: CSR, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> np
     wanted = rows.astype(np.int64) * n + columns
     at = np.searchsorted(keys, wanted)
     at[at == len(keys)] = 0
-    found = keys[at] == wanted if len(keys) else np.zeros(len(wanted), dtype=np.bool_)
-    return np.where(found, at, -1)
+    present = keys[at] == wanted if len(keys) else np.zeros(len(wanted), dtype=np.bool_)
+    return np.where(present, at, -1)

@@ -92,10 +92,10 @@ def find_graph(
     _refuse_file_options(text, options)
     if neurons or min_weight is not None:
         raise UserError(f"graph {text!r} is not a file: tables of neurons and smallest weights are for files.")
-    how = ""
+    source = ""
     if text in NAMES:
         graph = connectome(text, data=data)
-        how = f"{NEURONS[text].citation}; {NEURONS[text].licence}" if text in NEURONS else ""
+        source = f"{NEURONS[text].citation}; {NEURONS[text].licence}" if text in NEURONS else ""
     elif text.endswith(_SYMMETRISED) and text.removesuffix(_SYMMETRISED) in NAMES:
         name = text.removesuffix(_SYMMETRISED)
         graph = replace(connectome(name, symmetrised=True, data=data), name=f"{name}-symmetrised")
@@ -108,7 +108,7 @@ def find_graph(
         graph = _generate(family, text.partition(":")[2])
     else:
         raise unknown("graph", text, [*GENERATORS, *NAMES])
-    return Reading(graph if options.name is None else replace(graph, name=options.name), how=how)
+    return Reading(graph if options.name is None else replace(graph, name=options.name), how=source)
 
 
 def _given(options: ReadOptions) -> list[str]:

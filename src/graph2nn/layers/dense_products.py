@@ -137,8 +137,8 @@ def table() -> DenseTable:
     Raises:
         UserError: the machine's own table is damaged.
     """
-    own = own_file()
-    return parse(own.read_text(encoding="utf-8"), str(own)) if own.is_file() else DenseTable((), {})
+    file = own_file()
+    return parse(file.read_text(encoding="utf-8"), str(file)) if file.is_file() else DenseTable((), {})
 
 
 def own_file() -> Path:

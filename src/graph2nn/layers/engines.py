@@ -140,9 +140,9 @@ def table() -> Table:
     Raises:
         UserError: the machine's own table is damaged.
     """
-    own = own_file()
-    if own.is_file():
-        return parse(own.read_text(encoding="utf-8"), str(own))
+    file = own_file()
+    if file.is_file():
+        return parse(file.read_text(encoding="utf-8"), str(file))
     return parse((files("graph2nn.layers") / FILE).read_text(encoding="utf-8"), FILE)
 
 
@@ -158,14 +158,14 @@ def parse(text: str, where: str) -> Table:
         UserError: it is damaged.
     """
     try:
-        found = json.loads(text)
+        tree = json.loads(text)
         points = tuple(
-            Point(p["kind"], int(p["width"]), float(p["density"]), float(p["speedup"])) for p in found["points"]
+            Point(p["kind"], int(p["width"]), float(p["density"]), float(p["speedup"])) for p in tree["points"]
         )
         kinds = {point.kind for point in points}
         if not kinds >= {"linear", "conv1x1", "conv3x3"}:
             raise ValueError("a kind of layer is missing")
-        return Table(points, found["about"])
+        return Table(points, tree["about"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"engines: {where} is damaged ({error}); delete it, or remake it with graph2nn bench engines."

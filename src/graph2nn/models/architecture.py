@@ -58,8 +58,8 @@ class Architecture:
     def option_default(self, name: str) -> object:
         """Return the value that an option has where it is not given; None for one that is not known."""
         parameter = inspect.signature(self.options or self.build).parameters.get(name)
-        known = parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
-        return parameter.default if parameter is not None and known else None
+        is_option = parameter is not None and parameter.kind is parameter.KEYWORD_ONLY
+        return parameter.default if parameter is not None and is_option else None
 
     def check_options(self, options: Mapping[str, object]) -> None:
         """Refuse an option that the architecture does not know, or a value of another kind than it takes.
@@ -74,10 +74,10 @@ class Architecture:
         taker = self.options or self.build
         hints = get_type_hints(taker)
         kinds = inspect.signature(taker).parameters.values()
-        known = [parameter.name for parameter in kinds if parameter.kind is parameter.KEYWORD_ONLY]
+        names = [parameter.name for parameter in kinds if parameter.kind is parameter.KEYWORD_ONLY]
         for name, value in options.items():
-            if name not in known:
-                raise unknown("model: option", name, known)
+            if name not in names:
+                raise unknown("model: option", name, names)
             try:
                 TypeAdapter(hints[name]).validate_python(value, strict=not isinstance(value, list))
             except ValidationError as error:

@@ -165,10 +165,10 @@ def efficientnet_shapes(
     plans = (blocks(widths, baseline=base, stages=stages, stem=stem, se=se) for base in (tuple(fixed), None))
     for wired, dense in zip(*plans, strict=True):
         after = _halved(size, wired.stride)
-        own, other = block_shapes(wired, size, after), block_shapes(dense, size, after)
+        wired_shapes, dense_shapes = block_shapes(wired, size, after), block_shapes(dense, size, after)
         # As many entries at any widths, even where both rules happen to agree.
-        split = [either(own[:-1], other[:-1]), either(own[-1:], other[-1:])]
-        layers += split if wired.expands else own
+        split = [either(wired_shapes[:-1], dense_shapes[:-1]), either(wired_shapes[-1:], dense_shapes[-1:])]
+        layers += split if wired.expands else wired_shapes
         size = after
     if head and head_type == "linear":
         layers.append(LayerShape(widths[-1], head))

@@ -26,8 +26,8 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
         >>> model.bias.abs().max().item()
         0.0
     """
-    if own := getattr(model, "initialise", None):
-        own(generator)
+    if draw := getattr(model, "initialise", None):
+        draw(generator)
         return
     for module in model.modules():
         if isinstance(module, RelationalLinear | RelationalConv2d):

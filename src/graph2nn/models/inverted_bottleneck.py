@@ -55,7 +55,7 @@ def blocks(
         stem: channels before the first stage.
         se: squeezed width as a share of the width before the block.
     """
-    found, before = [], stem
+    listed, before = [], stem
     for index, (stage, width) in enumerate(zip(stages, widths, strict=True)):
         for block in range(stage.depth):
             base = before if baseline is None else baseline[index]
@@ -64,9 +64,9 @@ def blocks(
             expanded = base * stage.expansion if expands else before
             stride = stage.stride if block == 0 else 1
             squeezed = max(1, int(before * se)) if se else 0
-            found.append(Block(index, before, expands, expanded, width, stage.kernel, stride, squeezed))
+            listed.append(Block(index, before, expands, expanded, width, stage.kernel, stride, squeezed))
             before = width
-    return found
+    return listed
 
 
 def norm_act(layer: nn.Module, channels: int, activation: Activation = "swish") -> nn.Sequential:

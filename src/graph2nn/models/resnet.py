@@ -150,14 +150,21 @@ def resnet_cifar(layers: int, kind: Kind = "basic") -> Architecture:
 
 
 def _architecture(
-    name: str, block: type[Block], own: Sequence[int], baseline: tuple[int, ...], *, cifar: bool = False
+    name: str,
+    block: type[Block],
+    usual: Sequence[int],
+    baseline: tuple[int, ...],
+    *,
+    cifar: bool = False,
 ) -> Architecture:
     entry = Stem(7, 1) if cifar else Stem(7, 2, pool=True)
 
     def depths(blocks: Sequence[int] | None) -> list[int]:
-        each = list(own if blocks is None else blocks)
-        if len(each) != len(own) or min(each) < 1:
-            raise UserError(f"model: {name} takes {len(own)} numbers of blocks, got {each}; at least one each.")
+        each = list(usual if blocks is None else blocks)
+        if len(each) != len(usual) or min(each) < 1:
+            raise UserError(
+                f"model: {name} takes {len(usual)} numbers of blocks, got {each}; at least one each."
+            )
         return each
 
     def build(
@@ -174,7 +181,7 @@ def _architecture(
         return ResNet(
             block,
             depths(blocks),
-            check_widths(name, widths, len(own)),
+            check_widths(name, widths, len(usual)),
             num_classes,
             entry=entry,
             stem=stem,
@@ -192,12 +199,12 @@ def _architecture(
         blocks: Sequence[int] | None = None,
         zero_init: bool = not cifar,
     ) -> list[Shape]:
-        widths = check_widths(name, widths, len(own))
+        widths = check_widths(name, widths, len(usual))
         return resnet_shapes(block, depths(blocks), widths, num_classes, input_size, entry=entry, stem=stem)
 
     kind = block.__name__.lower()
     return Architecture(
-        about=f"residual network, {sum(own)} {kind} blocks ({'CIFAR-10' if cifar else 'ImageNet'})",
+        about=f"residual network, {sum(usual)} {kind} blocks ({'CIFAR-10' if cifar else 'ImageNet'})",
         build=build,
         shapes=shapes,
         widths=baseline,

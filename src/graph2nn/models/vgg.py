@@ -168,7 +168,7 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
     """
     if layers not in _CONVS:
         raise UserError(f"model: vgg{layers} is not known; VGG has 11, 13, 16 or 19 layers.")
-    convs, own = _CONVS[layers], head
+    convs, usual_head = _CONVS[layers], head
     name = f"vgg{layers}" if head == "standard" else f"vgg{layers}-{head}"
 
     def build(
@@ -177,7 +177,7 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
         num_classes: int,
         input_size: Size,
         *,
-        head: Head = own,
+        head: Head = usual_head,
         hidden: int = 4096,
         dropout: float = 0.5,
         stem: int = 64,
@@ -200,7 +200,7 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
         num_classes: int,
         input_size: Size,
         *,
-        head: Head = own,
+        head: Head = usual_head,
         hidden: int = 4096,
         dropout: float = 0.5,
         stem: int = 64,
@@ -209,7 +209,7 @@ def vgg(layers: int, *, head: Head = "standard") -> Architecture:
         return vgg_shapes(convs, widths, num_classes, input_size, head=head, hidden=hidden, stem=stem)
 
     return Architecture(
-        about=f"VGG with batch norm, {sum(convs) - 1} wired 3×3 convolutions, {own} head (ImageNet)",
+        about=f"VGG with batch norm, {sum(convs) - 1} wired 3×3 convolutions, {usual_head} head (ImageNet)",
         build=build,
         shapes=shapes,
         widths=(64, 128, 256, 512, 512),

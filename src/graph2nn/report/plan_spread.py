@@ -52,12 +52,14 @@ def pilot_spread(plan: ExperimentPlan, pilot: str | Path, *, task: str | None = 
     """
     from graph2nn.report.build import read_evaluations
 
-    found = read_evaluations(pilot)
+    evaluations = read_evaluations(pilot)
     guess = plan.preset.replace("-", "_")
-    name = task or next((each for each in found.tasks if each in (plan.preset, guess)), found.tasks[0])
-    if name not in found.tasks:
-        raise unknown("plan power: task", name, found.tasks)
-    table = trained(found.last(name))
+    name = task or next(
+        (each for each in evaluations.tasks if each in (plan.preset, guess)), evaluations.tasks[0]
+    )
+    if name not in evaluations.tasks:
+        raise unknown("plan power: task", name, evaluations.tasks)
+    table = trained(evaluations.last(name))
     table = table[table["null_of"].isna()] if "null_of" in table else table
     noise = seed_noise(table)
     if noise is None:
@@ -69,10 +71,10 @@ def pilot_spread(plan: ExperimentPlan, pilot: str | Path, *, task: str | None = 
     for arm in plan.arms:
         specs = [network.ws_flex for network in arm.networks if network.ws_flex and not network.rewired]
         wanted = {(float(s.n), round(s.sparsity, 6), round(s.p, 6), float(s.seed)) for s in specs}
-        own = graphs[keys.isin(wanted)]
-        if own["graph"].nunique() >= _FEWEST and not arm.set:
-            deviations.append(_variance(own, noise.variance))
-            matched += int(own["graph"].nunique())
+        in_arm = graphs[keys.isin(wanted)]
+        if in_arm["graph"].nunique() >= _FEWEST and not arm.set:
+            deviations.append(_variance(in_arm, noise.variance))
+            matched += int(in_arm["graph"].nunique())
     if not deviations:
         deviations, matched = [_variance(graphs, noise.variance)], int(graphs["graph"].nunique())
     network = float(np.sqrt(np.mean(deviations)))

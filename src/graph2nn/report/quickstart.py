@@ -19,10 +19,10 @@ from graph2nn.results.runs_table import read_runs
 
 def prepare(*, graphs: int = 26, seeds: int = 3) -> tuple[list[RunConfig], Dataset]:
     """List the runs of the quickstart, the baseline first, and load the digits."""
-    known = preset("mlp-digits")
-    data = load_dataset(known.data)
-    chosen = [None, *spread(known.graphs[0], graphs)]
-    return plan(known, chosen, range(1, seeds + 1), data=data.label), data
+    digits = preset("mlp-digits")
+    data = load_dataset(digits.data)
+    chosen = [None, *spread(digits.graphs[0], graphs)]
+    return plan(digits, chosen, range(1, seeds + 1), data=data.label), data
 
 
 def run_quickstart(

@@ -107,16 +107,16 @@ def build_stored(spec: StoredGraph, name: str) -> RelationalGraph:
     Raises:
         UserError: it cannot be made again, or the result is another graph.
     """
-    found = stored(spec.digest, name)
-    if found is None:
-        found = parse_graph(spec.text)
+    graph = stored(spec.digest, name)
+    if graph is None:
+        graph = parse_graph(spec.text)
         if spec.null is not None:
             options = {option: value for option in NULL_OPTIONS if (value := getattr(spec, option)) is not None}
-            found = null(found, spec.null, seed=spec.seed, **options)
-        found = found.renamed(name)
-        store(found)
-    if graph_digest(found) != spec.digest:
+            graph = null(graph, spec.null, seed=spec.seed, **options)
+        graph = graph.renamed(name)
+        store(graph)
+    if graph_digest(graph) != spec.digest:
         raise UserError(
             f"config: graph {name!r} ({spec.text}) is not the graph of the run; the file has changed since."
         )
-    return found
+    return graph

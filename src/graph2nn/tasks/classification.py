@@ -65,8 +65,10 @@ class Classification:
         weights = counts.sum() / (len(counts) * counts)
 
         def weighted(outputs: Tensor, targets: Tensor) -> Tensor:
-            own = weights.to(outputs.device)
-            return F.cross_entropy(outputs, targets, weight=own, label_smoothing=recipe.label_smoothing)
+            class_weights = weights.to(outputs.device)
+            return F.cross_entropy(
+                outputs, targets, weight=class_weights, label_smoothing=recipe.label_smoothing
+            )
 
         return weighted
 

@@ -100,8 +100,8 @@ class Checkpoints:
 
     def files(self) -> list[Path]:
         """List the checkpoints, oldest first."""
-        found = [(match, path) for path in self.folder.glob("*.pt") if (match := _NAME.fullmatch(path.name))]
-        return [path for *_, path in sorted((int(m[1]), int(m[2]), path) for m, path in found)]
+        matches = [(match, path) for path in self.folder.glob("*.pt") if (match := _NAME.fullmatch(path.name))]
+        return [path for *_, path in sorted((int(m[1]), int(m[2]), path) for m, path in matches)]
 
     def due(self, *, epochs: int, batches: int) -> bool:
         """True if a checkpoint is due after this many whole epochs and batches of the next."""

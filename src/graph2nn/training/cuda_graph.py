@@ -39,9 +39,9 @@ class Captured:
             return
         if self._graph is None:
             self._capture(*inputs)
-        for own, given in zip(self._inputs, inputs, strict=True):
-            if own is not None and given is not None:
-                own.copy_(given)
+        for kept, given in zip(self._inputs, inputs, strict=True):
+            if kept is not None and given is not None:
+                kept.copy_(given)
         assert self._graph is not None
         self._graph.replay()
 
@@ -107,8 +107,8 @@ class GraphedStep:
         return self._outputs
 
     def _advance(self, *batch: Tensor) -> None:
-        found = self._step(*batch)
+        results = self._step(*batch)
         if self._outputs is None:  # in the first step, which is an ordinary one
-            self._outputs = found[0].clone(), found[1].clone()
-        for own, value in zip(self._outputs, found, strict=True):
-            own.copy_(value)
+            self._outputs = results[0].clone(), results[1].clone()
+        for kept, value in zip(self._outputs, results, strict=True):
+            kept.copy_(value)

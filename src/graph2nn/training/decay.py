@@ -17,8 +17,8 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     spared = [] if recipe.weight_decay_on == "all" else norms_and_biases(model)
     if not spared:
         return make(model.parameters(), recipe)
-    known = {id(parameter) for parameter in spared}
-    decaying = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    spared_ids = {id(parameter) for parameter in spared}
+    decaying = [parameter for parameter in model.parameters() if id(parameter) not in spared_ids]
     if not decaying:
         return make(spared, recipe.model_copy(update={"weight_decay": 0.0}))
     return make(decaying, recipe, spared)
@@ -26,9 +26,9 @@ def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 def norms_and_biases(model: nn.Module) -> list[nn.Parameter]:
     """List gains and shifts of norms, and all biases, each once."""
-    found: dict[int, nn.Parameter] = {}
+    spared: dict[int, nn.Parameter] = {}
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if isinstance(module, _NORMS) or "bias" in name:  # recurrent layers call theirs bias_ih_l0
-                found[id(parameter)] = parameter
-    return list(found.values())
+                spared[id(parameter)] = parameter
+    return list(spared.values())

@@ -213,7 +213,7 @@ def _stacked(
         groups.setdefault(group(members[index], mlp), []).append(index)
     for indices in groups.values():
         stack, theirs = [members[i] for i in indices], [networks[i] for i in indices]
-        found = train_stacked(stack, theirs, data, device=device, on_epoch=on_epoch)
-        outcomes |= zip(indices, found, strict=True)
+        trained = train_stacked(stack, theirs, data, device=device, on_epoch=on_epoch)
+        outcomes |= zip(indices, trained, strict=True)
     outcomes |= {index: _alone(members[index], data, device, on_epoch) for index in rest}
     return [outcomes[index] for index in range(len(members))]

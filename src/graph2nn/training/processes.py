@@ -204,10 +204,10 @@ class _Crew:
         self.workers.remove(worker)
         worker.connection.close()
         worker.process.join()
-        how = ending_of(worker.process.exitcode or 0)
+        ending = ending_of(worker.process.exitcode or 0)
         if not worker.ready:
             raise UserError(
-                f"processes: a worker process {how} before it could begin. In a script, what trains must "
+                f"processes: a worker process {ending} before it could begin. In a script, what trains must "
                 "stand under if __name__ == '__main__':, as each process imports the script."
             )
         if worker.index is None:
@@ -217,7 +217,7 @@ class _Crew:
             self.waiting.appendleft(worker.index)
         else:
             times = {2: "twice"}.get(self.deaths[worker.index], f"{self.deaths[worker.index]} times")
-            yield worker.index, "failed", f"its process died {times}; the last one {how}"
+            yield worker.index, "failed", f"its process died {times}; the last one {ending}"
 
 
 def ending_of(code: int) -> str:

@@ -52,7 +52,10 @@ def draw(
     """
     batch, pad = recipes[0].batch_size, widest_pad(recipes)
     steps = min(images // batch, images if steps is None else steps)
-    each = [_one(recipe, own, images, steps, pad) for recipe, own in zip(recipes, generators, strict=True)]
+    each = [
+        _one(recipe, generator, images, steps, pad)
+        for recipe, generator in zip(recipes, generators, strict=True)
+    ]
     chosen, flips, offsets = zip(*each, strict=True)
     flipped = any(recipe.flip for recipe in recipes)
     return Draws(
@@ -79,8 +82,8 @@ def _one(
         if recipe.flip:
             flips[step] = torch.randint(0, 2, (batch,), generator=generator)
         if recipe.pad:
-            own = torch.randint(0, 2 * recipe.pad + 1, (2, batch), generator=generator)
-            offsets[step] = own + (pad - recipe.pad)
+            shifts = torch.randint(0, 2 * recipe.pad + 1, (2, batch), generator=generator)
+            offsets[step] = shifts + (pad - recipe.pad)
     return order, flips, offsets
 
 

@@ -64,8 +64,8 @@ class Stack:
         def pad(tensors: Sequence[Tensor]) -> Tensor:
             shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
             stacked = torch.zeros(len(tensors), *shape, dtype=tensors[0].dtype, device=device)
-            for own, tensor in zip(stacked, tensors, strict=True):
-                own[tuple(map(slice, tensor.shape))] = tensor.detach()
+            for padded, tensor in zip(stacked, tensors, strict=True):
+                padded[tuple(map(slice, tensor.shape))] = tensor.detach()
             return stacked
 
         weights = [pad([layer.weight for layer in each]) for each in zip(*layers, strict=True)]

@@ -123,8 +123,8 @@ class TrainingState:
 
     def _check_optimiser(self) -> None:
         # torch would complain at the first step, and say less.
-        for parameter, own in self.optimiser.state.items():
-            for name, value in own.items():
+        for parameter, state in self.optimiser.state.items():
+            for name, value in state.items():
                 if isinstance(value, torch.Tensor) and value.dim() and value.shape != parameter.shape:
                     raise ValueError(
                         f"{name} is {tuple(value.shape)} for a parameter {tuple(parameter.shape)}, "

@@ -47,19 +47,19 @@ def eager_step(
     def step(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         optimiser.zero_grad(set_to_none=True)
         if parts == 1:
-            found = descend(x, y)
+            result = descend(x, y)
         else:
             *others, last = zip(x.chunk(parts), y.chunk(parts), strict=True)
             # Several processes exchange their gradients once, in the last part.
             with getattr(model, "no_sync", nullcontext)():
                 each = [descend(*part) for part in others]
             each.append(descend(*last))
-            found = torch.stack([value for value, _ in each]).sum(), torch.cat([scores for _, scores in each])
+            result = torch.stack([value for value, _ in each]).sum(), torch.cat([scores for _, scores in each])
         if clip is not None:
             scaler.unscale_(optimiser)
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         scaler.step(optimiser)
         scaler.update()
-        return found
+        return result
 
     return step

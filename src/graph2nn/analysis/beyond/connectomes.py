@@ -131,10 +131,12 @@ def place(
     return Placed(pd.DataFrame(rows), compare(connectomes) if scores is None else scores)
 
 
-def record(found: Placed) -> dict[str, Any]:
+def record(placed: Placed) -> dict[str, Any]:
     """What summary.json holds of it."""
     scores = {
         graph: dict(zip(rows["measure"], rows["z"], strict=True))
-        for graph, rows in found.scores.groupby("graph")
+        for graph, rows in placed.scores.groupby("graph")
     }
-    return {row["graph"]: {**row, "z": scores.get(row["graph"], {})} for row in found.places.to_dict("records")}
+    return {
+        row["graph"]: {**row, "z": scores.get(row["graph"], {})} for row in placed.places.to_dict("records")
+    }

@@ -84,10 +84,10 @@ def held_out(
         raise UserError(f"cross-validation: folds = {folds}, repeats = {repeats}; expected at least 2 and 1.")
     squares, total = np.zeros((len(models), size)), np.zeros(size)
     for train, test in _divisions(at, size, min(folds, size), repeats, seed):
-        own = at[test]
-        total += np.bincount(own, (y[test] - y[train].mean()) ** 2, minlength=size)
+        group_of = at[test]
+        total += np.bincount(group_of, (y[test] - y[train].mean()) ** 2, minlength=size)
         for row, predict in enumerate(models.values()):
-            squares[row] += np.bincount(own, (y[test] - predict(train, test)) ** 2, minlength=size)
+            squares[row] += np.bincount(group_of, (y[test] - predict(train, test)) ** 2, minlength=size)
     return HeldOut(tuple(models), squares / repeats, total / repeats, len(y))
 
 

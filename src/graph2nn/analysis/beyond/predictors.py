@@ -135,23 +135,23 @@ def predict(
     )
 
 
-def record(found: Predictors | Gap) -> dict[str, Any] | None:
+def record(predictors: Predictors | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it."""
-    if isinstance(found, Gap):
+    if isinstance(predictors, Gap):
         return None
     return {
         "score": "held-out R², grouped by coarse cell",
-        "graphs": found.graphs,
-        "groups": found.groups,
-        "folds": found.folds,
-        "repeats": found.repeats,
-        "confidence": found.confidence,
-        "ceiling": found.ceiling,
-        "ceiling_low": found.ceiling_low,
-        "ceiling_high": found.ceiling_high,
-        "over_ceiling": found.over_ceiling,
-        "models": found.scores.to_dict("records"),
-        "left_out": dict(found.left_out),
+        "graphs": predictors.graphs,
+        "groups": predictors.groups,
+        "folds": predictors.folds,
+        "repeats": predictors.repeats,
+        "confidence": predictors.confidence,
+        "ceiling": predictors.ceiling,
+        "ceiling_low": predictors.ceiling_low,
+        "ceiling_high": predictors.ceiling_high,
+        "over_ceiling": predictors.over_ceiling,
+        "models": predictors.scores.to_dict("records"),
+        "left_out": dict(predictors.left_out),
     }
 
 
@@ -211,11 +211,13 @@ def _ceiling(
     """1 − variance of a mean's noise / variance of the means; the interval resamples cells."""
     if noise is None:
         return None, None, None
-    own = noise.variance / seeds
+    noise_of_mean = noise.variance / seeds
     _, at = np.unique(groups, return_inverse=True)
     size = int(at.max()) + 1
     # Sums a cell of 1, y, y² and noise: enough for the ratio in any resample of cells.
-    sums = np.stack([np.bincount(at, values, minlength=size) for values in (np.ones(len(y)), y, y**2, own)])
+    sums = np.stack(
+        [np.bincount(at, values, minlength=size) for values in (np.ones(len(y)), y, y**2, noise_of_mean)]
+    )
     rng = np.random.default_rng([seed, size])
     counts = rng.multinomial(size, np.full(size, 1 / size), size=draws).T.astype(np.float64)
     resampled = [_explainable(*(sums @ counts)), *_explainable(*sums.sum(axis=1, keepdims=True))]
@@ -223,9 +225,9 @@ def _ceiling(
     return float(resampled[1]), float(low), float(high)
 
 
-def _explainable(count: Floats, total: Floats, squares: Floats, own: Floats) -> Floats:
+def _explainable(count: Floats, total: Floats, squares: Floats, noise_of_mean: Floats) -> Floats:
     variance = (squares - total**2 / count) / (count - 1)
-    share: Floats = 1 - own / count / variance
+    share: Floats = 1 - noise_of_mean / count / variance
     return share
 
 

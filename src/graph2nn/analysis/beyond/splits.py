@@ -27,18 +27,18 @@ def held_out(
     Args:
         errors: ``[..., graphs, seeds]``. there: ``[graphs, seeds]``, which of them count.
     """
-    known = np.where(there, errors, 0.0)
+    filled = np.where(there, errors, 0.0)
     scores, picks = [], []
     for inside in subsets:
         judge = np.array([s not in inside for s in range(there.shape[1])])
-        own, other = (there & ~judge).sum(axis=1), (there & judge).sum(axis=1)
+        choosing, judging = (there & ~judge).sum(axis=1), (there & judge).sum(axis=1)
         # Only graphs with runs on both sides may be chosen, or there would be nothing to judge.
-        able = np.flatnonzero((own > 0) & (other > 0))
+        able = np.flatnonzero((choosing > 0) & (judging > 0))
         if not len(able):
             continue
-        mean = known[..., able, :] @ (~judge).astype(np.float64) / own[able]
+        mean = filled[..., able, :] @ (~judge).astype(np.float64) / choosing[able]
         pick = np.argmin(mean, axis=-1)
-        score = known[..., able, :] @ judge.astype(np.float64) / other[able]
+        score = filled[..., able, :] @ judge.astype(np.float64) / judging[able]
         scores.append(np.take_along_axis(score, pick[..., None], axis=-1)[..., 0])
         picks.append(able[pick])
     if not scores:

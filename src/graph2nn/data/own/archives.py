@@ -48,24 +48,24 @@ def read_npz(file: Path) -> tuple[dict[str, Pair], tuple[str, ...]]:
         why = "it holds Python objects; save plain arrays" if "pickle" in line else line[:100]
         raise UserError(f"data: {file} cannot be read as arrays ({why}).") from None
     classes = tuple(map(str, arrays.pop("classes", np.array([])).tolist()))
-    found: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    arrays_of: dict[str, dict[str, npt.NDArray[Any]]] = {}
     for name, array in arrays.items():
         place = _place(name)
-        if place is None or place[1] in found.get(place[0], {}):
+        if place is None or place[1] in arrays_of.get(place[0], {}):
             raise UserError(
                 f"data: {file} has an array {name!r}, which is not understood; expected x and y, or x_train, "
                 "y_train, x_test, y_test and perhaps x_val, y_val."
             )
-        found.setdefault(place[0], {})[place[1]] = array
-    for split, pair in found.items():
+        arrays_of.setdefault(place[0], {})[place[1]] = array
+    for split, pair in arrays_of.items():
         if len(pair) < 2:
             lacking = "samples (x)" if "y" in pair else "targets (y)"
             raise UserError(f"data: {file} has no {lacking} for {split}; it has {', '.join(arrays)}.")
-    if "train" not in found:
+    if "train" not in arrays_of:
         raise UserError(
             f"data: {file} has no x and y of a training part; it has {', '.join(arrays) or 'nothing'}."
         )
-    return {split: (pair["x"], pair["y"]) for split, pair in found.items()}, classes
+    return {split: (pair["x"], pair["y"]) for split, pair in arrays_of.items()}, classes
 
 
 def _place(name: str) -> tuple[str, str] | None:

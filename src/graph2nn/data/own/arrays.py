@@ -216,8 +216,8 @@ def digest(dataset: Dataset) -> str:
     about = [dataset.classes, dataset.targets, dataset.features, dataset.task == "regression"]
     content = hashlib.sha256(json.dumps(about).encode())
     for split, part in dataset.splits.items():
-        own = resident(part, "data")
-        for tensor in (own.images, own.labels):
+        kept = resident(part, "data")
+        for tensor in (kept.images, kept.labels):
             content.update(f"{split} {tensor.dtype} {list(tensor.shape)}".encode())
             content.update(tensor.contiguous().numpy().data)
     return content.hexdigest()[:8]

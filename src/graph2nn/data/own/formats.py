@@ -169,31 +169,31 @@ def load_format(name: str, path: Path | None, folder: Path, *, progress: bool = 
     Raises:
         UserError: files are missing or damaged, or cannot be downloaded.
     """
-    known = FORMATS[name]
+    source = FORMATS[name]
     if path is None:
         path = folder / name
-        for file, checksum in known.checksums.items():
+        for file, checksum in source.checksums.items():
             suffix = "" if file.endswith(".gz") else ".gz"
-            download(f"{known.url}{file}{suffix}", checksum, path, progress=progress)
-    arrays, classes = known.read(_files(path, _CIFAR if name == "cifar100" else _IDX))
+            download(f"{source.url}{file}{suffix}", checksum, path, progress=progress)
+    arrays, classes = source.read(_files(path, _CIFAR if name == "cifar100" else _IDX))
     splits = {split: Split(torch.from_numpy(x.copy()), torch.from_numpy(y)) for split, (x, y) in arrays.items()}
     pixels = splits["train"].images.numpy()
     mean: list[float] = np.asarray(np.mean(pixels, axis=(0, 2, 3), dtype=np.float64)).tolist()
     sd: list[float] = np.asarray(np.std(pixels, axis=(0, 2, 3), dtype=np.float64)).tolist()
     dataset = Dataset(
-        name, known.label, splits["train"], splits["test"], known.classes or classes, tuple(mean), tuple(sd)
+        name, source.label, splits["train"], splits["test"], source.classes or classes, tuple(mean), tuple(sd)
     )
-    if _is_original(path, known):
+    if _is_original(path, source):
         return dataset
     # A report must not pass off other files, or a part of a data set, as the original.
     sizes = f"{len(dataset.train):,} + {len(dataset.test):,}"
-    return replace(dataset, label=f"{known.label} format, {sizes} ({digest(dataset)})")
+    return replace(dataset, label=f"{source.label} format, {sizes} ({digest(dataset)})")
 
 
-def _is_original(path: Path, known: Format) -> bool:
+def _is_original(path: Path, source: Format) -> bool:
     """Whether the files have the published checksums, which are those of the packed ones."""
     folder = path.parent if path.is_file() else path
-    for name, checksum in known.checksums.items():
+    for name, checksum in source.checksums.items():
         file = folder / (name if name.endswith(".gz") else f"{name}.gz")
         if not file.is_file() or hashlib.md5(file.read_bytes()).hexdigest() != checksum.removeprefix("md5:"):
             return False
@@ -207,8 +207,8 @@ def _files(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         if archive.is_file():
             with tarfile.open(archive) as tar:
                 inside = {Path(member.name).name: member for member in tar.getmembers() if member.isreg()}
-                found = {name: tar.extractfile(inside[name]) for name in names if name in inside}
-                files = {name: stream.read() for name, stream in found.items() if stream is not None}
+                streams = {name: tar.extractfile(inside[name]) for name in names if name in inside}
+                files = {name: stream.read() for name, stream in streams.items() if stream is not None}
         else:
             there = {name: path / name for name in names if (path / name).is_file()}
             packed = {name: path / f"{name}.gz" for name in names if (path / f"{name}.gz").is_file()}

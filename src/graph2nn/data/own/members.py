@@ -66,12 +66,12 @@ def _folder(path: Path, stack: ExitStack) -> Members:
             for each in archives
             for name, read in _without_split(_archive(each, stack), stem(each.name)).items()
         }
-    found: Members = {}
+    members: Members = {}
     for folder, _, names in os.walk(path, followlinks=True):
         for name in names:
             file = Path(folder, name)
-            found[file.relative_to(path).as_posix()] = file.read_bytes
-    return found
+            members[file.relative_to(path).as_posix()] = file.read_bytes
+    return members
 
 
 def _without_split(members: Members, split: str) -> Members:

@@ -130,10 +130,10 @@ def _by_column(table: pd.DataFrame, split: str) -> dict[str, pd.DataFrame]:
     if odd:
         raise UserError(f"data: the split column {split!r} has {odd[0]!r}; expected train, test or validation.")
     parts = words.map(_SPLITS)
-    found = {part: table[parts == part].reset_index(drop=True) for part in ("train", "validation", "test")}
-    if found["train"].empty or found["test"].empty:
+    parts_of = {part: table[parts == part].reset_index(drop=True) for part in ("train", "validation", "test")}
+    if parts_of["train"].empty or parts_of["test"].empty:
         raise UserError(f"data: the split column {split!r} names no rows of train, or none of test.")
-    return {part: rows for part, rows in found.items() if len(rows)}
+    return {part: rows for part, rows in parts_of.items() if len(rows)}
 
 
 def dataset_of_frame(
@@ -165,7 +165,7 @@ def dataset_of_frame(
     whole = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
     if not len(whole.columns):
         raise UserError("data: no column is left next to the target; there is nothing to learn from.")
-    known = read_targets({part: np.asarray(y) for part, (_, y) in frames.items()}, task=task, names=targets)
+    read = read_targets({part: np.asarray(y) for part, (_, y) in frames.items()}, task=task, names=targets)
     said = list(notes)
     encoded = [_encode(whole[column], missing, most_values, said) for column in whole.columns]
     table = pd.concat(encoded, axis=1)
@@ -173,8 +173,8 @@ def dataset_of_frame(
     rows = dict(zip(frames, torch.split(values, lengths), strict=True))
     drawn = dict(zip(("test", "validation"), shares, strict=True))
     return assemble(
-        {part: (x, known.values[part]) for part, x in rows.items()},
-        known,
+        {part: (x, read.values[part]) for part, x in rows.items()},
+        read,
         {part: check_share(part, share) for part, share in drawn.items()},
         name=name or "table",
         seed=seed,

@@ -113,14 +113,16 @@ def _numbers(arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Ta
     if len(widths) > 1:
         raise UserError(f"data: the splits have {sorted(widths)} numbers per target; give the same in all.")
     width = widths.pop()
-    own = tuple(names) if len(names) == width else tuple(f"y{k}" for k in range(width)) if width > 1 else ("y",)
+    labels = (
+        tuple(names) if len(names) == width else tuple(f"y{k}" for k in range(width)) if width > 1 else ("y",)
+    )
     spread = values["train"].double().std(dim=0, correction=0)
     if not bool((spread > 0).all()):
-        constant = own[int((spread > 0).int().argmin())]
+        constant = labels[int((spread > 0).int().argmin())]
         raise UserError(
             f"data: the target {constant!r} has one value in all training samples; there is nothing to fit."
         )
-    return Targets(values, "regression", names=own)
+    return Targets(values, "regression", names=labels)
 
 
 def _classes(arrays: Mapping[str, npt.NDArray[Any]], task: TaskName, classes: Sequence[str]) -> Targets:

@@ -32,8 +32,8 @@ class MLflow:
     def begin(self, config: RunConfig, epochs: int) -> None:
         """Create the run, or take it up again."""
         client = self._client
-        found = client.get_experiment_by_name(config.preset)
-        experiment = found.experiment_id if found else client.create_experiment(config.preset)
+        existing = client.get_experiment_by_name(config.preset)
+        experiment = existing.experiment_id if existing else client.create_experiment(config.preset)
         tags = {"graph2nn.run": config.folder, "graph2nn.out": self._place}
         query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
         earlier = client.search_runs([experiment], query, max_results=1) if epochs else []
@@ -57,7 +57,7 @@ class MLflow:
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in tree.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)}
-    return found
+        values |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)}
+    return values

@@ -65,8 +65,8 @@ def _widths(values: Mapping[str, Any], count: int, key: str = "RGRAPH.DIM_LIST")
 def _spec(name: str, widths: list[int], options: Mapping[str, Any], usual: Mapping[str, Any]) -> ModelSpec:
     """Name an architecture, leaving out widths and options that it has anyway."""
     changed = {key: value for key, value in options.items() if value != usual.get(key)}
-    own = tuple(widths) == tuple(architecture(name).widths)
-    return ModelSpec(name=name, widths=() if own else tuple(widths), options=changed)
+    baseline = tuple(widths) == tuple(architecture(name).widths)
+    return ModelSpec(name=name, widths=() if baseline else tuple(widths), options=changed)
 
 
 def _stem(values: Mapping[str, Any]) -> int:

@@ -105,12 +105,12 @@ def fit(space: Space, trials: Sequence[Trial]) -> Surface:
     """
     surface = None
     for epochs in sorted({trial.proposal.epochs for trial in trials}):
-        own = [trial for trial in trials if trial.proposal.epochs == epochs]
-        if all(trial.diverged for trial in own):
+        longest = [trial for trial in trials if trial.proposal.epochs == epochs]
+        if all(trial.diverged for trial in longest):
             continue
-        worst = max(trial.error for trial in own if not trial.diverged)
-        rows = np.array([trial.proposal.row for trial in own], dtype=np.int64)
-        errors = np.array([worst if trial.diverged else trial.error for trial in own])
+        worst = max(trial.error for trial in longest if not trial.diverged)
+        rows = np.array([trial.proposal.row for trial in longest], dtype=np.int64)
+        errors = np.array([worst if trial.diverged else trial.error for trial in longest])
         surface = fit_errors(space, rows, errors, epochs, below=surface)
     if surface is None:
         raise ValueError("a surface needs at least one training that ended with a number")
@@ -168,7 +168,7 @@ def _most_plausible(
         off = (theta - start) / DOUBT
         return float(value + 0.5 * off @ off), gradient + off / DOUBT
 
-    found = optimize.minimize(
+    result = optimize.minimize(
         penalised, start, jac=True, bounds=[(low, high) for low, high in bounds], method="L-BFGS-B"
     )
-    return found.x, float(found.fun)
+    return result.x, float(result.fun)

@@ -131,8 +131,8 @@ def ask_gp_halving(
         return _proposals(problem, trials, budget, rows, problem.lengths[0], numbers[0])
     for shorter, longer, count in zip(problem.lengths, problem.lengths[1:], numbers[1:], strict=False):
         if not any(trial.proposal.epochs == longer for trial in trials):
-            own = [trial for trial in trials if trial.proposal.epochs == shorter]
-            return _proposals(problem, trials, budget, promoted(own, count), longer, count)
+            briefest = [trial for trial in trials if trial.proposal.epochs == shorter]
+            return _proposals(problem, trials, budget, promoted(briefest, count), longer, count)
     return ask_gp(problem, trials, budget, rng)
 
 

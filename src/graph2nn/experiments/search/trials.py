@@ -112,12 +112,12 @@ def rungs(epochs: int, known: Collection[int] | None = None) -> tuple[int, ...]:
 
 def counts(problem: Problem, budget: float) -> tuple[int, ...]:
     """How many graphs each length of training gets, none of them more graphs than a shorter one."""
-    found: list[int] = []
+    numbers: list[int] = []
     most = len(problem.space)
     for length in problem.lengths:
         most = min(most, max(1, math.floor(budget * SHARE * problem.epochs / length + 1e-9)))
-        found.append(most)
-    return tuple(found)
+        numbers.append(most)
+    return tuple(numbers)
 
 
 def promoted(trials: Sequence[Trial], count: int) -> list[int]:

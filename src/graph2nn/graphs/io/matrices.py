@@ -184,8 +184,8 @@ def _mirrored(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return each undirected pair once."""
     low, high = np.minimum(rows, columns), np.maximum(rows, columns)
-    how = "first" if symmetric else options.combine or "first"
-    keys, merged = combined(low * n + high, values, how)
+    rule = "first" if symmetric else options.combine or "first"
+    keys, merged = combined(low * n + high, values, rule)
     return keys // n, keys % n, merged
 
 

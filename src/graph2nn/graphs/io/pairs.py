@@ -69,7 +69,7 @@ def repeated_keys(keys: Indices, values: Floats) -> int | None:
     return int(order[places[0]]) if len(places) else None
 
 
-def combined(keys: Indices, values: Floats, how: str) -> tuple[Indices, Floats]:
+def combined(keys: Indices, values: Floats, rule: str) -> tuple[Indices, Floats]:
     """Make one entry of equal keys, in the order in which they first stand.
 
     >>> combined(np.array([4, 2, 4]), np.array([1.0, 5.0, 2.0]), "sum")
@@ -77,9 +77,9 @@ def combined(keys: Indices, values: Floats, how: str) -> tuple[Indices, Floats]:
     """
     unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     merged: Floats = values[first].astype(np.float64)
-    if how == "sum":
+    if rule == "sum":
         merged = np.bincount(inverse, weights=values, minlength=len(unique)).astype(np.float64)
-    elif how == "max":
+    elif rule == "max":
         merged = np.full(len(unique), -np.inf)
         np.maximum.at(merged, inverse, values)
     order = np.argsort(first, kind="stable")

@@ -47,14 +47,14 @@ def _word_grid(
     for s in range(len(streams.words)):
         words, rank, value, after = streams.words[s], streams.rank[s], streams.value[s], streams.after[s]
         for i in range(len(thresholds)):
-            found = draw_shared(edges, thresholds[i], tries, first, rows, words, rank, value, after)
+            drawn = draw_shared(edges, thresholds[i], tries, first, rows, words, rank, value, after)
             clustering[i, s] = np.nan
             path_length[i, s] = np.nan
-            if found >= 0:
+            if drawn >= 0:
                 c, total = measure_word(rows, local, ball, next_ball)
                 clustering[i, s] = c
                 path_length[i, s] = total / (n * (n - 1))
-            elif found == EXHAUSTED:
+            elif drawn == EXHAUSTED:
                 clustering[i, s] = -1.0
                 short = True
     return short

@@ -63,10 +63,10 @@ def joined(target: Ints, start: Longs, hub: Ints, bits: Bits, a: Int, b: Int) ->
     row = hub[a]
     if row >= 0:
         return (bits[row, b >> 6] >> np.uint64(b & 63)) & np.uint64(1) != np.uint64(0)
-    found = np.int32(0)
+    equal = np.int32(0)
     for slot in range(start[a], start[a + 1]):  # no early exit: whole vectors are compared at once
-        found |= np.int32(target[slot] == b)
-    return found != 0
+        equal |= np.int32(target[slot] == b)
+    return equal != 0
 
 
 @inlined

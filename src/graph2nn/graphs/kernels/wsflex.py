@@ -21,12 +21,12 @@ EXHAUSTED = -2
 def ring(edges: int, rows: Bits) -> None:
     """Write the start of WS-flex to bit rows ``[n, W]``: ``edges`` edges, each node to the next on the ring."""
     n = len(rows)
-    own, extra = edges // n, edges % n
+    per_node, extra = edges // n, edges % n
     for i in range(n):
         for w in range(rows.shape[1]):
             rows[i, w] = np.uint64(0)
     for i in range(n):
-        for step in range(1, own + (i < extra) + 1):
+        for step in range(1, per_node + (i < extra) + 1):
             j = (i + step) % n
             rows[i, j >> 6] |= bit(j & 63)
             rows[j, i >> 6] |= bit(i & 63)
@@ -47,12 +47,12 @@ def _rewire_shared(
     n = len(rows)
     full = ~np.uint64(0) >> np.uint64(64 - n)
     limit = len(words) - 3
-    own, extra = edges // n, edges % n
+    per_node, extra = edges // n, edges % n
     for i in range(n):
         me = bit(i)
         mine = rows[i]
         j = i
-        for _ in range(own + (i < extra)):
+        for _ in range(per_node + (i < extra)):
             j += 1
             if j == n:
                 j = 0
@@ -131,7 +131,7 @@ def _rewire(edges: int, threshold: int, rows: Bits, state: Words, block: Words, 
     shift = 32
     while (1 << (32 - shift)) <= n:
         shift -= 1
-    own, extra = edges // n, edges % n
+    per_node, extra = edges // n, edges % n
     degree = np.empty(n, np.int64)
     for i in range(n):
         degree[i] = 0
@@ -141,7 +141,7 @@ def _rewire(edges: int, threshold: int, rows: Bits, state: Words, block: Words, 
         mine = rows[i]
         me = bit(i & 63)
         mine[i >> 6] |= me  # a node is as little a target of its own as its neighbours are
-        for step in range(1, own + (i < extra) + 1):
+        for step in range(1, per_node + (i < extra) + 1):
             # The stream is read in place: handing arrays to a function costs more than a word does.
             if at == WORDS:
                 refill(state, block)

@@ -54,13 +54,13 @@ def measure_many(
     """
     with _opened(cache_file(cache)) if keep else nullcontext() as kept:
         distinct = list(dict.fromkeys(graphs))
-        found = {} if kept is None else {g: row for g in distinct if (row := kept.of(g, names)) is not None}
-        missing = [graph for graph in distinct if graph not in found]
+        measured = {} if kept is None else {g: row for g in distinct if (row := kept.of(g, names)) is not None}
+        missing = [graph for graph in distinct if graph not in measured]
         for graph, row in _bar(_measure(missing, names, workers), len(missing), label if progress else None):
-            found[graph] = row
+            measured[graph] = row
             if kept is not None:
                 kept.add(graph, row)
-    return [found[graph] for graph in graphs]
+    return [measured[graph] for graph in graphs]
 
 
 def cache_file(cache: str | Path | None = None) -> Path:

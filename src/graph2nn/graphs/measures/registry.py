@@ -284,22 +284,22 @@ def measure_all(
         >>> measure_all(ws_flex(16, 4, 0.0, 1), ["clustering", "density"])
         {'clustering': 0.5, 'density': 0.26666666666666666}
     """
-    known = {**MEASURES, **WEIGHTED_MEASURES}
+    available = {**MEASURES, **WEIGHTED_MEASURES}
     if names is None:
         chosen = [name for name, measure in measures_of(graph).items() if slow or measure.cost == "fast"]
     else:
         chosen = list(names)
     for name in chosen:
-        if name not in known:
-            raise unknown("measure", name, known)
+        if name not in available:
+            raise unknown("measure", name, available)
     if graph.n <= DENSE_LIMIT:
-        return {name: known[name](graph) for name in chosen}
+        return {name: available[name](graph) for name in chosen}
     values, refused = {}, []
     for name in chosen:
         try:
             if name not in _SPARSE:
                 refuse_dense(graph.name, graph.n, f"the measure {name}", _BYTES_PER_PAIR)
-            values[name] = known[name](graph)
+            values[name] = available[name](graph)
         except UserError:
             if names is not None:
                 raise

@@ -90,12 +90,12 @@ def measured(
         frame = pd.DataFrame({"graph": list(what), "n": [graph.n for graph in what.values()]})
         keys = list(what.values())
     wanted = list(dict.fromkeys(key for key in keys if key is not None))
-    known: dict[Key | RelationalGraph, Values] = {key: {} for key in wanted}
+    values_of: dict[Key | RelationalGraph, Values] = {key: {} for key in wanted}
     if not afresh:
-        known |= {key: row for key in wanted if (row := _shipped_row(key)) is not None}
+        values_of |= {key: row for key in wanted if (row := _shipped_row(key)) is not None}
     # A shipped table lacks the measures that were added after it was made: those are measured like any others.
     lacking: dict[tuple[str, ...], list[Key | RelationalGraph]] = {}
-    for key, row in known.items():
+    for key, row in values_of.items():
         if missing := tuple(name for name in names if name not in row):
             lacking.setdefault(missing, []).append(key)
     for missing, rest in lacking.items():
@@ -107,9 +107,9 @@ def measured(
                 graphs, missing, label=label, workers=workers, progress=progress, cache=cache, keep=not afresh
             )
             for key, row in zip(part, values, strict=True):
-                known[key] = {**known[key], **row}
+                values_of[key] = {**values_of[key], **row}
     absent = dict.fromkeys(names, float("nan"))
-    rows = [absent if key is None else known[key] for key in keys]
+    rows = [absent if key is None else values_of[key] for key in keys]
     added = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in names}
     new = pd.DataFrame({name: values for name, values in added.items() if name not in frame})
     return pd.concat([frame, new], axis=1)

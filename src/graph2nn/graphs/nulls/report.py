@@ -124,18 +124,20 @@ def short_cuts(table: pd.DataFrame) -> tuple[str, ...]:
     """Return a sentence for each short cut from inputs to outputs that a null opens or closes."""
     if "direct_connections" not in table.index:
         return ()
-    found = []
+    sentences = []
     before, after = map(float, table.loc["direct_connections", ["graph", "null"]])
     chance = 2 * math.sqrt(max(before, after, 1.0))
     if abs(after - before) > max(SHORT_CUT * before, chance):
-        found.append(
+        sentences.append(
             f"The null {'opens' if after > before else 'closes'} short cuts: {after:,.0f} direct connections "
             f"from inputs to outputs, {before:,.0f} in the graph. An effect may be that of the short cuts."
         )
     before, after = map(float, table.loc["mean_path", ["graph", "null"]])
     if math.isfinite(before) and math.isfinite(after) and abs(after - before) > SHORT_CUT * before:
-        found.append(f"The mean path from inputs to outputs is {after:.3g} steps, {before:.3g} in the graph.")
-    return tuple(found)
+        sentences.append(
+            f"The mean path from inputs to outputs is {after:.3g} steps, {before:.3g} in the graph."
+        )
+    return tuple(sentences)
 
 
 def _both(inputs: Longs | None, outputs: Longs | None) -> bool:

@@ -53,8 +53,8 @@ def has_instruction() -> bool:
     settings: Any = config
     retargeted = settings.CPU_NAME is not None or settings.CPU_FEATURES is not None
     # Before LLVM 16 the intrinsic took vectors of integers.
-    known = binding.llvm_version_info >= (16, 0, 0)
-    return known and not retargeted and bool(binding.get_host_cpu_features().get("avx512bf16"))
+    llvm_knows = binding.llvm_version_info >= (16, 0, 0)
+    return llvm_knows and not retargeted and bool(binding.get_host_cpu_features().get("avx512bf16"))
 
 
 _forced: ContextVar[Lowering | None] = ContextVar("graph2nn_bf16_lowering", default=None)

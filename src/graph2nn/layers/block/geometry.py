@@ -267,10 +267,10 @@ class Geometry:
     @cached_property
     def stretches(self) -> Stretches:
         """Neighbours among :attr:`forward`'s inputs."""
-        found = [runs(reads, *self.blocks.inputs) for reads in self.blocks.on]
-        first, length = np.array([run for stretches in found for run in stretches], dtype=np.int64).T.copy()
-        to = [starts(np.array([length for _, length in stretches], dtype=np.int64)) for stretches in found]
-        at = np.cumsum([0, *map(len, found)])
+        of_reader = [runs(reads, *self.blocks.inputs) for reads in self.blocks.on]
+        first, length = np.array([run for stretches in of_reader for run in stretches], dtype=np.int64).T.copy()
+        to = [starts(np.array([length for _, length in stretches], dtype=np.int64)) for stretches in of_reader]
+        at = np.cumsum([0, *map(len, of_reader)])
         return Stretches(at, first, length, np.concatenate(to))
 
     @cached_property

@@ -207,8 +207,8 @@ def differentiate_rows(
     half = lanes // 2
     width = -(-products.rows.max() // half) * half
     panel = np.empty(y.group * width + lanes, dtype=out.dtype)
-    found = np.empty(products.depth.max() * width + lanes, dtype=out.dtype)
-    more = np.empty(len(found), dtype=out.dtype)
+    summed = np.empty(products.depth.max() * width + lanes, dtype=out.dtype)
+    more = np.empty(len(summed), dtype=out.dtype)
     taps = (np.arange(y.group) * width).astype(np.int32)
     for t in range(ranges[part, 0], ranges[part, 1]):
         rows, depth = products.rows[t], products.depth[t]
@@ -220,7 +220,7 @@ def differentiate_rows(
             tall = tall if here >= lanes and products.first[t] + tall <= y.channels else rows
             start = g * y.group_step + products.first[t] * y.channel_step
             transpose(tall, here, gradient, start, y.channel_step, panel, 0, width)
-            place = found if g == 0 else more
+            place = summed if g == 0 else more
             for k in range(stretches.at[t], stretches.at[t + 1]):
                 at = g * x.group_step + stretches.first[k] * x.channel_step
                 _stretch_product(
@@ -229,8 +229,8 @@ def differentiate_rows(
                 )  # fmt: skip
             if g > 0:
                 for i in range(depth * width):
-                    found[i] += more[i]
-        transpose_wide(depth, rows, found, 0, width, out, products.weight_at[t], products.step[t])
+                    summed[i] += more[i]
+        transpose_wide(depth, rows, summed, 0, width, out, products.weight_at[t], products.step[t])
         fill_padding(t, products, out)
 
 

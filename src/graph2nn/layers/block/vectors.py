@@ -133,7 +133,7 @@ class Pen:
         once; then the parts are added.
         """
         part = 16 // self.size
-        found: list[Value] = []
+        totals: list[Value] = []
         for start in range(0, len(vectors), part):
             group = vectors[start : start + part]
             group += [self.zero] * (part - len(group))
@@ -144,8 +144,8 @@ class Pen:
                 length //= 2
                 low, high = list(range(length)), list(range(length, 2 * length))
                 total = self.builder.fadd(self.shuffle(total, total, low), self.shuffle(total, total, high))
-            found.append(total)
-        return found
+            totals.append(total)
+        return totals
 
     def add_to(self, value: Value, pointer: Value) -> None:
         """Add a vector of any length to what lies there."""

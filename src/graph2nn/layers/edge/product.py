@@ -65,8 +65,8 @@ class _Views:
             starts = self.at_source if turned else self.at
             cuts = [0, len(starts) - 1]
             cuts[1:1] = np.searchsorted(starts, starts[-1] * np.arange(1, threads) / threads).tolist()
-            found = [(low, high) for low, high in pairwise(cuts) if low < high]
-            self._ranges[turned, threads] = np.array(found, dtype=np.int64).reshape(-1, 2)
+            spans = [(low, high) for low, high in pairwise(cuts) if low < high]
+            self._ranges[turned, threads] = np.array(spans, dtype=np.int64).reshape(-1, 2)
         return self._ranges[turned, threads]
 
 
@@ -75,10 +75,10 @@ _VIEWS: Any = WeakIdKeyDictionary()
 
 
 def _views(tables: Tables) -> _Views:
-    found: _Views | None = _VIEWS.get(tables.at)
-    if found is None or found.source.ctypes.data != tables.source.data_ptr():
-        found = _VIEWS[tables.at] = _Views(tables)
-    return found
+    views: _Views | None = _VIEWS.get(tables.at)
+    if views is None or views.source.ctypes.data != tables.source.data_ptr():
+        views = _VIEWS[tables.at] = _Views(tables)
+    return views
 
 
 def sums(x: Tensor, weight: Tensor, tables: Tables, turned: bool, by_source: Tensor | None) -> Tensor:

@@ -104,9 +104,9 @@ def tables_of(edge_index: npt.ArrayLike, inputs: int, outputs: int | None = None
 
 
 def _starts(sorted_or_not: Integers, count: int) -> Integers:
-    found = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(sorted_or_not, minlength=count), out=found[1:])
-    return found
+    starts = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(np.bincount(sorted_or_not, minlength=count), out=starts[1:])
+    return starts
 
 
 def arcs(graph: RelationalGraph) -> Integers:

@@ -77,14 +77,14 @@ class Columns:
         builder, pen = self.pen.builder, self.pen
         if not self.half:
             return [pen.load(builder.gep(row, [INDEX(v * pen.lanes)])) for v in range(self.count)]
-        found: list[Value] = []
+        vectors: list[Value] = []
         for v in range(self.count // 2):
             place = builder.gep(row, [INDEX(v * 2 * pen.lanes)])
             pairs = builder.load(builder.bitcast(place, self.words.as_pointer()), align=2)
             even = builder.shl(pairs, ir.Constant(self.words, [16] * pen.lanes))
             odd = builder.and_(pairs, ir.Constant(self.words, [0xFFFF0000] * pen.lanes))
-            found += [builder.bitcast(part, pen.vector) for part in (even, odd)]
-        return found
+            vectors += [builder.bitcast(part, pen.vector) for part in (even, odd)]
+        return vectors
 
     def store(self, sums: list[Value], row: Value) -> None:
         """Write float vectors as the columns of a row; bfloat16 is rounded to the nearest, ties to even."""

@@ -21,14 +21,14 @@ def multiply(
 ):  # fmt: skip
     """``out[s, first + r] = Σ_k x[s, taps[k]] · w[…]`` for one tile of samples s and features r of a node.
 
-    The weight is ``w[own + r·pitch + k]``, or if ``TURNED`` ``w[weights[k] + r]``. ``WIDEN`` multiplies in
-    float32 whatever the type, for the interpreter, which has no bfloat16.
+    The weight is ``w[weight_at + r·pitch + k]``, or if ``TURNED`` ``w[weights[k] + r]``. ``WIDEN`` multiplies
+    in float32 whatever the type, for the interpreter, which has no bfloat16.
     """
     program = tl.program_id(0)
     tile = tiles + program // sample_tiles * 2
     node = nodes + tl.load(tile) * 5
     first, size, depth = tl.load(node), tl.load(node + 1), tl.load(node + 2)
-    list_at, own = tl.load(node + 3), tl.load(node + 4)
+    list_at, weight_at = tl.load(node + 3), tl.load(node + 4)
     row = tl.load(tile + 1) + tl.arange(0, SIDE)
     row_on = row < size
     sample = (program % sample_tiles).to(tl.int64) * SAMPLES + tl.arange(0, SAMPLES)
@@ -48,7 +48,7 @@ def multiply(
             # Read along k, where neighbours in memory are neighbours.
             weight = tl.trans(
                 tl.load(
-                    w + own + row[:, None] * w_step + k[None, :],
+                    w + weight_at + row[:, None] * w_step + k[None, :],
                     mask=row_on[:, None] & k_on[None, :],
                     other=0.0,
                 )
@@ -68,11 +68,11 @@ def differentiate(
     y, x, dw, nodes, taps, tiles, samples, y_step, x_step, w_step,
     WIDEN: tl.constexpr, SAMPLES: tl.constexpr, SIDE: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """``dw[own + r·pitch + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for one tile of rows r and columns k."""
+    """``dw[weight_at + r·pitch + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for a tile of rows r, columns k."""
     tile = tiles + tl.program_id(0) * 3
     node = nodes + tl.load(tile) * 5
     first, size, depth = tl.load(node), tl.load(node + 1), tl.load(node + 2)
-    list_at, own = tl.load(node + 3), tl.load(node + 4)
+    list_at, weight_at = tl.load(node + 3), tl.load(node + 4)
     row = tl.load(tile + 1) + tl.arange(0, SIDE)
     row_on = row < size
     k = tl.load(tile + 2) + tl.arange(0, DEPTH)
@@ -94,7 +94,7 @@ def differentiate(
             gradient, read = gradient.to(tl.float32), read.to(tl.float32)
         total = tl.dot(tl.trans(gradient), read, total, input_precision="ieee")
     tl.store(
-        dw + own + row[:, None] * w_step + k[None, :],
+        dw + weight_at + row[:, None] * w_step + k[None, :],
         total.to(dw.dtype.element_ty),
         mask=row_on[:, None] & k_on[None, :],
     )

@@ -47,11 +47,11 @@ def plan(blocks: Blocks, device: torch.device) -> Plan:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     none = np.zeros(1, dtype=np.int64)
-    own = blocks.outputs[0] * blocks.pitch
+    weight_at = blocks.outputs[0] * blocks.pitch
     tap_at, taps = joined(blocks.on, blocks.inputs, 1, [0])
-    forward = _lists(blocks.outputs, blocks.read, tap_at, own)
+    forward = _lists(blocks.outputs, blocks.read, tap_at, weight_at)
     tap_at, reader_taps = joined(blocks.on.T, blocks.outputs, 1, [0])
-    backward = _lists(blocks.inputs, blocks.readers, tap_at, np.zeros_like(own))
+    backward = _lists(blocks.inputs, blocks.readers, tap_at, np.zeros_like(weight_at))
     pieces = [
         (node, row, column)
         for node, row in forward[1].tolist()
@@ -62,7 +62,7 @@ def plan(blocks: Blocks, device: torch.device) -> Plan:
         Lists(
             there(backward[0]),
             there(reader_taps),
-            there(_columns(blocks, own)),
+            there(_columns(blocks, weight_at)),
             there(backward[1]),
             backward[2],
         ),
@@ -79,7 +79,7 @@ def _lists(
     return np.stack([first, sizes, depths, tap_at, weight_at], axis=1), np.array(tiles), side
 
 
-def _columns(blocks: Blocks, own: Integers) -> Integers:
+def _columns(blocks: Blocks, weight_at: Integers) -> Integers:
     """Where the weights of each reader's feature for the features of a node begin, node by node.
 
     In a row of stored weights, those for the features of node j stand side by side.
@@ -87,7 +87,7 @@ def _columns(blocks: Blocks, own: Integers) -> Integers:
     within = np.cumsum(blocks.on * blocks.inputs[1], axis=1) - blocks.on * blocks.inputs[1]
     return np.concatenate(
         [
-            own[reader] + within[reader, node] + np.arange(blocks.outputs[1][reader]) * blocks.pitch
+            weight_at[reader] + within[reader, node] + np.arange(blocks.outputs[1][reader]) * blocks.pitch
             for node in range(blocks.graph.n)
             for reader in np.flatnonzero(blocks.on[:, node])
         ]

@@ -25,15 +25,15 @@ def pack(values: npt.ArrayLike) -> dict[str, Any]:
     ``f8``. Unpacked values equal the given ones bit for bit.
     """
     array = np.ascontiguousarray(values, dtype=np.float64).ravel()
-    known = array[~np.isnan(array)]
+    numbers = array[~np.isnan(array)]
     for scale in _SCALES:
         with np.errstate(over="ignore"):
-            whole = np.rint(known * scale)
-        if known.size and (whole.min() < 0 or not np.array_equal(whole / scale, known)):
+            whole = np.rint(numbers * scale)
+        if numbers.size and (whole.min() < 0 or not np.array_equal(whole / scale, numbers)):
             continue
         for kind in _INTEGERS:
             gap = int(np.iinfo(kind).max)
-            if not known.size or whole.max() < gap:
+            if not numbers.size or whole.max() < gap:
                 packed = np.full(array.shape, gap, dtype=np.dtype(kind).newbyteorder("<"))
                 packed[~np.isnan(array)] = whole.astype(kind)
                 return {"type": f"u{packed.itemsize}", "scale": scale, "data": text(packed.tobytes())}

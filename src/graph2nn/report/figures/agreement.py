@@ -87,14 +87,15 @@ def _ticks(axes: Axes, *, left: bool, bottom: bool) -> None:
 def _cell(axes: Axes, r: float, theme: Theme) -> None:
     """A field of the correlation matrix: the fuller its colour, the stronger; its number has the sign."""
     marks.bare(axes)
-    known = math.isfinite(r)
-    strength = abs(r) if known else 0.0
+    estimated = math.isfinite(r)
+    strength = abs(r) if estimated else 0.0
     paper, full = np.array(to_rgb(theme.paper)), np.array(to_rgb(theme.point if r > 0 else theme.fit))
     axes.set_facecolor(tuple(paper + 0.65 * strength**2 * (full - paper)))
     axes.text(
-        0.5, 0.5, number(r) if known else "too few\ncells", transform=axes.transAxes, ha="center", va="center",
-        fontsize=10 if known else 7, color=theme.ink,
-        style="normal" if known else "italic",
+        0.5, 0.5, number(r) if estimated else "too few\ncells",
+        transform=axes.transAxes, ha="center", va="center",
+        fontsize=10 if estimated else 7, color=theme.ink,
+        style="normal" if estimated else "italic",
     )  # fmt: skip
 
 

@@ -24,11 +24,11 @@ def draw(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.15])
     place = np.arange(len(tasks), dtype=np.float64)
     for at, task in zip(place, tasks, strict=True):
-        found = task.found
-        if found.baseline is not None:
-            _error(left, found.baseline, at - 0.13, theme.base, "o", "baseline", found.digits)
-        _error(left, found.best, at + 0.13, theme.good, "^", "best graph", found.digits)
-        if found.baseline is None:
+        findings = task.found
+        if findings.baseline is not None:
+            _error(left, findings.baseline, at - 0.13, theme.base, "o", "baseline", findings.digits)
+        _error(left, findings.best, at + 0.13, theme.good, "^", "best graph", findings.digits)
+        if findings.baseline is None:
             right.text(0.03, at, "no baseline: no gain", transform=right.get_yaxis_transform(), va="center",
                        style="italic", fontsize=7)  # fmt: skip
             continue

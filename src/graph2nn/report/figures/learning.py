@@ -20,7 +20,7 @@ from graph2nn.report.figures.theme import COLUMN, TEXT, Theme, canvas, legend_be
 COLUMNS = ("run", "epoch", "train_loss", "train_error", "test_error")
 
 
-def followed(found: Findings, curves: pd.DataFrame | None) -> pd.DataFrame | None:
+def followed(findings: Findings, curves: pd.DataFrame | None) -> pd.DataFrame | None:
     """Pick the curves to draw: those of the best graph, the baseline and the worst graph.
 
     Returns:
@@ -34,9 +34,9 @@ def followed(found: Findings, curves: pd.DataFrame | None) -> pd.DataFrame | Non
     missing = [name for name in COLUMNS if name not in curves.columns]
     if missing:
         raise UserError(f"curves: the table has no column {', '.join(missing)}.")
-    graph_of_run = dict(zip(found.results.runs["run"], found.results.runs["graph"], strict=True))
+    graph_of_run = dict(zip(findings.results.runs["run"], findings.results.runs["graph"], strict=True))
     graph = curves["run"].astype(str).map(graph_of_run)
-    picked = curves.assign(graph=graph, role=graph.map(_roles(found))).dropna(subset=["role"])
+    picked = curves.assign(graph=graph, role=graph.map(_roles(findings))).dropna(subset=["role"])
     return None if picked.empty else picked
 
 
@@ -119,12 +119,12 @@ def roles(task: TaskFindings) -> pd.DataFrame | None:
     return None if picked.empty else picked
 
 
-def _roles(found: Findings) -> dict[str, str]:
+def _roles(findings: Findings) -> dict[str, str]:
     """Role of a graph by its label."""
-    named = {str(found.best["graph"]): "best"}
-    if found.baseline is not None:
-        named[str(found.baseline["graph"])] = "baseline"
-    named.setdefault(str(found.graphs["graph"].iloc[-1]), "worst")
+    named = {str(findings.best["graph"]): "best"}
+    if findings.baseline is not None:
+        named[str(findings.baseline["graph"])] = "baseline"
+    named.setdefault(str(findings.graphs["graph"].iloc[-1]), "worst")
     return named
 
 

@@ -15,48 +15,57 @@ LEAST = -0.3
 _WORDS = {"together": "all measures", "plane": "C and L", "alone": "one measure", "rival": "density or width"}
 
 
-def caption(found: Predictors) -> str:
+def caption(predictors: Predictors) -> str:
     """Say how to read the figure, and what it says."""
-    rows = found.scores
+    rows = predictors.scores
     alone = rows[rows["kind"].isin(["alone", "rival"])].iloc[0]
     text = (
         "How much of the differences in mean error each model predicts of graphs it has not seen: those of "
-        f"whole coarse cells of the plane, {found.groups} in all. Bars are {percent(found.confidence)} "
+        f"whole coarse cells of the plane, {predictors.groups} in all. "
+        f"Bars are {percent(predictors.confidence)} "
         "intervals over cells. One measure is given a parabola. "
         f"The best is {rows['model'].iloc[0]} ({number(float(rows['r2'].iloc[0]))}), of single measures "
         f"{str(alone['model']).replace('_', ' ')} ({number(float(alone['r2']))})."
     )
-    if found.ceiling is not None and found.ceiling <= 0:
+    if predictors.ceiling is not None and predictors.ceiling <= 0:
         text += " There is nothing to predict: the means differ by no more than the scatter of runs."
-    elif found.ceiling is not None:
-        text += f" The ceiling, {number(found.ceiling)}, is what the scatter of runs leaves to be predicted."
-    if found.over_ceiling:
+    elif predictors.ceiling is not None:
+        text += (
+            f" The ceiling, {number(predictors.ceiling)}, is what the scatter of runs leaves to be predicted."
+        )
+    if predictors.over_ceiling:
         text += " Scores above it mean that runs of one graph are not independent of each other."
     return text
 
 
-def draw(found: Predictors, theme: Theme) -> Figure:
+def draw(predictors: Predictors, theme: Theme) -> Figure:
     """Draw the held-out R² of each model, best on top."""
-    rows = found.scores
+    rows = predictors.scores
     figure = canvas(7.4, 1.9 + 0.245 * len(rows))
     axes = figure.add_subplot()
     place = np.arange(len(rows), dtype=np.float64)
     r2 = rows["r2"].to_numpy(dtype=np.float64)
     reach = np.maximum(np.stack([r2 - rows["low"], rows["high"] - r2]), 0)
-    if found.ceiling is not None and found.ceiling_low is not None and found.ceiling_high is not None:
+    if (
+        predictors.ceiling is not None
+        and predictors.ceiling_low is not None
+        and predictors.ceiling_high is not None
+    ):
         label = "noise ceiling"
-        axes.axvspan(found.ceiling_low, found.ceiling_high, color=theme.good, alpha=0.14, linewidth=0, zorder=1)
-        axes.axvline(found.ceiling, color=theme.good, linewidth=1.4, zorder=2, label=label)
+        axes.axvspan(
+            predictors.ceiling_low, predictors.ceiling_high, color=theme.good, alpha=0.14, linewidth=0, zorder=1
+        )
+        axes.axvline(predictors.ceiling, color=theme.good, linewidth=1.4, zorder=2, label=label)
     axes.axvline(0, color=theme.faint, linewidth=1, zorder=2)
     colours = {"together": theme.good, "plane": theme.fit, "alone": theme.point, "rival": theme.base}
     markers = {"together": "s", "plane": "D", "alone": "o", "rival": "^"}
     for kind, word in _WORDS.items():
-        own = (rows["kind"] == kind).to_numpy()
-        if own.any():
+        of_kind = (rows["kind"] == kind).to_numpy()
+        if of_kind.any():
             axes.errorbar(
-                r2[own],
-                place[own],
-                xerr=reach[:, own],
+                r2[of_kind],
+                place[of_kind],
+                xerr=reach[:, of_kind],
                 fmt=markers[kind],
                 color=colours[kind],
                 markersize=5.5,

@@ -51,9 +51,9 @@ def draw(result: Mapping[str, Any], theme: Theme) -> Figure:
     rows = math.ceil(len(tasks) / columns)
     figure = canvas(3.4 * columns, 2.75 * rows + 0.9)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-    for axes, (task, found) in zip(panels, tasks.items(), strict=False):
-        _panel(axes, found, float(result["close"]), theme)
-        cost = found["sweep"]["trainings"]
+    for axes, (task, searched) in zip(panels, tasks.items(), strict=False):
+        _panel(axes, searched, float(result["close"]), theme)
+        cost = searched["sweep"]["trainings"]
         axes.set_title(f"{TITLES.get(task, task)}\nfull sweep: {cost:,} trainings", fontsize=10)
     for axes in panels[len(tasks) :]:
         axes.set_visible(False)
@@ -69,13 +69,13 @@ def draw(result: Mapping[str, Any], theme: Theme) -> Figure:
 
 def _fullest(tasks: Mapping[str, Any]) -> int:
     """The panel with most contenders, whose legend holds for all."""
-    numbers = [len(found["curves"]) for found in tasks.values()]
+    numbers = [len(searched["curves"]) for searched in tasks.values()]
     return numbers.index(max(numbers))
 
 
-def _panel(axes: Axes, found: Mapping[str, Any], close: float, theme: Theme) -> None:
+def _panel(axes: Axes, searched: Mapping[str, Any], close: float, theme: Theme) -> None:
     last = 0
-    for name, curve in found["curves"].items():
+    for name, curve in searched["curves"].items():
         label, colour, dashes, marker = STYLES[name]
         marks = sorted(map(int, curve))
         low, middle, high = zip(*(curve[str(mark)]["regret_quantiles_10_50_90"] for mark in marks), strict=True)

@@ -124,15 +124,15 @@ def few(task: TaskFindings) -> dict[int, pd.DataFrame]:
     if "catalogue" not in runs or relational["catalogue"].dropna().empty:
         return {}
     name = str(relational["catalogue"].dropna().iloc[0])
-    found = {}
+    cells_of = {}
     keys = ["n", "sparsity", "p", "seed"]
     for smaller in smaller_catalogues(name):
         rows = catalogue(name).reset_index().merge(catalogue(smaller)[keys].drop_duplicates(), on=keys)["index"]
         part = relational[relational["index"].isin(set(rows))]
         if part["graph"].nunique() in counted:
             cells = shared_cells(part, relational, binning=task.binning, baseline=False)
-            found[int(part["graph"].nunique())] = cells
-    return found
+            cells_of[int(part["graph"].nunique())] = cells
+    return cells_of
 
 
 def _few(axes: Axes, shared: pd.DataFrame, theme: Theme) -> None:

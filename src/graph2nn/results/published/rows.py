@@ -87,18 +87,18 @@ def _filled(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     everything = rows.drop_duplicates(at)[at]
     first = rows[rows["seed"] == 1]
     fills, said = [rows], []
-    for seed, own in rows.groupby("seed"):
-        missing = everything.merge(own[at], how="left", indicator=True)
+    for seed, of_seed in rows.groupby("seed"):
+        missing = everything.merge(of_seed[at], how="left", indicator=True)
         # An epoch that the seed lacks for every graph was not stored, which is not a gap.
-        missing = missing[(missing["_merge"] == "left_only") & missing["epoch"].isin(own["epoch"])][at]
+        missing = missing[(missing["_merge"] == "left_only") & missing["epoch"].isin(of_seed["epoch"])][at]
         for (_, key), gap in missing.groupby(["kind", "key"], sort=False):
-            found = gap.merge(first, on=at, how="inner")
-            fills.append(found.assign(seed=seed, remark=FILLED))
-            how = "filled from seed 1, as the published analysis does"
-            if len(found) < len(gap):
-                how = f"{len(found)} of {len(gap)} could be filled from seed 1, the rest stays empty"
+            filled = gap.merge(first, on=at, how="inner")
+            fills.append(filled.assign(seed=seed, remark=FILLED))
+            filling = "filled from seed 1, as the published analysis does"
+            if len(filled) < len(gap):
+                filling = f"{len(filled)} of {len(gap)} could be filled from seed 1, the rest stays empty"
             span = _span(gap["epoch"])
-            said.append(f"Graph {key} (sparsity_p_seed), training seed {seed}, lacks {span}; {how}.")
+            said.append(f"Graph {key} (sparsity_p_seed), training seed {seed}, lacks {span}; {filling}.")
     return pd.concat(fills, ignore_index=True), said
 
 

@@ -142,19 +142,19 @@ def joined(place: Place, device: str, *, sync_bn: bool = False) -> Iterator[Rank
     """
     end_with_parent()
     cuda = torch.device(device).type == "cuda"
-    how: dict[str, Any] = {"rank": place.rank, "world_size": place.world}
+    arguments: dict[str, Any] = {"rank": place.rank, "world_size": place.world}
     if place.meeting.startswith("open://"):
         host, port = place.meeting.removeprefix("open://").split(":")
-        how["store"] = TCPStore(host, int(port), place.world, is_master=False)
+        arguments["store"] = TCPStore(host, int(port), place.world, is_master=False)
         if (Path("/sys/class/net") / LOOPBACK).exists():
             os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK)  # host names need not resolve then
     else:
-        how["init_method"] = place.meeting
+        arguments["init_method"] = place.meeting
     if cuda:
         torch.cuda.set_device(device)
     # Its functions have the process group of the time of their import as a default, and would keep it for ever.
     import_module("torch.distributed.nn.functional")
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", **how)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", **arguments)
     try:
         yield Ranks(place.rank, place.world, sync_bn)
     finally:

@@ -222,9 +222,9 @@ def _live(connection: Connection, job: Job, place: Place, device: str, threads: 
 
 def _run_job(job: Job, place: Place, device: str, sync_bn: bool) -> _Ending:
     try:
-        own = place.device(device)
-        with joined(place, own, sync_bn=sync_bn) as ranks:
-            result = job(ranks, own)
+        device_of_rank = place.device(device)
+        with joined(place, device_of_rank, sync_bn=sync_bn) as ranks:
+            result = job(ranks, device_of_rank)
             return _Ending("done", result if ranks.first else None)
     except Preempted as request:
         return _Ending("preempted", (request.reason, request.checkpoint))

@@ -95,14 +95,16 @@ class Ranks:
             yield computing
             return
         device = next(computing.parameters()).device
-        known = signature(DistributedDataParallel.__init__).parameters
+        parameters = signature(DistributedDataParallel.__init__).parameters
         # Running averages are kept equal by Lockstep, and masks never change. Newer versions of torch have
         # another name for it.
-        how: dict[str, Any] = {
-            "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers": False
+        options: dict[str, Any] = {
+            "forward_sync_buffers" if "forward_sync_buffers" in parameters else "broadcast_buffers": False
         }
-        own = [device] if device.type == "cuda" else None
-        learner = DistributedDataParallel(computing, device_ids=own, gradient_as_bucket_view=True, **how)
+        device_ids = [device] if device.type == "cuda" else None
+        learner = DistributedDataParallel(
+            computing, device_ids=device_ids, gradient_as_bucket_view=True, **options
+        )
         try:
             yield learner
         finally:

@@ -49,11 +49,11 @@ class SyncBatchNorm(_BatchNorm):
     @classmethod
     def of(cls, norm: _BatchNorm) -> SyncBatchNorm:
         """Return one that shares the parameters and running averages of ``norm``."""
-        own = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
-        own._parameters.update(norm._parameters)
-        own._buffers.update(norm._buffers)
-        own.train(norm.training)
-        return own
+        synced = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        synced._parameters.update(norm._parameters)
+        synced._buffers.update(norm._buffers)
+        synced.train(norm.training)
+        return synced
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
         """Take any number of dimensions, as the norm it replaces has checked them."""

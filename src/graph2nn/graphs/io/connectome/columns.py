@@ -82,9 +82,9 @@ def first_of(wanted: Sequence[str], columns: Sequence[str]) -> str | None:
     return next((there[name] for name in wanted if name in there), None)
 
 
-def edge_ends(columns: Sequence[str], known: Sequence[tuple[str, str]] = ENDS) -> tuple[str, str] | None:
+def edge_ends(columns: Sequence[str], pairs: Sequence[tuple[str, str]] = ENDS) -> tuple[str, str] | None:
     """Return the columns of the two ends of a connection, or None where no names say so."""
-    for pre, post in known:
+    for pre, post in pairs:
         ends = first_of([pre], columns), first_of([post], columns)
         if ends[0] is not None and ends[1] is not None:
             return ends[0], ends[1]
@@ -135,8 +135,8 @@ def edge_columns(
 
 def _weight(table: Table, rest: Sequence[str]) -> str | None:
     numbers = [column for column in rest if column in table.numeric]
-    known = [column for column in numbers if normal(column) in WEIGHTS]
-    candidates = known or [column for column in numbers if not _NOT_WEIGHTS.search(normal(column))]
+    named_weights = [column for column in numbers if normal(column) in WEIGHTS]
+    candidates = named_weights or [column for column in numbers if not _NOT_WEIGHTS.search(normal(column))]
     candidates = [column for column in candidates if normal(column) not in SIGNS]
     if len(candidates) > 1:
         raise UserError(

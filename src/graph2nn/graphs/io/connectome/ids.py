@@ -87,8 +87,8 @@ class Neurons:
         if self._index is not None:
             return np.asarray(self._index.get_indexer(as_text(ids)), dtype=np.int64)
         if not is_whole(ids):  # names in a table of numbers: those that are numbers may still be known
-            known = {str(number): i for i, number in enumerate(self.ids.tolist())}
-            return np.array([known.get(name, -1) for name in ids], dtype=np.int64)
+            position_of = {str(number): i for i, number in enumerate(self.ids.tolist())}
+            return np.array([position_of.get(name, -1) for name in ids], dtype=np.int64)
         at = np.searchsorted(self._sorted, ids)
         at[at == len(self._sorted)] = 0
         return np.where(self._sorted[at] == ids, self._order[at], -1)

@@ -39,7 +39,7 @@ def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, An
     label = frame.columns[0]
     down = ids_of(pa.array(frame[label], from_pandas=True), f"{table.label}, column {label!r}")
     along = ids_of(pa.array(list(frame.columns[1:])), f"{table.label}, header")
-    known = Neurons(down) if neurons is None else neurons
+    neurons_of = Neurons(down) if neurons is None else neurons
     if len(set(down.tolist())) < len(down) or set(map(str, down)) != set(map(str, along)):
         raise UserError(f"{table.label}: the labels down the side are not those along the top, each once.")
     try:
@@ -51,7 +51,7 @@ def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, An
             f"{table.label}: an entry of the matrix is missing; write 0 where there is no connection."
         )
     row, column = np.nonzero(values)
-    pre, post = known.positions(down)[row], known.positions(along)[column]
+    pre, post = neurons_of.positions(down)[row], neurons_of.positions(along)[column]
     inside = (pre >= 0) & (post >= 0)
     weights = values[row, column][inside]
     return Rows(
@@ -59,7 +59,7 @@ def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, An
         post[inside],
         np.abs(weights),
         np.sign(weights).astype(np.int8) if (weights < 0).any() else None,
-        known.ids,
+        neurons_of.ids,
         total=len(row),
         unknown=int((~inside).sum()),
     )

@@ -63,8 +63,8 @@ def open_table(source: Any) -> Table:
     opening = {**dict.fromkeys(_TEXT, _of_text), **dict.fromkeys(_FEATHER, _of_feather)}
     opening |= dict.fromkeys(_PARQUET, _of_parquet)
     if ending not in opening:
-        known = ", ".join((*_TEXT, *_FEATHER, *_PARQUET))
-        raise UserError(f"{path}: the ending {ending!r} is not that of a table; expected {known}.")
+        endings = ", ".join((*_TEXT, *_FEATHER, *_PARQUET))
+        raise UserError(f"{path}: the ending {ending!r} is not that of a table; expected {endings}.")
     try:
         return opening[ending](path)
     except UserError:
