@@ -18,7 +18,7 @@ _Graph = TypeVar("_Graph")
 
 
 #: What every run of a preset takes over from it.
-_OF_PRESET = ("model", "recipe", "match", "symmetric", "groups", "shuffle", "shrink", "start")
+_OF_PRESET = ("model", "recipe", "match", "symmetric", "groups", "shuffle", "shrink", "init", "start")
 
 
 def plan(

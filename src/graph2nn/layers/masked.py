@@ -17,10 +17,12 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.partition import mask
+from graph2nn.layers.partition import feature_scale, mask
 
 #: Whether and how the two directions of an edge share their weights: (A + Aᵀ)/√2, or A + Aᵀ as published.
 Symmetric = bool | Literal["sum"]
+#: How weights start: as published, or each block in proportion to the weight of its edge.
+Init = Literal["published", "weights"]
 
 
 class _Masked(nn.Module):
@@ -39,6 +41,7 @@ class _Masked(nn.Module):
         *,
         bias: bool,
         symmetric: Symmetric,
+        init: Init,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -49,6 +52,7 @@ class _Masked(nn.Module):
             )
         self.graph = graph
         self.symmetric = symmetric
+        self.init = init
         on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
         self.register_buffer("mask", on.reshape(*on.shape, *(1 for _ in kernel)))
         self.weight = nn.Parameter(self.new_weight(torch.Size((*on.shape, *kernel)), device, dtype))
@@ -90,9 +94,22 @@ class _Masked(nn.Module):
         if not self.weight.is_meta:
             self.reset_mask()
             nn.init.normal_(self.weight, std=self.standard_deviation(), generator=generator)
-            self.weight.mul_(self.mask)
+            self.scaled_start(self.weight).mul_(self.mask)
             if self.bias is not None:
                 self.bias.zero_()
+
+    @torch.no_grad()
+    def scaled_start(self, drawn: Tensor) -> Tensor:
+        """Scale drawn weights ``[out, in, *kernel]`` in place as ``init`` says, and return them.
+
+        Block by block it is the edge's weight over the root mean square of all weights; see
+        :func:`graph2nn.layers.partition.initial_scale`.
+        """
+        if self.init == "weights":
+            out, into = drawn.shape[:2]
+            factors = torch.from_numpy(feature_scale(self.graph, into, out)).to(drawn)
+            drawn.mul_(factors.reshape(out, into, *(1 for _ in drawn.shape[2:])))
+        return drawn
 
     def effective_weight(self) -> Tensor:
         """The weight the layer computes with: zero off the mask, and equal both ways if symmetric."""
@@ -143,11 +160,14 @@ class RelationalLinear(_Masked):
         bias: add a learnt bias ``[out_features]``.
         symmetric: compute with (A + Aᵀ)/√2 in place of the weight A, or with ``"sum"`` with A + Aᵀ, the
             published form; as many outputs as inputs.
+        init: ``"weights"`` multiplies each initial block by the weight of its edge, divided by the root mean
+            square of all weights.
         device: where the parameters are made.
         dtype: of the parameters.
 
     Raises:
-        UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
+        UserError: a width smaller than the number of nodes, symmetric weights between different widths, or
+            ``init="weights"`` for a graph without weights.
 
     Example:
         >>> import torch
@@ -165,11 +185,20 @@ class RelationalLinear(_Masked):
         *,
         bias: bool = False,
         symmetric: Symmetric = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__(
-            graph, in_features, out_features, (), bias=bias, symmetric=symmetric, device=device, dtype=dtype
+            graph,
+            in_features,
+            out_features,
+            (),
+            bias=bias,
+            symmetric=symmetric,
+            init=init,
+            device=device,
+            dtype=dtype,
         )
         self.in_features = in_features
         self.out_features = out_features
@@ -203,11 +232,13 @@ class RelationalConv2d(_Masked):
         padding: zeros added on each side.
         bias: add a learnt bias ``[out_channels]``.
         symmetric: as for :class:`RelationalLinear`, per position of the kernel.
+        init: as for :class:`RelationalLinear`.
         device: where the parameters are made.
         dtype: of the parameters.
 
     Raises:
-        UserError: a width smaller than the number of nodes, or symmetric weights between different widths.
+        UserError: a width smaller than the number of nodes, symmetric weights between different widths, or
+            ``init="weights"`` for a graph without weights.
 
     Example:
         >>> import torch
@@ -228,12 +259,21 @@ class RelationalConv2d(_Masked):
         padding: int = 0,
         bias: bool = False,
         symmetric: Symmetric = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         kernel = (kernel_size, kernel_size)
         super().__init__(
-            graph, in_channels, out_channels, kernel, bias=bias, symmetric=symmetric, device=device, dtype=dtype
+            graph,
+            in_channels,
+            out_channels,
+            kernel,
+            bias=bias,
+            symmetric=symmetric,
+            init=init,
+            device=device,
+            dtype=dtype,
         )
         self.in_channels = in_channels
         self.out_channels = out_channels

@@ -80,6 +80,55 @@ def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMat
     return full
 
 
+def refuse_without_weights(graph: RelationalGraph) -> None:
+    """Raise a UserError for a graph that has no weights to start from."""
+    if graph.weights is None:
+        raise UserError(
+            f"init = weights: graph {graph.name!r} has no weights to start from; keep those of a file with "
+            "read_graph(…, keep_weights=True), or FILE:keep_weights=yes in a command."
+        )
+
+
+def initial_scale(graph: RelationalGraph, readers: Sizes, read: Sizes) -> npt.NDArray[np.float64]:
+    """Return what initial weights between pairs of nodes are multiplied by to start from the graph's weights.
+
+    Arc by arc it is the weight divided by the root mean square of all weights, so that a layer keeps the
+    scale of its start; 1 where a node reads itself because all do, and off the graph.
+
+    Args:
+        graph: with weights.
+        readers: numbers of the nodes that read, ``[pairs]``.
+        read: numbers of the nodes that they read, ``[pairs]``.
+
+    Raises:
+        UserError: the graph has no weights.
+    """
+    refuse_without_weights(graph)
+    assert graph.weights is not None
+    factors = np.ones(len(readers))
+    if not len(graph.weights):
+        return factors
+    source, target = graph.edge_index
+    arcs, pairs = target * graph.n + source, np.asarray(readers) * graph.n + np.asarray(read)
+    at = np.searchsorted(arcs, pairs).clip(max=len(arcs) - 1)
+    there = arcs[at] == pairs
+    factors[there] = (graph.weights / np.sqrt(np.mean(graph.weights**2)))[at[there]]
+    return factors
+
+
+def feature_scale(graph: RelationalGraph, in_features: int, out_features: int) -> npt.NDArray[np.float64]:
+    """Return :func:`initial_scale` of every pair of features, ``[out_features, in_features]``.
+
+    Raises:
+        UserError: the graph has no weights, a width smaller than the number of nodes, or a large matrix.
+    """
+    refuse_dense(graph.name, math.isqrt(in_features * out_features), "a mask")
+    nodes = np.arange(graph.n)
+    full = initial_scale(graph, np.repeat(nodes, graph.n), np.tile(nodes, graph.n)).reshape(graph.n, graph.n)
+    rows = np.repeat(full, node_sizes(out_features, graph.n), axis=0)
+    return np.repeat(rows, node_sizes(in_features, graph.n), axis=1)
+
+
 def weights_on(graph: RelationalGraph, in_features: int, out_features: int) -> int:
     """Number of True entries of :func:`mask`, counted from the blocks without building it.
 

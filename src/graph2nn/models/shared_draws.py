@@ -39,9 +39,10 @@ def share_draws(model: nn.Module, seed: int) -> None:
             dense = dense_draw(name, (groups * out, groups * inputs), seed).view(groups, out, groups, inputs)
             _fill(module.weight, torch.stack([dense[g, :, g] for g in range(groups)]), 0.01)
         elif isinstance(module, RelationalLinear):
-            module.set_weight(0.01 * dense_draw(name, tuple(module.shape), seed))
+            module.set_weight(module.scaled_start(0.01 * dense_draw(name, tuple(module.shape), seed)))
         elif isinstance(module, RelationalConv2d):
-            module.set_weight(_fan_out(module.shape) * dense_draw(name, tuple(module.shape), seed))
+            drawn = _fan_out(module.shape) * dense_draw(name, tuple(module.shape), seed)
+            module.set_weight(module.scaled_start(drawn))
         elif isinstance(module, nn.Linear):
             _fill(module.weight, dense_draw(name, tuple(module.weight.shape), seed), 0.01)
         elif isinstance(module, nn.Conv2d):

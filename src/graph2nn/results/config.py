@@ -20,6 +20,7 @@ from graph2nn.graphs.generators.families import ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.archive import dump_graph, parse_graph_file
 from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.layers.masked import Init
 from graph2nn.results.graph_store import build_stored
 from graph2nn.training.recipe import Recipe
 from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
@@ -182,8 +183,10 @@ class RunConfig(_Value):
     ``symmetric`` ties the two directions of each edge: (A + Aᵀ)/√2, or with ``sum`` A + Aᵀ as published.
     ``groups`` cuts the wired layers of the baseline into this many groups, and ``shuffle`` deals the features
     out to this many after each. With ``shrink`` a layer narrower than a WS-flex graph uses the same graph with
-    fewer nodes. ``start`` is the file of weights to start from. ``threads`` is noted when the run begins or is
-    resumed: the number of CPU threads it was last computed with, on which the last bits depend. It does not
+    fewer nodes. With ``init`` = ``weights`` each block starts in proportion to the weight of its edge, see
+    :class:`graph2nn.Relational`; the baseline has no edges and starts as ever. ``start`` is the file of weights
+    to start from. ``threads`` is noted when the run begins or is resumed: the number of CPU threads it was last
+    computed with, on which the last bits depend. It does not
     enter the run's name.
 
     Example:
@@ -202,6 +205,7 @@ class RunConfig(_Value):
     groups: int | None = None
     shuffle: int = 0
     shrink: bool = False
+    init: Init = "published"
     start: str | None = None
     seed: int = 1
     threads: int | None = None
@@ -311,7 +315,7 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
 
 
 #: What ``--set`` may change. Graph, data and seed have options of their own.
-_SETTABLE = ("recipe", "model", "match", "symmetric", "groups", "shuffle", "shrink", "start")
+_SETTABLE = ("recipe", "model", "match", "symmetric", "groups", "shuffle", "shrink", "init", "start")
 
 
 def _assign(tree: dict[str, Any], key: str, text: str) -> None:
@@ -350,7 +354,7 @@ def wiring_of_config(config: RunConfig, graph: RelationalGraph | None, engine: E
         UserError: groups and symmetric weights at once; a graph that cannot have symmetric weights.
     """
     if graph is not None:
-        return Relational(graph, engine, symmetric=config.symmetric, shrink=config.shrink)
+        return Relational(graph, engine, symmetric=config.symmetric, shrink=config.shrink, init=config.init)
     if config.groups and config.symmetric:
         raise UserError("config: groups and symmetric weights exclude each other; leave one of them out.")
     if config.groups:

@@ -12,8 +12,8 @@ from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
 from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
-from graph2nn.layers.masked import Symmetric
-from graph2nn.layers.partition import tied_weights_on, weights_on
+from graph2nn.layers.masked import Init, Symmetric
+from graph2nn.layers.partition import refuse_without_weights, tied_weights_on, weights_on
 from graph2nn.wiring.base import Dense, Wiring
 
 _MAKE = "RelationalGraph.from_networkx and read_graph make one."
@@ -34,14 +34,22 @@ class Relational:
         symmetric: tie the two directions of each edge: layers that are as wide before as after use
             (A + Aᵀ)/√2 in place of a weight A, or with ``"sum"`` A + Aᵀ, the published form; other layers
             cannot and are plain relational ones.
+        init: how the weights start. ``"published"``: drawn as in the paper. ``"weights"``: each block of these
+            draws is multiplied by the weight of its edge, divided by the root mean square of all weights, so
+            that a layer keeps its scale; where every node reads itself, that block is multiplied by 1. Signs
+            play no part, as the draws have both. Only the start differs: masks, widths and cost are the same.
         shrink: a layer narrower than the graph uses the WS-flex graph of the same sparsity, p and seed on as
             few nodes as the layer is wide, as the published EfficientNets do. Otherwise that is an error.
 
     Raises:
-        UserError: an engine that does not exist; symmetric weights on a directed graph, or with an engine that
-            has none.
+        UserError: an engine or a start that does not exist; symmetric weights on a directed graph, or with an
+            engine that has none; a start from the weights of a graph without weights.
 
     Example:
+        >>> pair = RelationalGraph.from_edge_index([[0, 1], [1, 0]], 2, weights=[3, 1])
+        >>> layer = Relational(pair, "masked", init="weights").linear(2, 2)
+        >>> layer.init
+        'weights'
         >>> from graph2nn import ws_flex
         >>> Relational(ws_flex(16, 4, 0.1, seed=1)).weights_on(64, 64)
         1280
@@ -51,6 +59,7 @@ class Relational:
     engine: Engine = "auto"
     symmetric: Symmetric = False
     shrink: bool = False
+    init: Init = "published"
 
     def __post_init__(self) -> None:
         check_type(self.graph, RelationalGraph, "Relational: graph", _MAKE)
@@ -58,6 +67,10 @@ class Relational:
             raise unknown("wiring: engine", self.engine, get_args(Engine))
         if self.symmetric not in (True, False, "sum"):
             raise UserError(f"wiring: symmetric = {self.symmetric!r}, expected True, False or 'sum'.")
+        if self.init not in get_args(Init):
+            raise unknown("wiring: init", self.init, get_args(Init))
+        if self.init == "weights":
+            refuse_without_weights(self.graph)
         if self.symmetric and self.graph.directed:
             raise UserError(
                 f"wiring: symmetric weights need an undirected graph, {self.graph.name!r} is directed; "
@@ -87,7 +100,7 @@ class Relational:
         """
         layer = linear_class(self._engine("linear", in_features, out_features))
         graph, tied = self._graph(in_features, out_features), self._tied(in_features, out_features)
-        return layer(graph, in_features, out_features, bias=bias, symmetric=tied)
+        return layer(graph, in_features, out_features, bias=bias, symmetric=tied, init=self.init)
 
     def conv2d(
         self,
@@ -123,6 +136,7 @@ class Relational:
             padding=padding,
             bias=bias,
             symmetric=self._tied(in_channels, out_channels),
+            init=self.init,
         )
 
     def weights_on(self, in_features: int, out_features: int) -> int:
@@ -141,7 +155,14 @@ class Relational:
 
     def _graph(self, in_features: int, out_features: int) -> RelationalGraph:
         narrowest = min(in_features, out_features)
-        return with_nodes(self.graph, narrowest) if self.shrink and narrowest < self.graph.n else self.graph
+        if not self.shrink or narrowest >= self.graph.n:
+            return self.graph
+        if self.init == "weights":
+            raise UserError(
+                f"wiring: a layer of width {narrowest} shrinks {self.graph.name!r}, whose weights belong to "
+                "its own edges; leave init='weights' or shrink out."
+            )
+        return with_nodes(self.graph, narrowest)
 
     def _engine(self, kind: Kind, in_features: int, out_features: int) -> Chosen:
         if self.engine == "auto" and self._tied(in_features, out_features):

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
+from graph2nn.layers.masked import Init
 from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec, first_complaint
 from graph2nn.training.recipe import Recipe
 
@@ -19,7 +20,7 @@ class Preset(BaseModel):
     ``seeds`` is how many seeds the paper trained, the first being ``first_seed``; ``graphs`` are the words
     ``--select all`` stands for, next to the baseline; ``best`` is the graph ``--select best`` stands for;
     ``notes`` are what the reader of a report on it must know first. ``match``, ``symmetric``, ``groups``,
-    ``shuffle``, ``shrink`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
+    ``shuffle``, ``shrink``, ``init`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
 
     Example:
         >>> from graph2nn.experiments import preset
@@ -43,6 +44,7 @@ class Preset(BaseModel):
     groups: int | None = Field(default=None, ge=2)
     shuffle: int = Field(default=0, ge=0)
     shrink: bool = False
+    init: Init = "published"
     start: str | None = None
     notes: tuple[str, ...] = ()
 

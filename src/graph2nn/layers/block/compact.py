@@ -179,7 +179,7 @@ class Compact(nn.Module):
         self.reset_mask()
         drawn = passing(self.shape, self.weight)
         nn.init.normal_(drawn, std=self.standard_deviation(), generator=generator)
-        self._compact_into(self.weight, drawn)
+        self._compact_into(self.weight, self.scaled_start(drawn))
         if self.bias is not None:
             self.bias.zero_()
 
@@ -187,6 +187,11 @@ class Compact(nn.Module):
         """Standard deviation of the initial weights."""
         deviation: float = super().standard_deviation()  # type: ignore[misc]
         return deviation
+
+    def scaled_start(self, drawn: Tensor) -> Tensor:
+        """Scale drawn weights ``[out, in, *k]`` as the layer's ``init`` says."""
+        scaled: Tensor = super().scaled_start(drawn)  # type: ignore[misc]
+        return scaled
 
     def computes(self, x: Tensor) -> bool:
         """Whether the kernels can compute on ``x``."""

@@ -10,7 +10,7 @@ from graph2nn.layers.block.compact import Compact
 from graph2nn.layers.block.conv_norm import convolve_normed
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.product import supported
-from graph2nn.layers.masked import RelationalConv2d, Symmetric
+from graph2nn.layers.masked import Init, RelationalConv2d, Symmetric
 
 
 class BlockConv2d(Compact, RelationalConv2d):
@@ -28,11 +28,13 @@ class BlockConv2d(Compact, RelationalConv2d):
         padding: zeros added on each side.
         bias: add a learnt bias ``[out_channels]``.
         symmetric: not available here.
+        init: as for the masked layer.
         device: where the parameters are made; the kernels compute on the CPU.
         dtype: of the parameters; the kernels take float32 and float64.
 
     Raises:
-        UserError: a width smaller than the number of nodes, or symmetric weights.
+        UserError: a width smaller than the number of nodes, symmetric weights, or ``init="weights"``
+            for a graph without weights.
 
     Example:
         >>> import torch
@@ -53,6 +55,7 @@ class BlockConv2d(Compact, RelationalConv2d):
         padding: int = 0,
         bias: bool = False,
         symmetric: Symmetric = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -61,7 +64,7 @@ class BlockConv2d(Compact, RelationalConv2d):
         self.kernel_size = (kernel_size, kernel_size)
         super().__init__(
             graph, in_channels, out_channels, kernel_size,
-            stride=stride, padding=padding, bias=bias, device=device, dtype=dtype,
+            stride=stride, padding=padding, bias=bias, init=init, device=device, dtype=dtype,
         )  # fmt: skip
 
     @property

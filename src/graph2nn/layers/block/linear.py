@@ -11,7 +11,7 @@ from graph2nn.layers.block.compact import Compact
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.norm import multiply_normed
 from graph2nn.layers.block.product import supported
-from graph2nn.layers.masked import RelationalLinear, Symmetric
+from graph2nn.layers.masked import Init, RelationalLinear, Symmetric
 
 
 class BlockLinear(Compact, RelationalLinear):
@@ -26,11 +26,13 @@ class BlockLinear(Compact, RelationalLinear):
         out_features: features after it, at least ``graph.n``.
         bias: add a learnt bias ``[out_features]``.
         symmetric: not available here.
+        init: as for the masked layer.
         device: where the parameters are made; the kernels compute on the CPU.
         dtype: of the parameters; the kernels take float32 and float64.
 
     Raises:
-        UserError: a width smaller than the number of nodes, or symmetric weights.
+        UserError: a width smaller than the number of nodes, symmetric weights, or ``init="weights"``
+            for a graph without weights.
 
     Example:
         >>> import torch
@@ -48,11 +50,12 @@ class BlockLinear(Compact, RelationalLinear):
         *,
         bias: bool = False,
         symmetric: Symmetric = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         self.refuse(symmetric)
-        super().__init__(graph, in_features, out_features, bias=bias, device=device, dtype=dtype)
+        super().__init__(graph, in_features, out_features, bias=bias, init=init, device=device, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[…, in_features]`` to ``[…, out_features]``."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,8 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.compact import same_mask
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.tables import Tables, feature_arcs, tables_of
-from graph2nn.layers.masked import RelationalLinear
+from graph2nn.layers.masked import Init, RelationalLinear
+from graph2nn.layers.partition import initial_scale, node_sizes
 
 #: Layers whose weight has at most as many entries draw it, save it and load it as the masked engine does.
 AS_MASKED = 1 << 24
@@ -117,11 +119,13 @@ class EdgeLinear(RelationalLinear):
         out_features: features after it, at least ``graph.n``.
         bias: add a learnt bias ``[out_features]``.
         symmetric: not available here.
+        init: as for the masked layer.
         device: where the parameters are made.
         dtype: of the parameters.
 
     Raises:
-        UserError: a width smaller than the number of nodes, or symmetric weights.
+        UserError: a width smaller than the number of nodes, symmetric weights, or ``init="weights"``
+            for a graph without weights.
 
     Example:
         >>> import torch
@@ -141,6 +145,7 @@ class EdgeLinear(RelationalLinear):
         *,
         bias: bool = False,
         symmetric: bool = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -148,7 +153,7 @@ class EdgeLinear(RelationalLinear):
         nn.Module.__init__(self)
         if symmetric:
             raise UserError("layer: the edge engine has no symmetric weights; use engine='masked' for them.")
-        self.graph, self.symmetric = graph, symmetric
+        self.graph, self.symmetric, self.init = graph, symmetric, init
         self.in_features, self.out_features = in_features, out_features
         tables = tables_of(feature_arcs(graph, in_features, out_features), in_features, out_features)
         self.edges = EdgeTables(tables, device, save_digest=not self.saved_as_masked)
@@ -230,12 +235,24 @@ class EdgeLinear(RelationalLinear):
         self.reset_mask()
         if not self.saved_as_masked:
             nn.init.normal_(self.weight, std=self.standard_deviation(), generator=generator)
+            self._scale_connections()
         else:
+            drawn = self.weight.new_empty(self.shape)
             self.set_weight(
-                self.weight.new_empty(self.shape).normal_(std=self.standard_deviation(), generator=generator)
+                self.scaled_start(drawn.normal_(std=self.standard_deviation(), generator=generator))
             )
         if self.bias is not None:
             self.bias.zero_()
+
+    def _scale_connections(self) -> None:
+        """Scale the weights as ``init`` says, without a matrix of all pairs of features."""
+        if self.init == "weights":
+            nodes = np.arange(self.graph.n)
+            readers, read = (
+                np.repeat(nodes, node_sizes(width, self.graph.n))[features.cpu().numpy()]
+                for width, features in zip(self.shape, self._places(self.weight.device), strict=True)
+            )
+            self.weight.mul_(torch.from_numpy(initial_scale(self.graph, readers, read)).to(self.weight))
 
     def wiring_repr(self) -> str:
         """The part of ``repr`` that tells the wiring: graph, connections, engine."""

@@ -15,7 +15,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.layout import Blocks
 from graph2nn.layers.block.linear import BlockLinear
-from graph2nn.layers.masked import Symmetric
+from graph2nn.layers.masked import Init, Symmetric
 from graph2nn.layers.triton.tables import DEPTH, SAMPLES, Lists, plan
 
 
@@ -150,12 +150,20 @@ class TritonLinear(BlockLinear):
         *,
         bias: bool = False,
         symmetric: Symmetric = False,
+        init: Init = "published",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         require()
         super().__init__(
-            graph, in_features, out_features, bias=bias, symmetric=symmetric, device=device, dtype=dtype
+            graph,
+            in_features,
+            out_features,
+            bias=bias,
+            symmetric=symmetric,
+            init=init,
+            device=device,
+            dtype=dtype,
         )
 
     def computes(self, x: Tensor) -> bool:
