@@ -61,7 +61,12 @@ READ = [
      {}, (2, 1, False), None),
     ("creator.gml", 'Creator "igraph"\nVersion 1\ngraph\n[\n  directed 1\n  node\n  [\n    id 0\n    name "x"\n  ]\n'
      "  node\n  [\n    id 1\n  ]\n  edge\n  [\n    source 1\n    target 0\n    weight 1\n  ]\n]\n", {}, (2, 1, True), None),
+    ("entities.gml", 'graph [ node [ id 5 label "A&amp;B" ] node [ id 9 label "S&#227;o" ] edge [ source 5 target 9 '
+     "value -inf ] ]", {}, (2, 1, False), None),
     # GraphML
+    ("yed.graphml", GRAPHML.format('<key for="node" id="d6" yfiles.type="nodegraphics"/><graph edgedefault="directed">'
+     '<node id="n0"><data key="d6"><y:ShapeNode xmlns:y="http://www.yworks.com/xml/graphml"/></data></node><node id="n1"/>'
+     '<edge source="n0" target="n1"/></graph>'), {}, (2, 1, True), None),
     ("inside.graphml", GRAPHML.format('<graph edgedefault="directed"><key id="k" for="node" attr.name="x" '
      'attr.type="int"/><node id="a"><data key="k">1.0</data></node><node id="b"/><edge source="a" target="b"/>'
      "</graph>"), {}, (2, 1, True), None),
@@ -86,6 +91,18 @@ READ = [
     ("trailing.csv", "0,1,0,\n1,0,1,\n0,1,0,\n", {}, (3, 2, False), None),
     ("quoted.tsv", '"Smith, J"\t"Doe; A"\n"Doe; A"\t"O\'Neil"\n', {}, (3, 2, False), "read as undirected"),
     ("whole.csv", "Person,Friend\n1,2\n2,3\n", {}, (3, 2, False), "'Friend' reads 'Person'"),
+    ("pipes.csv", "from|to\na|b\nb|c\n", {}, (3, 2, True), None),
+    ("budapest.csv", "id node1;id node2;name node1;name node2;parent id node1;parent id node2;edge confidence;"
+     "edge weight(med nof)\n1;2;rh.a_1;rh.a_2;1;1;418;24.5\n2;3;rh.a_2;lh.b_1;1;2;320;3\n", {"weight": "edge weight(med nof)"},
+     (3, 2, False), "every nonzero weight"),
+    ("biogrid.txt", "#BioGRID Interaction ID\tEntrez Gene Interactor A\tEntrez Gene Interactor B\tScore\n103\t6416\t2318\t-\n"
+     "117\t84665\t6416\t-\n", {}, (3, 2, False), "'Entrez Gene Interactor B' reads 'Entrez Gene Interactor A'"),
+    ("escaped.csv", 'source,target\n"He said ""hi""",b\nb,"c\nd"\n', {}, (3, 2, False), "read as undirected"),
+    ("bom.csv", "\ufeffsource;target;weight\na;b;1,5\nb;c;2,25\n", {}, (3, 2, False), "runs from 1.5 to 2.25"),
+    ("flywire.csv", "pre_root_id,post_root_id,neuropil,syn_count\n720575940625363947,720575940623224444,ME_R,7\n"
+     "720575940625363947,720575940623224444,LO_R,3\n", {"combine": "sum"}, (2, 1, True), "combined by sum"),
+    ("addresses.csv", "src,dst,bytes\n10.0.0.1,10.0.0.2,99\n10.0.0.2,10.0.0.3,12\n", {}, (3, 2, False), "only column of numbers"),
+    ("string.txt", "protein1 protein2 combined_score\n9606.P1 9606.P2 900\n9606.P2 9606.P1 900\n", {}, (2, 1, False), "merged"),
     ("strength.txt", "x y strength\nanna ben 1\nben cid 1\n", {}, (3, 2, False), "read as undirected"),
     ("nan_name.csv", "source,target\nNA,b\nb,null\n", {}, (3, 2, False), "read as undirected"),
     # edge lists
@@ -99,8 +116,13 @@ READ = [
      (3, 1, False), None),
     ("names.edgelist", "A1 {'x': 1}".replace(" {", " B1 {") + "\nB1 C1 {}\n", {}, (3, 2, False), "'x'"),
     ("spaces.edgelist", '"New York" Boston\nBoston "San Jose"\n', {}, (3, 2, False), "read as undirected"),
+    ("slashes.edgelist", "// made by x\n1 2 // first\n2 3\n", {}, (3, 2, False), "read as undirected"),
+    ("crlf.edgelist", "1 2\r\n2 3\r\n", {}, (3, 2, False), "read as undirected"),
     ("decimal.txt", "a b 0,5\nb c 1,5\n", {}, (3, 2, False), "runs from 0.5 to 1.5"),
     # matrices
+    ("permuted.csv", ",a,b,c\nc,0,1,0\na,0,1,0\nb,1,0,1\n", {}, (3, 2, False), None),
+    ("diagonal.tsv", "\tV1\tV2\tMT\nV1\tnan\t1\t0\nV2\t1\tnan\t1\nMT\t0\t1\tnan\n", {}, (3, 2, False), None),
+    ("array.mtx", "%%MatrixMarket matrix array real general\n2 2\n0\n1\n1\n0\n", {}, (2, 1, False), None),
     ("labels.csv", "region,V1,V2,MT\nV1,0,1,0\nV2,1,0,1\nMT,0,1,0\n", {}, (3, 2, False), None),
     ("rowlabels.txt", "V1 0 1 0\nV2 1 0 1\nMT 0 1 0\n", {}, (3, 2, False), None),
     ("rnames.txt", '"A" "B" "C"\n"A" 0 1 0\n"B" 1 0 1\n"C" 0 1 0\n', {}, (3, 2, False), None),
@@ -119,6 +141,7 @@ READ = [
     ("v12.gexf", '<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2"><graph defaultedgetype="directed"><nodes>'
      '<node id="0" label="a"/><node id="1" label="b"/></nodes><edges><edge id="0" source="0" target="1" weight="2.0"/>'
      "</edges></graph></gexf>", {}, (2, 1, True), "every nonzero weight"),
+    ("hash.dot", 'digraph G {\n "a b" -> "c;d" [label="x->y"];\n # made by x\n}', {}, (2, 1, True), None),
     ("chain.dot", 'strict graph "x y" {\n  // layout\n  node [shape=box]; rankdir=LR;\n  a -- b -- {c d} [weight=2];\n'
      '  "e f" [label="E"];\n}', {}, (5, 3, False), "every nonzero weight"),
     ("ports.gv", "digraph { subgraph cluster_0 { a:n -> b:s; } /* x */ b -> c [label=<<b>x</b>>] }", {}, (3, 2, True),
@@ -189,6 +212,15 @@ def test_files_that_are_refused(tmp_path, file, content, options, words):
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     assert all(word in message for word in words), message
+
+
+def test_names_stand_for_ids_where_they_tell_nodes_apart(tmp_path):
+    head = "id node1;id node2;name node1;name node2;weight\n"
+    path = tmp_path / "human.csv"
+    path.write_text(head + "1;2;rh.a_1;rh.a_2;4\n2;3;rh.a_2;lh.b_1;3\n")
+    assert reading(path)[0].node_names == ("rh.a_1", "rh.a_2", "lh.b_1")
+    path.write_text(head + "1;2;rh.a;rh.a;4\n2;3;rh.a;lh.b;3\n")
+    assert reading(path)[0].n == 3
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

@@ -148,6 +148,22 @@ def _worm(shared_file) -> nx.DiGraph:
     return nx.from_pandas_edgelist(table, "pre", "post", "synapses", create_using=nx.DiGraph)
 
 
+def _gap_junctions(shared_file) -> nx.Graph:
+    table = pd.read_csv(shared_file("data/connectomes/worm/edges.csv.xz"))
+    table = table[(table.kind == "electrical") & (table.pre < table.post)]
+    return nx.from_pandas_edgelist(table.rename(columns={"synapses": "weight"}), "pre", "post", "weight")
+
+
+def _mushroom_body(shared_file) -> nx.DiGraph:
+    """Kenyon cells and mushroom body output neurons of the larva, with what joins them."""
+    neurons = pd.read_csv(shared_file("data/connectomes/larva/neurons.csv.xz"), dtype=str)
+    chosen = set(neurons["id"][neurons["celltype"].isin(["KC", "MBON"])])
+    table = pd.read_csv(shared_file("data/connectomes/larva/edges.csv.xz"), dtype={"pre": str, "post": str})
+    table = table[table.pre.isin(chosen) & table.post.isin(chosen) & (table.pre != table.post)]
+    table = table.rename(columns={"synapses": "weight"})
+    return nx.from_pandas_edgelist(table, "pre", "post", "weight", create_using=nx.DiGraph)
+
+
 def _matrix(name):
     def load(shared_file) -> nx.DiGraph:
         rows = shared_file(f"data/connectomes/{name}.txt").read_text().split()
@@ -165,6 +181,8 @@ REAL = {
     "tutte": lambda _: nx.tutte_graph(),
     "desargues": lambda _: nx.desargues_graph(),
     "worm": _worm,
+    "gap junctions": _gap_junctions,
+    "mushroom body": _mushroom_body,
     **{name: _matrix(name) for name in ("mcwhole", "mcvisual", "cat")},
 }
 

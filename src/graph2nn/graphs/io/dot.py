@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.io.source import EdgeList, names_or_none
 
 _TOKEN = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/|(?m:^\#[^\n]*))
+    r"""(?P<skip>\s*\n[ \t]*\#[^\n]*|\s+|//[^\n]*|/\*.*?\*/|(?m:^\#[^\n]*))
       |(?P<string>"(?:\\.|[^"\\])*")
       |(?P<html><)
       |(?P<edge>->|--)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.headers import Ends, find_ends
+from graph2nn.graphs.io.headers import Ends, find_ends, naming_columns
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.source import EdgeList, Source, edge_list
 
@@ -51,6 +51,8 @@ def edges_of_table(frame: pd.DataFrame, ends: Ends) -> EdgeList:
     frame = frame.reset_index(drop=True)
     headers = [str(column) for column in frame.columns]
     first, second = (_nodes(frame.iloc[:, i], headers[i]) for i in (ends.first, ends.second))
+    if (names := naming_columns(headers, ends)) is not None:
+        first, second = _named(frame, names, first, second)
     kept = [
         i for i in range(len(headers)) if i not in ends[:2] and not _is_row_index(frame.iloc[:, i], headers[i])
     ]
@@ -63,6 +65,16 @@ def edges_of_table(frame: pd.DataFrame, ends: Ends) -> EdgeList:
     edges.said = f"columns {one!r} and {other!r}" if ends.directed else ""
     _take_types(edges)
     return edges
+
+
+def _named(
+    frame: pd.DataFrame, names: tuple[int, int], first: list[str], second: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return the names of nodes in place of their ids, where every id has one name and every name one id."""
+    columns = [frame.iloc[:, i].astype(str).str.strip().tolist() for i in names]
+    pairs = set(zip([*first, *second], [*columns[0], *columns[1]], strict=True))
+    ids, labels = ({pair[i] for pair in pairs} for i in (0, 1))
+    return (columns[0], columns[1]) if len(ids) == len(labels) == len(pairs) else (first, second)
 
 
 def _take_types(edges: EdgeList) -> None:

@@ -155,4 +155,34 @@ def _numbered_nouns(words: list[list[str]]) -> Ends | None:
                 return Ends(i, i + 1, None, second_reads=True)
         elif left == right and len(left) == 1 and left[0] in _NOUNS:
             return Ends(i, i + 1, None, second_reads=True)
-    return None
+    pairs = _ended_alike(words)
+    return Ends(*pairs[0], None, second_reads=True) if pairs else None
+
+
+def _ended_alike(words: list[list[str]]) -> list[tuple[int, int]]:
+    """Return pairs of columns with more words before their end: ``id node1, id node2``; ``Interactor A``."""
+    pairs = []
+    for i, left in enumerate(words):
+        for one, other in _ENDS:
+            if len(left) < 3 or left[-1] != one or not set(left[:-1]) & _NOUNS:
+                continue
+            alike = [j for j, right in enumerate(words) if right[:-1] == left[:-1]]
+            if len(alike) == 2 and words[alike[1]][-1] == other and alike[0] == i:
+                pairs.append((i, alike[1]))
+    return pairs
+
+
+def naming_columns(headers: Sequence[str], ends: Ends) -> tuple[int, int] | None:
+    """Return the columns that name the nodes whose ids are in ``ends``, if headers say so.
+
+    >>> headers = ["id node1", "id node2", "name node1", "name node2"]
+    >>> naming_columns(headers, find_ends(headers))
+    (2, 3)
+    """
+    words = [words_of(header) for header in headers]
+    pairs = _ended_alike(words)
+    if (ends.first, ends.second) not in pairs:
+        return None
+    stem = set(words[ends.first])
+    named = [pair for pair in pairs if "name" in words[pair[0]] and not stem & {"name"}]
+    return min(named, key=lambda pair: len(words[pair[0]]), default=None)

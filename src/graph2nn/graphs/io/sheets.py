@@ -12,6 +12,9 @@ from graph2nn.graphs.io.frames import source_of_frame
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import Source
 
+#: The smallest whole number that has neighbours which a number in a sheet cannot tell apart.
+_EXACT = 10**15
+
 
 def read_excel(content: bytes, options: ReadOptions) -> Source:
     """Read a sheet of an Excel file as a table of text cells, as a .csv file would be.
@@ -53,6 +56,11 @@ def _cells(book: pd.ExcelFile, sheet: str) -> pd.DataFrame:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, int | float) and abs(value) >= _EXACT and abs(value) != float("inf"):
+        raise UserError(
+            f"a cell holds the number {value:.0f}: Excel keeps 15 digits, so ids this long are not exact; "
+            "export the table as .csv, or with these cells as text."
+        )
     if isinstance(value, float):
         return "" if value != value else str(int(value)) if value.is_integer() else repr(value)
     return "" if value is None else str(value)

@@ -59,6 +59,7 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
     own = next((line for line in lines if line.startswith(HEADER)), None)
     if own is not None and kind != "matrix":
         return native_edges(own, body)
+    body = [line for line in body if not line.lstrip().startswith("//")]
     if not body:
         raise UserError(f"the file is empty; {'expected two nodes per line' if kind == 'edges' else EXPECTED}.")
     comments = _read_comments([line for line in lines if line.lstrip()[:1] in ("#", "%") and line.strip()])
@@ -94,7 +95,8 @@ def _read_comments(lines: list[str]) -> _Comments:
                 said = f"its comment {line.strip()[:60]!r}"
     columns: tuple[str, ...] = ()
     if lines:
-        last = re.split(r"[\s,;]+", lines[-1].lstrip("#% \t").strip())
+        line = lines[-1].lstrip("#% \t").strip()
+        last = line.split("\t") if "\t" in line else re.split(r"[\s,;]+", line)
         columns = tuple(last) if len(last) >= 2 and find_ends(last) else ()
     return _Comments(words.pop(), said, columns) if len(words) == 1 else _Comments(columns=columns)
 
@@ -139,6 +141,8 @@ def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOption
     return source_of_cells(cells, kind, options, columns=comments.columns or None)
 
 
+#: What stands between columns, where it is not white space.
+_SEPARATORS = ("\t", ";", ",", "|")
 #: A comment behind a number or a quoted name.
 _COMMENT_BEHIND = re.compile(r"(?<=[\d\"])\s+#.*$")
 
@@ -150,13 +154,13 @@ def _unless_quoted(comment: re.Match[str]) -> str:
 
 def _without_comments(lines: list[str], separator: str | None) -> list[str]:
     """Cut comments behind an edge; among tabs only those behind a tab, as names may hold spaces and #."""
-    pattern = re.compile(r"\t\s*#.*$" if separator == "\t" else r"\s#.*$")
-    return [pattern.sub("", line) if "#" in line else line for line in lines]
+    pattern = re.compile(r"\t\s*(#|//).*$" if separator == "\t" else r"\s(#|//).*$")
+    return [pattern.sub("", line) if "#" in line or "//" in line else line for line in lines]
 
 
 def _separator(lines: list[str], *, lists: bool = False) -> str | None:
     """Return the separator of a sample of lines; ``None`` is any white space."""
-    for separator in ("\t", ";", ","):
+    for separator in _SEPARATORS:
         if any(_breaks_quotes(line, separator) for line in lines):
             continue
         counts = [len(_split_line(line, separator)) for line in lines]
@@ -170,7 +174,7 @@ def _separator(lines: list[str], *, lists: bool = False) -> str | None:
     blank = [len(_split_line(line, None)) for line in lines]
     if min(blank) >= 2 and len(set(blank)) == 1:
         return None
-    for separator in ("\t", ";", ","):
+    for separator in _SEPARATORS:
         if sum(separator in line for line in lines) > len(lines) / 2:
             return separator
     return None
