@@ -11,6 +11,7 @@ from tiny_sweep import configs
 from graph2nn.cli import main
 from graph2nn.cli.status import duration
 from graph2nn.data.registry import load_dataset
+from graph2nn.errors import UserError
 from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.status import status
 from graph2nn.experiments.sweep_file import write_plan
@@ -70,6 +71,21 @@ def test_for_people_and_for_scripts(sweep, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found["failed"][0]["run"] == runs[2].folder
     assert found["running"][0]["host"] == "far"
+
+
+def test_retry_is_advised_only_where_it_can_help(sweep, capsys):
+    out, runs = sweep
+    failures.record_failure(out, runs[7], UserError("graph 'x' has 900 nodes"), 1)
+    assert main(["status", str(out)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of them were refused, and will be again: change what the error names first." in said
+    assert f"Try the others again: graph2nn retry {out}" in said
+    failures.clear(out, runs[2].folder)
+    assert main(["status", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "They were refused" in said
+    assert "retry" not in said
+    assert failures.failure_of(out, runs[7].folder).refused
 
 
 def test_a_folder_without_runs_is_named(tmp_path, capsys):

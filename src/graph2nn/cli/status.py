@@ -78,6 +78,8 @@ def _show_running(found: Status) -> None:
 def _show_failed(found: Status, out: Path) -> None:
     from rich.table import Table
 
+    from graph2nn.results.failures import retry_advice
+
     if not found.failed:
         return
     table = Table("failed", "attempts", "error", box=None, header_style="bold")
@@ -85,7 +87,7 @@ def _show_failed(found: Status, out: Path) -> None:
         table.add_row(each.run, str(each.attempts), each.error)
     show_table(table)
     _and_more(len(found.failed))
-    typer.echo(f"Tracebacks: {out / 'failed'}. Try them again: graph2nn retry {out}")
+    typer.echo(f"Tracebacks: {out / 'failed'}. {retry_advice(found.failed, out)}")
 
 
 def _and_more(count: int) -> None:

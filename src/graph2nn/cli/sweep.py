@@ -161,6 +161,7 @@ def sweep(
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
     from graph2nn.cli.sweep_runs import Work, choose_work, null_options, show_work
+    from graph2nn.experiments.network import check_networks
     from graph2nn.training.checkpoints import Saving
 
     where = choose_launcher(
@@ -180,6 +181,7 @@ def sweep(
         settings=settings, amp=amp, data=data, cache=cache, dry_run=dry_run,
         own=own,
     )  # fmt: skip
+    check_networks(work.configs, work.source.load(), engine=acceleration.engine)
     if dry_run:
         show_work(work, as_json)
         return 0

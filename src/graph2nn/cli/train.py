@@ -187,10 +187,13 @@ def _plan(
 ) -> tuple[list[RunConfig], Dataset]:
     """Return the runs and their data, having complained of what can be told before the data are read."""
     from graph2nn.experiments.connectome_networks import check_runs
+    from graph2nn.experiments.network import check_networks
     from graph2nn.experiments.planning import plan
     from graph2nn.experiments.presets import fitted
 
     check_runs(plan(preset, graphs, seeds, data="", settings=settings))
     acceleration.check(device)
     loaded = source.load()
-    return plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings), loaded
+    configs = plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings)
+    check_networks(configs, loaded, engine=acceleration.engine)
+    return configs, loaded

@@ -69,6 +69,11 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         UserError: an unknown option, a missing one, or neurons that do not exist.
     """
     chosen = [config for config in configs if config.model.name == CONNECTOME_RNN]
+    if any(config.init != "published" for config in chosen):
+        raise UserError(
+            "connectome-rnn: init = weights is for layers made of blocks; --set model.options.init=synapses "
+            "starts this network from the synapse counts."
+        )
     graphs = {config.graph: config for config in chosen if config.graph is None or not config.graph.null_of}
     for spec, config in graphs.items():
         graph, options = (None if spec is None else spec.build()), config.model.options

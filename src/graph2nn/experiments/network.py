@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from graph2nn.budget.matching import match
+from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
+from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
 from graph2nn.results.row import Network, quoted_measures
 from graph2nn.training.batch_norm import set_norms
-from graph2nn.wiring import Engine
+from graph2nn.wiring import Engine, Wiring
 
 
 def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
@@ -44,9 +46,73 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         )
         return Network(network, graph, cost, *quoted_measures(graph))
     wiring = wiring_of_config(config, graph, engine)
-    spec = config.model
-    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
-    found = match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape)
-    model = build_model(spec.name, wiring, found.widths, **shape)
+    found, shape = _matched(config, wiring, data)
+    model = build_model(config.model.name, wiring, found.widths, **shape)
     set_norms(model, config.recipe)
     return Network(model, graph, found, *quoted_measures(graph))
+
+
+def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> tuple[Match, dict[str, Any]]:
+    """Find the widths of a run's network; return them with what else its shape depends on."""
+    spec = config.model
+    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
+    return match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape), shape
+
+
+def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engine = "auto") -> None:
+    """Refuse graphs that no network of these runs can have, before the first of them is trained.
+
+    Widths are matched without building a network. Of WS-flex graphs the sparsest and the densest of each size
+    stand for the others, and one null of each kind for the other nulls of its graph.
+
+    Args:
+        configs: of a sweep.
+        data: their data set.
+        engine: of relational layers.
+
+    Raises:
+        UserError: graphs with more nodes than the layers can have features, a budget that no widths meet,
+            directed graphs with symmetric weights, graphs without the weights that they are to start from.
+
+    Example:
+        >>> from graph2nn import load_dataset, ws_flex
+        >>> from graph2nn.experiments import GraphSpec, plan, preset
+        >>> large = GraphSpec.of(ws_flex(900, 4, 0.1, 1).renamed("large"))
+        >>> configs = plan(preset("mlp-digits"), [large], [1], data="digits")
+        >>> check_networks(configs, load_dataset("digits"))
+        Traceback (most recent call last):
+        graph2nn.errors.UserError: graph 'large': match: ...
+    """
+    for config in _representatives(configs):
+        graph = None if config.graph is None else config.graph.build()
+        try:
+            _matched(config, wiring_of_config(config, graph, engine), data)
+        except UserError as error:
+            raise type(error)(f"graph {config.graph_name!r}: {error}") from None
+
+
+def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    chosen: dict[tuple[object, ...], RunConfig] = {}
+    for config in configs:
+        spec = config.graph
+        if config.model.name == CONNECTOME_RNN:  # has no widths to match; its own check looks at the graph
+            continue
+        rest = config.experiment
+        if spec is None:
+            chosen.setdefault((rest,), config)
+        elif spec.null_of is not None:
+            chosen.setdefault((rest, spec.null_of, spec.name.partition(" ")[0]), config)
+        elif spec.ws_flex is None:
+            chosen.setdefault((rest, spec), config)
+        else:
+            size = (rest, spec.ws_flex.n, spec.directed)
+            for end, better in (("sparsest", min), ("densest", max)):
+                other = chosen.get((*size, end), config)
+                chosen[(*size, end)] = better(config, other, key=_sparsity)
+    return list(chosen.values())
+
+
+def _sparsity(config: RunConfig) -> float:
+    assert config.graph is not None
+    assert config.graph.ws_flex is not None
+    return config.graph.ws_flex.sparsity

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,13 +21,17 @@ FOLDER = "failed"
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that failed: last line of its error, how many attempts there were, where and when the last was."""
+    """A run that failed: last line of its error, how many attempts there were, where and when the last was.
+
+    ``refused``: a :class:`~graph2nn.errors.UserError`, which comes again until what it names is changed.
+    """
 
     run: str
     error: str
     attempts: int
     host: str
     time: str
+    refused: bool = False
 
 
 def record_failure(out: Path, config: RunConfig, error: BaseException | str, attempts: int) -> Failure:
@@ -44,7 +49,8 @@ def record_failure(out: Path, config: RunConfig, error: BaseException | str, att
     folder = out / FOLDER / config.folder
     text = error if isinstance(error, str) else "".join(traceback.format_exception(error))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    failure = Failure(config.folder, _last_line(error), attempts, socket.gethostname(), now)
+    refused = isinstance(error, UserError)
+    failure = Failure(config.folder, _last_line(error), attempts, socket.gethostname(), now, refused)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
@@ -106,6 +112,27 @@ def forget_all(out: Path) -> list[str]:
         clear(out, run)
         forgotten.append(run)
     return forgotten
+
+
+def retry_advice(failed: Sequence[Failure], out: Path) -> str:
+    """Say which failed runs ``graph2nn retry`` can help, and what the others need.
+
+    Example:
+        >>> lost = Failure("run", "OSError: no space left", 1, "here", "today")
+        >>> retry_advice([lost], Path("runs"))
+        'Try them again: graph2nn retry runs'
+        >>> retry_advice([Failure("run", "too narrow", 1, "here", "today", refused=True)], Path("runs"))
+        'They were refused, and will be again: change what the error names first.'
+    """
+    refused = sum(failure.refused for failure in failed)
+    if not refused:
+        return f"Try them again: graph2nn retry {out}"
+    if refused == len(failed):
+        return "They were refused, and will be again: change what the error names first."
+    return (
+        f"{refused} of them were refused, and will be again: change what the error names first. "
+        f"Try the others again: graph2nn retry {out}"
+    )
 
 
 def _last_line(error: BaseException | str) -> str:

@@ -87,6 +87,7 @@ def result_row(
         "clustering": network.clustering,
         "path_length": network.path_length,
         "reachable": network.reachable,
+        "directed": None if graph is None else graph.directed,
         "widths": ",".join(map(str, found.widths)),
         "macs": found.macs,
         "params": found.params,

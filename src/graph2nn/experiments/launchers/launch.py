@@ -61,7 +61,7 @@ class SweepOutcome:
         total = self.skipped + len(self.rows) + len(self.failed) + self.left
         return (
             f"{len(self.failed)} of {total} runs failed; {first.run}: {first.error} "
-            f"(graph2nn status {out} lists them, graph2nn retry {out} tries them again.)"
+            f"(graph2nn status {out} lists them. {failures.retry_advice(self.failed, out)})"
         )
 
 
