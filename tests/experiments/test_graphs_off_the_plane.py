@@ -9,11 +9,13 @@ import pytest
 from graph2nn import RelationalGraph, UserError, load_dataset, ws_flex
 from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.table import on_plane
+from graph2nn.cli import main
 from graph2nn.experiments import GraphSpec, plan, preset
+from graph2nn.experiments.network import build, check_networks
 from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.experiments.run import execute
-from graph2nn.report.build import _off_plane
 from graph2nn.results.config import RunConfig
+from graph2nn.results.evaluations import of_runs
 from graph2nn.results.runs_table import read_runs
 
 DIGITS = load_dataset("digits")
@@ -32,6 +34,72 @@ def config(graph: RelationalGraph | GraphSpec) -> RunConfig:
     return plan(preset("mlp-digits"), [spec], [1], data=DIGITS.label, settings=settings)[0]
 
 
+def test_evaluations_carry_the_share_and_the_direction(tmp_path):
+    one_way = RelationalGraph.from_edges([(0, 1), (1, 2)], 4, name="one way", directed=True)
+    for graph in (parts(), one_way):
+        execute(config(graph), DIGITS, tmp_path)
+    table = of_runs(tmp_path).table.drop_duplicates("graph").set_index("graph")
+    assert table.loc["parts", "reachable"] == 40 / 110
+    assert table["directed"].to_dict() == {"parts": False, "one way": True}
+    assert table.loc["one way", "path_length"] == one_way.symmetrised().paths.mean
+    assert read_runs(tmp_path).set_index("graph")["directed"].astype(bool).to_dict() == {
+        "one way": True,
+        "parts": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("graph", "settings", "words"),
+    [
+        (ws_flex(900, 4, 0.1, 1).renamed("large"), (), "graph 'large': "),
+        (
+            RelationalGraph.from_edges([(0, 1)], 3, name="arrow", directed=True),
+            ("symmetric=true",),
+            "graph 'arrow': wiring: symmetric weights need an undirected graph",
+        ),
+        (parts(), ("init=weights",), "graph 'parts': init = weights: graph 'parts' has no weights"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_the_first_run(graph, settings, words):
+    graphs = [None, GraphSpec.of(ws_flex(16, 4, 0.2, 1)), GraphSpec.of(graph)]
+    runs = plan(preset("mlp-digits"), graphs, [1, 2], data=DIGITS.label, settings=settings)
+    with pytest.raises(UserError, match=words) as caught:
+        check_networks(runs, DIGITS)
+    assert "\n" not in str(caught.value)
+    check_networks(runs[:1], DIGITS)
+
+
+def test_the_command_refuses_before_it_writes_anything(tmp_path, capsys):
+    out = tmp_path / "runs"
+    argv = ["sweep", "mlp-digits", "--select", "baseline", "--select", "ws_flex:n=900,k=4,p=0.1,seed=1"]
+    assert main([*argv, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "ws" in said
+    assert not out.exists()
+
+
+def test_a_start_from_weights_is_part_of_the_config_and_of_the_run(tmp_path):
+    arcs = np.array([[0, 1, 2, 3], [1, 2, 3, 0]])
+    graph = RelationalGraph.from_edge_index(arcs, 4, weights=[1, 10, 100, 3], self_loops="all", name="w")
+    settings = ["recipe.epochs=1", "recipe.precise_bn=0", "init=weights"]
+    specs = [GraphSpec.of(graph), *plan_nulls([graph], 1).specs]
+    runs = plan(preset("mlp-digits"), [None, *specs], [1], data=DIGITS.label, settings=settings)
+    check_networks(runs, DIGITS)
+    assert RunConfig.from_yaml(runs[1].to_yaml()).init == "weights"
+    plain = runs[1].model_copy(update={"init": "published"})
+    assert plain.digest != runs[1].digest
+    layers = [
+        next(layer for layer in build(run, DIGITS).model.modules() if hasattr(layer, "init"))
+        for run in (runs[1], plain)
+    ]
+    assert [layer.init for layer in layers] == ["weights", "published"]
+    row = execute(runs[1], DIGITS, tmp_path)
+    assert 0 <= row["test_error"] <= 100
+    with pytest.raises(UserError, match="config: init = 'synapses'"):
+        plan(preset("mlp-digits"), specs, [1], data="digits", settings=["init=synapses"])
+
+
 def test_parts_train_and_their_row_says_the_share_of_pairs(tmp_path):
     for spec in (GraphSpec.of(parts()), *plan_nulls([parts()], 1).specs):
         execute(config(spec), DIGITS, tmp_path)
@@ -43,15 +111,12 @@ def test_parts_train_and_their_row_says_the_share_of_pairs(tmp_path):
     assert on_plane(runs.reset_index()).empty
 
 
-def test_the_analysis_leaves_parts_off_the_plane_and_says_so():
+def test_the_analysis_leaves_parts_off_the_plane():
     matrix = np.array([[0.4, 2.2, 1.0, 30.0], [0.5, 2.0, 1.0, 31.0], [0.2, 1.5, 0.4, 29.0]])
     rows = pd.DataFrame(matrix, columns=["clustering", "path_length", "reachable", "test_error"])
     rows = rows.assign(graph=["a", "b", "parts"], kind="relational")
     assert on_plane(rows)["graph"].tolist() == ["a", "b"]
     assert cell_means(rows)["graphs"].sum() == 2
-    (note,) = _off_plane({"parts": parts(), "ws": ws_flex(16, 4, 0.1, 1)})
-    assert note.startswith("Graph parts falls into parts, so it is off the (C, L) plane: 36.4 %")
-    assert "L (1.500)" in note
 
 
 @pytest.mark.parametrize(

@@ -306,6 +306,29 @@ def test_a_phone_shows_all_of_it_and_a_tap_shows_a_graph(page, table):
     assert small == []
 
 
+def test_highlighted_graphs_are_marked_and_graphs_in_parts_left_out(driver, drawn, table, tmp_path):
+    parts = table["graph"] == "ws-1"
+    rows = table.assign(reachable=np.where(parts, 0.5, 1.0), directed=parts)
+    path = tmp_path / "index.html"
+    path.write_text(page_of(rows, drawn, None, highlighted=["ws-2", "ws-1"]), encoding="utf-8")
+    page = Page(driver, path).open()
+    assert len(page.trace("points")) == 30
+    row = table[table["graph"] == "ws-2"].iloc[0]
+    assert page.trace("highlighted") == [pytest.approx(row["clustering"])]
+    assert page.trace("highlighted", "text") == ["ws-2"]
+    assert "Diamond: highlighted. 1 off the plane, in parts: it is not on this map." in page.text("shown")
+    names = page.run("return [...document.querySelectorAll('#atlas-table button')].map(e => e.textContent)")
+    assert sorted(names[:2]) == ["◆ ws-1", "◆ ws-2"]
+    heads = page.run("return [...document.querySelectorAll('#atlas-table th')].map(e => e.textContent)")
+    assert "C, symmetrised" in heads
+    page.pick("y", "error")  # C is a measure of any graph, L is not
+    assert len(page.trace("points")) == 31
+    page.pick("y", "path_length")
+    page.pick("level", "coarse")
+    assert sum(page.trace("points", "x")) > 0
+    assert len(page.trace("highlighted")) == 1
+
+
 def test_dark_pages_are_dark(page):
     colours = {}
     for dark in (False, True):

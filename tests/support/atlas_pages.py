@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -75,9 +76,11 @@ def atlas_page(table: pd.DataFrame, drawn: dict[str, g.RelationalGraph]) -> str:
     return page_of(table, drawn, measures(drawn))
 
 
-def page_of(table: pd.DataFrame, drawn: Graphs, measures: pd.DataFrame | None) -> str:
+def page_of(
+    table: pd.DataFrame, drawn: Graphs, measures: pd.DataFrame | None, highlighted: Sequence[str] = ()
+) -> str:
     """The page of the atlas alone, under a title and with notes that try to break out of it."""
-    made = atlas(table, drawn, measures=measures, sweet_spots={"plain": SPOT})
+    made = atlas(table, drawn, measures=measures, sweet_spots={"plain": SPOT}, highlighted=highlighted)
     return page([], made, title=f"Atlas of {NASTY}", notes=[f"note {NASTY}"], provenance={"command": NASTY})
 
 

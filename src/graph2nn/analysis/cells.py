@@ -49,6 +49,9 @@ def binning_of(table: pd.DataFrame) -> Binning:
     relational = table[table["kind"] == "relational"] if "kind" in table else table
     if relational.empty:
         return Binning()
+    relational = on_plane(relational)
+    if relational.empty:
+        return Binning()
     nodes = relational["n"].max() if "n" in relational else 64
     n = 64 if pd.isna(nodes) else int(nodes)
     longest = float(relational["path_length"].max())
@@ -108,9 +111,12 @@ def cell_sweet_spot(
     Raises:
         UserError: a malformed table, no relational graph, an unknown level.
     """
+    if not (checked(table, columns=MAP_COLUMNS).runs["kind"] == "relational").any():
+        raise UserError("sweet spot: the table holds no relational graph that finished.")
     runs, binning = _relational(table), binning or binning_of(table)
     if runs.empty:
-        raise UserError("sweet spot: the table holds no relational graph that finished.")
+        nowhere = (float("nan"),) * 4
+        return CellSweetSpot((0, 0), _means(runs, level, binning), 0, 0, *nowhere)
     cells = _means(runs, level, binning)
     at = cell_of(runs["clustering"], runs["path_length"], binning, level)
     values = runs["test_error"].to_numpy(dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.cells import LEVELS, binning_of, cell_of
-from graph2nn.analysis.table import MAP_COLUMNS, checked
+from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
 from graph2nn.errors import UserError
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.graphs.cover import Binning
@@ -102,7 +102,7 @@ def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
         ``cost_saved`` (share of the training runs). Empty where the table has no larger set.
     """
     runs = checked(table, columns=MAP_COLUMNS).runs
-    runs = runs[runs["kind"] == "relational"]
+    runs = on_plane(runs[runs["kind"] == "relational"])
     name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
     binning, count = binning_of(runs), runs["graph"].nunique()
     rows = []
@@ -139,7 +139,7 @@ def graph_count_curve(table: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     """
     nothing = pd.DataFrame({"graphs": pd.Series(dtype=np.int64), "correlation": pd.Series(dtype=np.float64)})
     runs = checked(table, columns=MAP_COLUMNS).runs
-    runs = runs[runs["kind"] == "relational"]
+    runs = on_plane(runs[runs["kind"] == "relational"])
     name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
     smaller = smaller_catalogues(name)
     if not smaller:
@@ -185,8 +185,14 @@ def _by_cell(table: pd.DataFrame, binning: Binning, baseline: bool) -> pd.DataFr
         runs = runs[runs["kind"] == "relational"]
     if runs.empty:
         raise UserError("correlation: the table holds no graph that finished.")
-    graphs = runs.groupby("graph", sort=False).agg(
-        clustering=("clustering", "first"), path_length=("path_length", "first"), mean=("test_error", "mean")
+    graphs = (
+        on_plane(runs)
+        .groupby("graph", sort=False)
+        .agg(
+            clustering=("clustering", "first"),
+            path_length=("path_length", "first"),
+            mean=("test_error", "mean"),
+        )
     )
     at = cell_of(graphs["clustering"], graphs["path_length"], binning)
     cells = graphs.assign(i=at[:, 0], j=at[:, 1]).groupby(["i", "j"])

@@ -55,6 +55,7 @@ class Findings:
         draws: bootstrap resamples.
         rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise, or the
             graph was chosen on a validation part.
+        highlighted: labels of graphs that figures and tables mark, in the order given.
     """
 
     results: Results
@@ -72,6 +73,17 @@ class Findings:
     confidence: float
     draws: int
     rank: int = 0
+    highlighted: tuple[str, ...] = ()
+
+    @property
+    def placed(self) -> pd.DataFrame:
+        """The graphs that have a place on the (C, L) plane; see :func:`graph2nn.analysis.table.on_plane`."""
+        return on_plane(self.graphs)
+
+    @property
+    def symmetrised(self) -> bool:
+        """Whether some graphs are directed: C and L are then those of their symmetrised form."""
+        return "directed" in self.graphs and bool(self.graphs["directed"].eq(True).any())
 
     @property
     def score(self) -> Score:

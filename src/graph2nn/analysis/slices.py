@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
-from graph2nn.analysis.table import MAP_COLUMNS, checked
+from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def fit_slices(table: pd.DataFrame, slices: Sequence[Slice] = SLICES) -> dict[st
         UserError: a malformed table.
     """
     runs = checked(table, columns=MAP_COLUMNS).runs
-    runs = runs[runs["kind"] == "relational"]
+    runs = on_plane(runs[runs["kind"] == "relational"])
     graphs = runs.groupby("graph", sort=False).agg(
         clustering=("clustering", "first"), path_length=("path_length", "first"), mean=("test_error", "mean")
     )

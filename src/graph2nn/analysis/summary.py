@@ -68,7 +68,7 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     """Do what :func:`per_graph` does on a table that is already checked."""
     errors = results.errors()
     first = results.first_rows()
-    share = [name for name in ("reachable",) if name in first]
+    share = [name for name in ("reachable", "directed") if name in first]
     rows = first[["graph", *OF_GRAPH, *share]].astype(dict.fromkeys(_INTEGERS, np.int64))
     samples = [errors[label] for label in rows["graph"]]
     own = (rows["kind"] == "baseline").to_numpy()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis import significance
-from graph2nn.analysis.table import MAP_COLUMNS, checked, order_by_mean
+from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane, order_by_mean
 from graph2nn.errors import UserError
 
 
@@ -40,6 +40,12 @@ class SweetSpot:
     C_max: float
     L_min: float
     L_max: float
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a rectangle to draw: more than one graph, at different places of the plane."""
+        spread = self.C_max > self.C_min or self.L_max > self.L_min
+        return self.tested and len(self.graphs) > 1 and spread
 
     @property
     def tested(self) -> bool:
@@ -97,12 +103,13 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
     kept = testable & ~significance.worse(samples, samples[best], alpha=alpha)
     kept[best] = True
     inside = relational.loc[kept]
+    placed = on_plane(inside)
     return SweetSpot(
         best=str(relational["graph"][best]),
         graphs=tuple(str(label) for label in inside["graph"]),
         compared=int(testable.sum()),
-        C_min=float(inside["clustering"].min()),
-        C_max=float(inside["clustering"].max()),
-        L_min=float(inside["path_length"].min()),
-        L_max=float(inside["path_length"].max()),
+        C_min=float(placed["clustering"].min()),
+        C_max=float(placed["clustering"].max()),
+        L_min=float(placed["path_length"].min()),
+        L_max=float(placed["path_length"].max()),
     )

@@ -193,6 +193,8 @@ def _typed(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         if name not in columns:
             continue
         off = ~np.isfinite(runs[name].to_numpy(dtype=np.float64))
+        if name == "path_length" and "reachable" in runs:  # a graph without any edge has no L
+            off &= ~(pd.to_numeric(runs["reachable"]) == 0).to_numpy()
         if off.any():
             raise UserError(f"results: graph {runs['graph'][int(off.argmax())]!r} has no finite {name}.")
     return runs

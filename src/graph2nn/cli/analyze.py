@@ -69,6 +69,14 @@ def analyze(
             "[cyan]none[/cyan] if they were chosen without these runs. May be repeated.",
         ),
     ] = [],  # noqa: B006
+    highlight: Annotated[
+        list[str],
+        typer.Option(
+            metavar="GRAPH",
+            help="Mark this graph of the results on the map, in tables and in the atlas: its label, or its "
+            "file. May be repeated.",
+        ),
+    ] = [],  # noqa: B006
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -80,6 +88,7 @@ def analyze(
     graph2nn analyze runs --where epochs=200 --out report-200
     graph2nn analyze runs --against published
     graph2nn analyze runs --plan plan.yaml
+    graph2nn analyze runs --highlight cat --highlight my-graph.csv
     graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
     """
     import json
@@ -97,6 +106,7 @@ def analyze(
         against=against,
         plan=plan,
         chosen_on=_seeds(chosen_on),
+        highlight=highlight,
         formats=[kind.strip() for kind in formats.split(",")],
         command=command,
     )

@@ -70,9 +70,11 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
     }
     if graph.directed:
         symmetrised = graph.symmetrised()
+        facts["measures_of"] = "the directed graph; directed clustering as Fagiolo 2007 defines it"
         facts["symmetrised"] = {
             name: _number(MEASURES[name](symmetrised)) for name in ("clustering", "path_length")
         }
+        facts["symmetrised"]["reachable"] = symmetrised.reachable
     return facts
 
 
@@ -136,6 +138,8 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
         table.add_row(label, measure.symbol, _shown(value), note)
         if name in symmetrised:
             note = f"{measure.meaning}; {SYMMETRISED}"
+            if name == "path_length" and symmetrised["reachable"] < 1:
+                note += f"; {symmetrised['reachable']:.4g} of the ordered pairs have one"
             table.add_row(f"{name}, symmetrised", measure.symbol, _shown(symmetrised[name]), note)
     Console().print(table)
 

@@ -14,6 +14,7 @@ from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.table import measured
 from graph2nn.progress import Bar
+from graph2nn.report.highlight import highlighted, labels_to_highlight
 from graph2nn.report.phrasing import plural
 from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, section
 from graph2nn.report.write import refuse_early, write_report
@@ -35,6 +36,7 @@ def report(
     against: Path | str | None = None,
     plan: Path | None = None,
     chosen_on: Sequence[int] | None = None,
+    highlight: Sequence[str] = (),
     formats: Sequence[str] = ("png",),
     command: str | None = None,
 ) -> Path:
@@ -53,6 +55,8 @@ def report(
         plan: the plan of these runs: its tests come first, and what was not planned is labelled so.
         chosen_on: training seeds that chose the graphs with nulls, left out where these are compared; empty:
             the graphs were chosen without these runs.
+        highlight: graphs to mark on the map, in the tables and in the atlas: labels of the results, or what
+            names such a graph to other commands, as the file it was read from.
         formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
         command: what to name as the page's origin.
 
@@ -60,8 +64,8 @@ def report(
         The path of ``index.html``.
 
     Raises:
-        UserError: nothing to analyse, damaged files, runs that were made in different ways, an unknown format,
-            or an ``out`` that cannot be written to.
+        UserError: nothing to analyse, a graph to highlight that is not among the results, damaged files, runs
+            that were made in different ways, an unknown format, or an ``out`` that cannot be written to.
 
     Example:
         >>> report("runs", Path("report"))  # doctest: +SKIP
@@ -75,6 +79,9 @@ def report(
         results, tasks=tasks, where=where, only=None if planned is None else planned.common
     )
     graphs = {label: spec.build() for label, spec in found.graphs.items()}
+    nulls = _nulls(found)
+    own = [str(label) for label in found.table["graph"].unique() if label not in nulls and label in graphs]
+    marked = labels_to_highlight(highlight, own, graphs, nulls=nulls, data=data)
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     others = {} if against is None else _last_of_each(against)
@@ -85,12 +92,14 @@ def report(
         notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
     if planned is not None:
         notes = [*planned.notes(), *notes]
-    notes = [*notes, *_off_plane(graphs)]
+    themselves = {label: graph for label, graph in graphs.items() if label not in nulls}
+    notes = [*notes, *_off_plane(graphs, nulls), *_directed(themselves)]
     tables = {task: found.of(task) for task in found.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         said = study(
             tables, known=known, notes=found.notes, ranks=found.ranks, chosen_on=chosen_on, step=bar.update
         )
+    said = highlighted(said, marked)
     with Bar("drawing", 0) as bar:
 
         def drawn(_done: int, every: int) -> None:
@@ -118,20 +127,61 @@ def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path |
     return plan_findings(plan, runs, curves_of(Path(results)), data=data)
 
 
-def _off_plane(graphs: Mapping[str, RelationalGraph]) -> list[str]:
-    """Say which graphs fall into parts, and what the L in their tables is."""
-    notes = []
-    for label, graph in graphs.items():
-        if graph.origin is not None:  # WS-flex graphs are drawn until they are connected
-            continue
-        whole = graph.symmetrised() if graph.directed else graph
-        if whole.reachable < 1:
-            notes.append(
-                f"Graph {label} falls into parts, so it is off the (C, L) plane: {100 * whole.reachable:.3g} % "
-                "of its ordered pairs of nodes have a path, and its L "
-                f"({whole.paths.mean:.3f}) is the mean over these."
-            )
+def _nulls(found: Evaluations) -> dict[str, str]:
+    """Labels of the nulls among the results, and whose they are."""
+    if "null_of" not in found.table:
+        return {}
+    rows = found.table[found.table["null_of"].notna()].drop_duplicates("graph")
+    return {str(label): str(whose) for label, whose in zip(rows["graph"], rows["null_of"], strict=True)}
+
+
+def _directed(graphs: Mapping[str, RelationalGraph]) -> list[str]:
+    """Say of which graphs C and L are, where some are directed."""
+    labels = [label for label, graph in graphs.items() if graph.directed]
+    if not labels:
+        return []
+    return [
+        f"C and L of directed graphs ({_some(labels)}) are those of the symmetrised graph, as in the paper: an "
+        "edge wherever there is one in either direction. The values along the edges, with the directed "
+        "clustering of Fagiolo (2007), are printed by graph2nn graphs show. Other measures of directed graphs "
+        "say in their names which of the two they are."
+    ]
+
+
+def _off_plane(graphs: Mapping[str, RelationalGraph], nulls: Mapping[str, str]) -> list[str]:
+    """Say which graphs fall into parts, what the L in their tables is, and what does not show them."""
+    wholes = {
+        label: graph.symmetrised() if graph.directed else graph
+        for label, graph in graphs.items()
+        if graph.origin is None  # WS-flex graphs are drawn until they are connected
+    }
+    parts = {label: whole.paths for label, whole in wholes.items() if whole.reachable < 1}
+    own = [label for label in parts if label not in nulls]
+    notes = [
+        f"Graph {label} falls into parts, so it is off the (C, L) plane: "
+        f"{100 * parts[label].reachable:.3g} % of its ordered pairs of nodes have a path, and its L "
+        f"({parts[label].mean:.3f}) is the mean over these."
+        for label in own[:_NAMED]
+    ]
+    if len(own) > _NAMED:
+        notes.append(f"So do {_some(own[_NAMED:])}; the column of pairs with a path has their shares.")
+    if own:
+        notes.append(
+            "Maps, cells, the rectangle of the sweet spot, parabolas and fitted surfaces are of the graphs on "
+            "the plane alone; ranking, gains, tests and comparisons with nulls are of all."
+        )
+    if lost := len(parts) - len(own):
+        notes.append(f"{lost} of {plural(len(nulls), 'null')} fall into parts as well, which changes no test.")
     return notes
+
+
+#: Graphs that a note names one by one.
+_NAMED = 5
+
+
+def _some(labels: Sequence[str]) -> str:
+    more = len(labels) - _NAMED
+    return ", ".join(labels[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:

@@ -117,6 +117,13 @@ def _atlas(said: Study, graphs: Mapping[str, RelationalGraph]) -> Atlas:
     spots = {
         name: (task.found.spot.C_min, task.found.spot.C_max, task.found.spot.L_min, task.found.spot.L_max)
         for name, task in said.tasks.items()
-        if task.found.spot.tested and len(task.found.spot.graphs) > 1
+        if task.found.spot.bounded
     }
-    return atlas(pd.concat(tables, ignore_index=True), graphs, measures=said.measures, sweet_spots=spots)
+    marked = list(dict.fromkeys(label for task in said.tasks.values() for label in task.found.highlighted))
+    return atlas(
+        pd.concat(tables, ignore_index=True),
+        graphs,
+        measures=said.measures,
+        sweet_spots=spots,
+        highlighted=marked,
+    )

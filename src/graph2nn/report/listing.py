@@ -36,6 +36,8 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("MACs", "macs", 0, "multiply-adds of one forward pass"),
     ("params", "params", 0, "effective parameters"),
 )
+#: Where the columns begin that describe the graph and the network, which paper leaves out.
+_OF_GRAPH = 11
 
 
 def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
@@ -45,12 +47,15 @@ def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
         for head, _, _, why in columns_of(found)
     )
     rows = [] if found.baseline is None else [_row(found.baseline, found)]
-    rows += [_row(row, found) for _, row in found.graphs.head(MOST_ROWS).iterrows()]
+    shown = (found.graphs.index < MOST_ROWS) | found.graphs["graph"].isin(found.highlighted)
+    rows += [_row(row, found) for _, row in found.graphs[shown].iterrows()]
     count, title = len(found.graphs), "Every graph"
     rest = ""
     if count > MOST_ROWS:
         title = f"The {MOST_ROWS} best graphs"
         rest = f" All {count:,} are in the atlas and in graphs.csv."
+    if found.highlighted:
+        rest += " ◆ marks the highlighted graphs."
     return (
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
@@ -62,16 +67,16 @@ def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
 
 def columns_of(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
     """Return the columns with the name, the unit and the digits of the score."""
-    score, digits = found.score, found.digits
+    score, digits, columns = found.score, found.digits, _columns(found)
     if score == TOP1:
-        return _COLUMNS
+        return columns
     heads = {"mean": (score.label, f"mean {score.name} of the final epoch")}
     heads["gain"] = ("gain", f"baseline's mean minus this mean, {score.difference}")
     scores = ("mean", "sd", "gain", "gain_low", "gain_high", "low", "high")
     return tuple(
         (*((heads[column][0],) if column in heads else (head,)), column, digits if column in scores else shown,
          heads[column][1] if column in heads else why)
-        for head, column, shown, why in _COLUMNS
+        for head, column, shown, why in columns
     )  # fmt: skip
 
 
@@ -83,6 +88,25 @@ def _printed(rows: int) -> str:
     return f'<span class="printed"> {said}</span>'
 
 
+def _columns(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
+    """Return the columns; C and L say where they are of symmetrised graphs, L where it is over some pairs."""
+    columns = list(_COLUMNS)
+    if found.symmetrised:
+        columns = [
+            (f"{head}, symmetrised", column, digits, f"{why} of the symmetrised graph")
+            if column in ("clustering", "path_length")
+            else (head, column, digits, why)
+            for head, column, digits, why in columns
+        ]
+        columns.insert(
+            _OF_GRAPH, ("directed", "directed", None, "whether a node may read one that does not read it")
+        )
+    if len(found.placed) < len(found.graphs):
+        why = "ordered pairs of nodes that have a path; below 1 the graph is off the plane and L is over these"
+        columns.insert(_OF_GRAPH, ("pairs with a path", "reachable", 3, why))
+    return tuple(columns)
+
+
 def _units(found: Findings) -> str:
     if found.score.unit == "%":
         return "Errors in %, gains in points."
@@ -91,17 +115,21 @@ def _units(found: Findings) -> str:
 
 def _row(row: pd.Series, found: Findings) -> str:
     name = ' class="baseline"' if row["kind"] == "baseline" else ""
+    name = ' class="highlight"' if row["graph"] in found.highlighted else name
     return (
         f"<tr{name}>"
-        + "".join(_cell(row, column, digits) for _, column, digits, _ in columns_of(found))
+        + "".join(_cell(row, column, digits, found) for _, column, digits, _ in columns_of(found))
         + "</tr>"
     )
 
 
-def _cell(row: pd.Series, column: str, digits: int | None) -> str:
+def _cell(row: pd.Series, column: str, digits: int | None, found: Findings) -> str:
     value = row[column]
+    if column == "directed":
+        return f"<td>{'–' if pd.isna(value) else 'yes' if value else 'no'}</td>"
     if digits is None:
-        return f"<td>{html.escape(str(value))}</td>"
+        mark = "◆ " if column == "graph" and value in found.highlighted else ""
+        return f"<td>{mark}{html.escape(str(value))}</td>"
     if not math.isfinite(value):
         return '<td data-value="">–</td>'
     mark = ""

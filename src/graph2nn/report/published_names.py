@@ -11,6 +11,7 @@ import pandas as pd
 from graph2nn.analysis import significance
 from graph2nn.analysis.cells import cell_of
 from graph2nn.analysis.slices import SliceFit
+from graph2nn.analysis.table import on_plane
 from graph2nn.analysis.tasks import Study, TaskFindings
 
 #: Longer lists of graphs stay out of the summary.
@@ -32,7 +33,7 @@ def task_record(task: TaskFindings) -> dict[str, Any]:
         "best_rule": f"stable sort by mean error, number {found.rank + 1}",
         "best": _best(task),
         "sweet_spot": _sweet_spot(task, int(graphs["graph"].nunique())),
-        "sweet_spot_align_results_bin": _cells(task, graphs),
+        "sweet_spot_align_results_bin": _cells(task, on_plane(graphs)),
         "slice_fits": {name: slice_record(fit) for name, fit in task.slices.items()},
         "epoch_correlation": _epochs(task),
         "graph_count_correlation": task.counts.to_dict(orient="records"),
@@ -135,8 +136,10 @@ def _baseline_kept(task: TaskFindings) -> bool | None:
     return not significance.worse([errors[own.iloc[0]]], errors[task.found.spot.best], alpha=0.05)[0]
 
 
-def _cells(task: TaskFindings, graphs: pd.DataFrame) -> dict[str, Any]:
+def _cells(task: TaskFindings, graphs: pd.DataFrame) -> dict[str, Any] | None:
     spot = task.cells
+    if not spot.occupied:  # every graph is off the plane
+        return None
     i, j = spot.best
     best = spot.cells[(spot.cells["i"] == i) & (spot.cells["j"] == j)].iloc[0]
     at = cell_of(graphs["clustering"], graphs["path_length"], task.binning)

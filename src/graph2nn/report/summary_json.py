@@ -70,6 +70,9 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         "epochs": _whole(runs["epochs"].iloc[0]),
         "baseline": None if found.baseline is None else _row(found.baseline),
         "best": _row(found.best),
+        "highlighted": [_row(row) for _, row in found.graphs.iterrows() if row["graph"] in found.highlighted],
+        "off_plane": sorted(set(found.graphs["graph"]) - set(found.placed["graph"])),
+        "C_and_L": "of the symmetrised graphs" if found.symmetrised else "of the graphs, all undirected",
         "worst": _row(graphs.iloc[-1]),
         "sweet_spot": _spot(found.spot),
         "fits": {name: _fit(fit) for name, fit in found.fits.items()},
@@ -118,7 +121,9 @@ def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 def rows(found: Findings) -> pd.DataFrame:
     """Return one row per graph, best first, the baseline on top: the columns of ``per_graph``."""
     every = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
-    return every[["kind", *_ROW]]
+    more = [name for name in ("reachable", "directed") if name in every]
+    table = every[["kind", *_ROW, *more]]
+    return table.assign(highlighted=table["graph"].isin(found.highlighted)) if found.highlighted else table
 
 
 def _row(row: pd.Series) -> dict[str, Any]:

@@ -77,8 +77,9 @@ def of_runs(
 ) -> Evaluations:
     """Collect the evaluations of our own finished runs; the task of a run is its preset.
 
-    Beside :data:`COLUMNS` the table has ``run, null_of, train_error, train_loss`` and ``seconds`` (of the whole
-    run); ``null_of`` is the graph that a null belongs to.
+    Beside :data:`COLUMNS` the table has ``run, null_of, reachable, directed, train_error, train_loss`` and
+    ``seconds`` (of the whole run); ``null_of`` is the graph that a null belongs to, ``reachable`` the share of
+    its pairs of nodes that have a path. C and L of a ``directed`` graph are those of its symmetrised form.
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.
@@ -95,10 +96,11 @@ def of_runs(
     configs = [config_of(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
     evaluated = _evaluated(runs, curves_of(out))
-    kept = [*COLUMNS, "run", "null_of", "seconds", "score_name", "score_unit"]
+    kept = [*COLUMNS, "run", "null_of", "reachable", "directed", "seconds", "score_name", "score_unit"]
     own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
     tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
+    tidy["directed"] = tidy["graph"].map({label: spec.directed for label, spec in specs.items()})
     tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")
     notes = {
         task: (*(preset_notes or {}).get(task, ()), *_gaps(tidy[tidy["task"] == task]))

@@ -29,7 +29,7 @@ from graph2nn.training.loop import Epoch
 COLUMNS = (
     "run", "experiment", "preset", "model", "data",
     "kind", "graph", "null_of", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
-    "reachable", "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
+    "reachable", "directed", "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
     "score", "score_name", "score_unit", "validation_error", "balanced_error", "r2",
     "threads", "device", "acceleration", "torch", "finished", "recipe", "plan", "arm",

@@ -68,8 +68,8 @@ def study(
     """
     runs = found.results.runs
     noise = seed_noise(runs)
-    rows = found.graphs.assign(
-        mean=found.graphs["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
+    rows = found.placed.assign(
+        mean=found.placed["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
     )
     # A tenth of a point is the paper's scale; other scores have one of their own.
     typical = float(rows["mean"].median())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis import cells
-from graph2nn.analysis.table import score_of
+from graph2nn.analysis.table import on_plane, score_of
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -29,6 +29,7 @@ _ARGUMENTS = {
     "sparsity": ("k/n", "sparsity: average degree over nodes"),
     "p": ("p", "rewiring probability"),
 }
+_REACHABLE = {"reachable": ("", "share of ordered pairs of nodes that have a path")}
 _NETWORK = {
     "width": ("w", "first matched width"),
     "macs": ("MACs", "multiply-adds"),
@@ -42,15 +43,18 @@ def payload(
     *,
     measures: pd.DataFrame | None = None,
     sweet_spots: Mapping[str, Box] | None = None,
+    highlighted: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Pack everything the atlas shows into a value that JSON can hold; nothing in it is rounded.
 
     Args:
         evaluations: columns :data:`NEEDED`; shown too where present: ``test_error_top5``, ``n, sparsity, p``,
-            ``width, macs, params``, ``model``, ``data``. Errors in percent.
+            ``width, macs, params``, ``model``, ``data``. Errors in percent. Graphs whose ``reachable`` is
+            below 1 are off the plane; C and L of ``directed`` ones are said to be of the symmetrised graph.
         graphs: graphs by label, or how to build them; labels it misses are not drawn.
         measures: more numeric columns, indexed by label, such as those of the registry.
         sweet_spots: by task, ``(C_min, C_max, L_min, L_max)``.
+        highlighted: labels of graphs to mark; those that are not in the table are passed over.
 
     Returns:
         Nested dictionaries and lists.
@@ -65,7 +69,7 @@ def payload(
         ...     ("mlp", "relational", "b", 0.2, 2.1, 1, 200, 33.0),
         ... ]
         >>> sorted(payload(pd.DataFrame(rows, columns=columns), {}))
-        ['columns', 'edges', 'labels', 'tasks']
+        ['columns', 'edges', 'highlighted', 'labels', 'tasks']
     """
     absent = [name for name in NEEDED if name not in evaluations]
     if absent:
@@ -86,6 +90,7 @@ def payload(
         "edges": pack_edges(_drawn(labels, graphs)),
         "columns": _columns(first, labels, measures),
         "tasks": tasks,
+        "highlighted": [labels.index(label) for label in highlighted if label in labels],
     }
 
 
@@ -106,27 +111,35 @@ def _drawn(labels: Sequence[str], graphs: Graphs) -> Iterable[RelationalGraph | 
 
 def _columns(first: pd.DataFrame, labels: Sequence[str], measures: pd.DataFrame | None) -> list[dict[str, Any]]:
     """Columns a graph, in the order of the registry; those without a single number are left out."""
-    table = first[[name for name in ("clustering", "path_length", *_ARGUMENTS) if name in first]]
+    # Graphs that all are whole need no column of ones.
+    parts = _REACHABLE if len(on_plane(first)) < len(first) else {}
+    wanted = ("clustering", "path_length", *parts, *_ARGUMENTS)
+    directed = "directed" in first and bool(first["directed"].eq(True).any())
+    table = first[[name for name in wanted if name in first]]
     if measures is not None:
         if measures.index.duplicated().any():
             twice = measures.index[measures.index.duplicated()][0]
             raise UserError(f"atlas: the table of measures holds graph {str(twice)!r} twice.")
         own = measures.reindex(list(labels))
         table = table.assign(**{str(name): own[name] for name in own if name not in table})
-    known = [*MEASURES, *_ARGUMENTS]
+    known = [*MEASURES, *parts, *_ARGUMENTS]
     names = [name for name in known if name in table] + [name for name in table if name not in known]
     return [
         {"key": str(name), "symbol": symbol, "meaning": meaning, "values": pack(values)}
         for name in names
         if (values := _numbers(table[name])) is not None
-        for symbol, meaning in [_said(str(name))]
+        for symbol, meaning in [_said(str(name), directed=directed)]
     ]
 
 
-def _said(name: str) -> tuple[str, str]:
+def _said(name: str, *, directed: bool = False) -> tuple[str, str]:
+    """Return symbol and meaning of a column; of directed graphs also what the measure does with them."""
     if name in MEASURES:
-        return MEASURES[name].symbol, MEASURES[name].meaning
-    return {**_ARGUMENTS, **_NETWORK}.get(name, ("", name.replace("_", " ")))
+        measure = MEASURES[name]
+        placed = name in ("clustering", "path_length")
+        form = f" ({'symmetrised' if placed else measure.directed})" if directed else ""
+        return measure.symbol, f"{measure.meaning}{form}"
+    return {**_ARGUMENTS, **_NETWORK, **_REACHABLE}.get(name, ("", name.replace("_", " ")))
 
 
 def _numbers(column: pd.Series) -> Floats | None:
@@ -179,6 +192,7 @@ def _task(name: str, rows: pd.DataFrame, labels: Sequence[str], spot: Box | None
             if key in first and (values := _numbers(first[key])) is not None
         ],
         "cells": _cells(rows, first),
+        "off": [i for i, label in enumerate(graphs) if label not in set(on_plane(first)["graph"])],
         "spot": None if spot is None else [float(edge) for edge in spot],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -37,6 +37,7 @@ def atlas(
     *,
     measures: pd.DataFrame | None = None,
     sweet_spots: Mapping[str, Box] | None = None,
+    highlighted: Sequence[str] = (),
 ) -> Atlas:
     """Make the atlas of one or more tasks; arguments and errors as :func:`payload`.
 
@@ -45,6 +46,7 @@ def atlas(
         graphs: as for :func:`payload`.
         measures: as for :func:`payload`.
         sweet_spots: as for :func:`payload`.
+        highlighted: as for :func:`payload`.
 
     Returns:
         The parts that a page inlines.
@@ -59,7 +61,7 @@ def atlas(
         >>> "atlas-data" in atlas(pd.DataFrame(rows, columns=columns), {}).html
         True
     """
-    found = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots)
+    found = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots, highlighted=highlighted)
     return Atlas(html=f"{_asset('atlas.html')}\n{_data(found)}\n{_scripts()}", css=_asset("atlas.css"))
 
 

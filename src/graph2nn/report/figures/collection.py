@@ -62,7 +62,9 @@ def missing(study: Study, graphs: corners.Graphs) -> list[str]:
             said.append(f"{name}: no baseline, so no gain is drawn.")
         if tasks.alone(task):
             said.append(f"{name}: no sweet spot is drawn: {tasks.alone(task)}.")
-        if not corners.chosen(task, graphs):
+        if task.found.placed.empty:
+            said.append(f"{name}: no map is drawn: every graph falls into parts, off the (C, L) plane.")
+        elif not corners.chosen(task, graphs):
             said.append(f"{name}: no graph is drawn next to the map, as nothing says how to build one.")
         if not shortcuts.few(task):
             said.append(
@@ -208,6 +210,8 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
 def of_task(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]:
     """Return the figures of one task; ``tag`` ends their file names."""
     name = task.name
+    if task.found.placed.empty:
+        return []
     made = [
         Plate(f"levels_{tag}", f"{name}: the map in cells", _levels_caption(task), partial(levels.draw, task)),
         Plate(f"slices_{tag}", f"{name}: slices of the map", _slices_caption(task), partial(slices.draw, task)),
@@ -217,6 +221,7 @@ def of_task(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]
         caption = (
             "Each dot is a graph; drawn are the best one, those farthest into the corners of the plane and the "
             f"baseline's complete graph, a line leading to each point ({counted(task)})."
+            f"{plane.caption(task.found)}"
         )
         draw = partial(corners.draw, task, picked)
         made.append(Plate(f"corners_{tag}", f"{name}: graphs of the plane", caption, draw))
@@ -263,7 +268,7 @@ def _levels_caption(task: TaskFindings) -> str:
         text += "; finer levels would show the same graphs in smaller cells"
     if plane.colour_range(found)[2]:
         text += "; the worst share the last colour"
-    return f"{text} ({counted(task)})."
+    return f"{text} ({counted(task)}).{plane.caption(found)}"
 
 
 def _slices_caption(task: TaskFindings) -> str:
@@ -277,4 +282,5 @@ def _slices_caption(task: TaskFindings) -> str:
     return (
         f"Parabolas through the graphs of a slice with their {percent(task.found.confidence)} bands; minima: "
         f"{', '.join(lowest)} ({plural(len(inside), 'graph')}, {plural(runs, 'run')})."
+        f"{plane.forms(task.found)}"
     )

@@ -74,8 +74,8 @@ def _colours(theme: Theme) -> list[str]:
 
 
 def _best(axes: Axes, found: Findings, theme: Theme) -> None:
-    spot, rows = found.spot, found.graphs.head(SHOWN)
-    if spot.tested and len(spot.graphs) > 1:
+    spot, rows = found.spot, found.placed.head(SHOWN)
+    if spot.bounded:
         axes.add_patch(
             Rectangle(
                 (spot.C_min, spot.L_min),

@@ -61,11 +61,12 @@ class Portrait:
 def chosen(task: TaskFindings, graphs: Graphs) -> list[Portrait]:
     """Pick the graphs: the best, the farthest into each corner, and the complete graph of the baseline.
 
-    Graphs drawn lie apart in the plane, so few graphs, or a plane with fewer corners, fill fewer places. Graphs
-    that cannot be built, or with too many nodes to be drawn, are passed over.
+    Graphs off the (C, L) plane are not among them. Those drawn lie apart, so few graphs, or a plane with fewer
+    corners, fill fewer places. Graphs that cannot be built, or with too many nodes to be drawn, are passed
+    over.
     """
     found = task.found
-    rows = found.graphs[[label in graphs for label in found.graphs["graph"]]]
+    rows = found.placed[[label in graphs for label in found.placed["graph"]]]
     # The best one as the findings name it, then by rank.
     order = np.argsort((rows["graph"] != found.best["graph"]).to_numpy(), kind="stable")
     best = _first(graphs, rows, order)
@@ -74,7 +75,7 @@ def chosen(task: TaskFindings, graphs: Graphs) -> list[Portrait]:
     places = rows[["clustering", "path_length"]].to_numpy(dtype=np.float64)
     reach = np.where(np.ptp(places, axis=0) > 0, np.ptp(places, axis=0), 1)
     scaled = (places - places.min(axis=0)) / reach
-    heading = "best graph" if rows["graph"].iloc[best[0]] == found.best["graph"] else "best known graph"
+    heading = "best graph" if rows["graph"].iloc[best[0]] == found.best["graph"] else "best graph drawn"
     picked = [Portrait("left", heading, rows.iloc[best[0]], best[1])]
     taken: list[Point] = [scaled[best[0]]]
     if found.baseline is not None:
@@ -112,7 +113,7 @@ def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
     marks.colour_bar(dots, scale, task.found, theme, beyond=plane.colour_range(task.found)[2], flat=True)
     # Above its axis rather than along it, where the lines to the graphs would cross it.
     middle.set_ylabel("")
-    middle.set_title(plane.L_LABEL, fontsize=8.2)
+    middle.set_title(plane.labels(task.found)["path_length"], fontsize=8.2)
     figure.legend(*middle.get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.52, 0))
     for left, places in ((0.015, _LEFT), (0.815, _RIGHT)):
         for bottom, place in zip((0.69, 0.355, 0.02), places, strict=True):

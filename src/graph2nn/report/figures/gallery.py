@@ -35,8 +35,11 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
     Raises:
         UserError: the curves lack a column.
     """
-    made = [Plate("map", "Where the error is low", _map_caption(found), partial(plane.draw, found))]
-    for name, letter in (("clustering", "C"), ("path_length", "L")):
+    made = []
+    axes = (("clustering", "C"), ("path_length", "L")) if len(found.placed) else ()
+    if axes:
+        made.append(Plate("map", "Where the error is low", _map_caption(found), partial(plane.draw, found)))
+    for name, letter in axes:
         made.append(
             Plate(
                 f"error_{name}",
@@ -54,7 +57,8 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
                     f"The {end} graphs" if len(rows) > 1 else f"The {end} graph",
                     f"From the {end} on: nodes on a circle, an edge where one node reads the other (a filled "
                     "disc has over half of all edges, and those that it lacks are left blank); below, the "
-                    "adjacency matrix, row reads column, the diagonal being each node reading itself.",
+                    "adjacency matrix, row reads column, the diagonal being each node reading itself."
+                    f"{plane.forms(found)}",
                     partial(portraits.draw, rows, graphs, best=best, score=found.score),
                 )
             )
@@ -71,6 +75,7 @@ def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.Da
 
 def _map_caption(found: Findings) -> str:
     text = "Each dot is a graph at its clustering C and path length L; darker is a lower mean error."
+    text += plane.caption(found)
     if plane.colour_range(found)[2]:
         text += " The worst share the last colour, so that the others can be told apart."
     if found.baseline is not None:
@@ -81,6 +86,8 @@ def _map_caption(found: Findings) -> str:
         return f"{text} No sweet spot is drawn: it takes at least two seeds to say which graphs are not worse."
     if len(found.spot.graphs) < 2:
         return f"{text} The sweet spot is the best graph alone: every other one is worse at level 0.05."
+    if not found.spot.bounded:
+        return f"{text} No sweet spot is drawn: its graphs have no two places on the plane."
     return (
         f"{text} The dashed rectangle, the sweet spot, bounds the {len(found.spot.graphs):,} graphs that a "
         f"one-sided t-test against the best does not call worse at level 0.05: "
@@ -109,7 +116,7 @@ def _measure_caption(found: Findings, name: str, letter: str) -> str:
             text += f" It is lowest at {letter} = {number(lowest[0])}."
         else:
             text += " It has no minimum inside the range of these graphs."
-    return text + _correlation(found.correlations[name], letter)
+    return text + _correlation(found.correlations[name], letter) + plane.caption(found)
 
 
 def _correlation(found: Correlation | None, letter: str) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.cells import LEVELS, cell_means
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.report.figures import marks
-from graph2nn.report.figures.plane import C_LABEL, L_LABEL, colour_range
+from graph2nn.report.figures.plane import colour_range, labels
 from graph2nn.report.figures.theme import COLOURS, TEXT, Theme, canvas, legend_below
 
 #: A finer level is drawn only if it splits the cells of the coarser one into this many times as many.
@@ -41,8 +41,8 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
         cells = panel(axes, task, means, theme, coarse=level == "coarse" and len(levels) > 1, ring=54)
         few = "1 cell" if len(means) == 1 else f"{len(means):,} cells"
         axes.set_title(f"{level}: {few}")
-        axes.set_xlabel(C_LABEL if len(levels) < 3 else "clustering C")
-    panels[0].set_ylabel(L_LABEL)
+        axes.set_xlabel(labels(found, short=len(levels) > 2)["clustering"])
+    panels[0].set_ylabel(labels(found)["path_length"])
     if cells is not None:
         marks.colour_bar(cells, panels, found, theme, beyond=colour_range(found)[2])
     legend_below(panels[0], columns=4 if len(levels) > 2 else 2)
@@ -66,7 +66,8 @@ def panel(
     low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
     cells = coloured_cells(axes, means, norm)
-    marks.best_ring(axes, found.best, theme, size=ring)
+    marks.best_ring(axes, found, theme, size=ring)
+    marks.highlights(axes, found, theme, size=2 * ring)
     marks.baseline_star(axes, found, norm, theme, size=2.2 * ring)
     outline_spots(axes, task, theme, coarse=coarse)
     axes.grid(visible=False)
@@ -92,7 +93,7 @@ def coloured_cells(axes: Axes, means: pd.DataFrame, norm: Normalize) -> PolyColl
 def outline_spots(axes: Axes, task: TaskFindings, theme: Theme, *, coarse: bool) -> None:
     """Outline the sweet spot of graphs, and that of coarse cells."""
     spot = task.found.spot
-    if spot.tested and len(spot.graphs) > 1:
+    if spot.bounded:
         marks.cased(marks.rectangle(axes, spot, theme.ink, "sweet spot of graphs"), theme)
     if not coarse:
         return

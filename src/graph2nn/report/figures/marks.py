@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
@@ -13,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from graph2nn.analysis.findings import Findings
-from graph2nn.report.figures.theme import COLOURS, Theme
+from graph2nn.report.figures.theme import COLOURS, Theme, short
 
 DASHED, DOTTED = (0, (5, 3)), (0, (1.2, 1.6))
 
@@ -59,9 +58,12 @@ def cased(patch: Any, theme: Theme) -> None:
 
 
 def best_ring(
-    axes: Axes, best: pd.Series, theme: Theme, *, size: float = 80, label: str = "best graph"
+    axes: Axes, found: Findings, theme: Theme, *, size: float = 80, label: str = "best graph"
 ) -> None:
-    """Ring the best graph."""
+    """Ring the best graph, where it has a place on the plane."""
+    best = found.best
+    if best["graph"] not in set(found.placed["graph"]):
+        return
     ring = axes.scatter(
         [best["clustering"]],
         [best["path_length"]],
@@ -73,6 +75,39 @@ def best_ring(
         label=label,
     )
     ring.set_path_effects([Stroke(linewidth=2.6, foreground=theme.paper), Normal()])
+
+
+def highlights(
+    axes: Axes,
+    found: Findings,
+    theme: Theme,
+    *,
+    x: str = "clustering",
+    y: str = "path_length",
+    size: float = 90,
+) -> None:
+    """Mark the highlighted graphs by a diamond and their label.
+
+    Args:
+        axes: where the graphs are drawn.
+        found: whose ``highlighted`` graphs; those off the (C, L) plane are passed over.
+        theme: colours.
+        x: column of the graphs along the axis across.
+        y: column of the graphs up.
+        size: of a mark, points squared.
+    """
+    rows = found.placed.set_index("graph")
+    for label in (label for label in found.highlighted if label in rows.index):
+        at = float(rows.loc[label, x]), float(rows.loc[label, y])
+        mark = axes.scatter(
+            *at, s=size, marker="D", facecolors="none", edgecolors=theme.ink, linewidths=1.6, zorder=7
+        )
+        mark.set_path_effects([Stroke(linewidth=3.2, foreground=theme.paper), Normal()])
+        text = axes.annotate(
+            short(label, 30), at, xytext=(7, 6), textcoords="offset points", fontsize=7.5, zorder=8,
+            color=theme.ink, fontweight="bold", annotation_clip=False,
+        )  # fmt: skip
+        text.set_path_effects([Stroke(linewidth=2.2, foreground=theme.paper), Normal()])
 
 
 def baseline_star(axes: Axes, found: Findings, norm: Normalize, theme: Theme, *, size: float = 170) -> None:

@@ -11,21 +11,19 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.report.figures import marks
-from graph2nn.report.figures.plane import C_LABEL, L_LABEL
+from graph2nn.report.figures.plane import labels
 from graph2nn.report.figures.theme import Theme, canvas, legend_below
 from graph2nn.report.phrasing import percent
 
 #: More intervals than this would be one solid field.
 MOST_BARS = 400
-#: Column of ``per_graph`` to axis label.
-MEASURES = {"clustering": C_LABEL, "path_length": L_LABEL}
 
 
 def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     """Draw mean error with intervals against ``measure``, the baseline as a band, and the fit."""
     figure = canvas(5.9, 3.9)
     axes = figure.add_subplot()
-    rows = found.graphs
+    rows = found.placed
     x, mean = rows[measure].to_numpy(dtype=np.float64), rows["mean"].to_numpy(dtype=np.float64)
     reach = np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]))
     crowded, bars = len(rows) > 120, has_bars(found)
@@ -48,7 +46,8 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     fit = found.fits[measure]
     if fit is not None:
         parabola(axes, fit, theme, confidence=found.confidence)
-    axes.set_xlabel(MEASURES[measure])
+    marks.highlights(axes, found, theme, x=measure, y="mean")
+    axes.set_xlabel(labels(found)[measure])
     axes.set_ylabel(found.score.label)
     legend_below(axes)
     return figure

@@ -9,11 +9,31 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import Findings
-from graph2nn.analysis.table import on_plane
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import COLOURS, Theme, canvas, legend_below
 
-C_LABEL, L_LABEL = "clustering coefficient C", "average path length L"
+
+def labels(*findings: Findings, short: bool = False) -> dict[str, str]:
+    """Return the labels of the axes of C and L, which say where they are of symmetrised graphs."""
+    said = " (symmetrised)" if any(found.symmetrised for found in findings) else ""
+    words = ("clustering", "path length") if short else ("clustering coefficient", "average path length")
+    return {"clustering": f"{words[0]} C{said}", "path_length": f"{words[1]} L{said}"}
+
+
+def forms(found: Findings) -> str:
+    """Say what C and L of directed graphs are, where there are some."""
+    return " C and L of a directed graph are those of its symmetrised form." if found.symmetrised else ""
+
+
+def caption(found: Findings) -> str:
+    """Say which graphs a map does not show, which it marks, and what C and L of directed graphs are."""
+    said = forms(found)
+    if off := len(found.graphs) - len(found.placed):
+        what = "graph falls into parts and is" if off == 1 else "graphs fall into parts and are"
+        said += f" {off:,} {what} off the plane: not drawn here."
+    if marked := [label for label in found.highlighted if label in set(found.placed["graph"])]:
+        said += f" Marked by a diamond: {', '.join(marked)}."
+    return said
 
 
 def colour_range(found: Findings) -> tuple[float, float, bool]:
@@ -45,8 +65,8 @@ def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> P
     """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots."""
     low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
-    rows = on_plane(found.graphs).iloc[::-1]  # the best on top
-    size = float(np.clip(450 / np.sqrt(len(rows)), 8, 58)) * scale**2
+    rows = found.placed.iloc[::-1]  # the best on top
+    size = float(np.clip(450 / np.sqrt(max(len(rows), 1)), 8, 58)) * scale**2
     dots = axes.scatter(
         rows["clustering"],
         rows["path_length"],
@@ -58,13 +78,14 @@ def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> P
         linewidths=0.4 if len(rows) < 500 else 0.15,
         zorder=3,
     )
-    marks.best_ring(axes, found.best, theme, size=size + 70)
+    marks.best_ring(axes, found, theme, size=size + 70)
     marks.baseline_star(axes, found, norm, theme)
     spot = found.spot
-    if spot.tested and len(spot.graphs) > 1:
+    if spot.bounded:
         label = f"sweet spot ({len(spot.graphs):,} of {len(found.graphs):,} graphs)"
         marks.rectangle(axes, spot, theme.good, label, fill=0.10)
-    axes.set_xlabel(C_LABEL)
-    axes.set_ylabel(L_LABEL)
+    marks.highlights(axes, found, theme, size=2 * size + 90)
+    axes.set_xlabel(labels(found)["clustering"])
+    axes.set_ylabel(labels(found)["path_length"])
     axes.margins(0.06)
     return dots

@@ -27,10 +27,17 @@ def draw(found: Findings, theme: Theme) -> Figure:
         figure = canvas(5.9, 8.3)
         upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
         _histogram(upper, found, theme)
-        _forest(axes, found, pd.concat([found.graphs.iloc[:ENDS], found.graphs.iloc[-ENDS:]]), theme)
+        _forest(axes, found, _ends(found), theme)
     axes.set_xlabel(found.score.label)
     legend_below(axes, columns=4)
     return figure
+
+
+def _ends(found: Findings) -> pd.DataFrame:
+    """The best and the worst graphs, and between them those that are highlighted."""
+    rows = found.graphs
+    marked = rows["graph"].isin(found.highlighted)
+    return rows[marked | (np.arange(len(rows)) < ENDS) | (np.arange(len(rows)) >= len(rows) - ENDS)]
 
 
 def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> None:
@@ -38,6 +45,7 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
     place = np.arange(len(rows), dtype=np.float64)
     if cut:
         place[ENDS:] += 1.6
+        place[-ENDS:] += 1.6 * (len(rows) > 2 * ENDS)
     mean = rows["mean"].to_numpy(dtype=np.float64)
     reach = np.maximum(
         np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])), 0
@@ -64,8 +72,14 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
                 label=label,
                 zorder=3,
             )
-    labels = [short(str(label)) for label in rows["graph"]]
+    labels = [
+        f"◆ {short(str(label), 28)}" if label in found.highlighted else short(str(label))
+        for label in rows["graph"]
+    ]
     axes.set_yticks(place, labels, fontsize=6.8)
+    for tick, label in zip(axes.get_yticklabels(), rows["graph"], strict=True):
+        if label in found.highlighted:
+            tick.set(fontweight="bold")
     if cut:
         middle = ENDS + 0.3
         axes.text(

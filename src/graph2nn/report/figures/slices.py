@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.slices import SliceFit
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.report.figures import marks
-from graph2nn.report.figures.measure import MEASURES, minimum, parabola
+from graph2nn.report.figures.measure import minimum, parabola
+from graph2nn.report.figures.plane import labels
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below
 from graph2nn.report.phrasing import number, plural
 
@@ -40,7 +41,7 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
 def _panel(axes: Axes, task: TaskFindings, fitted: SliceFit, theme: Theme) -> None:
     cut, points = fitted.slice, fitted.points
     band = f"{cut.low:g} ≤ {LETTERS[cut.by]} ≤ {cut.high:g}"
-    axes.set_xlabel(MEASURES[cut.x])
+    axes.set_xlabel(labels(task.found)[cut.x])
     if points.empty:
         axes.set_title(band)
         marks.gap(axes, f"no graph has\n{band}", theme)

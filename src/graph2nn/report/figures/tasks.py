@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.tasks import TaskFindings
 from graph2nn.report.figures import levels, marks
-from graph2nn.report.figures.plane import C_LABEL, L_LABEL, colour_range
+from graph2nn.report.figures.plane import colour_range, labels
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, short, wrapped
 
 _LINES = ("solid", marks.DASHED, (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)), (0, (3, 1.2)))
@@ -25,24 +25,26 @@ def draw_spots(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     places = {
         (c, l)
         for task in tasks
-        for c, l in task.found.graphs[["clustering", "path_length"]].itertuples(index=False, name=None)  # noqa: E741
+        for c, l in task.found.placed[["clustering", "path_length"]].itertuples(index=False, name=None)  # noqa: E741
     }
-    at = np.array(sorted(places))
+    at = np.array(sorted(places)).reshape(-1, 2)
     for index, task in enumerate(tasks):
         colour, marker = theme.task(index)
         spot, best = task.found.spot, task.found.best
-        if spot.tested and len(spot.graphs) > 1:
+        if spot.bounded:
             marks.rectangle(axes, spot, colour, "", line=_LINES[index % len(_LINES)], fill=0.03).set_linewidth(
                 1.5
             )
+        on_map = best["graph"] in set(task.found.placed["graph"])
+        place = (best["clustering"], best["path_length"]) if on_map else ([], [])
         axes.plot(
-            best["clustering"], best["path_length"], marker, color=colour, markeredgecolor=theme.paper,
+            *place, marker, color=colour, markeredgecolor=theme.paper,
             markeredgewidth=0.7, markersize=7, linestyle=_LINES[index % len(_LINES)], linewidth=1.5,
             label=short(task.name, 26) + (f" ({alone(task)})" if alone(task) else ""), zorder=6,
         )  # fmt: skip
     axes.scatter(at[:, 0], at[:, 1], s=4, color=theme.faint, alpha=0.35, linewidths=0, zorder=1, label="graphs")
-    axes.set_xlabel(C_LABEL)
-    axes.set_ylabel(L_LABEL)
+    axes.set_xlabel(labels(*(task.found for task in tasks))["clustering"])
+    axes.set_ylabel(labels(*(task.found for task in tasks))["path_length"])
     axes.margins(0.04)
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2)
@@ -54,7 +56,9 @@ def alone(task: TaskFindings) -> str:
     found = task.found
     if not found.spot.tested:
         return "one graph" if len(found.graphs) == 1 else "one seed per graph"
-    return "best graph alone" if len(found.spot.graphs) == 1 else ""
+    if len(found.spot.graphs) == 1:
+        return "best graph alone"
+    return "" if found.spot.bounded else "its graphs have no two places on the plane"
 
 
 def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
@@ -68,16 +72,20 @@ def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
     for axes, task in zip(grid.flat, tasks, strict=False):
         _map(axes, task, theme)
     for axes in grid.flat[max(0, len(tasks) - columns) : len(tasks)]:
-        axes.set_xlabel("clustering C")
+        axes.set_xlabel(labels(*(task.found for task in tasks), short=True)["clustering"])
         axes.tick_params(labelbottom=True)
     for row in grid:
-        row[0].set_ylabel("path length L")
+        row[0].set_ylabel(labels(*(task.found for task in tasks), short=True)["path_length"])
     legend_below(list(grid.flat), columns=2 if columns < 2 else 3)
     return figure
 
 
 def _map(axes: Axes, task: TaskFindings, theme: Theme) -> None:
     means = cell_means(task.runs, "coarse", task.binning)
+    if means.empty:
+        axes.set_title(wrapped(task.name, 22, 2), fontsize=7.5)
+        marks.gap(axes, "every graph is\noff the plane", theme)
+        return
     cells = levels.panel(axes, task, means, theme, coarse=False, ring=34)
     without = f"\n(no sweet spot: {alone(task)})" if alone(task) else ""
     axes.set_title(wrapped(task.name, 22, 2) + without, fontsize=7.5)

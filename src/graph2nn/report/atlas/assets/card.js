@@ -15,7 +15,7 @@ function line(at) {
 
 function heading(at) {
   const cell = points.cell[at];
-  if (!cell) return labels[task().graphs[points.best[at]]];
+  if (!cell) return named(task().graphs[points.best[at]]);
   return `Cell C ${show(cell.C[0])} to ${show(cell.C[1])}, L ${show(cell.L[0])} to ${show(cell.L[1])}`;
 }
 

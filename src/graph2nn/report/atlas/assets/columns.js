@@ -39,7 +39,8 @@ function columnsOf(task) {
     several && { key: "sd", name: `sd of ${score.name} over seeds`, short: `sd (${score.difference})`, better: "low" },
   ].filter(Boolean).map((column) => ({ ...column, option: column.name, group: "Error", digits: score.digits,
     values: (epoch) => errorsAt(task, epoch)[column.key] }));
-  const said = ({ key, symbol, meaning }) => ({ key, short: symbol || meaning, better: "",
+  const form = (meaning) => (meaning.endsWith("(symmetrised)") ? ", symmetrised" : "");
+  const said = ({ key, symbol, meaning }) => ({ key, short: symbol ? symbol + form(meaning) : meaning, better: "",
     name: symbol ? `${meaning} ${symbol}` : meaning, option: symbol ? `${symbol} – ${meaning}` : meaning });
   const graph = measures.map((column) => {
     const values = task.graphs.map((at) => column.values[at]);

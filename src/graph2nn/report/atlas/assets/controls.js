@@ -42,6 +42,10 @@ function refresh() {
   const notes = [`${what}; its colour is its ${state.level === "graphs" ? "" : "graphs’ mean "}${colour}.`];
   if (own.spot && onPlane()) notes.push("Dashed: the sweet spot.");
   if (baselinePlace()) notes.push("Star: the dense baseline.");
+  if (points.x.some((_, at) => markedOf(at).length)) notes.push("Diamond: highlighted.");
+  if (points.off) {
+    notes.push(`${points.off.toLocaleString("en")} off the plane, in parts: ${points.off === 1 ? "it is" : "they are"} not on this map.`);
+  }
   if (points.left) notes.push(`${points.left.toLocaleString("en")} without a value are not shown.`);
   $("shown").textContent = notes.join(" ");
   $("epoch-shown").textContent = own.epochs[state.epoch];

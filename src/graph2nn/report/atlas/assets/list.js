@@ -11,7 +11,10 @@ function listed() {
     return { rows: found, said: `${found.length.toLocaleString("en")} labels contain “${wanted}”` };
   }
   if (chosen.length) return { rows: chosen, said: "" };
-  return { rows: byError.slice(0, OFFERED), said: `Nothing is selected: these have the lowest errors.` };
+  const marked = byError.filter((graph) => highlighted.has(own.graphs[graph])).slice(0, ROWS);
+  const best = byError.filter((graph) => !highlighted.has(own.graphs[graph])).slice(0, OFFERED);
+  const first = marked.length ? "the highlighted graphs (◆), then those with" : "these have";
+  return { rows: [...marked, ...best], said: `Nothing is selected: ${first} the lowest errors.` };
 }
 
 function tableColumns() {
@@ -31,7 +34,7 @@ function row(graph, shown) {
   [line.dataset.graph, box.type, box.checked] = [id, "checkbox", state.chosen.has(id)];
   box.setAttribute("aria-label", `Select ${labels[id]}`);
   const first = document.createElement("td"), name = document.createElement("td"), button = document.createElement("button");
-  [button.type, button.textContent, button.title] = ["button", labels[id], "Show on the map"];
+  [button.type, button.textContent, button.title] = ["button", named(id), "Show on the map"];
   first.append(box);
   name.append(button);
   line.append(first, name, ...shown.map((column) => cellOf("td", show(column.values(state.epoch)[graph], column.digits))));

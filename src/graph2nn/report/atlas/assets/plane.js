@@ -52,6 +52,14 @@ function traces() {
   made.push({ type: "scatter", mode: "markers", name: "chosen", x: some(points.x), y: some(points.y),
     hoverinfo: "skip", unselected: { marker: { opacity: 1 } },
     marker: { symbol: "circle-open", size: size + 5, color: css("--ink"), line: { width: 2, color: css("--ink") } } });
+  const marked = points.x.map((_, at) => at).filter((at) => markedOf(at).length), of = (values) => marked.map((at) => values[at]);
+  if (marked.length) {
+    made.push({ type: "scatter", mode: "markers+text", name: "highlighted", x: of(points.x), y: of(points.y),
+      text: marked.map((at) => plain(markedOf(at).map((id) => labels[id]).join(", "))), textposition: "top center",
+      textfont: { color: css("--ink"), size: 12 }, hoverinfo: "skip", cliponaxis: false,
+      unselected: { marker: { opacity: 1 }, textfont: { color: css("--ink") } },
+      marker: { symbol: "diamond-open", size: size + 17, color: css("--ink"), line: { width: 2, color: css("--ink") } } });
+  }
   const base = baselinePlace();
   if (base) {
     made.push({ type: "scatter", mode: "markers", name: "baseline", x: [base.x], y: [base.y], hoverinfo: "skip",

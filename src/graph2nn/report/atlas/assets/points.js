@@ -1,7 +1,7 @@
 // What is shown now, and the points that follow from it: a graph each, or a cell of graphs each.
 const state = { task: 0, level: "graphs", x: "clustering", y: "path_length", colour: "error", epoch: 0,
   fixed: false, chosen: new Set(), graph: null };
-let points = { x: [], y: [], colour: [], members: [], best: [], cell: [], left: 0 };
+let points = { x: [], y: [], colour: [], members: [], best: [], cell: [], left: 0, off: 0 };
 let columns = [];
 
 const task = () => taskOf(state.task);
@@ -17,9 +17,13 @@ function cellEdges([low, high], cells, at) {
 
 function groups() {
   const own = task(), error = errorsAt(own, state.epoch).error;
-  if (state.level === "graphs") return own.graphs.map((_, graph) => ({ members: [graph], best: graph, cell: null }));
+  // A graph that falls into parts is off the plane: its L is over some pairs only.
+  const usesL = state.x === "path_length" || state.y === "path_length";
+  const shown = own.graphs.map((_, graph) => graph)
+    .filter((graph) => !own.off.has(graph) || (!usesL && state.level === "graphs"));
+  if (state.level === "graphs") return shown.map((graph) => ({ members: [graph], best: graph, cell: null }));
   const grid = own.cells[state.level], found = new Map();
-  own.graphs.forEach((_, graph) => {
+  shown.forEach((graph) => {
     const key = `${grid.i[graph]},${grid.j[graph]}`;
     if (!found.has(key)) {
       found.set(key, { members: [], best: graph, cell: { i: grid.i[graph], j: grid.j[graph],
@@ -46,9 +50,13 @@ function makePoints() {
   // The best are drawn last, on top.
   const sign = columnOf(state.colour).better === "high" ? 1 : -1;
   whole.sort((a, b) => sign * (a.colour - b.colour));
-  points = { left: made.length - whole.length };
+  const inside = made.reduce((sum, { members }) => sum + members.length, 0);
+  points = { left: made.length - whole.length, off: task().graphs.length - inside };
   ["x", "y", "colour", "members", "best", "cell"].forEach((key) => { points[key] = whole.map((point) => point[key]); });
 }
+
+// The highlighted graphs of a point.
+const markedOf = (at) => points.members[at].map((graph) => task().graphs[graph]).filter((id) => highlighted.has(id));
 
 // The point that holds the graph last looked at, or -1.
 function cursor() {

@@ -43,12 +43,15 @@ function unpackTask(task) {
   const cells = Object.fromEntries(Object.entries(task.cells).map(([level, grid]) =>
     [level, { ...grid, i: unpack(grid.i), j: unpack(grid.j) }]));
   const columns = task.columns.map((column) => ({ ...column, values: unpack(column.values) }));
-  return { ...task, graphs: Array.from(unpack(task.graphs)), errors: errors(task.errors),
+  return { ...task, off: new Set(task.off), graphs: Array.from(unpack(task.graphs)), errors: errors(task.errors),
     baseline: errors(task.baseline), columns, cells, tables: new Map() };
 }
 
 const packed = JSON.parse(document.getElementById("atlas-data").textContent);
 const labels = packed.labels;
+const highlighted = new Set(packed.highlighted);
+// The label of a graph, with a mark where it is highlighted.
+const named = (id) => `${highlighted.has(id) ? "◆ " : ""}${labels[id]}`;
 const graphOf = unpackEdges(packed.edges);
 const measures = packed.columns.map((column) => ({ ...column, values: unpack(column.values) }));
 const unpacked = new Map();
