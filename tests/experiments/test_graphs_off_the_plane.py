@@ -55,13 +55,13 @@ def test_evaluations_carry_the_share_and_the_direction(tmp_path):
         (
             RelationalGraph.from_edges([(0, 1)], 3, name="arrow", directed=True),
             ("symmetric=true",),
-            "graph 'arrow': wiring: symmetric weights need an undirected graph",
+            "wiring: symmetric weights need an undirected graph, 'arrow' is directed",
         ),
-        (parts(), ("init=weights",), "graph 'parts': init = weights: graph 'parts' has no weights"),
+        (parts(), ("init=weights",), "init = weights: graph 'parts' has no weights"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_the_first_run(graph, settings, words):
-    graphs = [None, GraphSpec.of(ws_flex(16, 4, 0.2, 1)), GraphSpec.of(graph)]
+    graphs = [None, GraphSpec.of(graph)]
     runs = plan(preset("mlp-digits"), graphs, [1, 2], data=DIGITS.label, settings=settings)
     with pytest.raises(UserError, match=words) as caught:
         check_networks(runs, DIGITS)

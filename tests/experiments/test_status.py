@@ -84,7 +84,7 @@ def test_retry_is_advised_only_where_it_can_help(sweep, capsys):
     assert main(["status", str(out)]) == 0
     said = capsys.readouterr().out
     assert "They were refused" in said
-    assert "retry" not in said
+    assert "graph2nn retry" not in said
     assert failures.failure_of(out, runs[7].folder).refused
 
 

@@ -88,7 +88,8 @@ def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engin
         try:
             _matched(config, wiring_of_config(config, graph, engine), data)
         except UserError as error:
-            raise type(error)(f"graph {config.graph_name!r}: {error}") from None
+            named = repr(config.graph_name) in str(error)
+            raise error if named else type(error)(f"graph {config.graph_name!r}: {error}") from None
 
 
 def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:
