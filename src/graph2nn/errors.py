@@ -30,6 +30,20 @@ class Graph2nnWarning(UserWarning):
     """Something the user should know and may act on, but that does not stop the work."""
 
 
+class GraphNote(UserWarning):
+    """How a graph was read where the file left it open. A note never stops the work.
+
+    Example:
+        >>> import warnings
+        >>> from graph2nn import read_graph
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", GraphNote)  # read without notes
+        ...     graph = read_graph([[0, 1], [1, 0]])
+        >>> graph.n
+        2
+    """
+
+
 def unknown(what: str, value: object, known: Iterable[str]) -> UserError:
     """Build the error for a name that is not in a list, with the nearest known one.
 

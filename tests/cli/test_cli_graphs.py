@@ -117,6 +117,31 @@ def test_every_option_of_a_file(tmp_path, capsys):
     assert any("read as undirected" in note for note in facts["notes"])
 
 
+def test_isolated_nodes_are_named_and_both_pairs_of_c_and_l_labelled(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    table = tmp_path / "areas.csv"
+    table.write_text("from,to,fibres\nV1,V2,9\nV2,MT,8\nMT,V1,7\nV2,V1,5\nIT,V4,1\nV4,LGN,1\n")
+    assert show(table, "--threshold", 2) == 0
+    out = capsys.readouterr().out
+    assert "In 4 parts, so off the (C, L) plane; isolated: IT, V4, LGN." in out
+    assert "directed triangles (Fagiolo 2007)" in next(
+        line for line in out.splitlines() if line.lstrip().startswith("clustering, directed")
+    )
+    assert "0.2 of the ordered pairs have one" in next(
+        line for line in out.splitlines() if line.lstrip().startswith("path_length, symmetrised")
+    )
+    assert show(table, "--threshold", 2, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["components"], facts["isolated"]) == (4, ["IT", "V4", "LGN"])
+    assert "Fagiolo 2007" in facts["measures_of"]
+    assert facts["symmetrised"] == {"clustering": 0.5, "path_length": 1.0, "reachable": 0.2}
+    # Another command that is given the file says what was read in one line of its own.
+    assert main(["match", "mlp5", "--graph", f"{table}:threshold=2", "--json"]) == 0
+    err = capsys.readouterr().err
+    assert "graph2nn: areas: weights are taken from 'fibres', the only column of numbers.\n" in err
+    assert ".py" not in err
+
+
 def test_formats_variables_and_weights(tmp_path, capsys):
     arrays = tmp_path / "two.npz"
     np.savez(arrays, a=np.ones((3, 3)) - np.eye(3), b=np.array([[0, -2.0, 0], [0, 0, 1], [0, 0, 0]]))

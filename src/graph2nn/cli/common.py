@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.errors import Graph2nnWarning, GraphNote, UserError
 from graph2nn.progress import Bar
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def own_warnings_on_one_line() -> Iterator[None]:
     show = warnings.showwarning
 
     def say(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, Graph2nnWarning):
+        if issubclass(category, Graph2nnWarning | GraphNote):
             print(f"graph2nn: {message}", file=sys.stderr)  # noqa: T201
         else:
             show(message, category, *where, **more)

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from graph2nn.cli.common import console
 from graph2nn.errors import UserError
+from graph2nn.graphs.components import component_sizes
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all, measures_of
 
@@ -64,6 +66,8 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         "reachable": graph.reachable,
         "sparsity": graph.sparsity,
         "sha256": graph.digest,
+        "components": len(component_sizes(graph.csr)),
+        "isolated": isolated(graph),
         "node_names": None if graph.node_names is None else list(graph.node_names),
         "measures": values,
         "not_measured": refused,
@@ -76,6 +80,14 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         }
         facts["symmetrised"]["reachable"] = symmetrised.reachable
     return facts
+
+
+def isolated(graph: RelationalGraph) -> list[str]:
+    """Return the names, or the numbers, of the nodes that neither read another node nor are read by one."""
+    read, readers = graph.edge_index
+    joined = np.union1d(read[read != readers], readers[read != readers])
+    alone = np.setdiff1d(np.arange(graph.n), joined)
+    return [str(i) if graph.node_names is None else graph.node_names[i] for i in alone]
 
 
 def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -142,8 +154,15 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
                 note += f"; {symmetrised['reachable']:.4g} of the ordered pairs have one"
             table.add_row(f"{name}, symmetrised", measure.symbol, _shown(symmetrised[name]), note)
     Console().print(table)
+    if facts["components"] > 1:
+        alone = facts["isolated"]
+        more = f" and {len(alone) - _LISTED} more" if len(alone) > _LISTED else ""
+        said = f"; isolated: {', '.join(alone[:_LISTED])}{more}" if alone else ""
+        typer.echo(f"In {facts['components']} parts, so off the (C, L) plane{said}.")
 
 
+#: Isolated nodes that are named on a terminal; --json has all.
+_LISTED = 20
 #: What the second value of a directed graph is of; reports draw the (C, L) plane with it.
 SYMMETRISED = "of the symmetrised graph"
 

@@ -17,20 +17,6 @@ COMBINE = ("sum", "max", "first")
 _PYTHON = {"yes": "True", "no": "False"}
 
 
-class GraphNote(UserWarning):
-    """How a graph was read where the file left it open. A note never stops the work.
-
-    Example:
-        >>> import warnings
-        >>> from graph2nn import read_graph
-        >>> with warnings.catch_warnings():
-        ...     warnings.simplefilter("ignore", GraphNote)  # read without notes
-        ...     graph = read_graph([[0, 1], [1, 0]])
-        >>> graph.n
-        2
-    """
-
-
 @dataclass(frozen=True)
 class ReadOptions:
     """The options of :func:`graph2nn.read_graph`, which documents each.

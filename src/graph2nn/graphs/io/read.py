@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from graph2nn.errors import UserError
+from graph2nn.errors import GraphNote, UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import arrays, sheets
 from graph2nn.graphs.io.archive import load_graph
@@ -19,7 +19,7 @@ from graph2nn.graphs.io.formats import content_of, read_format, refuse_foreign, 
 from graph2nn.graphs.io.markup import read_gexf, read_graphml
 from graph2nn.graphs.io.netfiles import read_gml, read_pajek
 from graph2nn.graphs.io.objects import source_of_object
-from graph2nn.graphs.io.options import GraphNote, ReadOptions, parse_share
+from graph2nn.graphs.io.options import ReadOptions, parse_share
 from graph2nn.graphs.io.source import Source
 from graph2nn.graphs.io.text import source_of_text
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import GraphNote, UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.assembly import Reading
 from graph2nn.graphs.io.connectome.columns import (
@@ -28,7 +28,7 @@ from graph2nn.graphs.io.connectome.matrix import rows_of_matrix
 from graph2nn.graphs.io.connectome.rows import Rows, read_rows
 from graph2nn.graphs.io.connectome.signs import counted, refuse_unsigned, signs_of
 from graph2nn.graphs.io.connectome.tables import Table, frame_of, open_table
-from graph2nn.graphs.io.options import COMBINE, GraphNote
+from graph2nn.graphs.io.options import COMBINE
 
 
 @dataclass(frozen=True)
