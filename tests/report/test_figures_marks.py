@@ -146,7 +146,7 @@ def test_the_best_graph_is_the_one_the_findings_name():
     assert corners.chosen(third, GRAPHS)[0].row["graph"] == third.found.graphs["graph"][2]
     known = {label: GRAPHS[label] for label in TASK.found.graphs["graph"][5:]}
     portrait = corners.chosen(TASK, known)[0]
-    assert (portrait.heading, portrait.row["graph"]) == ("best known graph", TASK.found.graphs["graph"][5])
+    assert (portrait.heading, portrait.row["graph"]) == ("best graph drawn", TASK.found.graphs["graph"][5])
 
 
 def test_graphs_of_too_many_nodes_are_passed_over():
