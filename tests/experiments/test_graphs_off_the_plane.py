@@ -51,7 +51,7 @@ def test_evaluations_carry_the_share_and_the_direction(tmp_path):
 @pytest.mark.parametrize(
     ("graph", "settings", "words"),
     [
-        (ws_flex(900, 4, 0.1, 1).renamed("large"), (), "graph 'large': "),
+        (ws_flex(900, 4, 0.1, 1).renamed("large"), (), "the graph 'large' has 900 nodes"),
         (
             RelationalGraph.from_edges([(0, 1)], 3, name="arrow", directed=True),
             ("symmetric=true",),

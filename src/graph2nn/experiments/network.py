@@ -81,7 +81,7 @@ def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engin
         >>> configs = plan(preset("mlp-digits"), [large], [1], data="digits")
         >>> check_networks(configs, load_dataset("digits"))
         Traceback (most recent call last):
-        graph2nn.errors.UserError: graph 'large': match: ...
+        graph2nn.errors.TooNarrowError: match: the graph 'large' has 900 nodes ...
     """
     for config in _representatives(configs):
         graph = None if config.graph is None else config.graph.build()
