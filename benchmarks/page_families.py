@@ -31,7 +31,7 @@ def families() -> str:
         + f"One seed, one thread, {found['data']}; dense, and relational at equal multiply-adds (within 3 %). "
         "Loss: mean over the first tenth of the steps → over the last. Steps, batches and rates differ, so "
         "families are not to be compared with each other, and one seed is not enough to compare dense with "
-        "relational; seconds were taken beside other work. `benchmarks/train_families.py` says what is trained "
+        "relational; seconds were taken under load. `benchmarks/train_families.py` says what is trained "
         "and which rates were tried. Chance is 2.30, that of ten classes. The Transformer's loss is per token: "
         "2.61 by the tokens' frequencies, 2.04 by the token before, 0 once it copies from the encoder."
         + _shortfalls(finished)

@@ -21,7 +21,7 @@ def search() -> str:
     return (
         "\n## Search instead of sweep\n\n"
         + birth(found)
-        + "\n![Expected regret by trainings](images/search.png)\n\n"
+        + "\n![Expected regret by training runs](images/search.png)\n\n"
         + f"Within {found['close']} points of the lowest expected error: `benchmarks/bench_search.py` says "
         "what that is. The held-out error is the mean, over repeats, of the chosen graph's error with a "
         "training seed that no search has seen, after the most trainings shown.\n\n" + table(HEAD, rows)

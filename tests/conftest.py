@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-# The tests run side by side, one a core; threads of threads would only get in each other's way.
+# The tests run side by side, one per core; threads of threads would only get in each other's way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest

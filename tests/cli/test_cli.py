@@ -326,7 +326,7 @@ def test_cost_lists_the_layers_and_their_sums(capsys):
     [
         (["cost", "resnet35"], "model 'resnet35' is not known; did you mean 'resnet"),
         (["cost", "mlp5", "--widths", "4,a"], "--widths: '4,a' is not a list of positive whole numbers"),
-        (["cost", "mlp5", "--widths", "4,4"], "mlp5 takes 1 or 3 widths, one a stage, got [4, 4]"),
+        (["cost", "mlp5", "--widths", "4,4"], "mlp5 takes 1 or 3 widths, one per stage, got [4, 4]"),
         (
             ["cost", "resnet18", "--widths", "1,2,3,4", "--input-size", "3"],
             "resnet18 reads images, got input size (3,)",

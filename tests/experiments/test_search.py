@@ -260,7 +260,7 @@ def test_a_diverged_training_counts_as_the_worst_and_all_diverged_is_an_error():
     assert fit(SPACE, trials).band()[0] == pytest.approx(fit(SPACE, worst).band()[0])
     problem = bowl().problem
     assert math.isnan(conclude(problem, trials).graphs.set_index("row").loc[1, "observed"])
-    with pytest.raises(UserError, match="every training diverged"):
+    with pytest.raises(UserError, match="every training run diverged"):
         conclude(problem, [trials[1]])
 
 

@@ -73,7 +73,7 @@ def test_initialise_undoes_training():
     ("call", "message"),
     [
         (lambda: build_model("mpl5"), r"model 'mpl5' is not known; did you mean 'mlp5'"),
-        (lambda: build_model("mlp5", widths=[1, 2]), r"mlp5 takes 1 or 3 widths, one a stage, got \[1, 2\]"),
+        (lambda: build_model("mlp5", widths=[1, 2]), r"mlp5 takes 1 or 3 widths, one per stage, got \[1, 2\]"),
         (lambda: build_model("mlp5", Relational(GRAPH), [8]), "width 8 is smaller than the graph's 16 nodes"),
         (lambda: build_model("mlp2"), "mlp2 has no hidden layer"),
         (lambda: build_model("mlp5", stm=3), "option 'stm' is not known; did you mean 'stem'"),

@@ -86,7 +86,7 @@ def test_any_multiple_of_three_convolutions_and_a_stem_that_halves_the_image():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: build_model("cnn6", widths=[64]), r"cnn6 takes 3 widths, one a stage, got \[64\]"),
+        (lambda: build_model("cnn6", widths=[64]), r"cnn6 takes 3 widths, one per stage, got \[64\]"),
         (lambda: build_model("cnn6", input_size=(784,)), r"cnn6 reads images, got input size \(784,\)"),
         (lambda: match("cnn6", input_size=(784,)), r"reads images, got input size \(784,\)"),
         (

@@ -219,7 +219,7 @@ def test_cifar_has_a_published_match():
         (lambda: architecture("resnet2-cifar"), "6n \\+ 2 layers"),
         (lambda: architecture("resnet35"), "'resnet35' is not known; did you mean"),
         (lambda: resnet(35), "resnet35 is not known; ImageNet's have 18, 34"),
-        (lambda: build_model("resnet50", widths=[64]), r"resnet50 takes 4 widths, one a stage, got \[64\]"),
+        (lambda: build_model("resnet50", widths=[64]), r"resnet50 takes 4 widths, one per stage, got \[64\]"),
         (lambda: build_model("resnet20-cifar", widths=[16, 0, 64]), "width 0 is not positive"),
         (
             lambda: build_model("resnet18", blocks=(2, 2, 2)),

@@ -134,7 +134,7 @@ def find(
     """Work out what a results table says.
 
     Args:
-        table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`.
+        table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`.
         draws: bootstrap resamples.
         seed: of the resampling.
         confidence: of the intervals.

@@ -23,7 +23,7 @@ def per_graph(
     """Summarise a results table, one row per graph in order of first appearance.
 
     Args:
-        table: one row a finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
+        table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
             error is not finite are left out.
         bootstrap: resamples behind each interval.
         seed: of the resampling.

@@ -140,7 +140,7 @@ def checked(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results
     """Check a results table and drop the runs that diverged.
 
     Args:
-        table: one row a finished run; see :data:`COLUMNS`.
+        table: one row per finished run; see :data:`COLUMNS`.
         columns: the columns the caller needs; checks on other columns are left out.
 
     Raises:

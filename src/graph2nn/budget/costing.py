@@ -60,7 +60,7 @@ def cost(
     Args:
         model: name of an architecture.
         graph: a graph or wiring; without one, the dense network.
-        widths: one a stage; without them, those that :func:`match` finds for the baseline's budget.
+        widths: one per stage; without them, those that :func:`match` finds for the baseline's budget.
         num_classes: outputs; the architecture's own if left out.
         input_size: of one sample; the architecture's own if left out.
         options: of the architecture.

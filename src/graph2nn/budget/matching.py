@@ -169,7 +169,7 @@ def _check_published(model: str, described: Architecture, quantity: str) -> None
 
 
 def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:
-    """Return only the widths of :func:`match`, one a stage; the same arguments.
+    """Return only the widths of :func:`match`, one per stage; the same arguments.
 
     Args:
         model: name of an architecture.

@@ -31,7 +31,7 @@ def published(
 
     Args:
         cost: multiply-adds of a list of widths, as the published code counts them.
-        widths: of the baseline, one a stage.
+        widths: of the baseline, one per stage.
         target: multiply-adds to meet.
         scalings: moves of the first, coarse round.
         below: end at or below the target (the published ``UPPER: False``), not at or above it.
@@ -94,7 +94,7 @@ def exact(
     Args:
         cost: of a list of widths; must grow with each width. Widths for which it raises ``TooNarrowError`` are
             no answer, and wider ones are looked for.
-        widths: of the baseline, one a stage.
+        widths: of the baseline, one per stage.
         target: cost to meet.
         smallest: least width allowed, the number of nodes.
         side: ``"below"`` and ``"above"`` allow equality.

@@ -172,6 +172,6 @@ def _shown(value: float | None) -> str:
 
 
 def say_written(paths: list[Path]) -> None:
-    """Name the files written, one a line."""
+    """Name the files written, one per line."""
     for path in paths:
         typer.echo(f"wrote {path}")

@@ -24,7 +24,7 @@ def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) 
     import requests
 
     name = url.rsplit("/", 1)[-1]
-    mend = f"put {name} into {folder}, or name your copy with --data"
+    remedy = f"put {name} into {folder}, or name your copy with --data"
     bar = Bar(f"downloading {name}", 0, show=progress)
     # Whole seconds without a byte mean that the line is dead; the download itself may take as long as it likes.
     fetch = pooch.HTTPDownloader(progressbar=bar, timeout=30)
@@ -33,9 +33,9 @@ def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) 
         return Path(pooch.retrieve(url, known_hash, fname=name, path=folder, downloader=fetch))
     except requests.exceptions.HTTPError as error:
         status = error.response.status_code if error.response is not None else "?"
-        raise UserError(f"data: {url} answered with HTTP status {status}; {mend}.") from error
+        raise UserError(f"data: {url} answered with HTTP status {status}; {remedy}.") from error
     except requests.exceptions.RequestException as error:
-        raise UserError(f"data: {url} cannot be reached ({type(error).__name__}); {mend}.") from error
+        raise UserError(f"data: {url} cannot be reached ({type(error).__name__}); {remedy}.") from error
     except OSError as error:
         raise UserError(
             f"data: {name} cannot be kept in {folder} ({error.strerror or error}); pass --cache."
@@ -43,7 +43,7 @@ def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) 
     except ValueError as error:  # pooch's word for a wrong checksum; it has deleted the file
         raise UserError(
             f"data: what {url} sent is incomplete or has changed (wrong checksum), and was not kept; "
-            f"try again, or {mend}."
+            f"try again, or {remedy}."
         ) from error
     finally:
         bar.close()

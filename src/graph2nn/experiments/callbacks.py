@@ -41,7 +41,7 @@ class Watch:
 
 @dataclass
 class Journal:
-    """Keeps metrics and loggers in step with a training that may go on from a checkpoint."""
+    """Keeps metrics and loggers in step with a training run that may go on from a checkpoint."""
 
     folder: RunFolder
     config: RunConfig

@@ -33,7 +33,7 @@ COLUMNS = ["n", "sparsity", "p", "seed", "clustering", "path_length"]
 
 
 def catalogue(name: str | Path) -> pd.DataFrame:
-    """Load a catalogue: one graph a row.
+    """Load a catalogue: one graph per row.
 
     Args:
         name: one of :data:`PUBLISHED`, or the path of a catalogue written by ``graph2nn graphs catalogue``

@@ -32,7 +32,7 @@ class Architecture:
             layers in the order of ``shapes``.
         shapes: ``(widths, num_classes, input_size, **options)`` to its layers, for the budget; the number
             and the stages of the wired ones do not depend on the widths.
-        widths: widths of the baseline, one a stage.
+        widths: widths of the baseline, one per stage.
         num_classes: outputs of the baseline.
         input_size: of one sample of the baseline's input, for example ``(channels, height, width)``.
         scalings: how often round 1 of the published match scales (15 on CIFAR, 9 on ImageNet); 0 where
@@ -95,7 +95,7 @@ def check_widths(name: str, widths: Sequence[int], *lengths: int) -> list[int]:
     """
     if len(widths) not in lengths:
         wanted = " or ".join(map(str, lengths))
-        raise UserError(f"model: {name} takes {wanted} widths, one a stage, got {list(widths)}.")
+        raise UserError(f"model: {name} takes {wanted} widths, one per stage, got {list(widths)}.")
     if odd := [width for width in widths if width < 1]:
         raise UserError(f"model: {name}: width {odd[0]} is not positive.")
     return list(widths)

@@ -24,10 +24,10 @@ def norm_relu(layer: nn.Module, features: int) -> NormReLU:
 class MLP(nn.Module):
     """Perceptron whose hidden layers follow a wiring.
 
-    Shapes: ``[batch, …]`` with ``in_features`` values a sample to ``[batch, num_classes]``.
+    Shapes: ``[batch, …]`` with ``in_features`` values per sample to ``[batch, num_classes]``.
 
     Args:
-        in_features: values a sample, however it is shaped.
+        in_features: values per sample, however it is shaped.
         stem: width of the dense layer that reads the input, at least the number of nodes of the wiring.
         hidden: width of each wired hidden layer.
         num_classes: outputs of the dense head.

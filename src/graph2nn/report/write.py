@@ -93,7 +93,7 @@ def write_report(
 
 
 def refuse_early(out: Path, formats: Sequence[str]) -> None:
-    """Complain of a report that could not be written, before the work that takes a minute.
+    """Raise UserError for a report that could not be written, before the work that takes a minute.
 
     Raises:
         UserError: an unknown format; ``out`` is a file, or a place that cannot be written to.

@@ -163,7 +163,7 @@ class GraphSpec(_Value):
 
 
 class ModelSpec(_Value):
-    """An architecture, its baseline widths (one a stage; empty for its own) and its options.
+    """An architecture, its baseline widths (one per stage; empty for its own) and its options.
 
     Example:
         >>> ModelSpec(name="mlp5", widths=(512,)).name

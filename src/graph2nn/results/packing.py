@@ -33,7 +33,7 @@ class Packed(NamedTuple):
 
 
 def pack(out: Path, into: Path) -> Packed:
-    """Pack the finished runs of ``out`` into ``into/packed``, beside those that are packed there already.
+    """Pack the finished runs of ``out`` into ``into/packed``, next to those that are packed there already.
 
     Packing again adds what has finished since; a run that is there stays as it is. ``into`` may be ``out``.
 

@@ -31,7 +31,7 @@ class Acceleration:
             scaled against underflow.
         channels_last: images and the weights of convolutions with the channels of a pixel side by side.
         compile: by ``torch.compile``, which takes a while for the first batches.
-        cuda_graphs: record a whole training step once a rate and replay it: one launch instead of hundreds.
+        cuda_graphs: record a whole training step once per rate and replay it: one launch instead of hundreds.
         engine: of the relational layers, for who builds the network; see :class:`graph2nn.Relational`.
         backend: of ``torch.compile``.
 

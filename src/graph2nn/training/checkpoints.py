@@ -78,7 +78,7 @@ class Checkpoints:
 
     Args:
         folder: made when the first one is written.
-        identity: names and values in which a training must agree with a checkpoint to go on from it.
+        identity: names and values in which a training run must agree with a checkpoint to go on from it.
         saving: when and how many.
 
     Example:
@@ -95,7 +95,7 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def agree_on(self, identity: Mapping[str, str]) -> None:
-        """Add values in which a training and a checkpoint must agree."""
+        """Add values in which a training run and a checkpoint must agree."""
         self._identity |= identity
 
     def files(self) -> list[Path]:

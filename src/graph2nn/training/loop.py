@@ -76,10 +76,10 @@ def train(
         on_batch: called after each batch with the sums of its epoch.
         on_start: called once, before the first step, with the epochs that a checkpoint had and the one that
             was under way.
-        checkpoints: where to go on from and what to leave. Killed and restarted, a training gives the
+        checkpoints: where to go on from and what to leave. Killed and restarted, a training run gives the
             weights that it would have given undisturbed: bit for bit on a CPU, with as many threads.
-        stop: asked after each batch; with a reason the state is saved and the training ends. Of several ranks
-            one that has a reason is enough.
+        stop: asked after each batch; with a reason the state is saved and the training run ends. Of several
+            ranks one that has a reason is enough.
         ranks: the processes that call this together, each with a network of its own on a device of its own;
             they take the same steps as one process would. ``checkpoints`` are the first rank's alone.
         weights: a ``state_dict`` to start from (fine-tuning) in place of the initial draw.
@@ -89,7 +89,7 @@ def train(
 
     Raises:
         UserError: the batch size exceeds the training split, or cannot be cut for the ranks; an acceleration
-            that the device cannot give; a checkpoint of another training, or one that cannot be written; an
+            that the device cannot give; a checkpoint of another training run, or one that cannot be written; an
             option of the recipe that the data cannot serve, such as early stopping without a validation part.
         Preempted: ``stop`` had a reason; KeyboardInterrupt where it was Ctrl-C.
 
@@ -207,7 +207,7 @@ def _step(
 def _identity(
     state: TrainingState, recipe: Recipe, seed: int, acceleration: Acceleration, ranks: Ranks
 ) -> dict[str, str]:
-    """In what a training must agree with a checkpoint: what changes the numbers, or the state's own shapes."""
+    """Return what a run and a checkpoint must agree in: what changes the numbers, or shapes of the state."""
     normed = any(isinstance(module, _BatchNorm) for module in state.model.modules())
     return {
         "recipe": hashlib.sha256(recipe.identity.encode()).hexdigest()[:8],

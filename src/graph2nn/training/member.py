@@ -68,7 +68,7 @@ class Outcome:
 
     @classmethod
     def of(cls, member: Member, history: Sequence[Epoch], network: nn.Module) -> Outcome:
-        """Sum up a training that ran to its end, or to the divergence of the member.
+        """Sum up a training run that ran to its end, or to the divergence of the member.
 
         Args:
             member: which was trained.

@@ -51,12 +51,12 @@ def train_population(
         data: the data set of all of them.
         device: where to train.
         method: how.
-        processes: how many for ``"processes"``; by default one a core.
+        processes: how many for ``"processes"``; by default one per core.
         on_epoch: called with a member and its numbers after each epoch of each member; after those of a
             second try too, should a process have died.
 
     Returns:
-        One outcome a member, in the order of ``members``.
+        One outcome per member, in the order of ``members``.
 
     Raises:
         UserError: a method that does not exist, or that cannot be used for these members or from here; a
@@ -141,7 +141,7 @@ def _in_processes(
 
 
 def _cost(member: Member, data: Dataset) -> float:
-    """Multiply-adds of a training, so that no long one begins last; without a network, its epochs alone."""
+    """Multiply-adds of a training run, so that no long one begins last; without a network, its epochs alone."""
     from graph2nn.budget.trace import macs
 
     epochs = member.recipe.epochs

@@ -21,7 +21,7 @@ Stop = Callable[[], str | None]
 
 
 class Preempted(SystemExit):
-    """The training ended because it was asked to. Whoever does not catch it ends with the code for requeueing.
+    """The training run was asked to stop. Whoever does not catch it ends with the code for requeueing.
 
     Args:
         reason: the signal, or whatever the :data:`Stop` said.

@@ -27,7 +27,7 @@ class Recipe(BaseModel):
 
     The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; with ``weight_decay_on =
     "weights"`` norms and biases do not decay. ``steps`` are the epochs at which the schedule ``"step"``
-    multiplies the rate by ``gamma``, which is also the factor an epoch of ``"exponential"``; warm-up grows
+    multiplies the rate by ``gamma``, which is also the factor per epoch of ``"exponential"``; warm-up grows
     the factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into how many
     parts a batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees the
     parts. ``dampening`` is SGD's of the momentum. ``bn_eps`` and ``bn_momentum`` are set in every batch norm

@@ -71,7 +71,7 @@ def train_stacked(
         on_epoch: called with a member and its numbers after each of its epochs.
 
     Returns:
-        One outcome a member, in their order.
+        One outcome per member, in their order.
     """
     device = torch.device(device)
     data = data.to(device)

@@ -94,7 +94,7 @@ class Staged(_Delegate):
     """Another wiring in each stage of the network, for example fewer nodes where it is narrow.
 
     Args:
-        stages: graphs or wirings, one a stage; a stage may itself be :class:`Layerwise`, which then counts
+        stages: graphs or wirings, one per stage; a stage may itself be :class:`Layerwise`, which then counts
             the layers of that stage alone.
 
     Raises:

@@ -36,7 +36,7 @@ def load_imagenet(
         cache: where the list of photos is kept.
         size: side of the square the network sees; evaluation scales the shorter side to 8/7 of it first
             (224 of 256, as published).
-        workers: processes that decode; by default one a usable core, up to 8.
+        workers: processes that decode; by default one per usable core, up to 8.
         progress: show bars on a terminal.
 
     Returns:

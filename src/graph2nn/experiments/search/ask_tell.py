@@ -32,7 +32,7 @@ class Found:
             have been trained) above all: columns of the pool, ``graph`` (label), ``row``, ``trainings``,
             ``observed`` (mean error of its full training runs, %), ``expected``, ``low``, ``high`` (of its
             expected error by the surface, %).
-        noise: standard deviation of a training's error around its graph's expected one, points.
+        noise: standard deviation of a training run's error around its graph's expected one, points.
 
     Example:
         >>> from graph2nn import catalogue
@@ -84,7 +84,7 @@ def search(
         What the search found, the recommended graph first.
 
     Raises:
-        UserError: a budget below 1; every training diverged; what the evaluator raises.
+        UserError: a budget below 1; every training run diverged; what the evaluator raises.
 
     Example:
         >>> from graph2nn import catalogue
@@ -107,13 +107,13 @@ def search(
 
 
 def check_budget(budget: float) -> None:
-    """Complain of a budget that pays for no training.
+    """Raise UserError for a budget that does not pay for one training run.
 
     Raises:
         UserError: less than 1, or no number.
     """
     if not 1 <= budget < math.inf:
-        raise UserError(f"search: budget = {budget:g}; expected at least 1, the cost of one full training.")
+        raise UserError(f"search: budget = {budget:g}; expected at least 1, the cost of one full training run.")
 
 
 def cautious(mean: Floats, sd: Floats) -> Floats:
@@ -137,7 +137,7 @@ def conclude(problem: Problem, trials: Sequence[Trial]) -> Found:
     """Work out what trials say of the graphs, and which one to take.
 
     Raises:
-        UserError: every training diverged.
+        UserError: every training run diverged.
 
     Example:
         >>> from graph2nn import catalogue
@@ -148,7 +148,9 @@ def conclude(problem: Problem, trials: Sequence[Trial]) -> Found:
         8
     """
     if all(trial.diverged for trial in trials):
-        raise UserError("search: every training diverged; lower the rate, for example --set recipe.lr=0.01.")
+        raise UserError(
+            "search: every training run diverged; lower the rate, for example --set recipe.lr=0.01."
+        )
     surface = fit(problem.space, trials)
     mean, sd = surface.band()
     score = cautious(mean, sd)

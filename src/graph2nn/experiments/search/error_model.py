@@ -36,7 +36,7 @@ class _Regressor(Protocol):
 
 @dataclass(frozen=True)
 class Surface:
-    """Expected error of a training of ``epochs`` epochs over the space.
+    """Expected error of a training run of ``epochs`` epochs over the space.
 
     A Gaussian process with a Matérn kernel; where shorter training runs are known too, it models what is left
     after a multiple of *their* surface is subtracted (Kennedy and O'Hagan 2000).
@@ -91,7 +91,7 @@ class Surface:
 def fit(space: Space, trials: Sequence[Trial]) -> Surface:
     """Fit the surface of the longest training runs among ``trials``, by way of the shorter ones.
 
-    A training that diverged counts as the worst error seen of its length.
+    A training run that diverged counts as the worst error seen of its length.
 
     Raises:
         ValueError: no trial that ended with a number.

@@ -57,7 +57,7 @@ class Training:
 
     @cached_property
     def base(self) -> RunConfig:
-        """The config of a full training of the baseline."""
+        """The config of a full training run of the baseline."""
         return plan(self.preset, [None], [1], data=self.data.label, settings=self.settings)[0]
 
     @cached_property

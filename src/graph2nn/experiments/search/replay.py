@@ -18,9 +18,9 @@ from graph2nn.results.evaluations import Evaluations
 
 @dataclass(frozen=True)
 class Replay:
-    """An evaluator whose graphs have been trained before: one training is one seed's error.
+    """An evaluator whose graphs have been trained before: one training run is one seed's error.
 
-    A shorter training is the full one's error at that epoch, its rate still on the full schedule.
+    A shorter training run is the full one's error at that epoch, its rate still on the full schedule.
 
     Attributes:
         problem: pool, seeds and lengths of training that the results have.
@@ -88,7 +88,7 @@ class Replay:
     def expected(self) -> Floats:
         """Expected error of each graph (%), ``[graphs]``: the surface through the means over all seeds.
 
-        The lowest of thousands of means is low by luck; this is what a new training would give.
+        The lowest of thousands of means is low by luck; this is what a new training run would give.
         """
         space = self.problem.space
         return fit_errors(space, np.arange(len(space)), self.means, self.problem.epochs).band()[0]

@@ -26,7 +26,7 @@ Ask = Callable[[Problem, Sequence[Trial], float, np.random.Generator], list[Prop
 
 @dataclass(frozen=True)
 class Strategy:
-    """A way to search, by name. ``ask`` never proposes a training twice, nor more than the budget pays for.
+    """A way to search, by name. ``ask`` never proposes a training run twice, nor more than the budget pays for.
 
     Example:
         >>> strategy("random").about

@@ -14,7 +14,7 @@ from graph2nn.experiments.search.space import Space
 
 @dataclass(frozen=True)
 class Proposal:
-    """One training: the graph in this row of the space, with this training seed, for ``epochs`` epochs.
+    """One training run: the graph in this row of the space, with this training seed, for ``epochs`` epochs.
 
     Example:
         >>> Proposal(row=7, seed=1, epochs=200).epochs
@@ -46,12 +46,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched and what a training costs.
+    """What is searched and what a training run costs.
 
     Attributes:
         space: the graphs.
-        lengths: epochs that a training may have, ascending. The last is a full training, which costs 1; a
-            shorter one costs its share.
+        lengths: epochs that a training run may have, ascending. The last is a full training run, which costs 1;
+            a shorter one costs its share.
         seeds: training seeds that may be used, in order.
 
     Example:
@@ -67,11 +67,11 @@ class Problem:
 
     @property
     def epochs(self) -> int:
-        """Epochs of a full training."""
+        """Epochs of a full training run."""
         return self.lengths[-1]
 
     def cost(self, proposal: Proposal) -> float:
-        """Full training runs that a proposal costs. A longer training of the same graph starts over."""
+        """Full training runs that a proposal costs. A longer training run of the same graph starts over."""
         return proposal.epochs / self.epochs
 
 
@@ -103,7 +103,7 @@ def rungs(epochs: int, known: Collection[int] | None = None) -> tuple[int, ...]:
     """Lengths of training, ascending, from about a ninth of ``epochs`` up to all of them.
 
     Args:
-        epochs: of a full training.
+        epochs: of a full training run.
         known: the only lengths there are, if not all are.
     """
     lengths = {math.ceil(epochs / FACTOR**level) for level in range(LEVELS)}

@@ -329,7 +329,7 @@ def configuration(degrees: Sequence[int], seed: int = 0) -> RelationalGraph:
 
     wanted = [whole("configuration", "degrees", d, 0, len(degrees) - 1) for d in degrees]
     if len(wanted) < 2:
-        raise UserError(f"configuration: {len(wanted)} degrees given; expected one a node, at least 2.")
+        raise UserError(f"configuration: {len(wanted)} degrees given; expected one per node, at least 2.")
     if sum(wanted) % 2:
         raise UserError(f"configuration: the degrees add up to {sum(wanted)}; expected an even sum.")
     return named(nx.configuration_model(wanted, seed=seed), "configuration", len(wanted), seed)

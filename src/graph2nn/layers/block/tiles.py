@@ -16,7 +16,7 @@ from numba.extending import intrinsic as _intrinsic
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
-#: Rows a product tile has at most, and vectors of columns: 9 × 3 sums beside 3 vectors read fill AVX-512's 32
+#: Rows a product tile has at most, and vectors of columns: 9 × 3 sums next to 3 vectors read fill AVX-512's 32
 #: registers, 6 × 2 sums, 2 vectors read and 1 broadcast AVX2's 16.
 ROWS, VECTORS = (9, 3) if VECTOR_BYTES == 64 else (6, 2)
 SUMS = ROWS * VECTORS
@@ -56,7 +56,7 @@ def _write_turned(pen: Pen, a: _Product, rows: int, vectors: int) -> None:
 
 
 def _accumulate(pen: Pen, a: _Product, vectors: int, weights: Callable[[Value], list[Value]]) -> None:
-    """Write the sums of a tile whose k-th weights, one a row, are found at ``weights(k)``."""
+    """Write the sums of a tile whose k-th weights, one per row, are found at ``weights(k)``."""
     builder = pen.builder
     source, tap = pen.pointer(a.x, a.x_at), pen.pointer(a.taps, a.tap_at)
     rows = len(weights(INDEX(0)))
@@ -207,7 +207,7 @@ def _tile(
 
 
 def vectors_across(rows: Int) -> int:
-    """How many vectors a tile of dots has beside some rows: as many sums as there are registers."""
+    """How many vectors a tile of dots has next to some rows: as many sums as there are registers."""
     across: int = min(SUMS // rows, VECTORS + 1)
     return across
 
@@ -217,7 +217,7 @@ def _product_widths(rows: int) -> set[int]:
 
 
 def _dot_widths(rows: int) -> set[int]:
-    # Four rows also come as the shorter part beside five, which take two at once.
+    # Four rows also come as the shorter part next to five, which take two at once.
     return {1, vectors_across(rows), min(vectors_across(rows), vectors_across(rows + 1))}
 
 

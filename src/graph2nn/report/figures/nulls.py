@@ -32,7 +32,7 @@ def caption(found: NullComparison, kind: str = "degree", score: Score = TOP1) ->
     better = "better" if total["effect"] > 0 else "worse"
     start = "The" if len(found.rows) == 2 else "Over all graphs the"
     return (
-        f"Each graph (diamond) beside its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
+        f"Each graph (diamond) next to its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
         f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better} "
         f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
