@@ -16,7 +16,7 @@ ROOMS = (
     "training", "results", "experiments", "analysis", "report", "cli",
 )  # fmt: skip
 #: Modules that stand above all rooms.
-TOP = ("errors", "files", "progress", "compiling", "arrays")
+TOP = ("errors", "files", "memory", "yaml_values", "progress", "compiling", "arrays")
 
 
 def modules():

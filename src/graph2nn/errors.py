@@ -1,17 +1,23 @@
-"""Errors for the user: one line that names the wrong value and how to fix it."""
+"""Errors for the user: one line of bounded length that names the wrong value and how to fix it."""
 
 from __future__ import annotations
 
 import difflib
 import math
+import reprlib
 from collections.abc import Iterable
 from numbers import Real
 from operator import index
 from typing import SupportsIndex
 
+#: Characters of the longest message; what is longer loses its middle. The only bound on what an error prints.
+LONGEST = 2000
+
 
 class UserError(ValueError):
     """Wrong input. The message is one line, written for the user; the command exits with code 2.
+
+    Whatever a file or an option held, the line stays short: beyond :data:`LONGEST` its middle is cut.
 
     Example:
         >>> from graph2nn import ws_flex
@@ -19,7 +25,45 @@ class UserError(ValueError):
         Traceback (most recent call last):
             ...
         graph2nn.errors.UserError: ws_flex: k = 1 lies outside [2, 16] (n = 16). ...
+        >>> len(str(UserError("x" * 10**6)))
+        2000
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(cut(str(message), LONGEST))
+
+
+def cut(text: str, longest: int) -> str:
+    """Return a text of at most ``longest`` characters, with ``…`` in place of the middle that is cut.
+
+    >>> cut("abcdefghij", 7), cut("abc", 7)
+    ('abc…hij', 'abc')
+    """
+    if len(text) <= longest:
+        return text
+    kept = longest - 1
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+class _Short(reprlib.Repr):
+    """``repr`` that looks at the first few entries of the first few levels only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, 60, 60, 40
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Show a whole number; Python refuses to write out very long ones."""
+        return super().repr_int(x, level) if x.bit_length() < 10_000 else f"a number of {x.bit_length()} bits"
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it, on one line, however large it is or however often it holds itself.
+
+    >>> shown("a" * 1000), shown(list(range(1000)))
+    ("'aaaaaaaaaaaaaaaaaaaaaaaaaaa...aaaaaaaaaaaaaaaaaaaaaaaaaaaa'", '[0, 1, 2, 3, 4, 5, ...]')
+    """
+    return cut(" ".join(_Short().repr(value).split()), 300)
 
 
 class TooNarrowError(UserError):
@@ -50,10 +94,10 @@ def unknown(what: str, value: object, known: Iterable[str]) -> UserError:
     >>> print(unknown("train: preset", "mlp-cifar", ["mlp-cifar10", "mlp-digits"]))
     train: preset 'mlp-cifar' is not known; did you mean 'mlp-cifar10'? Known: mlp-cifar10, mlp-digits.
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    names = sorted(str(name) for name in known)
+    near = difflib.get_close_matches(cut(str(value), 100), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return UserError(f"{what} {value!r} is not known{hint} Known: {', '.join(names)}.")
+    return UserError(f"{what} {shown(value)} is not known{hint} Known: {', '.join(names)}.")
 
 
 def check_type(value: object, kind: type | tuple[type, ...], what: str, hint: str = "") -> None:
@@ -93,3 +137,31 @@ def whole_number(value: object) -> int | None:
         return index(value)
     number = float(value) if isinstance(value, Real) else math.nan
     return int(number) if number.is_integer() else None
+
+
+def checked_seed(seed: object, what: str) -> int:
+    """Return a seed as a Python integer.
+
+    ``random.Random`` drops the sign of its seed, so that −1 would be another name of 1.
+
+    Args:
+        seed: a whole number of any kind, 0 or more.
+        what: draws with it; begins the line.
+
+    Raises:
+        UserError: anything else.
+
+    Example:
+        >>> checked_seed(3.0, "ws_flex")
+        3
+    """
+    number = whole_number(seed)
+    if number is None:
+        raise UserError(
+            f"{what}: seed = {shown(seed)} is not a whole number; without one a graph cannot be drawn again."
+        )
+    if number < 0:
+        raise UserError(
+            f"{what}: seed = {shown(number)} is negative; give 0 or more, so that no graph has two names."
+        )
+    return number

@@ -1,11 +1,18 @@
-"""Files: the cache folder, atomic replacement, and values that JSON can hold."""
+"""Files: the cache folder, atomic replacement, writes that name what failed, and values that JSON can hold."""
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import math
 import os
+import re
+import socket
+import stat
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,28 +44,148 @@ def unwritable_refused(folder: Path, room: str, advice: str = "name another --ou
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{room}: {folder} cannot be written to ({error.strerror or error}); {advice}."
-        ) from None
+        raise UserError(f"{room}: {folder} cannot be written to ({why_not(error)}); {advice}.") from None
+
+
+def why_not(error: BaseException) -> str:
+    """Return why a file could not be read or written, in the system's words and without the file's name."""
+    if isinstance(error, OSError) and error.errno is not None and error.strerror is not None:
+        # pyarrow gives the number of the error, and a text of its own that names the file.
+        return os.strerror(error.errno)
+    text = " ".join(str(error).split())
+    if number := re.search(r"os error (\d+)|[Ee]rrno (\d+)", text):  # safetensors; pyarrow
+        return os.strerror(int(number[1] or number[2]))
+    return text or type(error).__name__
+
+
+@contextmanager
+def writing_to(file: Path) -> Iterator[None]:
+    """Turn a failed write of the block, as on a full disk, into one line that names the file.
+
+    Raises:
+        UserError: in place of any ``OSError``, and of the errors that libraries raise for one.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not _is_of_the_disk(error):
+            raise
+        raise UserError(f"{file}: cannot be written ({why_not(error)}).") from error
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether the operating system refused something, told by an ``OSError`` or by a library's own error."""
+    return isinstance(error, OSError) or re.search(r"os error \d+|[Ee]rrno \d+", str(error)) is not None
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """Lend a temporary path next to ``target`` that takes its place once the block is left without an error.
 
+    What is at ``target`` stays whole whatever happens. What killed processes left behind is removed.
+
     Raises:
-        UserError: the folder does not exist, or is not to be written to.
+        UserError: the folder does not exist, or is not to be written to; the disk is full.
     """
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist; make it first.")
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    if target.is_dir():
+        raise UserError(f"{target}: is a folder; name a file.")
+    temporary = target.with_name(f".{_tag()}-{os.getpid()}-{target.name}")
     try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror or error}).") from error
+        with writing_to(target):
+            yield temporary
+            temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _remove_leftovers(target)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote ``target``.
+
+    Those of this machine at once if their process is gone. Others', and those whose process number is in use
+    again, after a day.
+    """
+    for entry in target.parent.glob(f".*-{glob.escape(target.name)}"):
+        if (parts := _TEMPORARY.fullmatch(entry.name.removesuffix(target.name))) is None:
+            continue
+        gone = parts[1] == _tag() and not _lives(int(parts[2]))
+        with suppress(OSError):
+            if gone or time.time() - entry.stat().st_mtime > _DAY:
+                entry.unlink()
+
+
+_TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d{1,10})-")
+_DAY = 86400.0
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@cache
+def this_machine() -> str:
+    """Tell machines apart, their boots, and the containers in which processes are numbered from 1 again."""
+    boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts += [boot.read_text(encoding="ascii").strip(), str(processes.readlink())]
+    return "/".join(parts)
+
+
+def _tag() -> str:
+    return hashlib.sha256(this_machine().encode()).hexdigest()[:8]
+
+
+def refuse_special(path: Path, room: str) -> None:
+    """Refuse a pipe, a device or a socket, which may never end or never begin.
+
+    Raises:
+        UserError: something that is neither a file nor a folder.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # whoever opens it will say why it cannot be
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{room}: {path} is a pipe or a device, not a file; save its content to a file first.")
+
+
+def read_text_file(path: Path, room: str) -> str:
+    """Return the text of a file that a person wrote.
+
+    Args:
+        path: of the file, UTF-8.
+        room: first word of an error.
+
+    Raises:
+        UserError: it cannot be read, is not text, a pipe or a device, or larger than 16 MB.
+    """
+    refuse_special(path, room)
+    try:
+        if path.stat().st_size > _MOST_TEXT:
+            raise UserError(
+                f"{room}: {path} has {path.stat().st_size / 1e6:,.0f} MB; expected a text of a few kB."
+            )
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{room}: {path} cannot be read ({why_not(error)}).") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{room}: {path} cannot be read (it is not text).") from None
+
+
+#: Bytes of the largest text that a person writes: a preset, a plan, a config.
+_MOST_TEXT = 16 * 2**20
 
 
 def json_value(value: Any) -> Any:

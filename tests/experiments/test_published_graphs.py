@@ -8,7 +8,8 @@ import pytest
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.experiments import preset, select
-from graph2nn.graphs.catalogues import catalogue, holds_catalogue
+from graph2nn.graphs.catalogue_files import holds_catalogue
+from graph2nn.graphs.catalogues import catalogue
 from graph2nn.graphs.connectomes import connectome
 from graph2nn.graphs.spec import parse_graph
 from graph2nn.graphs.ws_flex import ws_flex

@@ -11,7 +11,7 @@ import pytest
 import graph2nn
 from graph2nn import cli
 from graph2nn.errors import UserError
-from graph2nn.graphs import catalogues, kernels
+from graph2nn.graphs import catalogue_files, catalogues, kernels
 from graph2nn.graphs.cover import Binning, cover, default_binning
 from graph2nn.graphs.sweep import sweep
 
@@ -151,7 +151,7 @@ def test_missing_graphs_are_left_aside(small_sweep):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_written_and_read_back_to_the_last_bit(tmp_path, suffix):
     frame = graph2nn.catalogue("n16-48")
-    path = catalogues.write_catalogue(frame, tmp_path / f"mine.{suffix}")
+    path = catalogue_files.write_catalogue(frame, tmp_path / f"mine.{suffix}")
     assert graph2nn.catalogue(path).to_numpy(np.float64).tobytes() == frame.to_numpy(np.float64).tobytes()
 
 

@@ -10,7 +10,7 @@ import torch
 
 from graph2nn.budget.bill import Bill
 from graph2nn.budget.matching import match
-from graph2nn.budget.trace import LayerCost, layer_costs
+from graph2nn.budget.trace import LayerCost, layer_costs, refuse_large_sample
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Size
 from graph2nn.models.registry import ARCHITECTURES, architecture, build_model
@@ -79,6 +79,7 @@ def cost(
     """
     known = architecture(model)
     size = input_size or known.input_size
+    refuse_large_sample(size)
     chosen = {"num_classes": num_classes, "input_size": input_size, **options}
     if widths is None:
         widths = match(model, graph, **chosen).widths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -17,6 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from graph2nn.budget.counter import MacCounter, storage_key
 from graph2nn.errors import UserError, check_type
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
+from graph2nn.memory import refuse_memory
 
 #: Arguments of a call: a tensor, a tuple of positional ones, or a mapping of keyword ones.
 Inputs = Tensor | Sequence[Any] | Mapping[str, Any]
@@ -128,9 +130,23 @@ def layer_costs(
     ]
 
 
+def refuse_large_sample(input_size: Sequence[int]) -> None:
+    """Refuse a sample that would not fit into memory.
+
+    Raises:
+        UserError: it would not, with the estimate.
+    """
+    refuse_memory(
+        f"cost: a sample of {' × '.join(f'{side:,}' for side in input_size)} values",
+        4.0 * math.prod(input_size),
+        "give a smaller --input-size",
+    )
+
+
 def _trace(model: nn.Module, input_size: Sequence[int], inputs: Inputs | None) -> MacCounter:
     """Run the module once, counting: on tensors without data if it runs on them, else on copies."""
     if inputs is None:
+        refuse_large_sample(input_size)
         inputs = torch.zeros(1, *input_size)
     args, kwargs = call_arguments(inputs)
     try:

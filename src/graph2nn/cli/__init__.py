@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -22,7 +25,8 @@ from graph2nn.cli.search import search
 from graph2nn.cli.status import status
 from graph2nn.cli.sweep import retry, sweep
 from graph2nn.cli.train import train
-from graph2nn.errors import UserError
+from graph2nn.errors import LONGEST, UserError, cut, shown
+from graph2nn.files import why_not
 
 app = typer.Typer(
     name="graph2nn",
@@ -62,21 +66,24 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with warnings.catch_warnings(), own_warnings_on_one_line():
             code = app(args=argv, standalone_mode=False)
+        sys.stdout.flush()  # a full disk shows only now
     except UserError as error:
         return _say(f"graph2nn: {error}", 2)
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
         # The reader (head, less) has left; anything more would only raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
     except OSError as error:
-        if error.filename is None:
-            raise
+        if error.errno == errno.ENOSPC and error.filename is None:
+            _discard_output()
+        where = "standard output or a temporary file" if error.filename is None else error.filename
         return _say(
-            f"graph2nn: {error.filename} cannot be used ({error.strerror}); check path and permissions.",
-            2,
+            f"graph2nn: {where} cannot be used ({why_not(error)}); check path, space and permissions.", 2
         )
+    except MemoryError as error:
+        return _say(f"graph2nn: not enough memory ({error or 'no estimate'}); give it less to do at once.", 2)
     except Exception as error:
         # Typer carries its own copy of click in newer versions, so its errors are known by what they offer.
         if type(error).__name__ == "Abort":
@@ -89,6 +96,12 @@ def main(argv: list[str] | None = None) -> int:
     if code == 130:  # what newer versions of typer make of Ctrl-C
         return _interrupted()
     return code if isinstance(code, int) else 0
+
+
+def _discard_output() -> None:
+    """Send what is left for standard output nowhere, so that the interpreter does not fail on it at exit."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> int:
@@ -106,15 +119,20 @@ def _complaint(error: Any, argv: list[str]) -> str:
                 else [word[len(option) + 1 :]] * word.startswith(f"{option}=")
             )
             if given and repr(given[0]) not in line:
-                return f"{option} {given[0]!r}: {line}."
-    return line
+                return cut(f"{option} {shown(given[0])}: {line}.", LONGEST)
+    return cut(line, LONGEST)
 
 
 def _say(line: str, code: int) -> int:
-    print(line, file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # nobody can be told if standard error is closed or full
+        print(line, file=sys.stderr)  # noqa: T201
     return code
 
 
 def run() -> None:
     """Entry point of the installed command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of another encoding shows codes for what it lacks; a name or a sign is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -14,15 +14,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from graph2nn.errors import Graph2nnWarning, GraphNote, UserError
+from graph2nn.errors import Graph2nnWarning, GraphNote, UserError, shown
 from graph2nn.progress import Bar
 
 if TYPE_CHECKING:
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.results.config import GraphSpec
 
-#: Everything said to a person goes to standard error; standard output is for what was asked.
-console = Console(stderr=True, highlight=False)
+#: Everything said to a person goes to standard error; standard output is for what was asked. Names of graphs
+#: and folders may hold brackets, so nothing printed is read as markup.
+console = Console(stderr=True, highlight=False, markup=False)
 
 #: Names of the presets; the module that defines them imports torch, which ``--help`` need not wait for.
 PRESET_NAMES = (
@@ -53,8 +54,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script inst
 Device = Annotated[
     str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, mps. Anything but cpu is untested.")
 ]
+#: More threads than any machine has cores; torch would try to start as many as it is told.
+MOST_THREADS = 1024
 Threads = Annotated[
-    int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. Default: torch's choice.")
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", min=1, max=MOST_THREADS, help="CPU threads. Default: torch's choice."
+    ),
 ]
 Amp = Annotated[
     str | None, typer.Option("--amp", metavar="TYPE", help="Compute in 16 bits: bf16, or on CUDA fp16.")
@@ -101,15 +107,17 @@ def parse_options(assignments: Iterable[str]) -> dict[str, Any]:
     """
     import yaml
 
+    from graph2nn.yaml_values import read_yaml
+
     options = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         try:
-            options[key.strip()] = yaml.safe_load(text)
+            options[key.strip()] = read_yaml(text)
         except yaml.YAMLError:
             equals = ""
         if not equals:
-            raise UserError(f"--option: {assignment!r} is not KEY=VALUE, for example stem=64.")
+            raise UserError(f"--option: {shown(assignment)} is not KEY=VALUE, for example stem=64.")
     return options
 
 
@@ -170,7 +178,7 @@ def number_of_workers(text: str) -> int:
         from graph2nn.training.processes import usable_cores
 
         return usable_cores()
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > 4 or int(text) < 1:
         raise UserError(f"--workers: {text!r} is not a number of processes; give 1, 2, … or auto.")
     return int(text)
 
@@ -183,7 +191,7 @@ def print_json(value: Any) -> None:
 def show_table(table: Table) -> None:
     """Print a table on standard output, wide enough when no terminal limits it."""
     screen = Console(highlight=False)
-    Console(highlight=False, width=None if screen.is_terminal else 200).print(table)
+    Console(highlight=False, markup=False, width=None if screen.is_terminal else 200).print(table)
 
 
 def one_graph(ws_flex: str | None, graph: str | None, data: Path | None) -> RelationalGraph | None:

@@ -53,10 +53,9 @@ def predict(
     if as_json:
         print_json(rows)
         return
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
+        table.add_row(*(str(value) for value in row.values()))
     show_table(table)

@@ -58,7 +58,8 @@ def measure(
 
 def names_a_table(what: str) -> bool:
     """Whether ``what`` is a catalogue or a file of one, and not a graph."""
-    from graph2nn.graphs.catalogues import COLUMNS, PUBLISHED
+    from graph2nn.graphs.catalogue_files import COLUMNS
+    from graph2nn.graphs.catalogues import PUBLISHED
 
     path = Path(what)
     if what in PUBLISHED or path.suffix == ".parquet":

@@ -153,7 +153,7 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
             if name == "path_length" and symmetrised["reachable"] < 1:
                 note += f"; {symmetrised['reachable']:.4g} of the ordered pairs have one"
             table.add_row(f"{name}, symmetrised", measure.symbol, _shown(symmetrised[name]), note)
-    Console().print(table)
+    Console(markup=False).print(table)
     if facts["components"] > 1:
         alone = facts["isolated"]
         more = f" and {len(alone) - _LISTED} more" if len(alone) > _LISTED else ""

@@ -100,7 +100,7 @@ def catalogue(
 
         graph2nn graphs catalogue --from sweep.parquet --bins 10 --out mine/
     """
-    from graph2nn.graphs import catalogues
+    from graph2nn.graphs import catalogue_files, catalogues
     from graph2nn.graphs import sweep as sweeps
 
     plan = source if nodes is None else sweeps.plan_sweep(nodes)
@@ -119,12 +119,12 @@ def catalogue(
         return
     frame = catalogues.catalogue(name)
     for path in [
-        *([catalogues.write_catalogue(frame, out)] if out else []),
+        *([catalogue_files.write_catalogue(frame, out)] if out else []),
         *([catalogues.plot_catalogue(name, plot)] if plot else []),
     ]:
         typer.echo(path, err=True)
     if as_json:
-        typer.echo(catalogues.to_json(frame))
+        typer.echo(catalogue_files.to_json(frame))
     elif as_csv:
         typer.echo(frame.to_csv(index=False), nl=False)
     elif not out and not plot:
@@ -140,4 +140,4 @@ def _print(name: str, frame: pd.DataFrame) -> None:
         table.add_column(column, justify="right")
     for row in frame.itertuples(index=False):
         table.add_row(*(f"{value:.6f}" if isinstance(value, float) else str(value) for value in row))
-    Console().print(table)
+    Console(markup=False).print(table)

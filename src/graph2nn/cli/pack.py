@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.common import console
+
 
 def pack(
     path: Annotated[
@@ -15,6 +17,12 @@ def pack(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where to; DIR itself if left out.")
     ] = None,
+    leave_out_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-damaged", help="Leave damaged runs out and name them; else nothing is packed."
+        ),
+    ] = False,
 ) -> None:
     """Pack finished runs into two small files: configs, results, learning curves; no weights.
 
@@ -29,5 +37,10 @@ def pack(
     """
     from graph2nn.results.packing import pack as work
 
-    done = work(path, path if out is None else out)
+    done = work(path, path if out is None else out, leave_out_damaged=leave_out_damaged)
+    if done.left_out:
+        console.print(
+            f"graph2nn: pack: {len(done.left_out)} damaged runs were left out: {', '.join(done.left_out)}.",
+            soft_wrap=True,
+        )
     typer.echo(f"{done.folder}: {done.runs:,} runs, {done.new:,} of them new, {done.size / 1e3:,.0f} kB")

@@ -71,7 +71,7 @@ def _print(table: pd.DataFrame) -> None:
             shown.add_column(column, justify="right", no_wrap=True)
         for row in rows.drop(columns=["checkpoint", "epoch"]).itertuples(index=False):
             shown.add_row(*(Text(_cell(value)) for value in row))
-        Console().print(shown)
+        Console(markup=False).print(shown)
 
 
 def _cell(value: object) -> str:

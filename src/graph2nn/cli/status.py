@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph2nn.cli.common import Json, print_json, show_table
+from graph2nn.errors import cut
 
 if TYPE_CHECKING:
     from graph2nn.experiments.status import Status
@@ -38,6 +39,11 @@ def status(
     typer.echo(_summary(found))
     _show_running(found)
     _show_failed(found, out)
+    if found.damaged:
+        typer.echo(
+            f"{len(found.damaged):,} folders in {out / 'runs'} hold no result.json and are not counted: "
+            f"{cut(', '.join(found.damaged), 300)}"
+        )
 
 
 def _summary(found: Status) -> str:

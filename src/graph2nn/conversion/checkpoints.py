@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from graph2nn.conversion.weights import weights_of
 from graph2nn.errors import UserError
 from graph2nn.layers.layout import Layout
+from graph2nn.memory import refuse_memory
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path
 
@@ -73,7 +75,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if file.is_dir():
         file = file / "weights.safetensors"
     if not file.is_file():
-        raise UserError(f"recover: {file} does not exist. Name a checkpoint, or the folder of a run.")
+        raise UserError(f"recover: {file} is not a file. Name a checkpoint, or the folder of a run.")
     if file.suffix == ".safetensors":
         return Checkpoint(file, _safetensors(file), _number_in(file))
     if file.suffix not in _PICKLES:
@@ -117,7 +119,7 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 
     try:
         return load_file(file)
-    except SafetensorError as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise UserError(f"recover: {file} is damaged or not a safetensors file ({_line(error)}).") from None
 
 
@@ -129,7 +131,7 @@ def _torch(file: Path) -> Any:
             f"recover: {file} is damaged, or holds more than tensors and plain values; "
             "save a state_dict: torch.save(model.state_dict(), path)."
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # torch and zipfile stumble over damage in ways of their own
         raise UserError(f"recover: {file} is damaged or not a torch file ({_line(error)}).") from None
 
 
@@ -154,16 +156,36 @@ def _line(error: Exception) -> str:
 
 
 def _from_state(state: Mapping[str, Tensor]) -> Iterator[Trained]:
-    for key, value in state.items():
-        if value.ndim < 2 or not value.is_floating_point():
+    for key, stored in state.items():
+        if stored.ndim < 2 or not stored.is_floating_point() or not stored.numel():
             continue
+        value = plain_tensor(stored, f"recover: {key}")
         name, mask = key, state.get(f"{key.removesuffix('weight')}mask") if key.endswith("weight") else None
         if found := _MASKED.fullmatch(key):
             name = f"{found['module'] or ''}.{found['tensor']}".lstrip(".")
             mask = state.get(f"{key.removesuffix('original')}0.mask")
-        if mask is not None and mask.dtype != torch.bool:
+        if mask is not None and (mask.dtype != torch.bool or mask.shape != value.shape):
             mask = None
+        mask = None if mask is None else plain_tensor(mask, f"recover: the mask of {key}")
         yield Trained(name, value if mask is None else value * mask, _layout(name, value, state), mask)
+
+
+def plain_tensor(value: Tensor, what: str) -> Tensor:
+    """Return the tensor as a dense one with values that numbers can be read from.
+
+    Args:
+        value: of a file.
+        what: it is; begins the line of an error.
+
+    Raises:
+        UserError: no values (the meta device), or too many to be made dense.
+    """
+    if value.device.type == "meta":
+        raise UserError(f"{what} has a shape and no values, as it was saved from the meta device.")
+    if value.layout != torch.strided:
+        refuse_memory(f"{what}, which is sparse,", 8.0 * math.prod(value.shape), "save it as a dense tensor")
+        return value.to_dense()
+    return value.dequantize() if value.is_quantized else value
 
 
 def _layout(name: str, value: Tensor, state: Mapping[str, Tensor]) -> Layout:

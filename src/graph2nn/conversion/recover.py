@@ -216,6 +216,11 @@ def _among(weights: list[Trained], layers: str | Iterable[str] | None) -> list[T
 
 
 def _read(weight: Trained, n: int, how: Strongest, norm: Norm) -> Recovered:
+    if not bool(weight.value.isfinite().all()):
+        raise UserError(
+            f"recover: {weight.name} holds NaN or infinite values, whose blocks have no order; leave it out "
+            "with --layer, or take a checkpoint from before it diverged."
+        )
     norms = block_norms(weight.value, weight.layout, n, norm)
     if how.given or weight.mask is None:
         graph = RelationalGraph(how.edges(norms), name=weight.name)

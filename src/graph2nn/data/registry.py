@@ -15,7 +15,7 @@ from graph2nn.data.own.formats import load_format
 from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.errors import UserError, check_type, unknown
-from graph2nn.files import cache_root
+from graph2nn.files import cache_root, refuse_special
 
 
 class Loader(Protocol):
@@ -82,6 +82,8 @@ def load_dataset(
         ('digits (scikit-learn)', 10, (1442, 1, 8, 8))
     """
     check_type(name, str, "load_dataset: name")
+    if path is not None:
+        refuse_special(Path(path).expanduser(), "data")
     if name == "own":
         if path is None:
             raise UserError(

@@ -116,7 +116,8 @@ def with_nulls(
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:
-    from graph2nn.graphs.catalogues import PUBLISHED, holds_catalogue
+    from graph2nn.graphs.catalogue_files import holds_catalogue
+    from graph2nn.graphs.catalogues import PUBLISHED
     from graph2nn.graphs.connectomes import NAMES
     from graph2nn.graphs.spec import parse_graph
 

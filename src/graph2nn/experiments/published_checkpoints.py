@@ -15,6 +15,7 @@ from graph2nn.experiments.start import load_published, read_checkpoint
 from graph2nn.models.registry import architecture, build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
 from graph2nn.training.batch_norm import set_norms
+from graph2nn.yaml_values import read_yaml
 
 
 def read_published_checkpoint(path: str | Path, *, data: str | Path | None = None) -> nn.Module:
@@ -35,7 +36,7 @@ def read_published_checkpoint(path: str | Path, *, data: str | Path | None = Non
     file = Path(path)
     checkpoint = read_checkpoint(file)
     try:
-        tree = yaml.safe_load(str(checkpoint.get("cfg", "")))
+        tree = read_yaml(str(checkpoint.get("cfg", "")))
     except yaml.YAMLError:
         tree = None
     if not isinstance(tree, dict):

@@ -164,7 +164,8 @@ def train_in_folder(
         )
     state = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
     metadata = weights_metadata(config.digest, data)
-    save_file(state, folder.path / "weights.safetensors", metadata=metadata)
+    with folder.writing("weights.safetensors") as file:
+        save_file(state, file, metadata=metadata)
     seconds = journal.earlier + time.perf_counter() - begin
     row = result_row(config, network, history, seconds, score=task_of(data).score)
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}

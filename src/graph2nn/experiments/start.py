@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from graph2nn.errors import UserError
+from graph2nn.conversion.checkpoints import plain_tensor
+from graph2nn.errors import UserError, shown
 from graph2nn.layers.grouped import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
@@ -36,9 +37,14 @@ def starting_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
     else:
         try:
             network.load_state_dict(load_file(file))
-        except (OSError, SafetensorError, RuntimeError) as error:
+        except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"start: {file} does not hold weights of this network ({reason}).") from None
+    for name, entry in network.state_dict().items():
+        if not entry.isfinite().all():
+            raise UserError(
+                f"start: {file}: {name} holds NaN or infinite values; take the weights of another run."
+            )
     return {name: entry.clone() for name, entry in network.state_dict().items()}
 
 
@@ -78,12 +84,17 @@ def load_published(network: nn.Module, state: Mapping[str, Tensor], *, where: st
     Raises:
         UserError: another number of entries, or an entry of another shape.
     """
-    theirs = iter([(key, entry) for key, entry in state.items() if not key.endswith("num_batches_tracked")])
+    theirs = iter(
+        [(str(key), entry) for key, entry in state.items() if not str(key).endswith("num_batches_tracked")]
+    )
     for name, module, kind in _entries(network):
         key, entry = next(theirs, ("", torch.empty(0)))
         if not key:
             raise UserError(f"start: {where} ends before {name} of this network; it is of another network.")
         wanted = _shape(module, kind)
+        if not isinstance(entry, Tensor):
+            raise UserError(f"start: {where}: {key} is {shown(entry)}, not a tensor; it is of another network.")
+        entry = plain_tensor(entry, f"start: {where}: {key}")
         if tuple(entry.shape) != wanted:
             raise UserError(
                 f"start: {where}: {key} is {tuple(entry.shape)}, {name} of this network {wanted}; "

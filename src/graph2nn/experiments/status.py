@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -13,7 +14,8 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.sweep_file import read_plans
 from graph2nn.results.failures import Failure, failed_runs
 from graph2nn.results.leases import holders
-from graph2nn.results.run_folder import finished_runs, resumable
+from graph2nn.results.run_folder import damaged_runs, finished_runs, resumable
+from graph2nn.results.runs_table import originals
 
 #: This many finished runs tell how long one takes.
 SAMPLE = 100
@@ -44,6 +46,7 @@ class Status:
         waiting: how many nobody has started, or whose process died without a checkpoint.
         seconds_a_run: mean over some finished runs.
         seconds_left: until all are done, at as many at once as are running; of one at a time if none is.
+        damaged: folders among the finished runs that hold no result; a run of that name is trained again.
     """
 
     planned: int
@@ -54,6 +57,7 @@ class Status:
     waiting: int
     seconds_a_run: float | None
     seconds_left: float | None
+    damaged: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as JSON can hold it."""
@@ -66,7 +70,10 @@ def status(out: Path) -> Status:
     Raises:
         UserError: no folder of results, or a damaged one.
     """
-    plans, done, failed = read_plans(out), finished_runs(out), failed_runs(out)
+    plans, failed = read_plans(out), failed_runs(out)
+    names = finished_runs(out)
+    # A copy of a run's folder is not another run.
+    done = {name for name in names if not originals(name, names)}
     held = {run: seen for run, seen in holders(out).items() if run not in done}
     unfinished = _unfinished(out) - done
     if not (plans or done or failed or held or unfinished):
@@ -87,13 +94,17 @@ def status(out: Path) -> Status:
     each = _seconds_a_run(out, planned & done)
     left = _seconds_left(each, waiting + len(interrupted), running)
     return Status(
-        len(planned), len(done), running, interrupted, tuple(failed.values()), waiting, each, left
+        len(planned), len(done), running, interrupted, tuple(failed.values()), waiting, each, left,
+        tuple(damaged_runs(out)),
     )  # fmt: skip
 
 
 def _unfinished(out: Path) -> set[str]:
     folder = out / ".unfinished"
-    return {entry.name.partition("@")[0] for entry in os.scandir(folder)} if folder.is_dir() else set()
+    if not folder.is_dir():
+        return set()
+    folders = [entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != "."]
+    return {name.partition("@")[0] for name in folders}
 
 
 def _begun(out: Path, run: str) -> float | None:
@@ -101,7 +112,9 @@ def _begun(out: Path, run: str) -> float | None:
     try:
         lines = (out / ".unfinished" / run / "attempts.jsonl").read_text(encoding="utf-8").splitlines()
         started = datetime.fromisoformat(json.loads(lines[-1])["begun"])
-    except (OSError, ValueError, IndexError, KeyError):
+    except (OSError, ValueError, IndexError, KeyError, TypeError):
+        return None
+    if started.tzinfo is None:
         return None
     return max(0.0, (datetime.now(timezone.utc) - started).total_seconds())
 
@@ -112,9 +125,12 @@ def _seconds_a_run(out: Path, runs: set[str]) -> float | None:
     times = []
     for run in names[:: max(1, len(names) // SAMPLE)]:
         try:
-            times.append(float(json.loads((out / "runs" / run / "result.json").read_text())["seconds"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            row = json.loads((out / "runs" / run / "result.json").read_text(encoding="utf-8"))
+            seconds = float(row["seconds"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
             continue  # who reads the table will say so
+        if math.isfinite(seconds):
+            times.append(seconds)
     return sum(times) / len(times) if times else None
 
 

@@ -15,13 +15,16 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
-from graph2nn.errors import UserError
-from graph2nn.files import replacing, unwritable_refused
-from graph2nn.results.config import RunConfig
+from graph2nn.errors import UserError, cut
+from graph2nn.files import replacing, unwritable_refused, why_not
+from graph2nn.results.config import RunConfig, first_complaint
 
 FOLDER = "sweeps"
 _KEY = b"graph2nn.work"
+#: What every plan says of its work.
+_WORK = {"data", "device", "acceleration"}
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,22 @@ class PlanFile:
 
     def texts(self) -> dict[str, str]:
         """Configs of the runs as JSON, by name, in the order of the plan."""
-        table = pq.read_table(self.path, columns=["run", "config"]).to_pydict()
+        try:
+            table = pq.read_table(self.path, columns=["run", "config"]).to_pydict()
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(
+                f"results: {self.path} is damaged ({cut(why_not(error), 160)}); sweep again."
+            ) from None
         return dict(zip(table["run"], table["config"], strict=True))
 
     def configs(self) -> list[RunConfig]:
         """Configs of all runs, in the order of the plan."""
-        return [RunConfig.model_validate_json(text) for text in self.texts().values()]
+        try:
+            return [RunConfig.model_validate_json(text) for text in self.texts().values()]
+        except ValidationError as error:
+            raise UserError(
+                f"results: {self.path} is damaged ({first_complaint(error, RunConfig)}); sweep again."
+            ) from None
 
 
 def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, Any]) -> Path:
@@ -72,12 +85,14 @@ def read_plan(path: Path) -> PlanFile:
     """
     try:
         table = pq.read_table(path, columns=["run"])
-        work = json.loads((table.schema.metadata or {})[_KEY])
-    except (pa.ArrowException, KeyError, ValueError):
+        runs, work = table["run"].to_pylist(), json.loads((table.schema.metadata or {})[_KEY])
+        if not (isinstance(work, dict) and work.keys() >= _WORK and all(type(run) is str for run in runs)):
+            raise ValueError("its values are of another type")
+    except Exception:  # a damaged file fails in ways of its own
         raise UserError(
             f"status: {path} is not a plan of a sweep; delete it, and sweep again to rewrite it."
         ) from None
-    return PlanFile(path, tuple(table["run"].to_pylist()), work)
+    return PlanFile(path, tuple(runs), work)
 
 
 def read_plans(out: Path) -> Sequence[PlanFile]:

@@ -142,7 +142,7 @@ def _widths(path: Path) -> Sequence[int]:
     try:
         row = json.loads((path / "result.json").read_text(encoding="utf-8"))
         return [int(width) for width in str(row["widths"]).split(",")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path / "result.json", error) from None
 
 
@@ -157,7 +157,7 @@ def _card(path: Path, data: Dataset | None) -> DataCard:
             metadata = opened.metadata() or {}
         if METADATA_KEY in metadata:
             return DataCard.from_json(json.loads(metadata[METADATA_KEY])["data"])
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(file, error) from None
     raise UserError(
         f"load_run: {path} was trained by a version that did not store classes and normalisation; "

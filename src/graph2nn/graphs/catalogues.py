@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.graphs import plane
+from graph2nn.graphs.catalogue_files import make_folder, read_rows, write_catalogue
 from graph2nn.graphs.cover import Binning, Level, cover, default_binning
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ PUBLISHED: Mapping[str, Level] = {
     "n16-326": "medium",
     "n16-2698": "fine",
 }
-COLUMNS = ["n", "sparsity", "p", "seed", "clustering", "path_length"]
 
 
 def catalogue(name: str | Path) -> pd.DataFrame:
@@ -56,59 +53,11 @@ def catalogue(name: str | Path) -> pd.DataFrame:
     check_type(name, (str, PathLike), "catalogue: name")
     if str(name) in PUBLISHED:
         with as_file(files("graph2nn.graphs") / "catalogue_data" / f"{name}.parquet") as path:
-            return _read(path)
+            return read_rows(path)
     path = Path(name)
     if path.suffix in (".parquet", ".csv", ".npy") and path.exists():
-        return _read(path)
+        return read_rows(path)
     raise unknown("catalogue", str(name), PUBLISHED)
-
-
-def holds_catalogue(path: str | Path) -> bool:
-    """Whether a ``.npy`` file holds a catalogue of the published code rather than an adjacency matrix.
-
-    A catalogue has six columns, of which the first is a number of nodes; a matrix of six columns has six rows
-    of zeros and ones.
-    """
-    path = Path(path)
-    if path.suffix != ".npy" or not path.is_file():
-        return False
-    try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):  # whoever reads it as a matrix will say what is wrong with it
-        return False
-    shaped = rows.ndim == 2 and rows.shape[1] == len(COLUMNS) and rows.shape[0] > 0 and rows.dtype.kind in "iuf"
-    return bool(shaped and (rows.shape[0] != len(COLUMNS) or (rows[:, 0] >= 2).all()))
-
-
-def _read_array(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if not holds_catalogue(path):
-        raise UserError(f"catalogue: {path} is not an array of six columns; expected {', '.join(COLUMNS)}.")
-    frame = pd.DataFrame(np.load(path, allow_pickle=False), columns=COLUMNS)
-    whole = (frame[["n", "seed"]] % 1 == 0).all(axis=1) & (frame["n"] >= 2) & (frame["seed"] >= 0)
-    shares = frame["sparsity"].between(0, 1) & frame["p"].between(0, 1)
-    if not (whole & shares).all():
-        row = int((~(whole & shares)).to_numpy().argmax())
-        values = ", ".join(f"{value:g}" for value in frame.iloc[row])
-        raise UserError(
-            f"catalogue: {path}: row {row} ({values}) is not a graph; expected {', '.join(COLUMNS)}, "
-            "with whole n ≥ 2 and seed, and sparsity and p in [0, 1]."
-        )
-    return frame.astype({"n": np.int64, "seed": np.int64})
-
-
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    if path.suffix == ".npy":
-        return _read_array(path)
-    # pyarrow reads every number to the last bit; pandas 2 by default does not.
-    frame = pd.read_csv(path, engine="pyarrow") if path.suffix == ".csv" else pd.read_parquet(path)
-    absent = [column for column in COLUMNS if column not in frame]
-    if absent:
-        raise UserError(f"catalogue: {path} has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
-    return frame[COLUMNS].astype({"n": np.int64, "seed": np.int64})
 
 
 def make_catalogues(
@@ -134,7 +83,7 @@ def make_catalogues(
     if isinstance(sweep, pd.DataFrame):
         frame = sweep
     elif Path(sweep).exists():
-        frame = _read(Path(sweep))
+        frame = read_rows(Path(sweep))
     else:
         raise UserError(
             f"catalogue: there is no sweep {sweep}; make it with graph2nn graphs sweep --out {sweep}."
@@ -153,30 +102,6 @@ def make_catalogues(
     )
     picked = cover(frame["clustering"], frame["path_length"], binning)
     return {level: frame.iloc[rows].reset_index(drop=True) for level, rows in picked.items()}, binning
-
-
-def write_catalogue(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Write a catalogue as .csv, .json or .parquet, floats to their last bit.
-
-    Raises:
-        UserError: another ending.
-    """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.suffix == ".parquet":
-        frame.to_parquet(target, index=False)
-    elif target.suffix == ".csv":
-        frame.to_csv(target, index=False)
-    elif target.suffix == ".json":
-        target.write_text(to_json(frame))
-    else:
-        raise UserError(f"catalogue: {target} ends in {target.suffix!r}; expected .csv, .json or .parquet.")
-    return target
-
-
-def to_json(frame: pd.DataFrame) -> str:
-    """Return a JSON list with one object per graph; pandas' own writer would round the floats."""
-    return json.dumps(frame.to_dict(orient="records"), indent=1)
 
 
 def plot_catalogue(name: str | Path, path: str | Path) -> Path:
@@ -222,6 +147,7 @@ def build_catalogues(
         UserError: as for :func:`make_catalogues` and :func:`~graph2nn.graphs.sweep.sweep`.
     """
     folder = Path(out)
+    make_folder(folder)
     if not isinstance(source, str | Path):
         from graph2nn.graphs.sweep import run_sweep  # compiles, so only where it is needed
 

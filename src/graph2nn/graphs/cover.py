@@ -16,6 +16,8 @@ from graph2nn.errors import UserError
 Level = Literal["coarse", "medium", "fine"]
 #: Fine bins along each side of a coarse one.
 SIDE = 9
+#: Coarse bins a side beyond which there are more fine bins than graphs in any sweep.
+_MOST_BINS = 200
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Binning:
     fill_above: float = 0.75
 
     def __post_init__(self) -> None:
-        if self.bins < 1:
-            raise UserError(f"catalogue: bins = {self.bins}, expected at least 1 coarse bin a side.")
-        if not self.l_max > 1:
+        if not 1 <= self.bins <= _MOST_BINS:
+            raise UserError(f"catalogue: bins = {self.bins}, expected 1 … {_MOST_BINS} coarse bins a side.")
+        if not 1 < self.l_max < math.inf:
             raise UserError(f"catalogue: l_max = {self.l_max:g}, expected more than 1, the least path length.")
+        if not 0 <= self.fill_above <= 1:
+            raise UserError(f"catalogue: fill_above = {self.fill_above:g}, expected a C in [0, 1].")
 
     @property
     def c_edges(self) -> Floats:

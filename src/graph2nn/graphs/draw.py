@@ -49,11 +49,19 @@ def graph(graph: RelationalGraph, layout: str = "circular", *, seed: int = 0) ->
     Raises:
         UserError: an unknown layout.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    import matplotlib as mpl
 
     if layout not in (*LAYOUTS, "all"):
         raise unknown("layout", layout, [*LAYOUTS, "all"])
+    # A $ in a name is a dollar, not the start of a formula.
+    with mpl.rc_context({"text.parse_math": False}):
+        return _drawn(graph, layout, seed)
+
+
+def _drawn(graph: RelationalGraph, layout: str, seed: int) -> Figure:
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     shown = LAYOUTS if layout == "all" else (layout,)
     room = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12)
     figure = Figure(figsize=(6.2 * len(shown), 7.0), layout=room)

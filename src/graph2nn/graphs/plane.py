@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graph2nn.errors import UserError
+from graph2nn.files import replacing
+from graph2nn.graphs.catalogue_files import make_folder
 from graph2nn.graphs.cover import SIDE, Binning
 
 if TYPE_CHECKING:
@@ -46,9 +48,10 @@ def save_planes(
     for position, (title, frame) in enumerate(chosen.items(), start=1):
         axes = figure.add_subplot(1, len(chosen), position)
         draw_plane(axes, frame, covered=covered, binning=binning)
-        axes.set_title(title)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target)
+        axes.set_title(title, parse_math=False)
+    make_folder(target.parent)
+    with replacing(target) as temporary:
+        figure.savefig(temporary, format=target.suffix[1:].lower())
     return target
 
 
@@ -66,7 +69,7 @@ def draw_plane(
         chosen["clustering"],
         chosen["path_length"],
         c=chosen["sparsity"],
-        s=float(np.clip(2000 / len(chosen), 3, 36)),
+        s=float(np.clip(2000 / max(1, len(chosen)), 3, 36)),
         cmap="viridis",
         vmin=0,
         vmax=1,

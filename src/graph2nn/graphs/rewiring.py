@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from graph2nn.arrays import BoolMatrix
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, checked_seed
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
 
 
@@ -56,7 +56,9 @@ def rewire(
     off_diagonal = ~np.eye(graph.n, dtype=bool)
     gaps = bool(2 * graph.adjacency.sum() > off_diagonal.sum())
     moved = off_diagonal & ~graph.adjacency if gaps else graph.adjacency
-    result = _Swaps(moved, bool(graph.directed), gaps, connected).run(random.Random(seed), swaps)
+    result = _Swaps(moved, bool(graph.directed), gaps, connected).run(
+        random.Random(checked_seed(seed, "rewire")), swaps
+    )
     return RelationalGraph(
         off_diagonal & ~result if gaps else result,
         name=f"degree null({graph.name},{seed})",

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph2nn.arrays import Floats
-from graph2nn.errors import UserError
-from graph2nn.files import replacing, unwritable_refused
+from graph2nn.errors import UserError, cut
+from graph2nn.files import refuse_special, replacing, unwritable_refused
 from graph2nn.graphs.kernels.grid import Grid
 from graph2nn.progress import Bar
 
@@ -190,24 +190,36 @@ def run_sweep(
     """Do the work of :func:`sweep` for a plan of :func:`plan_sweep`."""
     path = Path(out)
     parts = path.with_name(path.name + ".parts")
-    if path.exists():
-        _check_finished(path, plan)
-    else:
-        _open_parts(parts, plan)
-        _write_parts(parts, plan, progress=progress, workers=workers or os.cpu_count() or 1)
-        _join(parts, path, plan)
+    refuse_special(path, "sweep")
+    if path.is_dir() or not path.name:
+        raise UserError(f"sweep: {path} is a folder; name a file such as {path / 'sweep.parquet'}.")
+    if not path.exists():
+        try:
+            _open_parts(parts, plan)
+            _write_parts(parts, plan, progress=progress, workers=workers or os.cpu_count() or 1)
+            _join(parts, path, plan)
+        except (UserError, OSError):
+            # Another process that makes the same file takes the parts away once it has joined them.
+            if not path.exists():
+                raise
+    missing = _check_finished(path, plan)
     shutil.rmtree(parts, ignore_errors=True)
-    missing = pq.ParquetFile(path).metadata.metadata[_MISSING]
-    return SweepResult(path, plan.rows, int(missing))
+    return SweepResult(path, plan.rows, missing)
 
 
-def _check_finished(path: Path, plan: SweepPlan) -> None:
+def _check_finished(path: Path, plan: SweepPlan) -> int:
+    """Return how many rows of a finished sweep have no C and L.
+
+    Raises:
+        UserError: a file of something else.
+    """
     try:
         metadata = pq.ParquetFile(path).metadata.metadata or {}
-    except pa.ArrowInvalid:
-        metadata = {}
-    if metadata.get(_METADATA) != plan.digest.encode():
-        raise UserError(f"sweep: {path} exists and holds something else; choose another name, or remove it.")
+        if metadata.get(_METADATA) == plan.digest.encode():
+            return int(metadata[_MISSING])
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        pass
+    raise UserError(f"sweep: {path} exists and holds something else; choose another name, or remove it.")
 
 
 def _open_parts(parts: Path, plan: SweepPlan) -> None:
@@ -215,14 +227,18 @@ def _open_parts(parts: Path, plan: SweepPlan) -> None:
     note = parts / _GRID_FILE
     mine = {"grid": plan.digest, "nodes": plan.n, "rows": plan.rows, "parts": len(plan.parts)}
     if note.exists():
-        theirs = json.loads(note.read_text())
-        if theirs != mine:
-            raise UserError(
-                f"sweep: {parts} holds parts of another grid (n = {theirs['nodes']}, {theirs['rows']} graphs). "
-                "Give the same grid to go on with it, remove the folder, or choose another --out."
-            )
-        return
-    if parts.exists() and any(parts.iterdir()):
+        try:
+            theirs = json.loads(note.read_text(encoding="utf-8"))
+            if theirs == mine:
+                return
+            other = f"another grid (n = {theirs['nodes']}, {theirs['rows']} graphs)"
+        except (ValueError, KeyError, TypeError, RecursionError):
+            other = "a grid that cannot be read"
+        raise UserError(
+            f"sweep: {parts} holds parts of {cut(other, 100)}. Give the same grid to go on with it, remove the "
+            "folder, or choose another --out."
+        )
+    if parts.exists() and any(entry.name[0] != "." for entry in parts.iterdir()):
         raise UserError(f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out.")
     with unwritable_refused(parts, "sweep", "choose another --out"):
         parts.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from graph2nn.errors import TooNarrowError, UserError, whole_number
+from graph2nn.errors import TooNarrowError, UserError, checked_seed, whole_number
 from graph2nn.graphs.graph import Origin, RelationalGraph
 
 #: Connected graphs are asked for; the published generator gives up after this many attempts.
@@ -80,16 +80,12 @@ def _with_nodes(origin: Origin, n: int) -> RelationalGraph:
 
 def _checked(n: int, k: float, p: float, seed: int) -> tuple[int, int]:
     """Return n and the seed as Python's integers, once all arguments are in their range."""
-    nodes, start = whole_number(n), whole_number(seed)
+    nodes, start = whole_number(n), checked_seed(seed, "ws_flex")
     if nodes is None or nodes < 2:
         raise UserError(f"ws_flex: n = {n!r} is not a whole number of at least 2 nodes.")
     for name, value in (("k", k), ("p", p)):
         if not isinstance(value, int | float | np.number):
             raise UserError(f"ws_flex: {name} = {value!r} is not a number.")
-    if start is None:
-        raise UserError(
-            f"ws_flex: seed = {seed!r} is not a whole number; without one a graph cannot be drawn again."
-        )
     if not 2 <= k <= n:
         raise UserError(
             f"ws_flex: k = {k:g} lies outside [2, {n}] (n = {n}). "

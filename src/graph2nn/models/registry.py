@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, cast
 
+import torch
 from torch import nn
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, shown, unknown
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.memory import refuse_memory
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.cnn import cnn
 from graph2nn.models.efficientnet import efficientnet_b0
@@ -20,7 +23,7 @@ from graph2nn.models.resnet import Kind, resnet, resnet_cifar
 from graph2nn.models.transformer import transformer
 from graph2nn.models.vgg import vgg
 from graph2nn.models.vit import vit
-from graph2nn.wiring import Wiring, wiring_of
+from graph2nn.wiring import Dense, Wiring, wiring_of
 
 #: Every architecture with a name of its own; :func:`architecture` knows whole families beyond these.
 ARCHITECTURES: dict[str, Architecture] = {
@@ -117,16 +120,49 @@ def build_model(
     """
     known = architecture(name)
     known.check_options(options)
+    sizes = (
+        known.widths if widths is None else widths,
+        num_classes or known.num_classes,
+        known.input_size if input_size is None else input_size,
+    )
+    _refuse_large(known, wiring_of(wiring), sizes, options)
     try:
-        return known.build(
-            known.prepare(wiring_of(wiring)),
-            known.widths if widths is None else widths,
-            num_classes or known.num_classes,
-            known.input_size if input_size is None else input_size,
-            **options,
-        )
+        return known.build(known.prepare(wiring_of(wiring)), *sizes, **options)
     except ValueError as error:
         if isinstance(error, UserError) or not options:
             raise
         # A layer of torch that does not like a number, such as a rate of dropout above 1.
         raise UserError(f"model: {name} cannot be built with {options}: {error}.") from error
+
+
+#: Widths and other sizes up to this make no network that is too large for a machine.
+_MODEST = 8192
+
+
+def _refuse_large(known: Architecture, wiring: Wiring, sizes: tuple[Any, Any, Any], options: Any) -> None:
+    """Refuse a network whose weights would not fit into memory, by its shapes alone.
+
+    Raises:
+        UserError: weights, gradients, momentum and a copy need too much, with the estimate.
+    """
+    widths, num_classes, input_size = sizes
+    numbers = [*widths, num_classes, *(value for value in options.values() if isinstance(value, int))]
+    if max([*numbers, math.prod(input_size)]) <= _MODEST or torch.empty(0).is_meta:
+        return
+    graph = getattr(wiring, "graph", None)
+    sparse = graph is not None and getattr(wiring, "engine", "masked") not in ("masked", "masked-in-place")
+    try:
+        with torch.device("meta"):
+            dense = known.build(known.prepare(Dense()), widths, num_classes, input_size, **options)
+    except ValueError:
+        return  # what is wrong is said where the network itself is built
+    except RuntimeError as error:
+        raise UserError(
+            f"model: {shown(sizes)} are sizes that no network can have ({shown(str(error))})."
+        ) from None
+    weights = sum(value.numel() * value.element_size() for value in dense.parameters())
+    refuse_memory(
+        f"model: the network of widths {shown(list(widths))}",
+        4.0 * weights * (graph.density if sparse and graph is not None else 1.0),
+        "give smaller widths, or a smaller stem",
+    )

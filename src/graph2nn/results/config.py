@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, cut, shown
 from graph2nn.graphs.generators.families import ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.archive import dump_graph, parse_graph_file
@@ -24,6 +24,7 @@ from graph2nn.layers.masked import Init
 from graph2nn.results.graph_store import build_stored
 from graph2nn.training.recipe import Recipe
 from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
+from graph2nn.yaml_values import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ _MOST_ROWS = 512
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class WSFlexSpec(_Value):
@@ -45,7 +46,7 @@ class WSFlexSpec(_Value):
     n: int
     sparsity: float
     p: float
-    seed: int
+    seed: int = Field(ge=0)
 
 
 class StoredGraphSpec(_Value):
@@ -207,7 +208,7 @@ class RunConfig(_Value):
     shrink: bool = False
     init: Init = "published"
     start: str | None = None
-    seed: int = 1
+    seed: int = Field(default=1, ge=0)
     threads: int | None = None
 
     @property
@@ -249,7 +250,7 @@ class RunConfig(_Value):
             UserError: not YAML, unknown or missing keys, values out of range.
         """
         try:
-            return cls.model_validate(yaml.safe_load(text))
+            return cls.model_validate(read_yaml(text))
         except (yaml.YAMLError, ValidationError) as error:
             raise UserError(f"config: {first_complaint(error, cls)}") from None
 
@@ -264,14 +265,14 @@ def first_complaint(error: Exception, model: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{where} is missing."
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(last, _fields(model, path), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(cut(last, 100), _fields(model, path), n=1, cutoff=0.5)
         hint = (
             f"did you mean {'.'.join([*path, near[0]])}?"
             if near
             else f"known: {', '.join(_fields(model, path))}."
         )
-        return f"unknown key {where}; {hint}"
-    return f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}."
+        return f"unknown key {cut(where, 100)}; {hint}"
+    return f"{where} = {shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
 
 
 def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
@@ -305,7 +306,7 @@ def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise UserError(
-                f"config: {assignment!r} sets nothing; write key=value, for example recipe.epochs=5."
+                f"config: {shown(assignment)} sets nothing; write key=value, for example recipe.epochs=5."
             )
         _assign(tree, key.strip(), text)
     try:
@@ -321,13 +322,15 @@ _SETTABLE = ("recipe", "model", "match", "symmetric", "groups", "shuffle", "shri
 def _assign(tree: dict[str, Any], key: str, text: str) -> None:
     known = list(_leaves({name: tree[name] for name in _SETTABLE}))
     if key not in known and not key.startswith("model.options."):
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(cut(key, 100), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
-        raise UserError(f"config: unknown key {key}; {hint}")
+        raise UserError(f"config: unknown key {cut(key, 100)}; {hint}")
     try:
-        value = yaml.safe_load(text)
+        value = read_yaml(text)
     except yaml.YAMLError:
-        raise UserError(f"config: {key} = {text!r} is not a value; write a number, a word or a list.") from None
+        raise UserError(
+            f"config: {key} = {shown(text)} is not a value; write a number, a word or a list."
+        ) from None
     *path, last = key.split(".")
     for part in path:
         tree = tree[part]

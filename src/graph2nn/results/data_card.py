@@ -79,10 +79,24 @@ class DataCard:
 
     @classmethod
     def from_json(cls, text: str) -> DataCard:
-        """Read what :meth:`to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: another text, sizes that are not whole numbers, statistics that are not
+                numbers or do not fit the channels.
+        """
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("it does not describe data")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        return cls(**values)
+        card = cls(**values)
+        sizes = (*card.image_shape, card.num_classes)
+        numbers = (*card.mean, *card.sd, *card.target_mean, *card.target_sd)
+        if not all(type(size) is int and 0 < size < 2**31 for size in sizes):
+            raise ValueError("sizes of its data are not whole numbers")
+        if not all(type(number) in (int, float) for number in numbers) or len(card.mean) != len(card.sd):
+            raise ValueError("statistics of its data are not numbers, two per channel")
+        return card
 
     @property
     def normalise(self) -> Normalise:

@@ -70,27 +70,33 @@ def record_failure(out: Path, config: RunConfig, error: BaseException | str, att
 
 
 def failed_runs(out: Path) -> dict[str, Failure]:
-    """All recorded failures by the name of their run."""
-    found = {}
-    for file in sorted((out / FOLDER).glob("*/failure.json")):
-        try:
-            found[file.parent.name] = Failure(**json.loads(file.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            continue  # fixed this moment
-        except (ValueError, TypeError):
-            raise UserError(
-                f"results: {file} is damaged; delete its folder, and the run will be repeated."
-            ) from None
-    return found
+    """All recorded failures by the name of their run.
+
+    Raises:
+        UserError: a damaged record.
+    """
+    files = sorted((out / FOLDER).glob("*/failure.json"))
+    read = {file.parent.name: _read(file) for file in files}
+    return {run: failure for run, failure in read.items() if failure is not None}
 
 
 def failure_of(out: Path, run: str) -> Failure | None:
     """The recorded failure of one run, if it failed."""
-    file = out / FOLDER / run / "failure.json"
+    return _read(out / FOLDER / run / "failure.json")
+
+
+def _read(file: Path) -> Failure | None:
+    """Read a record; None if it is not there, or was removed this moment."""
     try:
-        return Failure(**json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        failure = Failure(**json.loads(file.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (ValueError, TypeError, OSError, RecursionError):
+        failure = None
+    texts = () if failure is None else (failure.run, failure.error, failure.host, failure.time)
+    if failure is None or type(failure.attempts) is not int or not all(type(text) is str for text in texts):
+        raise UserError(f"results: {file} is damaged; delete its folder, and the run will be repeated.")
+    return failure
 
 
 def clear(out: Path, run: str) -> None:

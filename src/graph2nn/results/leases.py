@@ -23,11 +23,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
 from pathlib import Path
 
 from graph2nn.errors import UserError
-from graph2nn.files import unwritable_refused
+from graph2nn.files import this_machine, unwritable_refused, writing_to
 
 #: Seconds between two signs of life, unless ``GRAPH2NN_HEARTBEAT`` says otherwise.
 HEARTBEAT = 15.0
@@ -71,11 +70,17 @@ class Owner:
             seconds = -1.0
         if not 0 < seconds < 3600:
             raise UserError(f"GRAPH2NN_HEARTBEAT: {beat!r} is not a number of seconds; give one such as 15.")
-        return cls(socket.gethostname(), _machine(), os.getpid(), _birth(os.getpid()), seconds)
+        return cls(socket.gethostname(), this_machine(), os.getpid(), _birth(os.getpid()), seconds)
+
+    def is_plain(self) -> bool:
+        """Whether the values are of the kinds that :meth:`here` writes: a file may hold anything."""
+        texts = isinstance(self.host, str) and isinstance(self.machine, str)
+        whole = all(type(number) is int and 0 <= number < 2**62 for number in (self.pid, self.born))
+        return texts and whole and type(self.beat) in (int, float) and 0 < self.beat < 3600
 
     def lives_here(self) -> bool | None:
         """Whether the process is alive; None if it belongs to another machine, so that nobody here can tell."""
-        if not self.pid or self.machine != _machine():
+        if not self.pid or self.machine != this_machine():
             return None
         return _alive(self.pid) and _birth(self.pid) == self.born
 
@@ -133,8 +138,13 @@ class Lease:
             return
         said = asdict(replace(self.owner, released=True))
         temporary = self.folder / f".{self.run}.{self.attempt}.{os.getpid()}"
-        temporary.write_text(json.dumps(said), encoding="utf-8")
-        temporary.replace(self.file(self.attempt))
+        try:
+            with writing_to(self.file(self.attempt)):
+                temporary.write_text(json.dumps(said), encoding="utf-8")
+                temporary.replace(self.file(self.attempt))
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -234,8 +244,12 @@ def _take(out: Path, run: str) -> Lease:
                 tries += not other.pardon
                 attempt += 1
                 continue
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(asdict(owner), stream)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                    json.dump(asdict(owner), stream)
+            except OSError:  # a full disk: an empty file would hold the run until it is stale
+                file.unlink(missing_ok=True)
+                raise
             return Lease(folder, run, attempt, tries, deaths, owner)
 
 
@@ -252,11 +266,27 @@ def _look(file: Path) -> tuple[Owner, bool, float, float] | None:
         owner = Owner(**json.loads(text))
     except (ValueError, TypeError):
         owner = Owner()  # made a moment ago, or its owner died in that moment
+    if not owner.is_plain():
+        owner = Owner()
     if owner.released:
         return owner, False, beaten, 0.0
-    silence = _now(file.parent) - beaten
+    silence = _silence(file, beaten)
     here = owner.lives_here()
     return owner, silence < MISSED * owner.beat if here is None else here, beaten, silence
+
+
+def _silence(file: Path, beaten: float) -> float:
+    """For how long a file was not touched.
+
+    A time that lies in the future (a clock that was set back, a copied folder) would keep its run for ever: the
+    file gets the present time, from which its owner, if there is one, has to give signs of life.
+    """
+    silence = _now(file.parent) - beaten
+    if silence < -HEARTBEAT:
+        with contextlib.suppress(OSError):
+            os.utime(file)
+        return 0.0
+    return silence
 
 
 def _now(folder: Path) -> float:
@@ -268,16 +298,6 @@ def _now(folder: Path) -> float:
             return os.fstat(probe.fileno()).st_mtime
     except OSError:
         return time.time()
-
-
-@cache
-def _machine() -> str:
-    """Tell machines apart, their boots, and the containers in which processes are numbered from 1 again."""
-    boot, processes = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    parts = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        parts += [boot.read_text(encoding="ascii").strip(), str(processes.readlink())]
-    return "/".join(parts)
 
 
 def _birth(pid: int) -> int:

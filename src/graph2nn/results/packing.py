@@ -2,63 +2,137 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, unwritable_refused
+from graph2nn.results.leases import TakenError, hold
+from graph2nn.results.run_folder import DAMAGED, damaged_runs
 from graph2nn.results.runs_table import (
     COLUMNS,
     CONFIG,
     CURVES,
     FOLDER,
     RUNS,
+    check_metrics,
     packed_curves,
+    packed_names,
     packed_runs,
     read_config,
     read_curves,
     read_runs,
 )
 
+#: Seconds between two looks at a folder that another process is packing into.
+POLL = 0.1
+
 
 class Packed(NamedTuple):
-    """What :func:`pack` wrote: the folder, how many runs it holds, how many are new, and its size in bytes."""
+    """What :func:`pack` wrote: the folder, how many runs it holds, how many are new, and its size in bytes.
+
+    ``left_out`` are damaged runs that were left out, as asked.
+    """
 
     folder: Path
     runs: int
     new: int
     size: int
+    left_out: tuple[str, ...] = ()
 
 
-def pack(out: Path, into: Path) -> Packed:
+def pack(out: Path, into: Path, *, leave_out_damaged: bool = False) -> Packed:
     """Pack the finished runs of ``out`` into ``into/packed``, next to those that are packed there already.
 
-    Packing again adds what has finished since; a run that is there stays as it is. ``into`` may be ``out``.
+    Packing again adds what has finished since, and curves that were missing; a run that is there stays as it
+    is. Of several that pack into one folder, each waits for the others. Killed anywhere, it can be repeated.
+
+    Args:
+        out: folder of results.
+        into: folder of packed results; may be ``out``.
+        leave_out_damaged: leave damaged runs out and name them, instead of packing nothing.
+
+    Returns:
+        What was written.
 
     Raises:
         UserError: no finished run, a damaged one, or ``into`` cannot be written to.
     """
     runs = read_runs(out)
-    before, curves_before = packed_runs(into), packed_curves(into)
-    known = set() if before.empty else set(before["run"])
-    new = runs[~runs["run"].isin(known)]
-    configs = [read_config(out, run).model_dump_json(exclude_defaults=True) for run in new["run"]]
-    curves = read_curves(out)
-    curves = curves[curves["run"].isin(new["run"])] if len(curves) else curves
     folder = into / FOLDER
-    try:
+    with unwritable_refused(into, "pack"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"pack: {into} cannot be written to ({error.strerror or error}); name another --out."
-        ) from None
-    # Runs last: what they name is there then, however this ends.
-    _write([curves_before, curves], ["run", "epoch"], folder / CURVES)
-    table = _write([before, new.assign(**{CONFIG: configs})], ["seed", "run"], folder / RUNS)
+    with _alone(folder):
+        before, curves_before = packed_runs(into), packed_curves(into)
+        there = packed_names(into)
+        bare = there - set(curves_before["run"]) if len(curves_before) else there
+        bad = _damaged(out, [run for run in runs["run"] if run not in there], leave_out_damaged)
+        new = runs[~runs["run"].isin([*there, *bad])]
+        configs = [read_config(out, run).model_dump_json(exclude_defaults=True) for run in new["run"]]
+        curves = read_curves(out, leave_out=bad)
+        curves = curves[curves["run"].isin([*new["run"], *bare])] if len(curves) else curves
+        # Runs last: what they name is there then, however this ends; curves of no run are not read.
+        _write([curves_before, curves], ["run", "epoch"], folder / CURVES)
+        table = _write([before, new.assign(**{CONFIG: configs})], ["seed", "run"], folder / RUNS)
     size = sum((folder / name).stat().st_size for name in (RUNS, CURVES))
-    return Packed(folder, len(table), len(new), size)
+    return Packed(folder, len(table), len(new), size, tuple(bad))
+
+
+def _damaged(out: Path, names: list[str], leave_out: bool) -> list[str]:
+    """Names of the runs to be packed whose config or metrics are missing or damaged.
+
+    Raises:
+        UserError: there is one, unless they are to be left out.
+    """
+    bad = []
+    folders = [name for name in names if (out / "runs" / name).is_dir()]
+    for name in folders:
+        try:
+            check_metrics(out / "runs" / name / "metrics.csv")
+            _check_config(out, name)
+        except UserError as error:
+            if not leave_out:
+                raise UserError(
+                    f"pack: nothing was packed. {error} Or leave damaged runs out: --leave-out-damaged."
+                ) from None
+            bad.append(name)
+    if no_result := [name for name in damaged_runs(out) if (out / "runs" / name / "config.yaml").is_file()]:
+        if not leave_out:
+            raise UserError(
+                f"pack: nothing was packed. {out / 'runs' / no_result[0]} has no result.json; train it again, "
+                f"which keeps the folder in {out / DAMAGED}, or leave damaged runs out: --leave-out-damaged."
+            )
+        bad += no_result
+    return bad
+
+
+def _check_config(out: Path, name: str) -> None:
+    try:
+        read_config(out, name)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{out / 'runs' / name / 'config.yaml'} is missing or damaged ({error}); delete its folder and "
+            "repeat the run."
+        ) from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else packs into a folder, and keep others out meanwhile."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                lease = stack.enter_context(hold(folder, "pack"))
+                break
+            except TakenError:
+                time.sleep(POLL)
+        lease.done = True  # nothing is kept of it afterwards
+        yield
 
 
 def _write(tables: list[pd.DataFrame], order: list[str], file: Path) -> pd.DataFrame:

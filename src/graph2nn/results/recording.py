@@ -111,7 +111,8 @@ def record(
         for epoch in epochs:
             folder.append(epoch)
         state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-        save_file(state, folder.path / "weights.safetensors", metadata=weights_metadata(config.digest, data))
+        with folder.writing("weights.safetensors") as file:
+            save_file(state, file, metadata=weights_metadata(config.digest, data))
         folder.write_result(row)
     write_table(out)
     return out / "runs" / config.folder

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import json
 import os
 import shutil
@@ -35,12 +36,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from graph2nn.files import json_value, replacing, unwritable_refused
+from graph2nn.files import json_value, replacing, unwritable_refused, writing_to
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Lease, LostError, hold
 from graph2nn.results.runs_table import CONFIG, packed_names, packed_runs
 from graph2nn.training.loop import Epoch
 
+#: Folder of what lay in the place of a run and held no result.
+DAMAGED = "damaged"
 #: The files of a finished run, all of them: anything else in an unfinished folder is a checkpoint.
 OWN = frozenset({"config.yaml", "metrics.csv", "result.json", "weights.safetensors", "attempts.jsonl"})
 
@@ -56,7 +59,14 @@ class RunFolder:
     def write_config(self, config: RunConfig) -> None:
         """Write the config, from which the run can be repeated."""
         self.lease.check()
-        (self.path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+        with self.writing("config.yaml") as file:
+            file.write_text(config.to_yaml(), encoding="utf-8")
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[Path]:
+        """Lend the path of one of the run's files; a failed write of the block is one line that names it."""
+        with writing_to(self.path / name):
+            yield self.path / name
 
     def append(self, epoch: Epoch) -> None:
         """Add one epoch to the metrics; a reader sees whole lines only."""
@@ -66,7 +76,7 @@ class RunFolder:
             self._appended = True
             _keep_before(file, epoch.epoch)
         new = not file.exists()
-        with file.open("a", newline="", encoding="utf-8") as stream:
+        with self.writing(file.name), file.open("a", newline="", encoding="utf-8") as stream:
             # None is what data or task do not have, in any epoch: it gets no column.
             values = {key: value for key, value in asdict(epoch).items() if value is not None}
             writer = csv.DictWriter(stream, list(values))
@@ -89,7 +99,8 @@ class RunFolder:
         """Write the row of this run in the table of all runs."""
         self.lease.check()
         row = {key: json_value(value) for key, value in result.items()}
-        (self.path / "result.json").write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        with self.writing("result.json") as file:
+            file.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
 
 
 @contextmanager
@@ -127,10 +138,22 @@ def is_finished(out: Path, name: str) -> bool:
 
 
 def finished_runs(out: Path) -> set[str]:
-    """Names of all finished runs, at the cost of listing one folder."""
+    """Names of all finished runs: the folders among the results that hold a result, and the packed ones."""
+    return {name for name in _folders(out) if (out / "runs" / name / "result.json").is_file()} | packed_names(
+        out
+    )
+
+
+def damaged_runs(out: Path) -> list[str]:
+    """Names of folders among the finished runs that hold no result: damaged ones, and what is not a run."""
+    return sorted(_folders(out) - finished_runs(out))
+
+
+def _folders(out: Path) -> set[str]:
     runs = out / "runs"
-    there = {entry.name for entry in os.scandir(runs) if entry.name[0] != "."} if runs.is_dir() else set()
-    return there | packed_names(out)
+    if not runs.is_dir():
+        return set()
+    return {entry.name for entry in os.scandir(runs) if entry.name[0] != "." and entry.is_dir()}
 
 
 def result_of(out: Path, name: str) -> dict[str, Any]:
@@ -188,6 +211,8 @@ def _finish(path: Path, target: Path, lease: Lease) -> None:
     except LostError:
         finishing.rename(path)
         raise
+    if target.is_dir() and not is_finished(target.parents[1], target.name):
+        _set_aside(target)
     try:
         finishing.rename(target)
     except OSError:
@@ -195,6 +220,17 @@ def _finish(path: Path, target: Path, lease: Lease) -> None:
             raise
         shutil.rmtree(finishing, ignore_errors=True)
     lease.done = True
+
+
+def _set_aside(target: Path) -> None:
+    """Move a folder without a result out of the way of the run that was trained again; nothing is deleted."""
+    folder = target.parents[1] / DAMAGED
+    folder.mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        place = folder / f"{target.name}.{number}"
+        if not place.exists():
+            target.rename(place)
+            return
 
 
 def _finishing(path: Path, attempt: int) -> Path:

@@ -8,19 +8,21 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+import warnings
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.errors import Graph2nnWarning, UserError, cut, shown
+from graph2nn.files import replacing, why_not
 from graph2nn.results.arms import with_arms
 from graph2nn.results.config import RunConfig
 from graph2nn.training.loop import Epoch
@@ -50,7 +52,7 @@ def read_runs(out: Path) -> pd.DataFrame:
     """Make the table of all finished runs, one row per run; see ``COLUMNS``.
 
     Raises:
-        UserError: no finished run, or a run folder or packed file that someone has damaged.
+        UserError: no finished run, or a run folder or packed file that is damaged; the line names the file.
 
     Example:
         >>> from graph2nn.data import load_dataset
@@ -93,8 +95,18 @@ def write_table(out: Path) -> Path:
     return path
 
 
-def read_curves(out: Path) -> pd.DataFrame:
+def read_curves(out: Path, *, leave_out: Collection[str] = ()) -> pd.DataFrame:
     """Read the metrics of all finished runs: a row per run and epoch, with the columns of ``Epoch``.
+
+    Args:
+        out: folder of results.
+        leave_out: names of runs that are not read.
+
+    Returns:
+        The table; empty if no run has metrics.
+
+    Raises:
+        UserError: damaged metrics; the line names the file.
 
     Example:
         >>> from graph2nn.data import load_dataset
@@ -107,7 +119,7 @@ def read_curves(out: Path) -> pd.DataFrame:
         >>> len(read_curves(Path("two-runs")))
         2
     """
-    names = _names(out / "runs")
+    names = [name for name in _names(out / "runs") if name not in leave_out]
     packed = packed_curves(out)
     frames = [packed[~packed["run"].isin(names)]] if len(packed) else []
     frames += [
@@ -145,11 +157,14 @@ def _results(out: Path) -> list[_Result]:
         file = out / "runs" / run / "result.json"
         try:
             stat = file.stat()
+            seen = before.get(run)
+            if seen is None or (seen.modified, seen.size) != (stat.st_mtime_ns, stat.st_size):
+                text = file.read_text(encoding="utf-8")
+                seen = _Result(run, stat.st_mtime_ns, stat.st_size, text)
         except FileNotFoundError:
             continue
-        seen = before.get(run)
-        if seen is None or (seen.modified, seen.size) != (stat.st_mtime_ns, stat.st_size):
-            seen = _Result(run, stat.st_mtime_ns, stat.st_size, file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise damaged(file, error) from None
         found.append(seen)
     return found
 
@@ -159,9 +174,9 @@ def _before(file: Path) -> dict[str, _Result]:
         return {}
     try:
         rows = pq.read_table(file, columns=list(_Result._fields)).to_pylist()
-    except (pa.ArrowException, OSError):
-        return {}  # damaged, or of another version: the folders have it all
-    return {row["run"]: _Result(**row) for row in rows}
+    except Exception:  # damaged, or of another version: the folders have it all
+        return {}
+    return {row["run"]: _Result(**row) for row in rows if isinstance(row["text"], str)}
 
 
 def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
@@ -170,15 +185,7 @@ def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
         raise UserError(
             f"results: no finished run in {out / 'runs'}. Train some first, or name another folder."
         )
-    rows = []
-    for result in results:
-        try:
-            rows.append({"run": result.run, **json.loads(result.text)})
-        except (ValueError, TypeError):
-            file = out / "runs" / result.run / "result.json"
-            raise UserError(
-                f"results: {file} is not valid JSON; delete its folder and repeat the run."
-            ) from None
+    rows = _without_copies([_row(out, result) for result in results])
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
     if len(packed):
         others = packed[~packed["run"].isin([result.run for result in results])]
@@ -190,6 +197,68 @@ def _table(out: Path, results: Sequence[_Result]) -> pd.DataFrame:
     return table
 
 
+def damaged(file: Path, why: object) -> UserError:
+    """Build the error for a file of a run that cannot be used."""
+    reason = why_not(why) if isinstance(why, BaseException) else str(why)
+    return UserError(
+        f"results: {file} is missing or damaged ({cut(reason, 200)}); delete its folder and repeat the run."
+    )
+
+
+def _row(out: Path, result: _Result) -> dict[str, Any]:
+    """Return the row that a ``result.json`` holds.
+
+    Raises:
+        UserError: not a JSON object, or something other than a number where the table has numbers.
+    """
+    file = out / "runs" / result.run / "result.json"
+    try:
+        row = json.loads(result.text)
+    except (ValueError, RecursionError):
+        raise UserError(f"results: {file} is not valid JSON; delete its folder and repeat the run.") from None
+    if not isinstance(row, dict):
+        raise damaged(file, "not a JSON object")
+    for name in _MEASURED:
+        if not isinstance(row.get(name), int | float | None) or isinstance(row.get(name), bool):
+            raise damaged(file, f"{name} = {shown(row[name])} is not a number")
+    for name, value in row.items():
+        if isinstance(value, list | dict):
+            raise damaged(file, f"{cut(str(name), 60)} = {shown(value)} is not a word or a number")
+    return {**row, "run": result.run}
+
+
+def _without_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out copies of run folders that lie next to the original under another name, with a warning."""
+    by_name = {row["run"]: row for row in rows}
+    copies = {
+        name
+        for name, row in by_name.items()
+        for original in originals(name, by_name)
+        if all(row.get(key) == by_name[original].get(key) for key in ("experiment", "graph", "seed"))
+    }
+    if copies:
+        names = cut(", ".join(sorted(copies)), 200)
+        warnings.warn(
+            f"results: {len(copies)} folders in runs are copies of other runs and were left out: {names}.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
+    return [row for row in rows if row["run"] not in copies]
+
+
+def originals(name: str, names: Container[str]) -> list[str]:
+    """Names of runs that a folder's name contains, such as ``x_s1_0123abcd`` in ``x_s1_0123abcd copy``."""
+    if (end := _RUN_NAME.search(name)) is None:
+        return []
+    stem = name[: end.end()]
+    return [stem[i:] for i in range(len(stem)) if stem[i:] != name and stem[i:] in names]
+
+
+_RUN_NAME = re.compile(r"_s\d+_[0-9a-f]{8}")
+#: What is a number or missing in every result.
+_MEASURED = ("clustering", "path_length", "macs", "params", "seed", "epochs", *_NUMBERS)
+
+
 def _curves(runs: Path, names: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Parse the metrics of some runs at once; those of another version, with other columns, apart."""
     kinds: dict[bytes, dict[str, list[bytes]]] = {}
@@ -198,20 +267,56 @@ def _curves(runs: Path, names: Sequence[str]) -> Iterator[pd.DataFrame]:
             head, *lines = (runs / name / "metrics.csv").read_bytes().splitlines()
         except (FileNotFoundError, ValueError):
             continue
+        except OSError as error:
+            raise damaged(runs / name / "metrics.csv", error) from None
         kinds.setdefault(head, {})[name] = lines
     # Numbers are floats even where all those of some runs are missing.
     floats = {column.name: pa.float64() for column in fields(Epoch) if str(column.type).startswith("float")}
     for head, files in kinds.items():
         text = b"\n".join([head, *(line for lines in files.values() for line in lines), b""])
         options = csv.ConvertOptions(column_types=floats)
-        frame = csv.read_csv(io.BytesIO(text), convert_options=options).to_pandas()
         run = [name for name, lines in files.items() for _ in lines]
-        yield frame.assign(run=run)
+        try:
+            frame = csv.read_csv(io.BytesIO(text), convert_options=options).to_pandas().assign(run=run)
+            why = complaint_of_metrics(frame)
+        except (pa.ArrowException, ValueError) as error:
+            why = str(error)
+        if why is not None:
+            # One bad file among thousands spoils the reading of all, which does not say which it was.
+            for name in files:
+                check_metrics(runs / name / "metrics.csv")
+            raise damaged(runs / next(iter(files)) / "metrics.csv", why)
+        yield frame
+
+
+def check_metrics(file: Path) -> None:
+    """Check the metrics of one finished run: at least one epoch, and numbers in the columns that all have.
+
+    Raises:
+        UserError: they are missing or damaged.
+    """
+    try:
+        frame = pd.read_csv(file)
+        why = complaint_of_metrics(frame) if len(frame) else "it has no epoch"
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        raise damaged(file, error) from None
+    if why is not None:
+        raise damaged(file, why)
+
+
+def complaint_of_metrics(frame: pd.DataFrame) -> str | None:
+    """Return what is wrong with a table of epochs, or None."""
+    for name in ("epoch", "test_error", "train_error", "train_loss"):
+        if name not in frame or not _is_numeric(frame[name]):
+            return f"no numbers in a column {name}"
+    return None if not frame["epoch"].isna().any() else "an epoch without a number"
 
 
 def _names(folder: Path) -> list[str]:
     """Names of the finished runs. What begins with a dot is not ours: some systems leave such files about."""
-    return sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != ".") if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != "." and entry.is_dir())
 
 
 FOLDER = "packed"
@@ -239,7 +344,10 @@ def packed_curves(out: Path) -> pd.DataFrame:
         return pd.DataFrame()
     if not (file := out / FOLDER / CURVES).is_file():
         raise UserError(f"results: {file} is missing, which lies next to {RUNS}; restore both, or neither.")
-    return _read(file)
+    curves = _read(file)
+    # Packing writes curves first: one that was killed in between leaves those of runs that it did not add.
+    there = curves["run"].isin(packed_names(out))
+    return curves if there.all() else curves[there].reset_index(drop=True)
 
 
 def packed_names(out: Path) -> frozenset[str]:
@@ -260,12 +368,22 @@ def _read(file: Path) -> pd.DataFrame:
 def _read_as(file: Path, _modified: int, _size: int) -> pd.DataFrame:
     try:
         table = pd.read_parquet(file)
-    except (pa.ArrowException, OSError, ValueError):
+    except Exception:  # a damaged file fails in ways of its own, some of them far inside a library
         raise UserError(f"results: {file} is damaged; restore it, or pack the runs again.") from None
     missing = [name for name in _NEEDED[file.name] if name not in table]
     if missing:
         raise UserError(f"results: {file} has no column {missing[0]!r}; graph2nn pack writes such files.")
+    texts = ["run", CONFIG] if CONFIG in table else ["run"]
+    numbers = [name for name in (*_MEASURED, "epoch") if name in table]
+    plain = all(table[name].map(type).eq(str).all() for name in texts)
+    if not plain or not all(_is_numeric(table[name]) for name in numbers):
+        raise UserError(f"results: {file} is damaged (values of another type); restore it, or pack again.")
     return table
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, or nothing at all."""
+    return pd.api.types.is_numeric_dtype(column) or bool(column.isna().all())
 
 
 def write_curves(out: Path) -> Path:

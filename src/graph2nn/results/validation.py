@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +13,6 @@ from graph2nn.results.runs_table import packed_names, read_config, read_curves, 
 
 #: What every result says; a graph and its place may be missing from nothing but the baseline.
 _NAMED = ("experiment", "preset", "model", "data", "kind", "graph", "seed", "epochs")
-_NUMBERS = ("clustering", "path_length", "macs", "params", "seed", "epochs", "test_error")
 
 
 def runs_of(out: Path) -> pd.DataFrame:
@@ -26,7 +22,7 @@ def runs_of(out: Path) -> pd.DataFrame:
         UserError: not a folder of runs, no finished run, a damaged result.
     """
     _is_folder_of_runs(out)
-    table = _read(read_runs, out, "result.json", _result)
+    table = read_runs(out)
     lacking = table[list(_NAMED)].isna()
     if lacking.any(axis=None):
         row = int(lacking.any(axis=1).to_numpy().argmax())
@@ -41,7 +37,7 @@ def curves_of(out: Path) -> pd.DataFrame:
     Raises:
         UserError: damaged metrics.
     """
-    return _read(read_curves, out, "metrics.csv", _metrics)
+    return read_curves(out)
 
 
 def config_of(out: Path, run: str) -> RunConfig:
@@ -82,39 +78,6 @@ def _is_folder_of_runs(out: Path) -> None:
     raise UserError(
         f"analyze: {out} holds the runs themselves; name the folder above, {out.absolute().parent}."
     )
-
-
-def _read(
-    read: Callable[[Path], pd.DataFrame], out: Path, name: str, check: Callable[[Path], object]
-) -> pd.DataFrame:
-    try:
-        return read(out)
-    except UserError:
-        raise
-    except (TypeError, ValueError):
-        # One bad file among thousands spoils the reading of all, which does not say which it was.
-        for file in sorted((out / "runs").glob(f"*/{name}")):
-            try:
-                check(file)
-            except (TypeError, ValueError) as error:
-                raise _damaged(file, error) from None
-        raise
-
-
-def _result(file: Path) -> None:
-    row: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(row, dict):
-        raise TypeError("no JSON object")
-    for name in _NUMBERS:
-        if not isinstance(row.get(name), int | float | None):
-            raise TypeError(f"{name} = {row[name]!r} is not a number")
-
-
-def _metrics(file: Path) -> None:
-    columns = pd.read_csv(file).dtypes
-    for name in ("epoch", "test_error", "train_error", "train_loss"):
-        if name not in columns or not pd.api.types.is_numeric_dtype(columns[name]):
-            raise ValueError(f"no numbers in a column {name}")
 
 
 def _damaged(file: Path, why: object) -> UserError:

@@ -56,7 +56,7 @@ class Recipe(BaseModel):
         'cosine'
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(default=200, ge=1)
     batch_size: int = Field(default=128, ge=2)
@@ -120,6 +120,13 @@ class Recipe(BaseModel):
         if dampening and info.data.get("nesterov") and info.data.get("momentum"):
             raise PydanticCustomError("dampened_nesterov", "expected 0 with nesterov = true, as torch has it")
         return dampening
+
+    @field_validator("resized_crop")
+    @classmethod
+    def _are_shares(cls, crop: tuple[float, float] | None) -> tuple[float, float] | None:
+        if crop is not None and not 0 < crop[0] <= crop[1] <= 1:
+            raise PydanticCustomError("not_shares", "expected two shares of the area, 0 < least ≤ greatest ≤ 1")
+        return crop
 
     @field_validator("steps")
     @classmethod

@@ -23,7 +23,7 @@ from graph2nn.data.own.members import ARCHIVES, SPLITS
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.tables import dataset_of_table, read_frame
 from graph2nn.errors import UserError, unknown
-from graph2nn.files import cache_root
+from graph2nn.files import cache_root, refuse_special
 
 Kind = Literal["images", "arrays", "table", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
@@ -93,6 +93,7 @@ def load_own(
         )
     if not source.exists():
         raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {', '.join(FORMATS)}.")
+    refuse_special(source, "data")
     kind = kind_of(source)
     _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES}.get(kind, ()))
     for option, share in (("test", options.test), ("validation", options.validation)):

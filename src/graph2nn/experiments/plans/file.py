@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.own_data import plan_source, read_as
 from graph2nn.experiments.plans.schema import ExperimentPlan
-from graph2nn.files import replacing
+from graph2nn.files import read_text_file, replacing
 from graph2nn.results.config import first_complaint
+from graph2nn.yaml_values import read_yaml
 
 _KEY = "sha256"
 
@@ -96,10 +97,7 @@ def freeze_plan(path: Path, *, data: Path | None = None, cache: Path | None = No
 
 def _read(path: Path) -> tuple[dict[str, Any], ExperimentPlan]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise UserError(f"plan: {path} cannot be read ({reason}).") from None
+        tree = read_yaml(read_text_file(path, "plan"))
     except yaml.YAMLError as error:
         raise UserError(f"plan: {path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):

@@ -19,7 +19,7 @@ Settings = dict[str, bool | int | float | str]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Null(_Value):

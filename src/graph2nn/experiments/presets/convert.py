@@ -10,14 +10,16 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, shown, unknown
 from graph2nn.experiments.presets.cifar import CIFAR
 from graph2nn.experiments.presets.imagenet import PHOTOS
 from graph2nn.experiments.presets.preset import Preset
 from graph2nn.experiments.presets.published_graphs import graphs_of, wiring_of
 from graph2nn.experiments.presets.published_keys import DEFAULTS, ONLY, why_nothing
 from graph2nn.experiments.presets.published_networks import CLASSES, LAYERS, network_of
+from graph2nn.files import read_text_file
 from graph2nn.training.recipe import Recipe
+from graph2nn.yaml_values import read_yaml
 
 _SCHEDULES = {"cos": "cosine", "steps": "step", "exp": "exponential"}
 #: Fields of a recipe and the keys that set them.
@@ -41,10 +43,8 @@ def read_published_config(path: Path) -> Preset:
             counterpart here.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"presets: {path} cannot be read ({getattr(error, 'strerror', error)}).") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        tree = read_yaml(read_text_file(path, "presets"))
+    except yaml.YAMLError as error:
         raise UserError(f"presets: {path} is not YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(tree, dict):
         raise UserError(f"presets: {path} does not hold a config of the published code.")
@@ -61,7 +61,7 @@ def flat(tree: Mapping[Any, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in tree.items():
         if name in sections and not isinstance(value, Mapping):
-            raise UserError(f"presets: {name} = {_shown(value)} is not a section of keys.")
+            raise UserError(f"presets: {name} = {shown(value)} is not a section of keys.")
         if isinstance(value, Mapping):
             values |= {f"{name}.{key}": entry for key, entry in value.items()}
         else:
@@ -86,7 +86,7 @@ def convert(given: Mapping[str, Any], *, name: str) -> Preset:
         values[key] = _typed(key, value)
         if key in ONLY and values[key] != DEFAULTS[key]:
             raise UserError(
-                f"presets: {key} = {_shown(value)} has no counterpart here: {ONLY[key]}; "
+                f"presets: {key} = {shown(value)} has no counterpart here: {ONLY[key]}; "
                 f"only {DEFAULTS[key]!r} is understood."
             )
     _check_network(values, given)
@@ -117,19 +117,13 @@ def convert(given: Mapping[str, Any], *, name: str) -> Preset:
     )
 
 
-def _shown(value: Any) -> str:
-    """A value as a short word of one line."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
 def _typed(key: str, value: Any) -> Any:
     """Return a value that has the type of the key's default, as the published config demands."""
     kind = type(DEFAULTS[key])
     if kind is list:
         whole = isinstance(value, list | tuple) and all(_is_whole(entry) for entry in value)
         if not whole:
-            raise UserError(f"presets: {key} = {_shown(value)} is not a list of whole numbers.")
+            raise UserError(f"presets: {key} = {shown(value)} is not a list of whole numbers.")
         return [int(entry) for entry in value]
     number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if kind is float and number:
@@ -137,7 +131,7 @@ def _typed(key: str, value: Any) -> Any:
     if kind is not float and type(value) is kind:
         return value
     hint = " (YAML reads 1e-4 as text; write 1.0e-4)" if kind is float and isinstance(value, str) else ""
-    raise UserError(f"presets: {key} = {_shown(value)} is not {_WANTED[kind]}{hint}.")
+    raise UserError(f"presets: {key} = {shown(value)} is not {_WANTED[kind]}{hint}.")
 
 
 def _is_whole(entry: Any) -> bool:
@@ -228,12 +222,12 @@ def _recipe(values: Mapping[str, Any], data: str) -> Recipe:
                "bn_eps": "BN.EPS", "bn_momentum": "BN.MOM",
                "precise_bn": "BN.NUM_SAMPLES_PRECISE"}.get(field) or _RECIPE[field]  # fmt: skip
         message = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise UserError(f"presets: {key} = {_shown(first['input'])}: {message}.") from None
+        raise UserError(f"presets: {key} = {shown(first['input'])}: {message}.") from None
 
 
 def _steps(values: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the epochs at which the rate falls: the published list starts with 0, that of the base rate."""
     steps = values["OPTIM.STEPS"]
     if not steps or steps[0] != 0:
-        raise UserError(f"presets: OPTIM.STEPS = {_shown(steps)}: expected a list that starts with 0.")
+        raise UserError(f"presets: OPTIM.STEPS = {shown(steps)}: expected a list that starts with 0.")
     return tuple(steps[1:])

@@ -9,9 +9,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graph2nn.errors import UserError
+from graph2nn.files import read_text_file
 from graph2nn.layers.masked import Init
 from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec, first_complaint
 from graph2nn.training.recipe import Recipe
+from graph2nn.yaml_values import read_yaml
 
 
 class Preset(BaseModel):
@@ -28,7 +30,7 @@ class Preset(BaseModel):
         True
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     about: str = ""
@@ -63,7 +65,7 @@ class Preset(BaseModel):
             UserError: not YAML, an unknown or a missing key, a value of the wrong type or out of range.
         """
         try:
-            return cls.model_validate(yaml.safe_load(text))
+            return cls.model_validate(read_yaml(text))
         except (yaml.YAMLError, ValidationError) as error:
             raise UserError(f"{where}: {first_complaint(error, cls)}") from None
 
@@ -81,9 +83,4 @@ def read_preset(path: Path) -> Preset:
         >>> read_preset(mine).name
         'mlp'
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise UserError(f"preset: {path} cannot be read ({reason}); name a preset or a YAML file.") from None
-    return Preset.from_yaml(text, where=str(path))
+    return Preset.from_yaml(read_text_file(path, "preset"), where=str(path))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, checked_seed
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 
@@ -159,7 +159,7 @@ def ramanujan(d: int, n: int, seed: int = 0) -> RelationalGraph:
     import networkx as nx
 
     _check("ramanujan", d, n, least=2)
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "ramanujan"))
     for _ in range(TRIES):
         graph = named(nx.random_regular_graph(d, n, seed=rng), "ramanujan", d, n, seed)
         if graph.connected and second_eigenvalue(graph) <= 2 * (d - 1) ** 0.5 + 1e-9:
@@ -257,7 +257,7 @@ def random_tree(n: int, seed: int = 0) -> RelationalGraph:
     import networkx as nx
 
     whole("random_tree", "n", n, 2)
-    generator = random.Random(seed)
+    generator = random.Random(checked_seed(seed, "random_tree"))
     sequence = [generator.choice(range(n)) for _ in range(n - 2)]
     return named(nx.from_prufer_sequence(sequence), "random_tree", n, seed)
 
@@ -360,7 +360,7 @@ def scale_free(n: int, gamma: float = 2.5, m: int = 2, seed: int = 0) -> Relatio
     whole("scale_free", "m", m, 1, n - 1)
     if not gamma > 1:
         raise UserError(f"scale_free: gamma = {gamma:g} is not above 1. It is the exponent of the power law.")
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "scale_free"))
     possible = range(m, n)
     degrees = rng.choices(possible, weights=[float(k) ** -gamma for k in possible], k=n)
     if sum(degrees) % 2:

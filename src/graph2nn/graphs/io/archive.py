@@ -10,9 +10,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.errors import UserError, cut
+from graph2nn.files import replacing, why_not
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.sparse_files import check_csr
 
 #: Ending of such files, and what their first entry says.
 ENDING = ".graph"
@@ -50,8 +51,10 @@ def load_graph(path: str | Path) -> RelationalGraph:
     try:
         with source.open("rb") as file:
             return parse_graph_file(file)
-    except (ValueError, KeyError, OSError, EOFError) as error:
-        raise UserError(f"{source}: not a graph written by graph2nn ({error}).") from None
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    except Exception as error:  # a damaged archive fails in ways of its own; the user needs one line
+        raise UserError(f"{source}: not a graph written by graph2nn ({cut(why_not(error), 160)}).") from None
 
 
 def dump_graph(graph: RelationalGraph, file: BinaryIO) -> None:
@@ -92,6 +95,7 @@ def parse_graph_file(file: BinaryIO) -> RelationalGraph:
         nodes = _frame(archive["nodes"].tobytes()) if "nodes" in archive else None
     pointers = np.concatenate([[0], np.cumsum(degrees, dtype=np.int64)])
     n = len(degrees)
+    check_csr(read, pointers, n)
     csr: Any = sparse.csr_array((np.ones(len(read), dtype=np.bool_), read, pointers), shape=(n, n))
     return RelationalGraph(
         csr,

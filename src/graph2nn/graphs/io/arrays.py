@@ -12,6 +12,7 @@ import numpy as np
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import Matrix, names_or_none
+from graph2nn.graphs.io.sparse_files import read_arrays, refuse_large_array, refuse_large_matrix, sparse_matrix
 
 #: Arrays that :func:`graph2nn.write_graph` adds to a sparse matrix.
 NAMES_KEY, DIRECTED_KEY = "graph2nn_names", "graph2nn_directed"
@@ -20,6 +21,7 @@ NAMES_KEY, DIRECTED_KEY = "graph2nn_names", "graph2nn_directed"
 def read_npy(content: bytes, options: ReadOptions) -> Matrix:
     """Read one array; pickles may run code when they are opened, so none is."""
     _no_variable(options, "a .npy file")
+    refuse_large_array(io.BytesIO(content), "of the file")
     return Matrix(np.load(io.BytesIO(content), allow_pickle=False))
 
 
@@ -29,15 +31,12 @@ def read_npz(content: bytes, options: ReadOptions) -> Matrix:
     Raises:
         UserError: several arrays and none named.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        files = {name: archive[name] for name in archive.files}
+    files = read_arrays(content)
     if "format" in files and "shape" in files:
-        from scipy import sparse
-
         _no_variable(options, "a scipy sparse matrix")
-        names = tuple(map(str, files[NAMES_KEY])) if NAMES_KEY in files else None
-        directed = bool(files[DIRECTED_KEY]) if DIRECTED_KEY in files else None
-        return Matrix(sparse.load_npz(io.BytesIO(content)), names, directed)
+        names = tuple(map(str, files[NAMES_KEY].reshape(-1))) if NAMES_KEY in files else None
+        directed = bool(files[DIRECTED_KEY].all()) if DIRECTED_KEY in files else None
+        return Matrix(sparse_matrix(files), names, directed)
     return Matrix(_chosen(files, options, "arrays"))
 
 
@@ -50,11 +49,13 @@ def read_mtx(content: bytes, options: ReadOptions) -> Matrix:
     from scipy.io import mminfo, mmread
 
     _no_variable(options, "a Matrix Market file")
-    rows, columns, _, _, field, symmetry = mminfo(io.BytesIO(content))
+    rows, columns, _, layout, field, symmetry = mminfo(io.BytesIO(content))
     if field == "complex":
         raise UserError("the matrix holds complex numbers; take their absolute values first.")
     if rows != columns:
         raise UserError(f"adjacency: shape ({rows}, {columns}) is not square; expected [n, n].")
+    if layout == "array":
+        refuse_large_matrix(rows, columns)
     with warnings.catch_warnings():
         # scipy 1.17 and later announce another sparse class; either will do here.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -12,7 +12,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.matrices import pairs_of_matrix
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.pairs import Pairs, choose_edges, combined, repeated_keys
-from graph2nn.graphs.io.source import EdgeList, Matrix, Source
+from graph2nn.graphs.io.source import MOST_NODES, EdgeList, Matrix, Source
 from graph2nn.graphs.io.weights import edge_weights, where_mask
 
 
@@ -50,6 +50,8 @@ def assemble(source: Source, options: ReadOptions, *, label: str) -> Reading:
     pairs = pairs_of_matrix(source, options) if isinstance(source, Matrix) else _pairs_of_edges(source, options)
     if pairs.n < 2:
         raise UserError(f"adjacency: n = {pairs.n}, expected at least 2 nodes.")
+    if pairs.n > MOST_NODES:
+        raise UserError(f"adjacency: n = {pairs.n:,}, expected at most {MOST_NODES:,} nodes.")
     choose_edges(pairs, options)
     if options.transpose:
         pairs.reader, pairs.read = pairs.read, pairs.reader

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io.source import EdgeList
+from graph2nn.graphs.io.source import MOST_NODES, EdgeList
 
 #: How a file written by :func:`graph2nn.write_graph` begins.
 HEADER = "# graph2nn "
@@ -33,8 +35,10 @@ def native_edges(header: str, lines: list[str]) -> EdgeList:
         UserError: a first line or an edge that does not fit it.
     """
     said, names = _read_header(header)
-    if not said.get("n", "").isdecimal():
-        raise UserError(f"the first line says n={said.get('n')}, which is not a whole number.")
+    if not (said.get("n", "").isdecimal() and len(said["n"]) <= 10 and int(said["n"]) <= MOST_NODES):
+        raise UserError(
+            f"the first line says n={said.get('n')}, which is not a whole number up to {MOST_NODES:,}."
+        )
     n = int(said["n"])
     if names is not None and len(names) != n:
         raise UserError(f"the first line says n={n} and has {len(names)} names.")
@@ -56,11 +60,23 @@ def native_edges(header: str, lines: list[str]) -> EdgeList:
         n,
         names,
         columns,
-        directed=said.get("directed") == "yes" if "directed" in said else None,
+        directed=_either(said, "directed", {"yes": True, "no": False}),
         said="its first line",
         name=said.get("name"),
-        self_loops="given" if said.get("self_loops") == "given" else "all",
+        self_loops=_either(said, "self_loops", {"given": "given", "all": "all"}) or "all",
     )
+
+
+def _either(said: dict[str, str], key: str, words: Mapping[str, Any]) -> Any:
+    """Read a word of the first line; None where it is not there.
+
+    Raises:
+        UserError: another word.
+    """
+    word = said.get(key)
+    if word is not None and word not in words:
+        raise UserError(f"the first line says {key}={word}; expected {' or '.join(words)}.")
+    return None if word is None else words[word]
 
 
 def _read_header(header: str) -> tuple[dict[str, str], tuple[str, ...] | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import GraphNote, UserError
+from graph2nn.files import refuse_special
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import arrays, sheets
 from graph2nn.graphs.io.archive import load_graph
@@ -142,6 +143,7 @@ def read_with(source: Any, options: ReadOptions) -> Reading:
             )
         return assemble(source_of_object(source, options), options, label="graph")
     path = Path(source)
+    refuse_special(path, "graph")
     if not path.is_file():
         raise UserError(f"{path}: no such file.")
     kind = read_format(path, options)

@@ -13,6 +13,8 @@ import pandas as pd
 from graph2nn.errors import UserError
 
 Indices = npt.NDArray[np.int64]
+#: The most nodes that a file may claim: every one takes memory, however few edges there are.
+MOST_NODES = 10_000_000
 
 
 @dataclass

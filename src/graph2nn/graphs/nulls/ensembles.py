@@ -19,7 +19,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.generators.families import gnm_random
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls.ladder import KINDS
@@ -97,7 +97,7 @@ def drawn_until_connected(
         return draw(graph, kind, seed, **(options or {}))
     if not graph.connected and kind != "density":
         raise UserError(f"graph {graph.name!r} is not connected, so it has no connected rewiring.")
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "null"))
     for attempt in range(TRIES):
         drawn = draw(graph, kind, seed if attempt == 0 else rng.getrandbits(32), **(options or {}))
         if drawn.connected:
@@ -131,7 +131,7 @@ def density_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     """
     if not _small_and_plain(graph):
         return drawn_until_connected(graph, "density", seed, connected)
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "null"))
     for attempt in range(TRIES):
         drawn = gnm_random(
             graph.n, graph.edges, seed if attempt == 0 else rng.getrandbits(32), directed=bool(graph.directed)
@@ -202,7 +202,7 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
         >>> ws_flex_null(ws_flex(16, 4, 0.1, 1), seed=3).edges
         32
     """
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "null"))
     degree = graph.degree
     if degree < 2:
         raise UserError(
@@ -258,7 +258,7 @@ def ensemble(
         raise unknown("null", null, {*NULLS, *KINDS})
     if count < 1:
         raise UserError(f"ensemble: count = {count}, expected at least 1.")
-    rng = random.Random(seed)
+    rng = random.Random(checked_seed(seed, "null"))
     seeds = [rng.getrandbits(32) for _ in range(count)]
     if null in NULLS and not options:
         return [NULLS[null](graph, one, connected) for one in seeds]

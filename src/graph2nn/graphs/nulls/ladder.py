@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.arrays import Longs
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
 from graph2nn.graphs.nulls import checks, shuffles
@@ -300,8 +300,7 @@ def null(
     """
     if kind not in KINDS:
         raise unknown("null", kind, KINDS)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise UserError(f"null: seed = {seed!r}, expected a whole number.")
+    seed = checked_seed(seed, "null")
     if not 0 <= proposals < float("inf"):
         raise UserError(f"null: proposals = {proposals}, expected a number of at least 0.")
     options = {"groups": groups, "within": within, "positions": positions}

@@ -1,0 +1,61 @@
+"""Command line of the fuzzer; see the package."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from fuzzing.corpus import Corpus
+from fuzzing.harness import FAILURES, Outcome, run_inputs
+from fuzzing.options import options
+from fuzzing.readers import READERS, maker
+
+ALL = {**READERS, "options": options}
+
+
+def fuzz(name: str, count: int, seed: int, root: Path) -> list[Outcome]:
+    """Run ``count`` inputs of one reader; the valid files below ``root`` are made if they are not there."""
+    corpus = Corpus(root / "corpus")
+    for kind in ("graphs", "tables", "runs", "texts", "weights", "data"):
+        corpus.folder(kind)
+    return run_inputs(maker(name, ALL[name], seed, corpus, root / "scratch"), count)
+
+
+def main() -> int:
+    """Run the inputs and print a row of counts per reader; 1 if any input failed."""
+    parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__)
+    parser.add_argument("reader", nargs="*", default=list(ALL), help=f"of {', '.join(ALL)}; all if left out")
+    parser.add_argument("--inputs", type=int, default=100, help="per reader")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--root", type=Path, help="folder of the valid files, kept; a temporary one if left out"
+    )
+    parser.add_argument("--traces", action="store_true", help="print the end of each traceback")
+    arguments = parser.parse_args()
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = (arguments.root or Path(folder)).absolute()
+        for name in arguments.reader:
+            outcomes = fuzz(name, arguments.inputs, arguments.seed, root)
+            counts = Counter(outcome.kind for outcome in outcomes)
+            for outcome in outcomes:
+                if outcome.kind in FAILURES:
+                    failed += 1
+                    _say(f"  {outcome.kind}: {name} {outcome.label}: {outcome.text}")
+                    if arguments.traces:
+                        _say("\n".join(f"      {line}" for line in outcome.trace))
+            said = ", ".join(f"{counts[kind]} {kind}" for kind in ("ok", "refused", *FAILURES))
+            _say(f"{name}: {len(outcomes)} inputs, {said}")
+    return int(failed > 0)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line.encode("ascii", "backslashreplace").decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
