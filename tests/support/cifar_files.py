@@ -9,7 +9,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from graph2nn.data.layout import PYTHON_FILES
+from graph2nn.data.cifar_layouts import PYTHON_FILES
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PER_BATCH = 20

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graph2nn.data.layout import TRAIN_BATCHES
+from graph2nn.data.cifar_layouts import TRAIN_BATCHES
 from graph2nn.data.samples import Split
 from graph2nn.data.unpickle import unpickle
 from graph2nn.errors import UserError

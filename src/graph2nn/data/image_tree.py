@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from graph2nn.data.cifar_layouts import SPLITS
 from graph2nn.data.image_files import open_image, to_rgb
-from graph2nn.data.layout import SPLITS
 from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from graph2nn.data.layout import ACCEPTED, ARCHIVES, SPLITS, detect, layout_of, size_limit
+from graph2nn.data.cifar_layouts import ACCEPTED, ARCHIVES, SPLITS, detect, layout_of, size_limit
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.errors import unknown
-from graph2nn.graphs.download import cached, download, places, verified
+from graph2nn.graphs.connectome_files import cached, download, places, verified
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.neuron_connectomes import NEURONS, neuron_connectome
 

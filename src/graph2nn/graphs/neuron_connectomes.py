@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.download import cached, download, places, verified
+from graph2nn.graphs.connectome_files import cached, download, places, verified
 from graph2nn.graphs.graph import RelationalGraph
 
 
