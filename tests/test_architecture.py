@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 
 import networkx as nx
@@ -82,3 +83,16 @@ def test_no_file_is_over_500_lines_and_few_are_fragments():
         if sizes[name] < 60 and path.name != "__init__.py" and not name.startswith("graph2nn.cli.")
     ]
     assert len(fragments) <= 30, fragments
+
+
+def test_the_code_speaks_plain_english():
+    """Odd phrases in docstrings, comments and messages; those that remain are keys in files."""
+    odd = re.compile(
+        r"anew|foretells?|trainings|so many|(?<![Tt]here )is no [a-z]+|a line a run|carry out|begun"
+    )
+    hits = [
+        f"{name}: {match.group()}"
+        for name, path in modules()
+        for match in odd.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert len(hits) <= 25, hits

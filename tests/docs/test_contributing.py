@@ -44,6 +44,13 @@ def test_the_dictionary_is_where_it_says(what, where):
         assert re.search(rf"^{name}\b.*=", text, re.MULTILINE), f"{name} is not in {file}"
 
 
+def test_the_files_it_names_exist():
+    named = set(re.findall(r"(?:`| )((?:tests|docs|\w+)/[\w/]+\.(?:py|md))\b", TEXT))
+    assert len(named) > 10
+    missing = [name for name in named if not any((ROOT / top / name).is_file() for top in ("", "src/graph2nn"))]
+    assert missing == []
+
+
 def test_pre_commit_runs_the_ruff_of_make_lint():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     entries = [hook["entry"] for repo in config["repos"] for hook in repo["hooks"]]

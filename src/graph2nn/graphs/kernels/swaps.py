@@ -219,6 +219,16 @@ def bin_of(positions: Floats, edges: Floats, a: Int, b: Int) -> Int:
     return low
 
 
+@inlined
+def two_of(movable: Ints, state: np.uint64) -> tuple[Int, Int]:
+    """Draw two of the arcs that may move from one state of the random numbers."""
+    count = np.uint64(len(movable))
+    word = mixed(state)
+    first = movable[below(word >> np.uint64(32), count)]
+    second = movable[below(word & np.uint64(0xFFFFFFFF), count)]
+    return np.int64(first), np.int64(second)
+
+
 @compiled
 def swap_near(
     source: Ints,
@@ -248,13 +258,10 @@ def swap_near(
         histogram: arcs (or edges) per bin now; changed in place.
         least, most: bounds of the histogram.
     """
-    count = np.uint64(len(movable))
-    low = np.uint64(0xFFFFFFFF)
     accepted = 0
     for _ in range(proposals):
         state += np.uint64(0x9E3779B97F4A7C15)
-        word = mixed(state)
-        i, j = movable[below(word >> np.uint64(32), count)], movable[below(word & low, count)]
+        i, j = two_of(movable, state)
         a, b, c, d = source[i], target[i], source[j], target[j]
         if a == c or b == d or a == d or c == b:  # noqa: SIM109
             continue
@@ -309,16 +316,10 @@ def swap_closer(
         ring: place of each node on the ring, 0 … n−1 ``[n]``.
     """
     n = len(ring)
-    count = np.uint64(len(movable))
-    low = np.uint64(0xFFFFFFFF)
     accepted = 0
     for _ in range(proposals):
         state += np.uint64(0x9E3779B97F4A7C15)
-        word = mixed(state)
-        i, j = (
-            np.int64(movable[below(word >> np.uint64(32), count)]),
-            np.int64(movable[below(word & low, count)]),
-        )
+        i, j = two_of(movable, state)
         a, b, c, d = source[i], target[i], source[j], target[j]
         before = steps(ring[a], ring[b], n) + steps(ring[c], ring[d], n)
         after = steps(ring[a], ring[d], n) + steps(ring[c], ring[b], n)

@@ -54,14 +54,14 @@ def draw(result: Mapping[str, Any], theme: Theme) -> Figure:
     for axes, (task, searched) in zip(panels, tasks.items(), strict=False):
         _panel(axes, searched, float(result["close"]), theme)
         cost = searched["sweep"]["trainings"]
-        axes.set_title(f"{TITLES.get(task, task)}\nfull sweep: {cost:,} trainings", fontsize=10)
+        axes.set_title(f"{TITLES.get(task, task)}\nfull sweep: {cost:,} training runs", fontsize=10)
     for axes in panels[len(tasks) :]:
         axes.set_visible(False)
     for axes in panels[::columns]:
         axes.set_ylabel("expected regret (points)")
     for place, axes in enumerate(panels[: len(tasks)]):
         if place + columns >= len(tasks):
-            axes.set_xlabel("trainings")
+            axes.set_xlabel("training runs")
     panels[0].set_ylim(0, None)
     legend_below(panels[_fullest(tasks)], columns=3)
     return figure
