@@ -54,7 +54,7 @@ def full(tmp_path_factory):
 def test_the_folder_holds_the_report_and_nothing_else(full):
     names = {path.relative_to(full).as_posix() for path in full.rglob("*") if path.is_file()}
     figures = {name for name in names if name.startswith("figures/")}
-    assert names - figures == {"index.html", "summary.json", "graphs.csv"}
+    assert names - figures == {"index.html", "summary.json", "graphs.csv", "runs.csv"}
     assert figures == set(json.loads((full / "summary.json").read_text())["figures"])
     assert {f"figures/{name}.png" for name in GALLERY} < figures
     assert {name.rsplit(".")[-1] for name in figures} == {"png", "pdf"}

@@ -47,6 +47,14 @@ def analyze(
     formats: Annotated[
         str, typer.Option(metavar="LIST", help="Of the figure files: png, pdf, svg, joined by commas.")
     ] = "png,pdf",
+    style: Annotated[
+        str,
+        typer.Option(
+            metavar="STYLE",
+            help="[cyan]page[/cyan], or [cyan]paper[/cyan] for a folder [cyan]paper[/cyan] with figures as "
+            "PDF and SVG, LaTeX tables and BibTeX too.",
+        ),
+    ] = "page",
     against: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +94,7 @@ def analyze(
 
     graph2nn analyze runs --out report
     graph2nn analyze runs --where epochs=200 --out report-200
-    graph2nn analyze runs --against published
+    graph2nn analyze runs --against published --style paper
     graph2nn analyze runs --plan plan.yaml
     graph2nn analyze runs --highlight cat --highlight my-graph.csv
     graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
@@ -108,6 +116,7 @@ def analyze(
         chosen_on=_seeds(chosen_on),
         highlight=highlight,
         formats=[kind.strip() for kind in formats.split(",")],
+        style=style,
         command=command,
     )
     if as_json:

@@ -38,6 +38,7 @@ def report(
     chosen_on: Sequence[int] | None = None,
     highlight: Sequence[str] = (),
     formats: Sequence[str] = ("png",),
+    style: str = "page",
     command: str | None = None,
 ) -> Path:
     """Write the report of ``results`` into ``out`` and return its page.
@@ -58,6 +59,7 @@ def report(
         highlight: graphs to mark on the map, in the tables and in the atlas: labels of the results, or what
             names such a graph to other commands, as the file it was read from.
         formats: of the figure files, of ``png``, ``pdf`` and ``svg``.
+        style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
         command: what to name as the page's origin.
 
     Returns:
@@ -71,7 +73,7 @@ def report(
         >>> report("runs", Path("report"))  # doctest: +SKIP
     """
     # Reading and studying may take a minute: what is wrong with the rest is said first.
-    refuse_early(out, formats)
+    refuse_early(out, formats, style)
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
     planned = None if plan is None else _planned(results, plan, where, data)
@@ -113,6 +115,7 @@ def report(
             title=title,
             notes=notes,
             formats=formats,
+            style=style,
             command=command,
             step=drawn,
             first="" if planned is None else section(planned),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from graph2nn.report.page import Picture
 
 FORMATS = ("png", "pdf", "svg")
+#: ``paper`` adds a folder of that name: vector figures, LaTeX tables, BibTeX.
+STYLES = ("page", "paper")
 
 
 def contents(
@@ -31,14 +33,20 @@ def contents(
     step: Callable[[int, int], object],
     first: str = "",
     more: Mapping[str, object] | None = None,
+    style: str = "page",
 ) -> dict[str, bytes]:
-    """Contents of every file by name, ``index.html`` last."""
+    """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``."""
     # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
     from graph2nn.report.figures import collection
     from graph2nn.report.page import Chapter, page
 
     together, by_task = _plates(said, graphs)
-    drawn, files = _drawn([*together, *(p for plates in by_task.values() for p in plates)], formats, step)
+    plates = [*together, *(plate for own in by_task.values() for plate in own)]
+    drawn, files = _drawn(plates, formats, step)
+    if style == "paper":
+        from graph2nn.report.paper import paper_files
+
+        files |= paper_files(said, plates)
     chapters = [
         Chapter(
             name, task.found, phrasing.headline(task.found), [drawn[p.name] for p in by_task[name]], task.notes
@@ -57,15 +65,33 @@ def contents(
         first=first,
     )
     summary = summary_json.summary(said, title=title, notes=notes, provenance=origin)
-    summary |= {"not_shown": gaps, "figures": sorted(files), **(more or {})}
+    figures = sorted(name for name in files if name.startswith("figures/"))
+    summary |= {"not_shown": gaps, "figures": figures, **(more or {})}
+    if style == "paper":
+        summary["paper"] = sorted(name for name in files if name.startswith("paper/"))
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
     tables = [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
     return {
         **files,
         "graphs.csv": pd.concat(tables, ignore_index=True).to_csv(index=False).encode(),
+        **_tables(said),
         "summary.json": (text + "\n").encode(),
         "index.html": index.encode(),
     }
+
+
+def _tables(said: Study) -> dict[str, bytes]:
+    """Every run's last evaluation, and each network of a comparison with nulls, for other programs."""
+    runs = pd.concat([task.runs.assign(task=name) for name, task in said.tasks.items()], ignore_index=True)
+    files = {"runs.csv": runs.to_csv(index=False).encode()}
+    nulls = [
+        compared.members.assign(kind=kind, task=name)
+        for name, task in said.tasks.items()
+        for kind, compared in task.nulls.items()
+    ]
+    if nulls:
+        files["nulls.csv"] = pd.concat(nulls, ignore_index=True).to_csv(index=False).encode()
+    return files
 
 
 def _plates(said: Study, graphs: Mapping[str, RelationalGraph]) -> tuple[list[Plate], dict[str, list[Plate]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,6 +15,7 @@ from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.table import Gap
 from graph2nn.tasks import TOP1, Score
 
+_WS_FLEX = re.compile(r"\bws\((\d+),([^,()]+),([^,()]+),(\d+)\)")
 #: MACs further apart than this (largest over smallest, minus 1) are called unequal budgets.
 EQUAL_BUDGETS = 0.01
 
@@ -59,6 +61,21 @@ def points(value: float, score: Score = TOP1, digits: int = 2) -> str:
     """Write a difference of errors, or of another score."""
     text = number(abs(value), digits)
     return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
+
+
+def readable(label: str) -> str:
+    """Write WS-flex graphs, alone or within a longer label, with their parameters named.
+
+    Args:
+        label: of a graph.
+
+    Returns:
+        The label, ``ws(n,k,p,seed)`` written out; another label as it is.
+
+    >>> readable("ws(64,8.192,0.1281,4)"), readable("degree null(cat,1)")
+    ('WS-flex 64, k 8.192, p 0.1281, #4', 'degree null(cat,1)')
+    """
+    return _WS_FLEX.sub(r"WS-flex \1, k \2, p \3, #\4", label)
 
 
 def percent(share: float) -> str:

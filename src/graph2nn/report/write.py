@@ -18,7 +18,7 @@ from graph2nn.analysis.tasks import Study, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import unwritable_refused
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.report.bundle import FORMATS, contents
+from graph2nn.report.bundle import FORMATS, STYLES, contents
 
 _LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib", "plotly")
 
@@ -35,8 +35,12 @@ def write_report(
     step: Callable[[int, int], object] | None = None,
     first: str = "",
     more: Mapping[str, object] | None = None,
+    style: str = "page",
 ) -> Path:
-    """Write ``index.html``, ``summary.json``, ``graphs.csv`` and the folder ``figures`` of a study.
+    """Write ``index.html``, ``summary.json``, tables as CSV and the folder ``figures`` of a study.
+
+    The tables: ``graphs.csv``, one row per graph; ``runs.csv``, one per run; ``nulls.csv``, one per network of
+    a comparison with nulls, where there is one.
 
     The page holds everything it shows and never asks the network for anything. Files appear in ``out`` only
     once all are written, ``index.html`` last; figures of an earlier report that this one lacks go, other files
@@ -54,19 +58,21 @@ def write_report(
         step: called after each figure with how many are drawn and how many there are.
         first: HTML of a section that stands before all others, such as planned tests.
         more: further keys of summary.json.
+        style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
 
     Returns:
         The path of ``index.html``.
 
     Raises:
-        UserError: a malformed table, no relational graph, an unknown format, or ``out`` cannot be written to.
+        UserError: a malformed table, no relational graph, an unknown format or style, or ``out`` cannot be
+            written to.
 
     Example:
         >>> from graph2nn.results.runs_table import read_runs
         >>> write_report(read_runs(Path("runs")), Path("report"))  # doctest: +SKIP
     """
     out = Path(out)
-    refuse_early(out, formats)
+    refuse_early(out, formats, style)
     found = results if isinstance(results, Study) else study({"runs": results})
     files = contents(
         found,
@@ -78,6 +84,7 @@ def write_report(
         step=step or (lambda _done, _all: None),
         first=first,
         more=more or {},
+        style=style,
     )
     # A sibling of the folder, so that moving files in never crosses a file system.
     draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
@@ -92,16 +99,18 @@ def write_report(
     return out / "index.html"
 
 
-def refuse_early(out: Path, formats: Sequence[str]) -> None:
+def refuse_early(out: Path, formats: Sequence[str], style: str = "page") -> None:
     """Raise UserError for a report that could not be written, before the work that takes a minute.
 
     Raises:
-        UserError: an unknown format; ``out`` is a file, or a place that cannot be written to.
+        UserError: an unknown format or style; ``out`` is a file, or a place that cannot be written to.
     """
     for kind in formats:
         if kind not in FORMATS:
             raise unknown("report: format", kind, FORMATS)
-    for folder in (out, out / "figures"):
+    if style not in STYLES:
+        raise unknown("report: style", style, STYLES)
+    for folder in (out, out / "figures", out / "paper"):
         if folder.exists() and not folder.is_dir():
             raise UserError(f"report: {folder} is a file. Name a folder.")
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
@@ -113,6 +122,7 @@ def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
     earlier = _figures_of(out)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for name in names:
+        (out / name).parent.mkdir(exist_ok=True)
         (draft / name).replace(out / name)
     for name in earlier - set(names):
         (out / name).unlink(missing_ok=True)
@@ -121,8 +131,9 @@ def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
 def _figures_of(out: Path) -> set[str]:
     """Figure files that an earlier report says it wrote."""
     try:
-        listed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
-        return {name for name in listed if Path(name).parent == Path("figures")}
+        earlier = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+        listed = [*earlier["figures"], *earlier.get("paper", [])]
+        return {name for name in listed if Path(name).parent in (Path("figures"), Path("paper"))}
     except (OSError, ValueError, KeyError, TypeError):  # no report, or a much older one
         return set()
 

@@ -13,7 +13,7 @@ from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.findings import Findings
 from graph2nn.report.figures import surface as mesh
 from graph2nn.report.figures.predictors import measure_name
-from graph2nn.report.figures.theme import COLOURS, Theme, canvas
+from graph2nn.report.figures.theme import COLOURS, TEXT, Theme, canvas
 
 #: Best graphs marked on the plane.
 SHOWN = 5
@@ -37,7 +37,7 @@ def caption(placed: Placed) -> str:
 
 def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Figure:
     """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores."""
-    figure = canvas(7.6, 4.6)
+    figure = canvas(TEXT, 4.3)
     plane, scores = figure.subplots(1, 2, width_ratios=[1.15, 1])
     top = float(surface.map["mean"].quantile(0.9))
     low = float(surface.map["mean"].min())

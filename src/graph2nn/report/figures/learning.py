@@ -15,7 +15,7 @@ from graph2nn.analysis.table import score_of
 from graph2nn.analysis.tasks import TaskFindings, common_score
 from graph2nn.errors import UserError
 from graph2nn.report.figures import marks
-from graph2nn.report.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, short, wrapped
+from graph2nn.report.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, wrapped
 
 COLUMNS = ("run", "epoch", "train_loss", "train_error", "test_error")
 
@@ -46,7 +46,7 @@ def draw(picked: pd.DataFrame, theme: Theme) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True)
     names = picked.drop_duplicates("role").set_index("role")["graph"]
     labels = {
-        role: role if role == "baseline" else f"{role}: {short(str(names[role]), 24)}" for role in names.index
+        role: role if role == "baseline" else f"{role}: {theme.graph(names[role], 24)}" for role in names.index
     }
     for axes, column, title in ((left, "test_error", "test"), (right, "train_error", "training")):
         by_role(axes, picked, column, theme, labels)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.nulls import ALL, NullComparison
-from graph2nn.report.figures.theme import Theme, canvas, short
+from graph2nn.report.figures.theme import TEXT, Theme, canvas
 from graph2nn.report.phrasing import number, p_text, percent
 from graph2nn.tasks import TOP1, Score
 
@@ -46,7 +46,7 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     """
     rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
     total = found.rows[found.rows["graph"] == ALL] if len(rows) > 1 else found.rows.iloc[:0]
-    figure = canvas(8.6, 2.1 + 0.3 * len(rows))
+    figure = canvas(TEXT, 2.1 + 0.3 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
     place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
     members = found.members.assign(place=found.members["graph"].map(place))
@@ -83,7 +83,7 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
             label=f"{label}, {percent(found.confidence)} interval",
         )
     right.set_xlabel(f"{score.name} of its nulls minus its own ({score.difference})")
-    labels = [short(str(name)) for name in place]
+    labels = [theme.graph(name) for name in place]
     left.set_yticks([*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [ALL] * len(total))
     left.set_ylim(len(rows) + (1.1 if len(total) else -0.4), -0.6)
     for axes in (left, right):

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import Findings
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.report.figures.theme import Theme, canvas, short
+from graph2nn.report.figures.theme import Theme, canvas
 from graph2nn.report.phrasing import error, number
 from graph2nn.tasks import TOP1, Score
 
@@ -60,7 +60,7 @@ def draw(
         said = f"error {mean} %" if score.unit == "%" else f"{score.name} {mean}"
         caption = f"C {number(row['clustering'])}   L {number(row['path_length'])}\n{said}"
         upper.set_title(
-            f"{short(str(row['graph']), 27)}\n{caption}", fontsize=7.5, loc="center", linespacing=1.35
+            f"{theme.graph(row['graph'], 27)}\n{caption}", fontsize=7.5, loc="center", linespacing=1.35
         )
     return figure
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.graphs.measures.registry import MEASURES
-from graph2nn.report.figures.theme import Theme, canvas, legend_below
+from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below
 from graph2nn.report.phrasing import number, percent
 
 #: The axis begins here; worse scores are cut.
@@ -41,7 +41,7 @@ def caption(predictors: Predictors) -> str:
 def draw(predictors: Predictors, theme: Theme) -> Figure:
     """Draw the held-out R² of each model, best on top."""
     rows = predictors.scores
-    figure = canvas(7.4, 1.9 + 0.245 * len(rows))
+    figure = canvas(TEXT, 1.9 + 0.245 * len(rows))
     axes = figure.add_subplot()
     place = np.arange(len(rows), dtype=np.float64)
     r2 = rows["r2"].to_numpy(dtype=np.float64)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.report.figures.marks import baseline_line
-from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
+from graph2nn.report.figures.theme import Theme, canvas, legend_below
 
 #: Up to this many graphs each gets a line of its own.
 MOST_LINES = 60
@@ -73,7 +73,7 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
                 zorder=3,
             )
     labels = [
-        f"◆ {short(str(label), 28)}" if label in found.highlighted else short(str(label))
+        f"◆ {theme.graph(label, 28)}" if label in found.highlighted else theme.graph(label)
         for label in rows["graph"]
     ]
     axes.set_yticks(place, labels, fontsize=6.8)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.report import phrasing
-from graph2nn.report.figures.theme import Theme, canvas, legend_below, short
+from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below
 from graph2nn.report.phrasing import percent
 from graph2nn.tasks import TOP1, Score
 
@@ -43,10 +43,10 @@ def caption(found: Selection, score: Score = TOP1) -> str:
 def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw the estimates of one task, and below them how often each graph is chosen or truly best."""
     rows = found.chosen.head(SHOWN)
-    figure = canvas(7.4, 2.9 + 0.34 * len(rows))
+    figure = canvas(TEXT, 2.9 + 0.34 * len(rows))
     upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])
     _gains(upper, {"": found}, theme, score)
-    upper.set_title(f"Gain of {short(found.best)} over the baseline")
+    upper.set_title(f"Gain of {theme.graph(found.best)} over the baseline")
     place = np.arange(len(rows))[::-1]
     # At the largest scale that holds all, as the best of thousands is rarely chosen twice.
     for column, shift, colour, label in (
@@ -54,7 +54,7 @@ def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
         ("p_best", -0.19, theme.fit, "truly the best"),
     ):
         lower.barh(place + shift, 100 * rows[column], height=0.34, color=colour, label=label, zorder=3)
-    lower.set_yticks(place, [short(str(label)) for label in rows["graph"]])
+    lower.set_yticks(place, [theme.graph(label) for label in rows["graph"]])
     lower.set_xlabel("probability (%)")
     lower.grid(visible=False, axis="y")
     rest = len(found.chosen) - len(rows)
@@ -68,7 +68,7 @@ def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
 
 def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
     """Draw the estimates of several tasks, one line per task."""
-    figure = canvas(7.4, 1.7 + 0.62 * len(found))
+    figure = canvas(TEXT, 1.7 + 0.62 * len(found))
     axes = figure.add_subplot()
     _gains(axes, found, theme)
     legend_below(axes)

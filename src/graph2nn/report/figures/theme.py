@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from graph2nn.report.phrasing import readable
 
 #: Dots per inch of a page's PNGs: a figure as wide as a sheet of paper's text fills a column of the page.
 DPI = 190
@@ -27,7 +29,8 @@ class Theme:
     """Colours of a page.
 
     ``rim`` goes around dots; ``good``, ``bad``, ``base`` are best, worst, baseline; ``tasks`` tells tasks
-    apart (after Okabe and Ito). Colours of one set stay apart for colour-blind readers.
+    apart (after Okabe and Ito). Colours of one set stay apart for colour-blind readers. ``spelled``
+    names graphs by their parameters, for readers who do not know our labels.
     """
 
     name: str
@@ -42,6 +45,11 @@ class Theme:
     good: str
     bad: str
     tasks: tuple[str, ...]
+    spelled: bool = False
+
+    def graph(self, label: object, limit: int = 30) -> str:
+        """Name a graph within a limit of letters; spelled out, WS-flex graphs name their parameters."""
+        return short(readable(str(label)), max(limit, 36)) if self.spelled else short(str(label), limit)
 
     def task(self, index: int) -> tuple[str, str]:
         """Colour and marker of a task; both repeat after six."""
@@ -87,6 +95,8 @@ class Theme:
             "text.parse_math": False,
             # Publishers refuse the Type 3 fonts that are matplotlib's default.
             "pdf.fonttype": 42,
+            # A page shows SVGs as they were drawn; a paper's can be searched and edited as text.
+            "svg.fonttype": "none" if self.spelled else "path",
         }
 
 
@@ -118,6 +128,10 @@ DARK = Theme(
     bad="#ff7f6e",
     tasks=("#4f8fe6", "#ff7a33", "#1fbf92", "#e79ac6", "#8fd3ff", "#f3c544"),
 )
+
+
+#: Figures of a paper: black type on white.
+PAPER = replace(LIGHT, name="paper", ink="#000000", faint="#555b66", spelled=True)
 
 
 def render(draw: Callable[[Theme], Figure], theme: Theme, *, dpi: int = DPI) -> bytes:

@@ -1,0 +1,151 @@
+"""What a paper needs of a report: vector figures with readable names, LaTeX tables and a BibTeX file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from graph2nn.analysis.beyond.selection import Selection
+from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.table import Gap
+from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.report.phrasing import error, number, readable
+from graph2nn.report.references import bibtex
+
+if TYPE_CHECKING:
+    from graph2nn.report.figures.gallery import Plate
+
+#: Rows of the table of graphs, below the baseline.
+TABLE_ROWS = 10
+#: Formats of a paper's figures: one for pdfLaTeX, one for everything else, its text still text.
+FORMATS = ("pdf", "svg")
+
+
+def paper_files(
+    said: Study, plates: Sequence[Plate], *, step: Callable[[], object] | None = None
+) -> dict[str, bytes]:
+    """Return the files of the folder ``paper``: figures, tables and references.
+
+    Args:
+        said: what was found.
+        plates: the figures to draw, each as PDF and SVG, as wide as a column or a page of text, with type of
+            that size, black on white.
+        step: called after each figure.
+
+    Returns:
+        Contents by name: ``paper/<figure>.pdf`` and ``.svg``, ``paper/tasks.tex`` (baseline, best graph and
+        gains, one row per task), ``paper/graphs_<task>.tex``, ``paper/nulls_<task>_<kind>.tex`` where nulls
+        were compared, and ``paper/references.bib``. The tables need the LaTeX package booktabs.
+    """
+    from graph2nn.report.figures.collection import file_names
+    from graph2nn.report.figures.theme import PAPER, rendered
+
+    files: dict[str, bytes] = {}
+    for plate in plates:
+        for kind, content in zip(FORMATS, rendered(plate.draw, PAPER, FORMATS), strict=True):
+            files[f"paper/{plate.name}.{kind}"] = content
+        if step is not None:
+            step()
+    tables = {"tasks": _tasks(said)}
+    for task, tag in zip(said.tasks.values(), file_names(list(said.tasks)), strict=True):
+        tables[f"graphs_{tag}"] = _graphs(task.found)
+        for kind in task.nulls:
+            tables[f"nulls_{tag}_{kind}"] = _nulls(task, kind)
+    files |= {f"paper/{name}.tex": latex(table).encode() for name, table in tables.items()}
+    files["paper/references.bib"] = bibtex(_data(said), version=metadata.version("graph2nn")).encode()
+    return files
+
+
+def latex(table: pd.DataFrame) -> str:
+    r"""Write a table of texts as a LaTeX tabular with the rules of booktabs; its cells are escaped.
+
+    Args:
+        table: one row per line; all cells are text, the first column left-aligned.
+
+    Returns:
+        The tabular, for ``\input``.
+
+    >>> print(latex(pd.DataFrame({"graph": ["a_b"], "gain": ["0.4 ± 0.1"]})))
+    % needs \usepackage{booktabs}
+    \begin{tabular}{lr}
+    \toprule
+    graph & gain \\
+    \midrule
+    a\_b & 0.4 $\pm$ 0.1 \\
+    \bottomrule
+    \end{tabular}
+    <BLANKLINE>
+    """
+    styled = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    text: str = styled.to_latex(hrules=True, column_format="l" + "r" * (table.shape[1] - 1))
+    for sign, written in (("±", r"$\pm$"), ("−", "$-$"), ("–", "--"), ("\u00a0", "~")):
+        text = text.replace(sign, written)
+    return f"% needs \\usepackage{{booktabs}}\n{text}"
+
+
+def _data(said: Study) -> list[str]:
+    return list(dict.fromkeys(str(task.runs["data"].iloc[0]) for task in said.tasks.values()))
+
+
+def _tasks(said: Study) -> pd.DataFrame:
+    rows = []
+    for name, task in said.tasks.items():
+        found, digits = task.found, task.found.digits
+        best, every = found.judged.best, found.judged.all_graphs
+        rows.append(
+            {
+                "task": name,
+                "score": found.score.label,
+                "baseline": "–" if found.baseline is None else error(found.baseline, digits),
+                "best graph": readable(str(found.best["graph"])),
+                "its score": error(found.best, digits),
+                "gain, other seeds choosing": "–" if isinstance(best, Gap) else _selected(best, digits),
+                "gain, mean of all graphs": "–"
+                if every is None
+                else f"{number(every.estimate, digits)} {_between(every.low, every.high, digits)}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _selected(best: Selection, digits: int) -> str:
+    return f"{number(best.honest, digits)} {_between(best.low, best.high, digits)}"
+
+
+def _between(low: float, high: float, digits: int) -> str:
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def _graphs(found: Findings) -> pd.DataFrame:
+    rows = [] if found.baseline is None else [found.baseline]
+    rows += [row for _, row in found.graphs.head(TABLE_ROWS).iterrows()]
+    digits = found.digits
+    return pd.DataFrame(
+        {
+            "graph": [readable(str(row["graph"])) for row in rows],
+            "C": [number(row["clustering"], 3) for row in rows],
+            "L": [number(row["path_length"], 3) for row in rows],
+            "seeds": [f"{int(row['seeds'])}" for row in rows],
+            found.score.label: [error(row, digits) for row in rows],
+            "gain": [number(row["gain"], digits) for row in rows],
+            "p (Holm)": [number(row["p_holm"], 4) for row in rows],
+        }
+    )
+
+
+def _nulls(task: TaskFindings, kind: str) -> pd.DataFrame:
+    rows, digits = task.nulls[kind].rows, task.found.digits
+    return pd.DataFrame(
+        {
+            "graph": [readable(str(name)) for name in rows["graph"]],
+            "nulls": [f"{int(count)}" for count in rows["nulls"]],
+            "its nulls minus the graph": [number(value, digits) for value in rows["effect"]],
+            "interval": [
+                _between(low, high, digits) for low, high in zip(rows["low"], rows["high"], strict=True)
+            ],
+            "p": [number(value, 4) for value in rows["p"]],
+        }
+    )
