@@ -156,11 +156,11 @@ def _means(runs: pd.DataFrame, level: str, binning: Binning) -> pd.DataFrame:
     cells = graphs.assign(i=at[:, 0], j=at[:, 1]).groupby(["i", "j"])
     means = cells.agg(graphs=("mean", "size"), runs=("runs", "sum"), mean=("mean", "mean")).reset_index()
     c_edges, l_edges = edges(binning, level)
-    for name, along, own in (("C", "i", c_edges), ("L", "j", l_edges)):
+    for name, along, cell_edges in (("C", "i", c_edges), ("L", "j", l_edges)):
         # The complete graph, at C = 1, lies beyond the last edge: its cell is one as wide as the others.
-        own = np.append(own, own[-1] + (own[1] - own[0]))
-        means[f"{name}_low"] = own[means[along] - 1]
-        means[f"{name}_high"] = own[means[along]]
+        cell_edges = np.append(cell_edges, cell_edges[-1] + (cell_edges[1] - cell_edges[0]))
+        means[f"{name}_low"] = cell_edges[means[along] - 1]
+        means[f"{name}_high"] = cell_edges[means[along]]
         means[name] = (means[f"{name}_low"] + means[f"{name}_high"]) / 2
     columns = ["i", "j", "C", "L", "C_low", "C_high", "L_low", "L_high", "graphs", "runs", "mean"]
     return means[columns]

@@ -50,12 +50,12 @@ def task_correlations(tasks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         A square table with the tasks as index and columns.
     """
     names = list(tasks)
-    found = pd.DataFrame(np.eye(len(names)), index=names, columns=names)
+    matrix = pd.DataFrame(np.eye(len(names)), index=names, columns=names)
     for place, one in enumerate(names):
         for other in names[:place]:
             shared = shared_cells(tasks[one], tasks[other])
-            found.loc[one, other] = found.loc[other, one] = pearson(shared["one"], shared["other"])
-    return found
+            matrix.loc[one, other] = matrix.loc[other, one] = pearson(shared["one"], shared["other"])
+    return matrix
 
 
 def epoch_correlations(evaluations: pd.DataFrame) -> pd.DataFrame:

@@ -153,7 +153,7 @@ def find(
     graphs = relational.iloc[order].reset_index(drop=True)
     if results.validated:
         rank = _chosen(results, graphs)
-    own = rows.loc[rows["kind"] == "baseline"]
+    baseline_rows = rows.loc[rows["kind"] == "baseline"]
     placed = on_plane(graphs)
     measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
     placed_mean = placed["mean"].to_numpy(dtype=np.float64)
@@ -163,7 +163,7 @@ def find(
     return Findings(
         results=results,
         graphs=graphs,
-        baseline=None if own.empty else own.iloc[0],
+        baseline=None if baseline_rows.empty else baseline_rows.iloc[0],
         spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
         correlations={name: _spearman(x, placed_mean) for name, x in measures.items()},
@@ -190,5 +190,5 @@ def _spearman(x: Floats, y: Floats) -> Correlation | None:
 
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    found = stats.spearmanr(x.ravel(), y.ravel())
-    return Correlation(rho=float(found.statistic), p_value=float(found.pvalue))
+    test = stats.spearmanr(x.ravel(), y.ravel())
+    return Correlation(rho=float(test.statistic), p_value=float(test.pvalue))

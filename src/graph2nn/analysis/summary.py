@@ -71,8 +71,8 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     share = [name for name in ("reachable", "directed") if name in first]
     rows = first[["graph", *OF_GRAPH, *share]].astype(dict.fromkeys(_INTEGERS, np.int64))
     samples = [errors[label] for label in rows["graph"]]
-    own = (rows["kind"] == "baseline").to_numpy()
-    baseline = samples[int(own.argmax())] if own.any() else None
+    is_baseline = (rows["kind"] == "baseline").to_numpy()
+    baseline = samples[int(is_baseline.argmax())] if is_baseline.any() else None
     size, mean, variance = significance.moments(samples)
     means, gains = resampling.intervals(samples, baseline, draws=draws, seed=seed, confidence=confidence)
     p: Floats = np.full(len(rows), np.nan)
@@ -81,7 +81,7 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
         p = significance.welch(samples, baseline)
         gain = significance.moments([baseline])[1] - mean
     # A comparison of the baseline with itself says nothing and must not enter the correction.
-    p[own], gain[own], gains[own] = np.nan, np.nan, np.nan
+    p[is_baseline], gain[is_baseline], gains[is_baseline] = np.nan, np.nan, np.nan
     return rows.assign(
         seeds=size.astype(np.int64),
         mean=mean,

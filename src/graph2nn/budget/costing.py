@@ -77,15 +77,15 @@ def cost(
         >>> table.widths, table.macs, table.target
         ([1539], 2365424, 2364416)
     """
-    known = architecture(model)
-    size = input_size or known.input_size
+    described = architecture(model)
+    size = input_size or described.input_size
     refuse_large_sample(size)
     chosen = {"num_classes": num_classes, "input_size": input_size, **options}
     if widths is None:
         widths = match(model, graph, **chosen).widths
     with torch.device("meta"):
         network = build_model(model, graph, widths, **chosen)
-    layers = layer_costs(network, inputs=known.inputs(size))
+    layers = layer_costs(network, inputs=described.inputs(size))
     return Cost(model, list(widths), layers, _baseline(model, num_classes, size, options)[0])
 
 
@@ -96,11 +96,11 @@ def baselines() -> dict[str, tuple[int, int]]:
         >>> baselines()["mlp5"]  # doctest: +SKIP
         (2364416, 2368522)
     """
-    return {name: _baseline(name, None, known.input_size, {}) for name, known in ARCHITECTURES.items()}
+    return {name: _baseline(name, None, described.input_size, {}) for name, described in ARCHITECTURES.items()}
 
 
 def _baseline(model: str, num_classes: int | None, size: Size, options: dict[str, Any]) -> tuple[int, int]:
-    known = architecture(model)
-    classes = num_classes or known.num_classes
-    bill = Bill(lambda widths: known.shapes(widths, classes, size, **options), Dense(), known.widths)
-    return bill.macs(known.widths), bill.parameters(known.widths)
+    described = architecture(model)
+    classes = num_classes or described.num_classes
+    bill = Bill(lambda widths: described.shapes(widths, classes, size, **options), Dense(), described.widths)
+    return bill.macs(described.widths), bill.parameters(described.widths)

@@ -101,19 +101,19 @@ def cost(
     _show(table)
 
 
-def _show(found: Cost) -> None:
-    total = found.macs
-    title = f"{found.model}, widths {', '.join(map(str, found.widths))}"
+def _show(costs: Cost) -> None:
+    total = costs.macs
+    title = f"{costs.model}, widths {', '.join(map(str, costs.widths))}"
     table = Table("layer", "kind", title=title, show_footer=True)
     for heading, footer in (
         ("MACs", f"{total:,}"),
-        ("share", f"{total / found.target:.2%} of the baseline"),
+        ("share", f"{total / costs.target:.2%} of the baseline"),
         ("in use", ""),
-        ("parameters", f"{found.params:,}"),
-        ("dense", f"{sum(layer.dense_parameters for layer in found.layers):,}"),
+        ("parameters", f"{costs.params:,}"),
+        ("dense", f"{sum(layer.dense_parameters for layer in costs.layers):,}"),
     ):
         table.add_column(heading, footer, justify="right")
-    for layer in found.layers:
+    for layer in costs.layers:
         use = f"{layer.macs / layer.dense_macs:.1%}" if layer.dense_macs else ""
         share = f"{layer.macs / total:.1%}" if layer.macs else ""
         macs = f"{layer.macs:,}" if layer.macs else ""

@@ -113,9 +113,9 @@ def catalogue(
     if (bins, l_max, fill_above) != (None, None, None):
         raise UserError("catalogue: --bins, --l-max and --fill-above go with --from SWEEP or --nodes N.")
     if name is None:
-        for known, level in catalogues.PUBLISHED.items():
-            n, count = known[1:].split("-")
-            typer.echo(f"{known:9} {count:>4} graphs on {n} nodes, {level}")
+        for published, level in catalogues.PUBLISHED.items():
+            n, count = published[1:].split("-")
+            typer.echo(f"{published:9} {count:>4} graphs on {n} nodes, {level}")
         return
     frame = catalogues.catalogue(name)
     for path in [

@@ -37,20 +37,20 @@ def presets(
     one = preset(name) if name else read_published_config(published) if published else None
     chosen = list(PRESETS.values()) if one is None else [one]
     if as_json:
-        print_json([known.model_dump(mode="json") for known in chosen])
+        print_json([each.model_dump(mode="json") for each in chosen])
         return
     if one is not None:
         typer.echo(one.to_yaml(), nl=False)
         return
     table = Table("preset", "about", "model", "data", "graphs", "seeds", "epochs")
-    for known in chosen:
+    for each in chosen:
         table.add_row(
-            known.name,
-            known.about,
-            known.model.name,
-            known.data,
-            ", ".join(known.graphs),
-            str(known.seeds),
-            str(known.recipe.epochs),
+            each.name,
+            each.about,
+            each.model.name,
+            each.data,
+            ", ".join(each.graphs),
+            str(each.seeds),
+            str(each.recipe.epochs),
         )
     show_table(table)

@@ -32,68 +32,68 @@ def status(
     """
     from graph2nn.experiments.status import status as find_out
 
-    found = find_out(out)
+    state = find_out(out)
     if as_json:
-        print_json(found.as_json())
+        print_json(state.as_json())
         return
-    typer.echo(_summary(found))
-    _show_running(found)
-    _show_failed(found, out)
-    if found.damaged:
+    typer.echo(_summary(state))
+    _show_running(state)
+    _show_failed(state, out)
+    if state.damaged:
         typer.echo(
-            f"{len(found.damaged):,} folders in {out / 'runs'} hold no result.json and are not counted: "
-            f"{cut(', '.join(found.damaged), 300)}"
+            f"{len(state.damaged):,} folders in {out / 'runs'} hold no result.json and are not counted: "
+            f"{cut(', '.join(state.damaged), 300)}"
         )
 
 
-def _summary(found: Status) -> str:
+def _summary(state: Status) -> str:
     parts = [
-        f"{found.done:,} of {found.planned:,} runs done",
-        f"{len(found.running):,} running",
-        f"{len(found.failed):,} failed",
-        f"{found.waiting + len(found.interrupted):,} waiting",
+        f"{state.done:,} of {state.planned:,} runs done",
+        f"{len(state.running):,} running",
+        f"{len(state.failed):,} failed",
+        f"{state.waiting + len(state.interrupted):,} waiting",
     ]
-    if found.interrupted:
-        parts[-1] += f" ({len(found.interrupted):,} from a checkpoint)"
+    if state.interrupted:
+        parts[-1] += f" ({len(state.interrupted):,} from a checkpoint)"
     line = ", ".join(parts) + "."
-    if found.seconds_left is None:
+    if state.seconds_left is None:
         return f"{line} Time left: not known before a run has finished."
-    if not found.seconds_left:
+    if not state.seconds_left:
         return line
-    how = f"with {len(found.running):,} at once" if found.running else "once started, one at a time"
-    return f"{line} Time left: about {duration(found.seconds_left)} {how}."
+    pace = f"with {len(state.running):,} at once" if state.running else "once started, one at a time"
+    return f"{line} Time left: about {duration(state.seconds_left)} {pace}."
 
 
-def _show_running(found: Status) -> None:
+def _show_running(state: Status) -> None:
     from rich.table import Table
 
-    if not found.running:
+    if not state.running:
         return
     table = Table(
         "running", "on", "process", "attempt", "for", "last sign of life", box=None, header_style="bold"
     )
-    for each in found.running[:SHOWN]:
+    for each in state.running[:SHOWN]:
         since = "" if each.seconds is None else duration(each.seconds)
         table.add_row(
             each.run, each.host, str(each.pid), str(each.attempt), since, f"{duration(each.silence)} ago"
         )
     show_table(table)
-    _and_more(len(found.running))
+    _and_more(len(state.running))
 
 
-def _show_failed(found: Status, out: Path) -> None:
+def _show_failed(state: Status, out: Path) -> None:
     from rich.table import Table
 
     from graph2nn.results.failures import retry_advice
 
-    if not found.failed:
+    if not state.failed:
         return
     table = Table("failed", "attempts", "error", box=None, header_style="bold")
-    for each in found.failed[:SHOWN]:
+    for each in state.failed[:SHOWN]:
         table.add_row(each.run, str(each.attempts), each.error)
     show_table(table)
-    _and_more(len(found.failed))
-    typer.echo(f"Tracebacks: {out / 'failed'}. {retry_advice(found.failed, out)}")
+    _and_more(len(state.failed))
+    typer.echo(f"Tracebacks: {out / 'failed'}. {retry_advice(state.failed, out)}")
 
 
 def _and_more(count: int) -> None:

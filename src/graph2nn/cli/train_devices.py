@@ -70,10 +70,10 @@ def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> 
         from graph2nn.training.shared_memory import SharedDataset
 
         job = _Runs(tuple(configs), SharedDataset(_fewer_readers(data, devices)), task)
-        found: list[dict[str, Any]] = launch(
+        finished: list[dict[str, Any]] = launch(
             job, devices, device=task.device, threads=task.threads, sync_bn=sync_bn
         )
-        return found
+        return finished
 
 
 @dataclass(frozen=True)

@@ -98,15 +98,15 @@ def checkpoints_in(path: str | Path) -> list[Path]:
     folder = Path(path)
     if not folder.is_dir() or (folder / "weights.safetensors").is_file():
         return [folder]
-    found = list((folder / "runs").glob("*/weights.safetensors")) or [
+    files = list((folder / "runs").glob("*/weights.safetensors")) or [
         file for file in folder.iterdir() if file.suffix in (".safetensors", *_PICKLES)
     ]
-    if not found:
+    if not files:
         raise UserError(
             f"recover: no checkpoint in {folder}: no runs/*/weights.safetensors, no file of weights."
         )
     return sorted(
-        found, key=lambda file: [(int(number or 0), text) for number, text in _PIECES.findall(str(file))]
+        files, key=lambda file: [(int(number or 0), text) for number, text in _PIECES.findall(str(file))]
     )
 
 
@@ -161,8 +161,8 @@ def _from_state(state: Mapping[str, Tensor]) -> Iterator[Trained]:
             continue
         value = plain_tensor(stored, f"recover: {key}")
         name, mask = key, state.get(f"{key.removesuffix('weight')}mask") if key.endswith("weight") else None
-        if found := _MASKED.fullmatch(key):
-            name = f"{found['module'] or ''}.{found['tensor']}".lstrip(".")
+        if masked := _MASKED.fullmatch(key):
+            name = f"{masked['module'] or ''}.{masked['tensor']}".lstrip(".")
             mask = state.get(f"{key.removesuffix('original')}0.mask")
         if mask is not None and (mask.dtype != torch.bool or mask.shape != value.shape):
             mask = None
@@ -194,8 +194,8 @@ def _layout(name: str, value: Tensor, state: Mapping[str, Tensor]) -> Layout:
     parts = 1
     if tensor == "in_proj_weight" and rows == 3 * columns:
         parts = 3
-    elif found := re.fullmatch(r"weight_(?:ih|hh)(.*)", tensor):
-        parts = rows // _hidden(module, found[1], state, default=rows)
+    elif gate := re.fullmatch(r"weight_(?:ih|hh)(.*)", tensor):
+        parts = rows // _hidden(module, gate[1], state, default=rows)
     return Layout(rows // parts, columns, parts=parts, kernel=tuple(kernel))
 
 

@@ -56,9 +56,9 @@ def read_published_checkpoint(path: str | Path, *, data: str | Path | None = Non
 
 
 def _built(config: RunConfig, outputs: int) -> nn.Module:
-    known = architecture(config.model.name)
+    described = architecture(config.model.name)
     graph = None if config.graph is None else config.graph.build()
-    widths = config.model.widths or known.widths
+    widths = config.model.widths or described.widths
     options: dict[str, Any] = dict(config.model.options)
     network = build_model(
         config.model.name, wiring_of_config(config, graph, "masked"), widths, outputs, **options

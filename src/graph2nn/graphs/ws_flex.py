@@ -99,8 +99,8 @@ def _checked(n: int, k: float, p: float, seed: int) -> tuple[int, int]:
 def ring_targets(n: int, k: float) -> list[list[int]]:
     """For each node, the nodes after it on the ring that its own edges lead to before any rewiring."""
     edges = round(k * n / 2)  # half to even, as published
-    own, extra = divmod(edges, n)
-    return [[(i + step) % n for step in range(1, own + (i < extra) + 1)] for i in range(n)]
+    per_node, extra = divmod(edges, n)
+    return [[(i + step) % n for step in range(1, per_node + (i < extra) + 1)] for i in range(n)]
 
 
 def _draw(n: int, k: float, p: float, rng: random.Random) -> list[set[int]]:

@@ -40,34 +40,34 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
 _OF_GRAPH = 11
 
 
-def listing(found: Findings, *, heading: int = 2, name: str = "graphs") -> str:
+def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> str:
     """Return the section; ``heading`` is the level of its title, ``name`` its anchor."""
     heads = "".join(
         f'<th scope="col" title="{html.escape(why)}"><button type="button">{html.escape(head)}</button></th>'
-        for head, _, _, why in columns_of(found)
+        for head, _, _, why in columns_of(findings)
     )
-    rows = [] if found.baseline is None else [_row(found.baseline, found)]
-    shown = (found.graphs.index < MOST_ROWS) | found.graphs["graph"].isin(found.highlighted)
-    rows += [_row(row, found) for _, row in found.graphs[shown].iterrows()]
-    count, title = len(found.graphs), "Every graph"
+    rows = [] if findings.baseline is None else [_row(findings.baseline, findings)]
+    shown = (findings.graphs.index < MOST_ROWS) | findings.graphs["graph"].isin(findings.highlighted)
+    rows += [_row(row, findings) for _, row in findings.graphs[shown].iterrows()]
+    count, title = len(findings.graphs), "Every graph"
     rest = ""
     if count > MOST_ROWS:
         title = f"The {MOST_ROWS} best graphs"
         rest = f" All {count:,} are in the atlas and in graphs.csv."
-    if found.highlighted:
+    if findings.highlighted:
         rest += " ◆ marks the highlighted graphs."
     return (
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>\n"
         f'<p class="caption"><span class="screen">Press a heading to sort by it.</span> '
-        f"{html.escape(_units(found))}{rest}{_printed(len(rows))}</p>\n</section>"
+        f"{html.escape(_units(findings))}{rest}{_printed(len(rows))}</p>\n</section>"
     )
 
 
-def columns_of(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
+def columns_of(findings: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
     """Return the columns with the name, the unit and the digits of the score."""
-    score, digits, columns = found.score, found.digits, _columns(found)
+    score, digits, columns = findings.score, findings.digits, _columns(findings)
     if score == TOP1:
         return columns
     heads = {"mean": (score.label, f"mean {score.name} of the final epoch")}
@@ -88,10 +88,10 @@ def _printed(rows: int) -> str:
     return f'<span class="printed"> {said}</span>'
 
 
-def _columns(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
+def _columns(findings: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
     """Return the columns; C and L say where they are of symmetrised graphs, L where it is over some pairs."""
     columns = list(_COLUMNS)
-    if found.symmetrised:
+    if findings.symmetrised:
         columns = [
             (f"{head}, symmetrised", column, digits, f"{why} of the symmetrised graph")
             if column in ("clustering", "path_length")
@@ -101,34 +101,34 @@ def _columns(found: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
         columns.insert(
             _OF_GRAPH, ("directed", "directed", None, "whether a node may read one that does not read it")
         )
-    if len(found.placed) < len(found.graphs):
+    if len(findings.placed) < len(findings.graphs):
         why = "ordered pairs of nodes that have a path; below 1 the graph is off the plane and L is over these"
         columns.insert(_OF_GRAPH, ("pairs with a path", "reachable", 3, why))
     return tuple(columns)
 
 
-def _units(found: Findings) -> str:
-    if found.score.unit == "%":
+def _units(findings: Findings) -> str:
+    if findings.score.unit == "%":
         return "Errors in %, gains in points."
-    return f"Scores are {found.score.label}, lower is better; gains in {found.score.difference}."
+    return f"Scores are {findings.score.label}, lower is better; gains in {findings.score.difference}."
 
 
-def _row(row: pd.Series, found: Findings) -> str:
+def _row(row: pd.Series, findings: Findings) -> str:
     name = ' class="baseline"' if row["kind"] == "baseline" else ""
-    name = ' class="highlight"' if row["graph"] in found.highlighted else name
+    name = ' class="highlight"' if row["graph"] in findings.highlighted else name
     return (
         f"<tr{name}>"
-        + "".join(_cell(row, column, digits, found) for _, column, digits, _ in columns_of(found))
+        + "".join(_cell(row, column, digits, findings) for _, column, digits, _ in columns_of(findings))
         + "</tr>"
     )
 
 
-def _cell(row: pd.Series, column: str, digits: int | None, found: Findings) -> str:
+def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings) -> str:
     value = row[column]
     if column == "directed":
         return f"<td>{'–' if pd.isna(value) else 'yes' if value else 'no'}</td>"
     if digits is None:
-        mark = "◆ " if column == "graph" and value in found.highlighted else ""
+        mark = "◆ " if column == "graph" and value in findings.highlighted else ""
         return f"<td>{mark}{html.escape(str(value))}</td>"
     if not math.isfinite(value):
         return '<td data-value="">–</td>'

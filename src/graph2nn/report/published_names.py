@@ -23,14 +23,14 @@ def task_record(task: TaskFindings) -> dict[str, Any]:
 
     Errors are top-1 percentages; ``std`` divides by n, as the published ± does.
     """
-    runs, found = task.runs, task.found
+    runs, findings = task.runs, task.found
     graphs = runs[runs["kind"] == "relational"]
     return {
         "n_configs": int(runs["graph"].nunique()),
-        "n_seeds": int(found.graphs["seeds"].max()),
+        "n_seeds": int(findings.graphs["seeds"].max()),
         "epoch": int(runs["epochs"].iloc[0]),
-        "baseline": None if found.baseline is None else _errors(_runs(runs, "baseline", "kind")),
-        "best_rule": f"stable sort by mean error, number {found.rank + 1}",
+        "baseline": None if findings.baseline is None else _errors(_runs(runs, "baseline", "kind")),
+        "best_rule": f"stable sort by mean error, number {findings.rank + 1}",
         "best": _best(task),
         "sweet_spot": _sweet_spot(task, int(graphs["graph"].nunique())),
         "sweet_spot_align_results_bin": _cells(task, on_plane(graphs)),
@@ -72,11 +72,11 @@ def short(task: str) -> str:
     return re.sub(r"[-_]", "", re.sub(r"[-_](cifar10|imagenet)$", "", task))
 
 
-def slice_record(found: SliceFit) -> dict[str, Any]:
+def slice_record(fitted: SliceFit) -> dict[str, Any]:
     """Return the parabola of one slice; None for what a slice of too few points does not have."""
-    fit = found.fit
+    fit = fitted.fit
     if fit is None:
-        return {"n_points": len(found.points), "coef": None, "vertex_x": None, "vertex_y": None}
+        return {"n_points": len(fitted.points), "coef": None, "vertex_x": None, "vertex_y": None}
     return {
         "n_points": fit.points,
         "coef_order": "[a,b,c]: a*x^2+b*x+c",
@@ -130,10 +130,10 @@ def _sweet_spot(task: TaskFindings, graphs: int) -> dict[str, Any]:
 def _baseline_kept(task: TaskFindings) -> bool | None:
     """Whether the rule of the sweet spot would keep the baseline, too; None without one."""
     errors = task.found.results.errors()
-    own = task.runs.loc[task.runs["kind"] == "baseline", "graph"]
-    if own.empty:
+    baselines = task.runs.loc[task.runs["kind"] == "baseline", "graph"]
+    if baselines.empty:
         return None
-    return not significance.worse([errors[own.iloc[0]]], errors[task.found.spot.best], alpha=0.05)[0]
+    return not significance.worse([errors[baselines.iloc[0]]], errors[task.found.spot.best], alpha=0.05)[0]
 
 
 def _cells(task: TaskFindings, graphs: pd.DataFrame) -> dict[str, Any] | None:

@@ -193,12 +193,12 @@ def hold(out: Path, run: str) -> Iterator[Lease]:
 
 def holder(out: Path, run: str) -> Holder | None:
     """Look up who carries a run out, or did last; None if nobody ever began or the run is done."""
-    attempt, tries, found = 1, 0, None
+    attempt, tries, owner = 1, 0, None
     while seen := _look(out / FOLDER / f"{run}.{attempt}"):
         tries += not seen[0].pardon
-        found = Holder(run, attempt, tries, *seen)
+        owner = Holder(run, attempt, tries, *seen)
         attempt += 1
-    return found
+    return owner
 
 
 def holders(out: Path) -> dict[str, Holder]:
@@ -206,8 +206,8 @@ def holders(out: Path) -> dict[str, Holder]:
     folder = out / FOLDER
     files = folder.iterdir() if folder.is_dir() else ()
     names = {file.name.rpartition(".")[0] for file in files if file.name[0] != "."}
-    found = {name: holder(out, name) for name in sorted(names)}
-    return {name: seen for name, seen in found.items() if seen}
+    owners = {name: holder(out, name) for name in sorted(names)}
+    return {name: seen for name, seen in owners.items() if seen}
 
 
 def pardon(out: Path, run: str) -> None:

@@ -164,8 +164,8 @@ def result_of(out: Path, name: str) -> dict[str, Any]:
     """
     file = out / "runs" / name / "result.json"
     if file.is_file() or name not in packed_names(out):
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return {"run": name, **found}
+        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {"run": name, **result}
     table = packed_runs(out)
     row = table[table["run"] == name].iloc[0].drop(CONFIG)
     return {str(key): json_value(value) for key, value in row.items()}

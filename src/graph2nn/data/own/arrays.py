@@ -56,11 +56,11 @@ def dataset_of_arrays(
         split: check_share(split, part) for split, part in given.items() if not isinstance(part, tuple)
     }
     _check(parts)
-    known = read_targets(
+    read = read_targets(
         {split: own for split, (_, own) in parts.items()}, task=task, names=targets, classes=classes
     )
-    values = {split: (own, known.values[split]) for split, (own, _) in parts.items()}
-    return assemble(values, known, shares_of, name=name or "arrays", seed=seed, features=features, notes=notes)
+    values = {split: (own, read.values[split]) for split, (own, _) in parts.items()}
+    return assemble(values, read, shares_of, name=name or "arrays", seed=seed, features=features, notes=notes)
 
 
 def samples(x: Any, what: str) -> Tensor:

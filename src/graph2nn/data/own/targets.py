@@ -140,8 +140,8 @@ def _classes(arrays: Mapping[str, npt.NDArray[Any]], task: TaskName, classes: Se
             )
         names, numbers = tuple(map(str, classes)), arrays
     else:
-        known = sorted(set(_plain(arrays["train"])), key=_order)
-        place = {value: number for number, value in enumerate(known)}
+        labels = sorted(set(_plain(arrays["train"])), key=_order)
+        place = {value: number for number, value in enumerate(labels)}
         for split, array in arrays.items():
             lacking = [value for value in _plain(array) if value not in place]
             if lacking:
@@ -152,7 +152,7 @@ def _classes(arrays: Mapping[str, npt.NDArray[Any]], task: TaskName, classes: Se
         numbers = {
             split: np.array([place[v] for v in _plain(array)], np.int64) for split, array in arrays.items()
         }
-        names = tuple(str(value) for value in known)
+        names = tuple(str(value) for value in labels)
     there = len(np.unique(numbers["train"]))
     if there < 2 or len(set(names)) < len(names):
         what = (

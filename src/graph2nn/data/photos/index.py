@@ -113,11 +113,11 @@ def _of_tree(folder: Path, progress: bool) -> Index:
     files: list[str] = []
     counts: list[int] = []
     with Bar(f"listing {folder.name}", len(folders), show=progress) as bar:
-        for own in folders:
-            names = sorted(entry.name for entry in os.scandir(own) if _is_photo(entry.name))
+        for class_folder in folders:
+            names = sorted(entry.name for entry in os.scandir(class_folder) if _is_photo(entry.name))
             if not names:
-                raise UserError(f"data: the class folder {own} holds no photo ({NAMES}).")
-            files += [str(own / name) for name in names]
+                raise UserError(f"data: the class folder {class_folder} holds no photo ({NAMES}).")
+            files += [str(class_folder / name) for name in names]
             counts.append(len(names))
             bar.update()
     count = len(files)

@@ -120,10 +120,10 @@ def find_ends(headers: Sequence[str]) -> Ends | None:
     words = [words_of(header) for header in headers]
     for directed, pairs in ((True, _DIRECTED), (None, _PLAIN)):
         for one, other in pairs:
-            if found := _pair(headers, words, one, other):
-                return Ends(*found, directed, second_reads=True)
-    if found := _pair(headers, words, *_READER):
-        return Ends(*found, True, second_reads=False)
+            if ends := _pair(headers, words, one, other):
+                return Ends(*ends, directed, second_reads=True)
+    if ends := _pair(headers, words, *_READER):
+        return Ends(*ends, True, second_reads=False)
     return _numbered_nouns(words)
 
 

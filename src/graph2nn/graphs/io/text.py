@@ -56,9 +56,9 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
     """
     lines = text.split("\n")
     body = [line for line in lines if (start := line.lstrip()[:1]) and start not in "#%"]
-    own = next((line for line in lines if line.startswith(HEADER)), None)
-    if own is not None and kind != "matrix":
-        return native_edges(own, body)
+    header = next((line for line in lines if line.startswith(HEADER)), None)
+    if header is not None and kind != "matrix":
+        return native_edges(header, body)
     body = [line for line in body if not line.lstrip().startswith("//")]
     if not body:
         raise UserError(f"the file is empty; {'expected two nodes per line' if kind == 'edges' else EXPECTED}.")

@@ -168,9 +168,9 @@ def lattice_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     """
     n = graph.n
     steps = [s for i in range(1, n // 2 + 1) for s in ((i, -i) if graph.directed and 2 * i < n else (i,))]
-    own, extra = divmod(graph.edges, n)
-    edges = [(node, (node + step) % n) for step in steps[:own] for node in range(n)]
-    edges += [(node, (node + steps[own]) % n) for node in range(extra)]
+    whole, extra = divmod(graph.edges, n)
+    edges = [(node, (node + step) % n) for step in steps[:whole] for node in range(n)]
+    edges += [(node, (node + steps[whole]) % n) for node in range(extra)]
     lattice = RelationalGraph.from_edges(
         edges, n, name=f"lattice null({graph.name})", directed=bool(graph.directed)
     )

@@ -306,7 +306,7 @@ def null(
     options = {"groups": groups, "within": within, "positions": positions}
     for name, value in options.items():
         if value is not None and name not in KINDS[kind].takes:
-            takers = [one for one, known in KINDS.items() if name in known.takes]
+            takers = [one for one, described in KINDS.items() if name in described.takes]
             raise UserError(f"null: kind {kind!r} does not use {name}=; {' and '.join(takers)} do.")
         if value is None and name in KINDS[kind].needs:
             raise UserError(f"null: kind {kind!r} needs {name}=, {_NEEDED[name]}.")

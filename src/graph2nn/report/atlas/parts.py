@@ -61,12 +61,12 @@ def atlas(
         >>> "atlas-data" in atlas(pd.DataFrame(rows, columns=columns), {}).html
         True
     """
-    found = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots, highlighted=highlighted)
-    return Atlas(html=f"{_asset('atlas.html')}\n{_data(found)}\n{_scripts()}", css=_asset("atlas.css"))
+    packed = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots, highlighted=highlighted)
+    return Atlas(html=f"{_asset('atlas.html')}\n{_data(packed)}\n{_scripts()}", css=_asset("atlas.css"))
 
 
-def _data(found: Mapping[str, Any]) -> str:
-    return f'<script type="application/json" id="atlas-data">{in_script(found)}</script>'
+def _data(packed: Mapping[str, Any]) -> str:
+    return f'<script type="application/json" id="atlas-data">{in_script(packed)}</script>'
 
 
 def _scripts() -> str:
@@ -74,11 +74,11 @@ def _scripts() -> str:
     from plotly.offline import get_plotlyjs
 
     plotly = text(gzip.compress(get_plotlyjs().encode(), mtime=0))
-    own = "\n".join(_asset(f"{name}.js") for name in _SCRIPTS)
+    scripts = "\n".join(_asset(f"{name}.js") for name in _SCRIPTS)
     # One scope for all our files, and none of the page's.
     return (
         f'<script type="text/plain" id="atlas-plotly">{plotly}</script>\n'
-        f'<script>\n(() => {{\n"use strict";\n{own}\n}})();\n</script>'
+        f'<script>\n(() => {{\n"use strict";\n{scripts}\n}})();\n</script>'
     )
 
 

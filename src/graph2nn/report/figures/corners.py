@@ -65,22 +65,22 @@ def chosen(task: TaskFindings, graphs: Graphs) -> list[Portrait]:
     corners, fill fewer places. Graphs that cannot be built, or with too many nodes to be drawn, are passed
     over.
     """
-    found = task.found
-    rows = found.placed[[label in graphs for label in found.placed["graph"]]]
+    findings = task.found
+    rows = findings.placed[[label in graphs for label in findings.placed["graph"]]]
     # The best one as the findings name it, then by rank.
-    order = np.argsort((rows["graph"] != found.best["graph"]).to_numpy(), kind="stable")
+    order = np.argsort((rows["graph"] != findings.best["graph"]).to_numpy(), kind="stable")
     best = _first(graphs, rows, order)
     if best is None:
         return []
     places = rows[["clustering", "path_length"]].to_numpy(dtype=np.float64)
     reach = np.where(np.ptp(places, axis=0) > 0, np.ptp(places, axis=0), 1)
     scaled = (places - places.min(axis=0)) / reach
-    heading = "best graph" if rows["graph"].iloc[best[0]] == found.best["graph"] else "best graph drawn"
+    heading = "best graph" if rows["graph"].iloc[best[0]] == findings.best["graph"] else "best graph drawn"
     picked = [Portrait("left", heading, rows.iloc[best[0]], best[1])]
     taken: list[Point] = [scaled[best[0]]]
-    if found.baseline is not None:
+    if findings.baseline is not None:
         complete = RelationalGraph(~np.eye(best[1].n, dtype=np.bool_), name="complete")
-        picked.append(Portrait("right", "baseline", found.baseline, complete))
+        picked.append(Portrait("right", "baseline", findings.baseline, complete))
         taken.append((np.array([1.0, 1.0]) - places.min(axis=0)) / reach)
     for place, heading, along_c, along_l in _CORNERS:
         order = np.argsort(-(along_c * scaled[:, 0] + along_l * scaled[:, 1]), kind="stable")
@@ -134,8 +134,8 @@ def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure
     mean = number(row["mean"], score.digits(float(row["mean"])))
     title = f"{portrait.heading}: {mean}{' %' if score.unit == '%' else ''}\n{place}"
     axes.set_title(title, fontsize=7, loc="center", linespacing=1.25, pad=3)
-    known = portrait.place in ("left", "right")  # the map marks these already
-    if not known:
+    marked = portrait.place in ("left", "right")  # the map marks these already
+    if not marked:
         at = [row["clustering"]], [row["path_length"]]
         middle.scatter(*at, s=22, facecolors="none", edgecolors=theme.ink, linewidths=0.9, zorder=5)
     side = -1 if portrait.place in _RIGHT else 1
@@ -150,6 +150,6 @@ def _portrait(axes: Axes, middle: Axes, portrait: Portrait, theme: Theme, figure
         linewidth=0.7,
         linestyle=marks.DOTTED,
         zorder=2,
-        shrinkB=5 if known else 2.5,
+        shrinkB=5 if marked else 2.5,
     )
     figure.add_artist(line)

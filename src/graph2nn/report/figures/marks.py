@@ -58,11 +58,11 @@ def cased(patch: Any, theme: Theme) -> None:
 
 
 def best_ring(
-    axes: Axes, found: Findings, theme: Theme, *, size: float = 80, label: str = "best graph"
+    axes: Axes, findings: Findings, theme: Theme, *, size: float = 80, label: str = "best graph"
 ) -> None:
     """Ring the best graph, where it has a place on the plane."""
-    best = found.best
-    if best["graph"] not in set(found.placed["graph"]):
+    best = findings.best
+    if best["graph"] not in set(findings.placed["graph"]):
         return
     ring = axes.scatter(
         [best["clustering"]],
@@ -79,7 +79,7 @@ def best_ring(
 
 def highlights(
     axes: Axes,
-    found: Findings,
+    findings: Findings,
     theme: Theme,
     *,
     x: str = "clustering",
@@ -90,14 +90,14 @@ def highlights(
 
     Args:
         axes: where the graphs are drawn.
-        found: whose ``highlighted`` graphs; those off the (C, L) plane are passed over.
+        findings: whose ``highlighted`` graphs; those off the (C, L) plane are passed over.
         theme: colours.
         x: column of the graphs along the axis across.
         y: column of the graphs up.
         size: of a mark, points squared.
     """
-    rows = found.placed.set_index("graph")
-    for label in (label for label in found.highlighted if label in rows.index):
+    rows = findings.placed.set_index("graph")
+    for label in (label for label in findings.highlighted if label in rows.index):
         at = float(rows.loc[label, x]), float(rows.loc[label, y])
         mark = axes.scatter(
             *at, s=size, marker="D", facecolors="none", edgecolors=theme.ink, linewidths=1.6, zorder=7
@@ -110,14 +110,14 @@ def highlights(
         text.set_path_effects([Stroke(linewidth=2.2, foreground=theme.paper), Normal()])
 
 
-def baseline_star(axes: Axes, found: Findings, norm: Normalize, theme: Theme, *, size: float = 170) -> None:
+def baseline_star(axes: Axes, findings: Findings, norm: Normalize, theme: Theme, *, size: float = 170) -> None:
     """Put a star where the complete graph lies, in the colour of the baseline's error."""
-    if found.baseline is None:
+    if findings.baseline is None:
         return
     axes.scatter(
-        [found.baseline["clustering"]],
-        [found.baseline["path_length"]],
-        c=[found.baseline["mean"]],
+        [findings.baseline["clustering"]],
+        [findings.baseline["path_length"]],
+        c=[findings.baseline["mean"]],
         cmap=COLOURS,
         norm=norm,
         marker="*",
@@ -132,7 +132,7 @@ def baseline_star(axes: Axes, found: Findings, norm: Normalize, theme: Theme, *,
 def colour_bar(
     mappable: ScalarMappable,
     axes: Axes | Sequence[Axes],
-    found: Findings,
+    findings: Findings,
     theme: Theme,
     *,
     beyond: bool,
@@ -145,7 +145,7 @@ def colour_bar(
     Args:
         mappable: what the scale is of.
         axes: the panels it stands beside; where ``flat``, the axes it lies in.
-        found: whose baseline.
+        findings: whose baseline.
         theme: colours.
         beyond: whether some errors lie above the scale.
         label: of the scale; that of the score if left out.
@@ -159,11 +159,11 @@ def colour_bar(
     else:
         shape |= {"ax": axes, "pad": 0.04, "aspect": aspect}
     bar = first.figure.colorbar(mappable, **shape)
-    bar.set_label(found.score.label if label is None else label)
+    bar.set_label(findings.score.label if label is None else label)
     bar.outline.set_visible(False)
-    if found.baseline is None:
+    if findings.baseline is None:
         return
-    value = float(found.baseline["mean"])
+    value = float(findings.baseline["mean"])
     span = bar.ax.axvline if flat else bar.ax.axhline
     line = span(value, color=theme.ink, linewidth=1)
     line.set_path_effects([Stroke(linewidth=2.4, foreground=theme.paper), Normal()])
@@ -192,16 +192,16 @@ def bare(axes: Axes) -> None:
         spine.set_visible(False)
 
 
-def baseline_line(axes: Axes, found: Findings, theme: Theme, *, vertical: bool) -> None:
+def baseline_line(axes: Axes, findings: Findings, theme: Theme, *, vertical: bool) -> None:
     """Mark the baseline's mean by a line and its interval by a band."""
-    if found.baseline is None:
+    if findings.baseline is None:
         return
     line, span = (axes.axvline, axes.axvspan) if vertical else (axes.axhline, axes.axhspan)
-    low, high = float(found.baseline["low"]), float(found.baseline["high"])
+    low, high = float(findings.baseline["low"]), float(findings.baseline["high"])
     if low == low:  # NaN for one seed
         span(low, high, color=theme.base, alpha=0.13, linewidth=0, zorder=1)
     line(
-        float(found.baseline["mean"]),
+        float(findings.baseline["mean"]),
         color=theme.base,
         linewidth=1.1,
         linestyle=DASHED,

@@ -108,8 +108,10 @@ def _window(task: TaskFindings) -> tuple[float, float]:
     """
     means = [fitted.points["mean"].to_numpy(dtype=np.float64) for fitted in task.slices.values()]
     base = [] if task.found.baseline is None else [float(task.found.baseline["mean"])]
-    lows = [float(own.min()) for own in means if len(own)] + base
-    highs = [float(np.quantile(own, 0.99 if len(own) >= CROWD else 1)) for own in means if len(own)] + base
+    lows = [float(values.min()) for values in means if len(values)] + base
+    highs = [
+        float(np.quantile(values, 0.99 if len(values) >= CROWD else 1)) for values in means if len(values)
+    ] + base
     if not lows:
         return 0.0, 100.0
     # Below the lowest graph there is room for the name of the minimum.

@@ -53,12 +53,12 @@ def draw_spots(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
 
 def alone(task: TaskFindings) -> str:
     """Why the sweet spot has no rectangle; empty where it has one."""
-    found = task.found
-    if not found.spot.tested:
-        return "one graph" if len(found.graphs) == 1 else "one seed per graph"
-    if len(found.spot.graphs) == 1:
+    findings = task.found
+    if not findings.spot.tested:
+        return "one graph" if len(findings.graphs) == 1 else "one seed per graph"
+    if len(findings.spot.graphs) == 1:
         return "best graph alone"
-    return "" if found.spot.bounded else "its graphs have no two places on the plane"
+    return "" if findings.spot.bounded else "its graphs have no two places on the plane"
 
 
 def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:

@@ -156,23 +156,23 @@ def read_tables(edges: Any, neurons: Any, options: ConnectomeOptions) -> Reading
     table = open_table(edges)
     columns = edge_columns(table, pre=options.pre, post=options.post, weight=options.weight, sign=options.sign)
     frame = None if neurons is None else _neuron_frame(neurons, options.id)
-    known = None if frame is None else Neurons(_ids(frame))
+    listed = None if frame is None else Neurons(_ids(frame))
     notes: list[str] = []
     if columns is None:
-        rows = rows_of_matrix(table, known, options.where)
-        how = "a square matrix whose rows are presynaptic"
+        rows = rows_of_matrix(table, listed, options.where)
+        reading = "a square matrix whose rows are presynaptic"
     else:
         _check_kinds(table, columns, options.where)
         columns = _without_neuron_sign(table, columns, frame, options)
-        rows = read_rows(table, columns, known, options.where, options.transmitter_signs)
+        rows = read_rows(table, columns, listed, options.where, options.transmitter_signs)
         weight = f"weights {columns.weight!r}" if columns.weight else "each row counts as one"
-        how = f"columns {columns.pre!r} → {columns.post!r}, {weight}"
+        reading = f"columns {columns.pre!r} → {columns.post!r}, {weight}"
     notes += _row_notes(rows, columns)
     graph = _graph(rows, frame, options, notes, _label(edges, options))
     if options.largest_component:
         whole, graph = graph.n, graph.largest_component()
         notes.append(f"the largest component has {graph.n:,} of {whole:,} neurons")
-    return Reading(graph, tuple(notes), f"directed, the second column reads the first: {how}")
+    return Reading(graph, tuple(notes), f"directed, the second column reads the first: {reading}")
 
 
 def _label(edges: Any, options: ConnectomeOptions) -> str:
