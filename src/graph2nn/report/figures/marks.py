@@ -98,7 +98,7 @@ def highlights(
     """
     rows = findings.placed.set_index("graph")
     for label in (label for label in findings.highlighted if label in rows.index):
-        at = float(rows.loc[label, x]), float(rows.loc[label, y])
+        at = float(rows[x].loc[label]), float(rows[y].loc[label])
         mark = axes.scatter(
             *at, s=size, marker="D", facecolors="none", edgecolors=theme.ink, linewidths=1.6, zorder=7
         )
