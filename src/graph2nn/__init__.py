@@ -13,7 +13,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from graph2nn.budget import Cost, LayerCost, Match, cost, layer_costs, macs, match, match_widths, parameters
-    from graph2nn.conversion import densify, match_scale, recover, recover_table, relationalize
+    from graph2nn.conversion import (
+        densify,
+        from_pretrained,
+        match_scale,
+        model_card,
+        recover,
+        recover_table,
+        relationalize,
+        save_pretrained,
+    )
     from graph2nn.data import Dataset, load_dataset
     from graph2nn.errors import UserError
     from graph2nn.experiments.trained import load_run
@@ -98,10 +107,13 @@ _ROOMS = {
     ),
     "conversion": (
         "densify",
+        "from_pretrained",
         "match_scale",
+        "model_card",
         "recover",
         "recover_table",
         "relationalize",
+        "save_pretrained",
     ),
     "experiments.trained": ("load_run",),
     "data": (
@@ -152,6 +164,7 @@ __all__ = [
     "densify",
     "ensemble",
     "evaluate",
+    "from_pretrained",
     "layer_costs",
     "load_dataset",
     "load_run",
@@ -162,6 +175,7 @@ __all__ = [
     "match_widths",
     "measure_all",
     "measured",
+    "model_card",
     "null",
     "parameters",
     "parse_graph",
@@ -171,6 +185,7 @@ __all__ = [
     "recover",
     "recover_table",
     "relationalize",
+    "save_pretrained",
     "small_world",
     "small_world_omega",
     "small_world_sigma",

@@ -123,6 +123,7 @@ def test_every_weight_left_dense_has_its_reason():
         "3.weight": "3 features are fewer than the graph's 4 nodes",
         "4.token": "no rule for the parameters of Raw",
         "5.weight": "relational already",
+        "6.weight": "parametrised by _WeightNorm already",
         "7.weight": "no rule for the parameters of Bilinear",
         "9.weight": "head: gives the outputs",
     }

@@ -160,9 +160,16 @@ def test_state_dict_restores_weights_and_masks():
     assert torch.equal(other(tokens()), trained(tokens()))
 
 
-def test_torch_refuses_to_pickle_the_module_itself():
-    with pytest.raises(RuntimeError, match=r"only supported through state_dict\(\)"):
-        torch.save(encoder(), io.BytesIO())
+def test_the_module_itself_can_be_saved():
+    module, file = encoder(), io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    assert torch.equal(loaded(tokens()), module(tokens()))
+    assert list(loaded.state_dict()) == list(module.state_dict())
+    nn.utils.parametrizations.weight_norm(module.layers[0].linear1)
+    with pytest.raises(RuntimeError, match=r"other parametrisations can be saved only by its state_dict"):
+        torch.save(module, io.BytesIO())
 
 
 def test_masks_keep_their_type_when_the_weights_change_theirs():

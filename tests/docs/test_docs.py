@@ -12,15 +12,18 @@ from pages import ROOT, check_commands, dead_links
 from graph2nn.cli import main
 
 NAMED = (
-    "analysis", "search", "tutorial", "experiment", "plans", "training", "migration", "statistics",
+    "hugging-face", "analysis", "search", "tutorial", "experiment", "plans", "training",
+    "migration", "statistics",
 )  # fmt: skip
-PAGES = [*sorted((ROOT / "docs").glob("your-own-*.md")), *(ROOT / f"docs/{name}.md" for name in NAMED)]
+GROUPS = ("your-own-*.md", "recipes-*.md")
+PAGES = [page for group in GROUPS for page in sorted((ROOT / "docs").glob(group))]
+PAGES += [ROOT / f"docs/{name}.md" for name in NAMED]
 #: Whose commands are all there is to run.
 WITHOUT_PYTHON = ("search", "experiment")
 #: Whose commands are run too, in order with the Python.
 ENTIRE = "tutorial"
-#: What a page may use that only the test extra installs.
-EXTRAS = ("transformers",)
+#: What a page may use that graph2nn does not need.
+EXTRAS = ("transformers", "lightning", "accelerate", "optuna")
 
 
 def test_there_are_pages():
@@ -44,7 +47,7 @@ def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         else:
             exec(compile(code, f"{page.name}, block {number}", "exec"), names)
     if left_out:
-        pytest.skip(f"{', '.join(left_out)}, of the test extra; the others ran")
+        pytest.skip(f"{', '.join(left_out)}; the others ran")
 
 
 def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):

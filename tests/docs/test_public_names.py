@@ -18,6 +18,8 @@ NOT_RUN = {
     "connectome": "downloads a file",
     "read_published": "downloads the published results",
     "load_imagenet": "needs ImageNet",
+    "save_pretrained": "needs transformers",
+    "from_pretrained": "needs transformers",
     "TritonLinear": "needs a CUDA device",
     "Logger": "needs an extra",
     "read_plan": "reads a file",

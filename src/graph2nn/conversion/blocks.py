@@ -30,19 +30,32 @@ def block_norms(weight: Tensor, layout: Layout, n: int, norm: Norm = "fro") -> M
     if norm not in get_args(Norm):
         raise unknown("recover: norm", norm, get_args(Norm))
     values = np.abs(layout.split(weight.detach().double().cpu().numpy()))
-    sizes = node_sizes(layout.out_features, n), node_sizes(layout.in_features, n)
+    rows = node_sizes(layout.out_features, n)
+    halves = np.split(values, np.cumsum(layout.inputs)[:-1], axis=2)
+    columns = [node_sizes(width, n) for width in layout.inputs]
     if norm == "max":
-        return _by_block(np.maximum, values.max(axis=(0, 3)), *sizes)
-    pairs = values**2 if norm == "fro" else values
-    means = _by_block(np.add, pairs.sum(axis=3).mean(axis=0), *sizes) / np.outer(*sizes)
+        blocks = [
+            _by_block(np.maximum, v.max(axis=(0, 3)), rows, c) for v, c in zip(halves, columns, strict=True)
+        ]
+        largest: Matrix = np.maximum.reduce(blocks)
+        return largest
+    pairs = [half**2 if norm == "fro" else half for half in halves]
+    sums = [_by_block(np.add, p.sum(axis=3).mean(axis=0), rows, c) for p, c in zip(pairs, columns, strict=True)]
+    means: Matrix = np.add.reduce(sums) / _pairs(layout, n)
     return np.sqrt(means) if norm == "fro" else means
+
+
+def _pairs(layout: Layout, n: int) -> Matrix:
+    """How many pairs of features each block of one part holds, ``[n, n]``."""
+    read = np.add.reduce([node_sizes(width, n) for width in layout.inputs])
+    return np.outer(node_sizes(layout.out_features, n), read).astype(np.float64)
 
 
 def captured(weight: Tensor, layout: Layout, on: BoolMatrix) -> float:
     """Share of the sum of squared weights that lies in the blocks ``on`` ``[n, n]`` and on the diagonal."""
     n = len(on)
     squares = block_norms(weight, layout, n) ** 2
-    energy = squares * np.outer(node_sizes(layout.out_features, n), node_sizes(layout.in_features, n))
+    energy = squares * _pairs(layout, n)
     total = energy.sum()
     return float(energy[on | np.eye(n, dtype=bool)].sum() / total) if total else 1.0
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from graph2nn.budget.trace import Inputs, call_arguments
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
+from graph2nn.layers.layout import Layout
 
 
 def example_inputs(input_size: Sequence[int] | None, inputs: Inputs | None, module: nn.Module) -> Inputs | None:
@@ -29,8 +32,64 @@ def example_inputs(input_size: Sequence[int] | None, inputs: Inputs | None, modu
     return torch.zeros(1, *input_size, device=like.device, dtype=like.dtype)
 
 
-def run_order(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) -> list[str]:
-    """Names of ``weights`` in the order in which one call on ``inputs`` first runs their modules.
+@dataclass(frozen=True)
+class Run:
+    """What one call of a module showed.
+
+    Args:
+        order: names of the weights in the order in which their modules first ran.
+        joined: widths of the concatenation that a module read, by its name.
+    """
+
+    order: list[str]
+    joined: dict[str, tuple[int, ...]]
+
+
+class _Concatenations(TorchFunctionMode):
+    """Follow the outputs of ``torch.cat`` through what keeps their shape: norms, activations, dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The tensors are kept, so that no other one is given the identity of one that was freed.
+        self._widths: dict[int, tuple[Tensor, tuple[int, ...], int]] = {}
+
+    def of(self, value: Any, features: int) -> tuple[int, ...] | None:
+        """Widths that were joined along the axis of ``features``, if ``value`` comes from a concatenation."""
+        if not isinstance(value, Tensor) or id(value) not in self._widths:
+            return None
+        _, widths, axis = self._widths[id(value)]
+        return widths if axis in (1, value.ndim - 1) and sum(widths) == features else None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run a function of torch, and note what it joins or passes on."""
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if not isinstance(out, Tensor):
+            return out
+        if func in (torch.cat, torch.concat, torch.concatenate):
+            parts = args[0] if args else kwargs["tensors"]
+            axis = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis", 0))
+            # torch passes over empty tensors of one axis, which caches of keys and values begin with.
+            parts = [part for part in parts if part.ndim == out.ndim]
+            if isinstance(axis, int) and len(parts) > 1:
+                self._widths[id(out)] = out, tuple(part.shape[axis] for part in parts), axis % out.ndim
+        elif func not in _PRODUCTS:
+            for value in args[:1]:
+                if isinstance(value, Tensor) and id(value) in self._widths and value.shape == out.shape:
+                    self._widths[id(out)] = out, *self._widths[id(value)][1:]
+        return out
+
+
+_PRODUCTS = (
+    torch.nn.functional.linear, torch.conv1d, torch.conv2d, torch.conv3d, torch.conv_transpose1d,
+    torch.conv_transpose2d, torch.conv_transpose3d, torch.matmul, torch.mm, torch.bmm, torch.einsum,
+)  # fmt: skip
+
+
+def example_run(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) -> Run:
+    """Run the module once on ``inputs``: the order in which its weights are used, what reads a concatenation.
 
     The module is run in evaluation mode, without gradients; those that are never called themselves (the output
     projection of an attention) take the place of the module around them.
@@ -39,14 +98,23 @@ def run_order(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) -> l
     called: dict[str, int] = {}
     names = {part: name for name, part in module.named_modules()}
 
-    def note(part: nn.Module, _inputs: Any) -> None:
-        called.setdefault(names[part], len(called))
+    joined: dict[str, tuple[int, ...]] = {}
+    features = {
+        weight.module_name: weight.layout.in_features for weight in weights if isinstance(weight.layout, Layout)
+    }
+    concatenations = _Concatenations()
+
+    def note(part: nn.Module, given: tuple[Any, ...]) -> None:
+        name = names[part]
+        called.setdefault(name, len(called))
+        if given and (widths := concatenations.of(given[0], features.get(name, 0))):
+            joined[name] = widths
 
     hooks = [part.register_forward_pre_hook(note) for part in names]
     was_training = {part: part.training for part in names}
     module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), concatenations:
             module(*args, **kwargs)
     finally:
         for hook in hooks:
@@ -56,7 +124,7 @@ def run_order(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) -> l
     placed = [
         (place, weight.name) for weight in weights if (place := _place(weight.module_name, called)) is not None
     ]
-    return [name for _, name in sorted(placed, key=lambda pair: pair[0])]
+    return Run([name for _, name in sorted(placed, key=lambda pair: pair[0])], joined)
 
 
 def _place(name: str, called: dict[str, int]) -> int | None:

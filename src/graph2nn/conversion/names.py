@@ -35,6 +35,27 @@ def no_match(what: str, pattern: str, names: Iterable[str]) -> UserError:
     return UserError(f"{what} {pattern!r} matches no weight{hint}")
 
 
+def rejoined(weights: Sequence[Named], stacked_inputs: Mapping[str, int | Sequence[int]]) -> list[Named]:
+    """Split the inputs of layers that read a concatenation: ``{"up.*": 2}``, or their widths ``(64, 32)``.
+
+    Raises:
+        UserError: a pattern that matches nothing, or inputs that the parts do not make up.
+    """
+    split = list(weights)
+    for pattern, inputs in stacked_inputs.items():
+        meant = [i for i, weight in enumerate(split) if named(weight.name, pattern)]
+        if not meant:
+            raise no_match("stacked_inputs:", pattern, (weight.name for weight in split))
+        for i in meant:
+            layout = split[i].layout
+            if isinstance(layout, Layout):
+                try:
+                    split[i] = replace(split[i], layout=layout.joining(inputs))
+                except ValueError as error:
+                    raise UserError(f"stacked_inputs: {split[i].name} {error}.") from None
+    return split
+
+
 def restacked(weights: Sequence[Named], stacked: Mapping[str, int]) -> list[Named]:
     """Split the outputs of fused layers: ``{"*.qkv": 3}`` makes three weights of each qkv layer's one.
 

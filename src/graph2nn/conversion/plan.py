@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
+from torch.nn.utils import parametrize
 
 from graph2nn.budget.trace import Inputs
-from graph2nn.conversion.example import run_order
-from graph2nn.conversion.names import restacked
+from graph2nn.conversion.example import example_run
+from graph2nn.conversion.names import rejoined, restacked
+from graph2nn.conversion.probe import can_probe, own_forward, probe
 from graph2nn.conversion.targets import Selection, check_named, choose
-from graph2nn.conversion.weights import Weight, weights_of
+from graph2nn.conversion.weights import RELATIONAL, Weight, weights_of
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.engines import Kind
@@ -40,6 +42,8 @@ class Plan:
 
     steps: list[Step]
     stay: list[tuple[Weight, str]]
+    #: Widths of the concatenation that a module reads, by its name, where a run showed one.
+    joined: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def make_plan(
@@ -49,6 +53,7 @@ def make_plan(
     include: Selection | None,
     exclude: Selection | None,
     stacked: Mapping[str, int],
+    stacked_inputs: Mapping[str, int | Sequence[int]],
     example: Inputs | None,
 ) -> Plan:
     """Decide what to do with each weight of ``module``, changing nothing.
@@ -56,8 +61,9 @@ def make_plan(
     Raises:
         UserError: nothing to do, or something named that cannot be done.
     """
-    weights = restacked(weights_of(module), stacked)
-    order = None if example is None else run_order(module, weights, example)
+    weights = rejoined(restacked(weights_of(module), stacked), stacked_inputs)
+    run = None if example is None else example_run(module, weights, example)
+    order = None if run is None else run.order
     choice = choose(module, weights, include=include, exclude=exclude, order=order)
     graphs = _graphs(graph, choice.chosen)
     reasons = dict(choice.reasons)
@@ -71,21 +77,40 @@ def make_plan(
     steps = _tied(steps, weights, reasons)
     check_named(weights, include, {step.weight.name for step in steps}, reasons)
     if not steps:
-        first = next((f"{weight.name}: {reasons[weight.name]}" for weight in weights), "it has no weights")
-        raise UserError(
-            f"relationalize: nothing in this {type(module).__name__} would change ({first}). "
-            "Say what should with include=."
+        raise _nothing(module, weights, reasons)
+    stay = [(weight, reasons[weight.name]) for weight in weights if weight.name in reasons]
+    return Plan(steps, stay, {} if run is None else run.joined)
+
+
+def _nothing(module: nn.Module, weights: Sequence[Weight], reasons: Mapping[str, str]) -> UserError:
+    kind = parametrize.type_before_parametrizations(module).__name__
+    wired = [weight.name for weight in weights if reasons[weight.name] == RELATIONAL]
+    if wired:
+        return UserError(
+            f"relationalize: this {kind} is relational already: {len(wired)} of its {len(weights)} weights "
+            f"follow a graph (first {wired[0]}), and nothing else would change. Undo that "
+            "with densify, or name other weights with include=."
         )
-    return Plan(steps, [(weight, reasons[weight.name]) for weight in weights if weight.name in reasons])
+    # The commonest reason says most, the first weight that has it where to look.
+    counts = Counter(reasons[weight.name] for weight in weights)
+    telling = max(weights, key=lambda weight: counts[reasons[weight.name]], default=None)
+    first = "it has no weights" if telling is None else f"{telling.name}: {reasons[telling.name]}"
+    return UserError(
+        f"relationalize: nothing in this {kind} would change ({first}). Say what should with include=."
+    )
 
 
 def _step(weight: Weight, graph: RelationalGraph | None) -> Step | str:
     assert isinstance(weight.layout, Layout)
     if graph is None:
         return "no graph for it"
-    narrowest = min(weight.layout.in_features, weight.layout.out_features)
+    narrowest = weight.layout.narrowest
     if narrowest < graph.n:
         return f"{narrowest} features are fewer than the graph's {graph.n} nodes"
+    if own_forward(weight.module) and can_probe(weight.module):
+        seen = probe(weight.module, weight.tensor, weight.layout, graph)
+        if seen is not None:
+            return seen
     return Step(weight, weight.layout, graph)
 
 

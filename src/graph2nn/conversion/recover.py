@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, captured
 from graph2nn.conversion.checkpoints import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
-from graph2nn.conversion.names import named, no_match, restacked
+from graph2nn.conversion.names import named, no_match, rejoined, restacked
 from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import RelationalGraph
@@ -81,6 +81,7 @@ def recover(
     layers: str | Iterable[str] | None = None,
     symmetric: bool = False,
     stacked: Mapping[str, int] | None = None,
+    stacked_inputs: Mapping[str, int | Sequence[int]] | None = None,
 ) -> dict[str, Recovered]:
     """Read the graph of each weight: cut into n × n blocks, its strongest blocks are the edges.
 
@@ -99,6 +100,7 @@ def recover(
         layers: names of weights or of modules around them, with wildcards; all if left out.
         symmetric: choose undirected edges, by the mean norm of the two directions.
         stacked: as in :func:`graph2nn.relationalize`.
+        stacked_inputs: likewise; a relationalized module tells it itself.
 
     Returns:
         The weights by their names, in their order.
@@ -118,7 +120,8 @@ def recover(
     how = Strongest(density, threshold, symmetric)
     if n is not None and n < 2:
         raise UserError(f"recover: n = {n}, expected at least 2 nodes.")
-    weights = _among(restacked(list(trained_weights(source)), stacked or {}), layers)
+    weights = rejoined(restacked(list(trained_weights(source)), stacked or {}), stacked_inputs or {})
+    weights = _among(weights, layers)
     found = {}
     for weight in weights:
         if not how.given and weight.mask is None:
@@ -126,7 +129,7 @@ def recover(
         nodes = n or weight.nodes
         if nodes is None:
             raise UserError(f"recover: {weight.name} does not tell how many nodes its graph has; give n.")
-        if min(weight.layout.in_features, weight.layout.out_features) >= nodes:
+        if weight.layout.narrowest >= nodes:
             found[weight.name] = _read(weight, nodes, how, norm)
     if not found:
         why = f"all are narrower than {n} nodes" if how.given else "none has a mask; give density or threshold"
@@ -233,6 +236,6 @@ def _read(weight: Trained, n: int, how: Strongest, norm: Norm) -> Recovered:
 def _of_mask(weight: Trained, mask: Tensor, n: int) -> RelationalGraph:
     parts = weight.layout.split(mask.cpu().expand(weight.layout.shape).numpy())
     try:
-        return graph_from_mask(parts[0, :, :, 0], n, name=weight.name)
+        return graph_from_mask(parts[0, :, : weight.layout.inputs[0], 0], n, name=weight.name)
     except UserError as error:
         raise UserError(f"recover: {weight.name}: {error} Give its own n, or a density.") from None

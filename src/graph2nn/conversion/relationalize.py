@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.example import example_inputs
+from graph2nn.conversion.notes import notes_of
 from graph2nn.conversion.plan import Graphs, ModuleEngine, Step, StepEngine, choose_engines, make_plan
+from graph2nn.conversion.pretrained import hook_saving
 from graph2nn.conversion.report import Changed, Relationalized, Skipped
 from graph2nn.conversion.targets import Selection
 from graph2nn.errors import UserError, check_type, unknown
-from graph2nn.layers.parametrisation import Keep, WeightMask, make_mask, mask_weight, masked_weights, unmask
+from graph2nn.layers.parametrisation import Keep, make_mask, mask_weight, masked_weights, unmask
+from graph2nn.layers.weight_mask import WeightMask
 
 
 def relationalize(
@@ -24,6 +27,7 @@ def relationalize(
     include: Selection | None = None,
     exclude: Selection | None = None,
     stacked: Mapping[str, int] | None = None,
+    stacked_inputs: Mapping[str, int | Sequence[int]] | None = None,
     input_size: Sequence[int] | None = None,
     inputs: Inputs | None = None,
     rescale: bool = False,
@@ -34,21 +38,21 @@ def relationalize(
 
     Weights of ``Linear``, ``Conv1d/2d/3d`` and their transposed forms, ``MultiheadAttention`` (in and out
     projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers follow the
-    graph (paper, section 2.2) through ``torch.nn.utils.parametrize``: multiplied by its mask, or computed on
-    its blocks alone (``engine``). Each gate, and each of
-    the query, key and value projections, follows the graph. Tables of embeddings are left alone; a projection
-    beside one is a linear layer like any other. So are grouped convolutions, layers narrower than the graph,
-    and parameters shared with something that stays dense (a head tied to an embedding).
+    graph (paper, section 2.2): kept zero off its mask, or computed on its blocks alone (``engine``). Each
+    gate, and each of the query, key and value projections, follows the graph. Tables of embeddings are left
+    alone; a projection beside one is a linear layer like any other. So are grouped convolutions, layers
+    narrower than the graph, and parameters shared with something dense (a head tied to an embedding).
 
     By default stem and head stay dense. The stem is the first weight, unless it belongs to an attention or an
     embedding is as wide as what it reads; the head is the last one, unless a weight other than the stem reads
     as many features as it gives. First and last go by the order of registration, or by that of a run if
     ``input_size`` or ``inputs`` is given. With ``include`` there is no stem and no head.
 
-    Initialise, and load checkpoints of the dense module, *before*; :func:`load_dense` loads one afterwards.
-    Build the optimiser afterwards: weights that are off stay exactly zero if it starts without momentum.
-    ``state_dict`` names a changed weight ``parametrizations.weight.original`` and its mask
-    ``parametrizations.weight.0.mask``; torch saves parametrised modules by their ``state_dict`` alone.
+    Load checkpoints of the dense module *before*; :func:`load_dense` loads one afterwards. Build the optimiser
+    afterwards. Whatever writes to ``layer.weight`` (``nn.init``, ``.data``, an adapter that is merged) arrives,
+    and what it writes off the mask is zero when the weight is next read. ``state_dict`` names a changed weight
+    ``parametrizations.weight.original`` and its mask ``parametrizations.weight.0.mask``. A subclass of these
+    layers with a forward of its own is probed on a small input, and left dense where the mask would not hold.
 
     Args:
         module: any module; it is changed, and returned in the report.
@@ -60,6 +64,9 @@ def relationalize(
         exclude: what to leave, likewise.
         stacked: how many weights are stacked along the outputs of a fused layer, by the pattern of its name,
             for example ``{"*.qkv": 3}``, so that each follows the graph.
+        stacked_inputs: how many inputs, or of which widths, a layer reads one behind the other, by the pattern
+            of its name, for example ``{"up.*.conv1": 2}`` after the concatenation of a UNet, so that each
+            input is spread over the nodes by itself. The report notes such layers where it can see them.
         input_size: of one sample without the batch, for modules that take one float tensor: multiply-adds
             are then counted, and stem and head found by running it.
         inputs: the same for other modules: a tensor, a tuple of positional arguments, or a mapping of keyword
@@ -93,11 +100,21 @@ def relationalize(
     if engine not in get_args(ModuleEngine):
         raise unknown("relationalize: engine", engine, get_args(ModuleEngine))
     example = example_inputs(input_size, inputs, module)
-    plan = make_plan(module, graph, include=include, exclude=exclude, stacked=stacked or {}, example=example)
+    plan = make_plan(
+        module,
+        graph,
+        include=include,
+        exclude=exclude,
+        stacked=stacked or {},
+        stacked_inputs=stacked_inputs or {},
+        example=example,
+    )
     before = None if example is None else _macs(module, input_size, example)
     total = sum(parameter.numel() for parameter in module.parameters())
     engines = choose_engines(module, plan.steps, engine)
+    notes = notes_of(plan.steps, plan.joined)
     off = _apply(plan.steps, engines, rescale=rescale, remember=remember)
+    hook_saving(module)
     return Relationalized(
         module=module,
         changed=tuple(
@@ -116,6 +133,7 @@ def relationalize(
         params_after=total - off,
         macs_before=before,
         macs_after=None if example is None else _macs(module, input_size, example),
+        notes=notes,
     )
 
 
@@ -145,6 +163,7 @@ def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
         raise unknown("densify: keep", keep, get_args(Keep))
     if not unmask(module, keep=keep):
         raise UserError(f"densify: no weight of this {type(module).__name__} was relationalized.")
+    module.__dict__.pop("save_pretrained", None)
     return module
 
 

@@ -75,6 +75,8 @@ class Relationalized:
         params_after: of those, the ones in use.
         macs_before: multiply-adds for one call, where an input size or inputs were given.
         macs_after: the same, zeros of the masks not counted.
+        notes: what a graph over a weight does not mean by itself (parts fused in one layer, concatenated
+            inputs, a forward that is not torch's own), with the option that changes it.
 
     Example:
         >>> from torch import nn
@@ -92,6 +94,7 @@ class Relationalized:
     params_after: int
     macs_before: int | None = None
     macs_after: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def _kind(self) -> str:
@@ -111,6 +114,7 @@ class Relationalized:
         if self.skipped:
             lines.append(f"{_count(len(self.skipped), 'weight')} left as before")
             lines += _columns([(row.weight, row.kind, _by(row.shape), row.reason) for row in self.skipped])
+        lines += [f"note: {note}" for note in self.notes]
         lines.append(_change("parameters", self.params_before, self.params_after))
         if self.macs_before is not None and self.macs_after is not None:
             lines.append(_change("multiply-adds", self.macs_before, self.macs_after))

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from graph2nn.errors import UserError
 from graph2nn.layers.layout import Layout, layout_of
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
-from graph2nn.layers.parametrisation import WeightMask, stored_weight
+from graph2nn.layers.parametrisation import stored_weight
+from graph2nn.layers.weight_mask import WeightMask
+
+#: Why a weight that follows a graph cannot be given another one.
+RELATIONAL = "relational already"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +100,13 @@ def _of(name: str, owner: nn.Module) -> Iterator[Weight]:
             masked = any(isinstance(step, WeightMask) for step in chain)
             if hasattr(chain, "original") and (masked or chain.original.ndim >= 2):
                 yield _parametrised(name, owner, tensor, list(chain))
+            elif (
+                hasattr(chain, "original0") and max(part.ndim for part in chain.parameters(recurse=False)) >= 2
+            ):
+                # Several tensors make the weight (weight_norm); the largest stands for it.
+                largest = max(chain.parameters(recurse=False), key=torch.numel)
+                weight = Weight(name, owner, tensor, largest, layout_of(owner, tensor, getattr(owner, tensor)))
+                yield replace(weight, taken=f"parametrised by {type(chain[0]).__name__} already")
     if isinstance(owner, RelationalLinear | RelationalConv2d):
         # Whatever the engine stores, the weight is that of the masked one.
         out, inputs, *kernel = owner.shape
@@ -116,10 +128,13 @@ def _parametrised(name: str, owner: nn.Module, tensor: str, steps: list[nn.Modul
         if isinstance(step, WeightMask):
             # Whatever the engine stores, the weight is that of the masked one.
             dense = parameter.new_empty(step.dense_shape(parameter), device="meta")
-            return _following(Weight(name, owner, tensor, parameter, layout_of(owner, tensor, dense)), step)
+            layout = layout_of(owner, tensor, dense)
+            if isinstance(layout, Layout) and step.layout is not None:
+                layout = replace(layout, joined=step.layout.joined)
+            return _following(Weight(name, owner, tensor, parameter, layout), step)
     weight = Weight(name, owner, tensor, parameter, layout_of(owner, tensor, parameter))
     return replace(weight, taken=f"parametrised by {type(steps[0]).__name__} already")
 
 
 def _following(weight: Weight, wired: WeightMask | RelationalLinear | RelationalConv2d) -> Weight:
-    return replace(weight, mask=wired.mask, nodes=wired.graph.n, taken="relational already")
+    return replace(weight, mask=wired.mask, nodes=wired.graph.n, taken=RELATIONAL)

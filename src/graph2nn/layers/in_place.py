@@ -9,7 +9,7 @@ GPU.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,16 +50,20 @@ class _InPlace(nn.Module):
     and gradient are zero, by adding noise for example, leaves the mask.
     """
 
-    mask: Tensor
-    weight: nn.Parameter
+    if TYPE_CHECKING:
+        mask: Tensor
+        weight: nn.Parameter
     engine = "masked-in-place"
 
     def masked(self, weight: Tensor) -> Tensor:
         """Return ``weight`` itself, which is zero off the mask; only its gradient is masked."""
-        # Without data there is nothing to save, and who counts multiply-adds follows the product with the mask.
-        if weight.is_meta:
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return weight * self.mask
-        return cast(Tensor, _KeepOff.apply(weight, self.mask))  # type: ignore[no-untyped-call]
+        elif weight.is_meta:  # noqa: RET505 - a scripted layer compiles what follows a return
+            # Without data there is nothing to save; who counts multiply-adds follows the product with the mask.
+            return weight * self.mask
+        else:
+            return cast(Tensor, _KeepOff.apply(weight, self.mask))  # type: ignore[no-untyped-call]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         state = dict(state_dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ class Layout:
             key and value projections of an attention.
         transposed: inputs come first, as in a transposed convolution.
         kernel: sizes of the axes behind; they are all on or all off together.
+        joined: widths of the inputs that are read one behind the other, each spread over the nodes by itself:
+            the two halves of a UNet's concatenation, the two directions of an LSTM. Empty: one input.
     """
 
     out_features: int
@@ -34,6 +36,17 @@ class Layout:
     parts: int = 1
     transposed: bool = False
     kernel: tuple[int, ...] = ()
+    joined: tuple[int, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Widths of the inputs that are spread over the nodes, one by one."""
+        return self.joined or (self.in_features,)
+
+    @property
+    def narrowest(self) -> int:
+        """The smallest number of features that is spread over the nodes."""
+        return min(self.out_features, *self.inputs)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,19 +58,35 @@ class Layout:
         """Return the same weight, its outputs read as ``parts`` weights one after the other."""
         return replace(self, out_features=self.out_features // parts, parts=self.parts * parts)
 
+    def joining(self, inputs: int | Sequence[int]) -> Layout:
+        """Return the same weight, its inputs read as several one behind the other: how many, or their widths.
+
+        Raises:
+            ValueError: they do not make up the width that is read.
+        """
+        if isinstance(inputs, int):
+            if inputs < 1 or self.in_features % inputs:
+                raise ValueError(f"reads {self.in_features} features, which {inputs} does not divide")
+            inputs = [self.in_features // inputs] * inputs
+        if sum(inputs) != self.in_features or min(inputs, default=0) < 1:
+            raise ValueError(f"reads {self.in_features} features, not {' + '.join(map(str, inputs))}")
+        return replace(self, joined=tuple(inputs))
+
     def mask(self, graph: RelationalGraph) -> Tensor:
         """Mask of the weight, bool, broadcastable over it: 1 along the kernel.
 
         Raises:
             UserError: a width smaller than the number of nodes.
         """
-        full: BoolMatrix = np.tile(mask(graph, self.in_features, self.out_features), (self.parts, 1))
+        each = np.concatenate([mask(graph, width, self.out_features) for width in self.inputs], axis=1)
+        full: BoolMatrix = np.tile(each, (self.parts, 1))
         on = np.ascontiguousarray(full.T if self.transposed else full)
         return torch.from_numpy(on.reshape(*on.shape, *(1 for _ in self.kernel)))
 
     def weights_on(self, graph: RelationalGraph) -> int:
         """Number of weights in use, counted without building the mask."""
-        return weights_on(graph, self.in_features, self.out_features) * self.parts * int(np.prod(self.kernel))
+        each = sum(weights_on(graph, width, self.out_features) for width in self.inputs)
+        return each * self.parts * int(np.prod(self.kernel))
 
     def split(self, weight: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return the weight as ``[parts, out, in, kernel positions]``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import feature_scale, mask
+from graph2nn.layers.weight_mask import keep_boolean
 
 #: Whether and how the two directions of an edge share their weights: (A + Aᵀ)/√2, or A + Aᵀ as published.
 Symmetric = bool | Literal["sum"]
@@ -28,7 +29,12 @@ Init = Literal["published", "weights"]
 class _Masked(nn.Module):
     """A weight ``[out, in, *kernel]``, a buffer ``mask`` that broadcasts over it, perhaps a bias ``[out]``."""
 
-    mask: Tensor
+    # torch.jit.script evaluates the annotations of a class, which are text here.
+    if TYPE_CHECKING:
+        mask: Tensor
+        __jit_unused_properties__: tuple[str, ...]
+    __constants__ = ("symmetric",)
+    __jit_unused_properties__ = ("shape",)
     #: Name of the engine, as :class:`graph2nn.Relational` takes it.
     engine = "masked"
 
@@ -84,6 +90,7 @@ class _Masked(nn.Module):
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> _Masked:
         without_memory = self.mask.is_meta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        keep_boolean(self)
         if without_memory:
             self.reset_mask()
         return self
@@ -116,7 +123,7 @@ class _Masked(nn.Module):
         weight: Tensor = self.weight
         if self.symmetric:
             weight = weight + weight.transpose(0, 1)
-            if self.symmetric != "sum":
+            if not isinstance(self.symmetric, str):  # "sum"; a scripted layer compares types, not values
                 weight = weight / 2**0.5  # keeps the published deviation of the weights between features
         return self.masked(weight)
 
@@ -208,7 +215,14 @@ class RelationalLinear(_Masked):
         return 0.01
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[…, in_features]`` to ``[…, out_features]``."""
+        """Map ``[…, in_features]`` to ``[…, out_features]``; a scripted layer does so by its masked weight."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return F.linear(x, self.effective_weight(), self.bias)
+        else:  # noqa: RET505 - a scripted layer compiles what follows a return
+            return self.compute(x)
+
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute ``forward`` by the engine of the layer."""
         return F.linear(x, self.effective_weight(), self.bias)
 
     def extra_repr(self) -> str:
@@ -287,7 +301,14 @@ class RelationalConv2d(_Masked):
         return float((2.0 / (kernel[0] * kernel[1] * out * self.density())) ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
+        """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``, by the engine."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return F.conv2d(x, self.effective_weight(), self.bias, self.stride, self.padding)
+        else:  # noqa: RET505 - a scripted layer compiles what follows a return
+            return self.compute(x)
+
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute ``forward`` by the engine of the layer."""
         return F.conv2d(x, self.effective_weight(), self.bias, self.stride, self.padding)
 
     def extra_repr(self) -> str:

@@ -20,6 +20,14 @@ class NormReLU(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map what the layer takes to what ReLU leaves."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            for part in self:
+                x = part(x)
+            return x
+        else:  # noqa: RET505 - a scripted sequence compiles what follows a return
+            return self._compute(x)
+
+    def _compute(self, x: Tensor) -> Tensor:
         if self._in_one():
             layer: Any = self[0]
             found: Tensor | None = layer.normed_relu(x, self[1])
@@ -67,6 +75,14 @@ class NormedSequential(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map what the first child takes to what the last one returns."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            for part in self:
+                x = part(x)
+            return x
+        else:  # noqa: RET505 - a scripted sequence compiles what follows a return
+            return self._compute(x)
+
+    def _compute(self, x: Tensor) -> Tensor:
         layers = iter(self)
         for layer in layers:
             x = self._next(x, layer, layers)

@@ -375,7 +375,7 @@ def _read_as(file: Path, _modified: int, _size: int) -> pd.DataFrame:
         raise UserError(f"results: {file} has no column {missing[0]!r}; graph2nn pack writes such files.")
     texts = ["run", CONFIG] if CONFIG in table else ["run"]
     numbers = [name for name in (*_MEASURED, "epoch") if name in table]
-    plain = all(table[name].map(type).eq(str).all() for name in texts)
+    plain = all(type(value) is str for name in texts for value in table[name])
     if not plain or not all(_is_numeric(table[name]) for name in numbers):
         raise UserError(f"results: {file} is damaged (values of another type); restore it, or pack again.")
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -80,15 +80,19 @@ class Compact(nn.Module):
     masked layer 0 · ∞ makes every output of that sample not a number.
     """
 
-    graph: RelationalGraph
-    mask: Tensor
-    weight: nn.Parameter
-    bias: nn.Parameter | None
-    stride: int = 1
-    padding: int = 0
+    # torch.jit.script evaluates the annotations of a class, which are text here.
+    if TYPE_CHECKING:
+        graph: RelationalGraph
+        mask: Tensor
+        weight: nn.Parameter
+        bias: nn.Parameter | None
+        #: The graph as the operator of compiled graphs takes it; kept, as compilers do not trace its making.
+        graph_text: str
+        __jit_unused_properties__: tuple[str, ...]
+    stride = 1
+    padding = 0
     engine = "block"
-    #: The graph as the operator of compiled graphs takes it; kept, as compilers do not trace its making.
-    graph_text: str
+    __jit_unused_properties__ = ("shape", "kernel", "blocks", "_stored_shape")
 
     def reset_mask(self) -> None:
         """Make the mask from the graph again."""
@@ -159,8 +163,20 @@ class Compact(nn.Module):
 
     def effective_weight(self) -> Tensor:
         """The weight as the masked engine has it, ``[out, in, *k]``, differentiable."""
-        # The product changes nothing, but shows the mask to whoever counts multiply-adds.
-        return self.expand(self.weight) * self.mask
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            values = self.weight.reshape(-1).index_select(0, self.scripted_places.to(self.weight.device))
+            dense = torch.zeros(self.scripted_shape, dtype=self.weight.dtype).to(self.weight.device)
+            return dense.masked_scatter(self.mask, values)
+        else:  # noqa: RET505 - a scripted layer compiles what follows a return
+            # The product changes nothing, but shows the mask to whoever counts multiply-adds.
+            return self.expand(self.weight) * self.mask
+
+    def __prepare_scriptable__(self) -> Compact:
+        """Keep what a scripted layer makes its weight from."""
+        places = self._places(self.weight.device)
+        self.scripted_places = torch.arange(self.weight.numel()) if places is None else places
+        self.scripted_shape = list(self.shape)
+        return self
 
     @torch.no_grad()
     def set_weight(self, weight: Tensor) -> None:

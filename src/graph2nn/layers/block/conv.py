@@ -77,10 +77,10 @@ class BlockConv2d(Compact, RelationalConv2d):
         out, _, *kernel = self.shape
         return float((2.0 / (kernel[0] * kernel[1] * out * self.density())) ** 0.5)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute ``forward`` by the kernels where they can."""
         if not self._fits(x) or not self.computes(x):
-            return super().forward(x)
+            return super().compute(x)
         y = self.multiply(x)
         return self.rounded(y if self.bias is None else y + self.bias[:, None, None], x)
 

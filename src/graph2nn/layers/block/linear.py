@@ -57,10 +57,10 @@ class BlockLinear(Compact, RelationalLinear):
         self.refuse(symmetric)
         super().__init__(graph, in_features, out_features, bias=bias, init=init, device=device, dtype=dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[…, in_features]`` to ``[…, out_features]``."""
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute ``forward`` by the kernels where they can."""
         if x.ndim == 0 or x.shape[-1] != self.in_features or not self.computes(x):
-            return super().forward(x)
+            return super().compute(x)
         *leading, features = x.shape
         y = self.multiply(x.reshape(x.numel() // features, features, 1, 1)).reshape(*leading, self.out_features)
         return self.rounded(y if self.bias is None else y + self.bias.to(y.dtype), x)

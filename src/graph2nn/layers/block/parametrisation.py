@@ -11,15 +11,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch.nn import functional as F
 
+from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.autocast import autocast_type
 from graph2nn.layers.block.compact import Compact, same_mask
 from graph2nn.layers.block.operator import graph_as_text
 from graph2nn.layers.block.product import supported
 from graph2nn.layers.layout import Layout
-from graph2nn.layers.parametrisation import WeightMask, own_class, register, stored_weight
+from graph2nn.layers.masked_class import own_class
+from graph2nn.layers.parametrisation import register, stored_weight
+from graph2nn.layers.stored_weight import StoredWeight, symbolic
+from graph2nn.layers.weight_mask import WeightMask
 
 
 class CompactMask(WeightMask, Compact):
@@ -74,6 +78,10 @@ class CompactMask(WeightMask, Compact):
         # The product shows the mask to whoever counts multiply-adds.
         return dense * self.mask
 
+    def __prepare_scriptable__(self) -> CompactMask:
+        """Return the mask: a scripted module holds its weight, and never looks in here."""
+        return self
+
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Return what is stored for a weight ``[out, in, …]``."""
         return self.compact(weight)
@@ -92,8 +100,15 @@ class CompactMask(WeightMask, Compact):
         return self.rounded(y if bias is None else y + bias.to(y.dtype)[:, None, None], x, stored)
 
 
-class CompactWeight(parametrize.ParametrizationList):
-    """The list of parametrisations of a compact weight, saved and loaded as that of a masked weight."""
+class CompactWeight(StoredWeight):
+    """The list of parametrisations of a compact weight, saved and loaded as that of a masked weight.
+
+    Who reads the weight gets a tensor ``[out, in, …]`` of its own. It is kept until the layer is used again,
+    and what was written to it by then, ``.data`` included, is taken over.
+    """
+
+    #: The tensor handed out last, with the stored values that it showed.
+    handed: tuple[Tensor, Tensor] | None = None
 
     @property
     def step(self) -> CompactMask:
@@ -102,16 +117,65 @@ class CompactWeight(parametrize.ParametrizationList):
         assert isinstance(step, CompactMask)
         return step
 
+    def read(self) -> Tensor:
+        """Return the weight ``[out, in, …]``, zero off the mask."""
+        if symbolic(self.original) or len(self) > 1 or self.original.shape != self.step.stored_shape:
+            return self.product()
+        self.settle()
+        dense = self.product()
+        self.handed = dense, self.original.detach().clone()
+        return dense
+
+    @torch.no_grad()
+    def write(self, value: Tensor) -> None:
+        """Store a weight ``[out, in, …]``; what is off the mask is dropped."""
+        self.handed = None
+        super().write(value)
+
+    @torch._disable_dynamo  # type: ignore[attr-defined]
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Take over what was written to the tensor handed out last.
+
+        Raises:
+            UserError: its values were replaced by those of another shape.
+        """
+        if self.handed is None:
+            return
+        (dense, shown), self.handed = self.handed, None
+        dense = dense.detach()
+        if dense.shape != self.step.shape:
+            raise UserError(
+                f"relational weight: expected a tensor of shape {list(self.step.shape)}, "
+                f"got {list(dense.shape)}."
+            )
+        values = self.step.compact(dense.to(shown))
+        if not torch.equal(values, shown):
+            self.original.copy_(values)
+
+    def adopt(self) -> None:
+        """Do nothing: what is stored is on the mask, and so is its gradient."""
+
     def release(self, module: nn.Module) -> Tensor | None:
         """Give ``module`` its own forward back, just before this parametrisation is removed.
 
         Returns:
             The gradient of the dense weight, or None without one.
         """
+        self.settle()
         own_class(module)
         del type(module).forward
         gradient, self.original.grad = self.original.grad, None
         return None if gradient is None else self.step.expand(gradient)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.settle()
+        return {name: value for name, value in self.__dict__.items() if name != "handed"}
+
+    def _apply(self, fn: Any, recurse: bool = True) -> CompactWeight:
+        self.settle()
+        super()._apply(fn, recurse)
+        return self
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -120,6 +184,7 @@ class CompactWeight(parametrize.ParametrizationList):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
     ) -> None:
+        self.settle()
         state = dict(state_dict)
         weight = state.get(f"{prefix}original")
         mask = state.get(f"{prefix}0.mask")
@@ -144,7 +209,13 @@ def blocks_fit(module: nn.Module, tensor: str, layout: Layout) -> bool:
         layout: of the weight; stacked weights do not fit.
     """
     weight = getattr(module, tensor)
-    if tensor != "weight" or layout.parts != 1 or layout.transposed or "forward" in vars(module):
+    if (
+        tensor != "weight"
+        or layout.parts != 1
+        or layout.joined
+        or layout.transposed
+        or "forward" in vars(module)
+    ):
         return False
     if weight.device.type not in ("cpu", "meta") or weight.dtype not in (torch.float32, torch.float64):
         return False
@@ -182,16 +253,17 @@ def compact_weight(module: nn.Module, mask: WeightMask, layout: Layout) -> None:
     )
     weight = stored_weight(module, "weight")
     gradient, weight.grad = weight.grad, None
-    register(module, "weight", step)
-    module.parametrizations["weight"].__class__ = CompactWeight  # type: ignore[index]
+    register(module, "weight", step, CompactWeight)
     if gradient is not None:
         weight.grad = step.compact(gradient)
-    forward = _linear if isinstance(module, nn.Linear) else _conv2d
+    forward = _linear_forward if isinstance(module, nn.Linear) else _conv2d_forward
     type(module).forward = forward
 
 
 def _product(module: nn.Module, x: Tensor) -> Tensor | None:
     chain: Any = module.parametrizations["weight"]  # type: ignore[index]
+    if chain.handed is not None:
+        chain.settle()
     # Another parametrisation on top of the mask computes another weight.
     if len(chain) > 1:
         return None
@@ -200,6 +272,20 @@ def _product(module: nn.Module, x: Tensor) -> Tensor | None:
 
 
 # The argument is called as torch calls it, so that ``layer(input=x)`` works.
+def _linear_forward(self: Any, input: Tensor) -> Tensor:  # noqa: A002
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return F.linear(input, self.weight, self.bias)
+    else:  # noqa: RET505 - a scripted module compiles what follows a return
+        return _linear(self, input)
+
+
+def _conv2d_forward(self: Any, input: Tensor) -> Tensor:  # noqa: A002
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return self._conv_forward(input, self.weight, self.bias)  # type: ignore[no-any-return]
+    else:  # noqa: RET505 - a scripted module compiles what follows a return
+        return _conv2d(self, input)
+
+
 def _linear(self: nn.Linear, input: Tensor) -> Tensor:  # noqa: A002
     if input.ndim and input.shape[-1] == self.in_features:
         *leading, features = input.shape

@@ -136,6 +136,8 @@ class EdgeLinear(RelationalLinear):
     """
 
     engine = "edge"
+    __jit_unused_properties__ = ("shape", "mask", "saved_as_masked")
+    __jit_ignored_attributes__ = ("edges",)
 
     def __init__(
         self,
@@ -161,8 +163,8 @@ class EdgeLinear(RelationalLinear):
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[…, in_features]`` to ``[…, out_features]``."""
+    def compute(self, x: Tensor) -> Tensor:
+        """Compute ``forward`` connection by connection."""
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise RuntimeError(
                 f"edge layer: the input has shape {list(x.shape)}, expected […, {self.in_features}]"
@@ -208,7 +210,19 @@ class EdgeLinear(RelationalLinear):
 
     def effective_weight(self) -> Tensor:
         """The weight as the masked engine has it, ``[out, in]``, differentiable."""
-        return self.expand(self.weight)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            rows, columns = self.scripted_places
+            at = rows.to(self.weight.device) * self.in_features + columns.to(self.weight.device)
+            dense = torch.zeros(self.out_features * self.in_features, dtype=self.weight.dtype)
+            dense = dense.to(self.weight.device).index_add(0, at, self.weight)
+            return dense.view(self.out_features, self.in_features)
+        else:  # noqa: RET505 - a scripted layer compiles what follows a return
+            return self.expand(self.weight)
+
+    def __prepare_scriptable__(self) -> EdgeLinear:
+        """Keep what a scripted layer makes its weight from."""
+        self.scripted_places = self._places(self.weight.device)
+        return self
 
     @torch.no_grad()
     def set_weight(self, weight: Tensor) -> None:
