@@ -6,15 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graph2nn import RelationalGraph, UserError, macs
+from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
+from graph2nn.analysis.plan_tests import planned_tests
 from graph2nn.cli import main
 from graph2nn.experiments.connectome_networks import connectome_network
 from graph2nn.experiments.planning import plan, with_nulls
+from graph2nn.experiments.plans import freeze_plan, read_plan, write_plan
+from graph2nn.experiments.plans.connectome import draft_connectome_plan
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.stored_graphs import named_spec
 from graph2nn.models.connectome_rnn import ConnectomeRNN
 from graph2nn.results import graph_store
 from graph2nn.results.config import GraphSpec, RunConfig
+from graph2nn.results.runs_table import read_runs
+from graph2nn.tasks.registry import task_of
 
 OPTIONS = {"inputs": "celltype == 'sensory'", "outputs": "celltype == 'motor'", "rounds": 4}
 
@@ -137,3 +142,98 @@ def test_a_sweep_of_a_connectome_its_nulls_and_a_dense_network(monkeypatch, tmp_
     capsys.readouterr()
     assert main([*command[:-2], "--set", "model.options.wieghts=signed"]) == 2
     assert "did you mean 'weights'" in capsys.readouterr().err
+
+
+def sweep_of(tmp_path, monkeypatch, *more):
+    for module in ("results.graph_store", "graphs.spec"):
+        monkeypatch.setattr(f"graph2nn.{module}.parse_graph", lambda text, **options: connectome(0))
+    (tmp_path / "made.csv").write_text("from,to\n")
+    return [
+        "sweep", "connectome-rnn", "--graph", str(tmp_path / "made.csv"), "--inputs", OPTIONS["inputs"],
+        "--outputs", OPTIONS["outputs"], "--out", str(tmp_path / "runs"), "--seeds", "1",
+        "--set", "recipe.epochs=1", "--set", "recipe.batch_size=20", *more,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "unit"),
+    [
+        ("delayed-match:hold=2,samples=60,test=20", "wrong answers", "%"),
+        ("memory-capacity:delays=3,samples=40,test=20,time=20", "lost memory", "steps"),
+    ],
+)
+def test_sequence_tasks_are_swept_and_loaded_again(tmp_path, monkeypatch, word, name, unit):
+    command = sweep_of(
+        tmp_path, monkeypatch, "--data", word, "--select", "baseline",
+        "--set", "model.options.baseline_width=9",
+    )  # fmt: skip
+    assert main(command) == 0
+    rows = [json.loads(file.read_text()) for file in (tmp_path / "runs").glob("runs/*/result.json")]
+    assert {row["data"] for row in rows} == {word}
+    assert {(row["score_name"], row["score_unit"]) for row in rows} == {(name, unit)}
+    run = next((tmp_path / "runs" / "runs").glob("made*"))
+    network = load_run(run)
+    data = load_dataset(word)
+    scores = network(network.normalise(data.test.images))
+    task = task_of(data)
+    again = task.measured(task.sums(scores.detach(), data.test.labels)).score
+    assert again == pytest.approx(json.loads((run / "result.json").read_text())["score"], rel=1e-6)
+
+
+def test_other_presets_refuse_sequences_and_own_arrays_are_read(tmp_path, monkeypatch, capsys):
+    assert main(["train", "mlp", "--data", "n-back", "--out", str(tmp_path / "x")]) == 2
+    assert "use preset connectome-rnn" in capsys.readouterr().err
+    numbers = np.random.default_rng(0)
+    np.savez(tmp_path / "own.npz", x=numbers.normal(size=(120, 5)), y=numbers.integers(0, 3, 120))
+    assert main(sweep_of(tmp_path, monkeypatch, "--data", str(tmp_path / "own.npz"))) == 0
+
+
+def test_synapse_counts_as_a_start_give_each_reader_the_same_power():
+    graph = connectome()
+    network = ConnectomeRNN(
+        graph, 3, 2, inputs=[0], outputs=[1], spectral_radius=None, init="scaled_synapses", init_gain=0.5
+    )
+    weight = network.recurrent_weight().detach().numpy()
+    power = np.bincount(graph.edge_index[1], weights=weight**2, minlength=graph.n)
+    np.testing.assert_allclose(power, 0.25, rtol=1e-5)
+    assert (weight > 0).any()
+    assert (weight < 0).any()
+    with pytest.raises(UserError, match="both scale the weights"):
+        ConnectomeRNN(graph, 3, 2, inputs=[0], outputs=[1], init_gain=0.5)
+
+
+def test_a_plan_of_a_connectome_runs_the_part_of_its_data(tmp_path, monkeypatch, capsys):
+    sweep_of(tmp_path, monkeypatch)
+    words = {name: f"{name}:samples=40,test=20,time=30" for name in ("n-back", "narma10")}
+    plan = draft_connectome_plan(
+        str(tmp_path / "made.csv"), connections=connectome().edges, inputs=OPTIONS["inputs"],
+        outputs=OPTIONS["outputs"], groups="celltype", seeds=2, margins=dict.fromkeys(words, 1.0),
+        data={name: load_dataset(word).label for name, word in words.items()},
+        settings={"recipe.epochs": 1, "recipe.batch_size": 20},
+    )  # fmt: skip
+    file, out = tmp_path / "plan.yaml", tmp_path / "planned"
+    write_plan(plan, file)
+    assert read_plan(file) == plan
+    freeze_plan(file)
+    command = ["sweep", "--plan", str(file), "--out", str(out), "--threads", "1"]
+    assert main([*command, "--data", "n-back"]) == 2
+    assert "are not those of a part of the plan" in capsys.readouterr().err
+    assert main([*command, "--data", plan.part_data["n-back"]]) == 0
+    assert "18 of 36 runs of the plan have these data" in capsys.readouterr().err.replace("\n", " ")
+    table = read_runs(out)
+    assert table.groupby("arm").size().to_dict() == {
+        f"n-back: {arm}": 2
+        for arm in (
+            "connectome", "density nulls", "degree nulls", "reciprocal nulls", "block nulls", "boundary nulls",
+            "weights nulls", "dense RNN", "dense GRU",
+        )
+    }  # fmt: skip
+    named = set(table.loc[table["arm"] == "n-back: degree nulls", "graph"])
+    assert named == {"degree null(made,1)", "degree null(made,2)"}
+    tests = {test.name: test for test in planned_tests(plan, table)}
+    loss = tests["n-back: connectome against degree nulls, training loss"]
+    parts = [table[table["arm"] == f"n-back: {arm}"].set_index("seed")["train_loss"] for arm in
+             ("degree nulls", "connectome")]  # fmt: skip
+    assert loss.estimate == pytest.approx((parts[0] - parts[1]).mean())
+    assert loss.unit == "of the loss"
+    assert not tests["narma10: connectome against degree nulls"].complete

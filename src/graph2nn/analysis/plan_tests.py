@@ -15,6 +15,7 @@ import pandas as pd
 
 from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.significance import holm
+from graph2nn.analysis.table import score_of
 from graph2nn.arrays import Floats
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class PlannedResult:
         estimate, low, high, p_value: in points; NaN where there are too few runs. For ``tost`` the interval has
             1 − 2 α, and a small p-value says that the arms are equivalent within ``margin``.
         p_holm: after Holm's correction over the complete tests of its family; NaN for descriptive tests.
+        unit: of the estimate: ``points`` of error, or that of another score or of the training loss.
         decided: true if the test is complete, not descriptive, and its corrected p-value is at most α.
     """
 
@@ -50,6 +52,7 @@ class PlannedResult:
     p_holm: float
     decided: bool
     margin: float | None = None
+    unit: str = "points"
 
     @property
     def complete(self) -> bool:
@@ -90,7 +93,8 @@ def planned_tests(plan: ExperimentPlan, runs: pd.DataFrame) -> list[PlannedResul
 
     Args:
         plan: the plan.
-        runs: one row per run, with columns ``arm, graph, seed, test_error`` and, for nulls, ``null_of``.
+        runs: one row per run, with columns ``arm, graph, seed, test_error``, for nulls ``null_of``,
+            and what tests measure.
 
     Returns:
         Primary tests first, then secondary and descriptive ones.
@@ -125,6 +129,8 @@ def _tested(
     from scipy import stats
 
     tables = [parts[name] for name in test.arms]
+    unit = _unit(test, tables)
+    tables = [table.assign(test_error=table[test.measure]) for table in tables]
     nan = float("nan")
     if test.kind == "welch":
         one, other = (table["test_error"].to_numpy(dtype=np.float64) for table in tables)
@@ -159,7 +165,16 @@ def _tested(
         p_holm=nan,
         decided=False,
         margin=test.margin,
+        unit=unit,
     )
+
+
+def _unit(test: PlannedTest, tables: Sequence[pd.DataFrame]) -> str:
+    """What the estimate of a test is counted in."""
+    if test.measure == "train_loss":
+        return "of the loss"
+    runs = pd.concat(list(tables))
+    return "points" if runs.empty else score_of(runs).difference
 
 
 def _variance(differences: Floats) -> tuple[float, float]:

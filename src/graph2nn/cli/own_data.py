@@ -15,6 +15,7 @@ from graph2nn.errors import UserError
 if TYPE_CHECKING:
     from graph2nn.data.own.reader import Options
     from graph2nn.experiments.launchers import Source
+    from graph2nn.experiments.presets import Preset
 
 _PANEL = "Your own data (presets mlp, cnn, resnet, vit)"
 
@@ -155,11 +156,11 @@ def own_words(options: Options | None) -> list[str]:
     return [*words, *["--impute"] * (options.missing == "impute")]
 
 
-def source_of(name: str, data: Path | None, cache: Path | None, options: Options | None = None) -> Source:
+def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Options | None = None) -> Source:
     """Return where the data of a preset come from.
 
     Args:
-        name: of the preset's data.
+        preset: names its data; one that takes own data, too, takes them where ``data`` is given.
         data: path that ``--data`` names, or the name of a well-known data set.
         cache: folder of decoded copies.
         options: how own data are read.
@@ -167,15 +168,15 @@ def source_of(name: str, data: Path | None, cache: Path | None, options: Options
     Raises:
         UserError: options for own data, and a preset that has data of its own.
     """
-    from graph2nn.data.own.formats import FORMATS
+    from graph2nn.data.own.reader import is_word
     from graph2nn.experiments.launchers import Source
-    from graph2nn.experiments.presets.own import OWN
+    from graph2nn.experiments.presets.preset import OWN
 
+    name = preset.data_of(data)
     if options is not None and name != OWN:
         raise UserError(
             f"--target, --task, --image-size and their like are for your own data; this preset is for {name}: "
-            "use preset mlp, cnn, resnet or vit."
+            "use preset mlp, cnn, resnet, vit or connectome-rnn with --data."
         )
-    word = data is not None and str(data) in FORMATS and not data.exists()
-    path = None if data is None else str(data) if word else str(data.absolute())
+    path = None if data is None else str(data) if is_word(str(data)) else str(data.absolute())
     return Source(name, path, None if cache is None else str(cache.absolute()), options)

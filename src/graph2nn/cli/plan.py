@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from graph2nn.cli.common import Cache, Data, Json, print_json
+from graph2nn.cli.common import Cache, Data, Json, Settings, print_json
+from graph2nn.cli.connectomes import with_ends
+from graph2nn.errors import UserError
 
 app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A plan, as YAML.")]
@@ -103,8 +106,87 @@ def draft(
 
     Example: graph2nn plan draft plan.yaml
     """
-    from graph2nn.experiments.plans.decisive import draft_plan, write_draft
+    from graph2nn.experiments.plans import write_plan
+    from graph2nn.experiments.plans.decisive import draft_plan
 
     plan = draft_plan(seed)
-    write_draft(plan, file)
+    write_plan(plan, file)
     typer.echo(f"{file}: {plan.count()} runs; freeze it with graph2nn plan freeze {file}")
+
+
+@app.command()
+def connectome(
+    file: File,
+    graph: Annotated[str, typer.Option(metavar="GRAPH", help="The connectome, such as larva or a file.")],
+    inputs: Annotated[str, typer.Option(metavar="EXPRESSION", help="Neurons that are given the data.")],
+    outputs: Annotated[str, typer.Option(metavar="EXPRESSION", help="Neurons that are read.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=DATA", help="A task and its data: a path, or a word such as n-back; may be repeated."
+        ),
+    ],
+    margin: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=X", help="Margin of equivalence on a task, in the unit of its score."),
+    ],
+    groups: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Cell types for block nulls. Default: no such nulls.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Runs per arm, each with a null of its own.")] = 10,
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Write the plan of a connectome study: the connectome, its nulls and dense networks, not frozen.
+
+    Example: graph2nn plan connectome plan.yaml --graph larva --inputs "celltype == 'sensory'" --outputs
+    "celltype == 'RGN'" --groups celltype --data memory=memory-capacity --margin memory=0.2
+    """
+    from graph2nn.cli.own_data import source_of
+    from graph2nn.experiments.connectome_networks import check_runs
+    from graph2nn.experiments.planning import plan as runs_of
+    from graph2nn.experiments.planning import select
+    from graph2nn.experiments.plans import write_plan
+    from graph2nn.experiments.plans.connectome import draft_connectome_plan
+    from graph2nn.experiments.presets import preset
+
+    known = preset("connectome-rnn")
+    specs = select(known, [graph])
+    ends = with_ends(settings, inputs, outputs)
+    check_runs(runs_of(known, specs, [1], data="", settings=ends))
+    labels = {
+        name: source_of(known, Path(place), None).load().label for name, place in _pairs("--data", data).items()
+    }
+    margins = {name: _number("--margin", value) for name, value in _pairs("--margin", margin).items()}
+    connections = 0 if specs[0] is None else specs[0].build().edges
+    plan = draft_connectome_plan(
+        graph, connections=connections, inputs=inputs, outputs=outputs, data=labels, margins=margins,
+        groups=groups, seeds=seeds, settings=dict(_values(settings)),
+    )  # fmt: skip
+    write_plan(plan, file)
+    typer.echo(f"{file}: {plan.count()} runs; freeze it with graph2nn plan freeze {file}")
+
+
+def _pairs(option: str, texts: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name and value) or name in pairs:
+            raise UserError(f"plan: {option} {text!r}: expected NAME=VALUE, each name once.")
+        pairs[name] = value
+    return pairs
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"plan: {option} {text!r} is not a number.") from None
+
+
+def _values(settings: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of ``--set``, which the draft puts among those of the plan."""
+    import yaml
+
+    for text in settings:
+        key, _, value = text.partition("=")
+        yield key.strip(), yaml.safe_load(value)

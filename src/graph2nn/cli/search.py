@@ -125,7 +125,7 @@ def search(
         return
     count = number_of_workers(workers)
     evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
-    source = source_of(look_up_preset(preset).data, data, cache, own)
+    source = source_of(look_up_preset(preset), data, cache, own)
     found = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
     best = found.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]

@@ -86,6 +86,9 @@ def sweep(
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
+    fresh_nulls: Annotated[
+        bool, typer.Option("--fresh-nulls", help="Train each seed with new nulls, one per kind, drawn with it.")
+    ] = False,
     null: Annotated[
         list[str] | None,
         typer.Option(
@@ -176,7 +179,8 @@ def sweep(
         channels=channels,
     )  # fmt: skip
     work: Work = choose_work(
-        plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls, null=null or [],
+        plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls,
+        fresh_nulls=fresh_nulls, null=null or [],
         null_options=null_options(groups, inputs, outputs, within, positions),
         settings=settings, amp=amp, data=data, cache=cache, dry_run=dry_run,
         own=own,

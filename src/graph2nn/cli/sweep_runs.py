@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,7 @@ from graph2nn.errors import UserError
 if TYPE_CHECKING:
     from graph2nn.data.own.reader import Options
     from graph2nn.experiments.launchers import Source
+    from graph2nn.experiments.presets import Preset
     from graph2nn.results.config import RunConfig
 
 Amp = Literal["bf16", "fp16"]
@@ -24,21 +25,20 @@ Amp = Literal["bf16", "fp16"]
 
 @dataclass(frozen=True)
 class Work:
-    """The runs of a sweep, where their data are, and the arm of each run if there is a plan."""
+    """The runs of a sweep, where their data are, and the arm of each run of the plan if there is one."""
 
     configs: Sequence[RunConfig]
     source: Source
     amp: Any = None
     plan: str | None = None
-    arms: Sequence[str] = ()
+    arms: Mapping[str, str] = field(default_factory=dict)
 
     def note_arms(self, out: Path) -> None:
         """Write into a folder of results which run belongs to which arm, if there is a plan."""
         from graph2nn.results.arms import write_arms
 
         if self.plan is not None:
-            names = [config.folder for config in self.configs]
-            write_arms(out, self.plan, dict(zip(names, self.arms, strict=True)))
+            write_arms(out, self.plan, self.arms)
 
 
 def choose_work(
@@ -60,8 +60,8 @@ def choose_work(
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
         own: how the user's own data are read.
-        options: ``select``, ``seeds``, ``nulls``, ``null``, ``null_options``, ``settings`` and ``amp``, as
-            given.
+        options: ``select``, ``seeds``, ``nulls``, ``fresh_nulls``, ``null``, ``null_options``, ``settings`` and
+            ``amp``, as given.
 
     Raises:
         UserError: neither a preset nor a plan, options that a plan decides, or a plan that is not frozen.
@@ -98,22 +98,33 @@ def _of_preset(
     select: list[str] | None,
     seeds: int | None,
     nulls: int,
+    fresh_nulls: bool,
     null: list[str],
     null_options: dict[str, Any],
     settings: list[str],
     amp: str | None,
 ) -> Work:
     from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, check_runs
+    from graph2nn.experiments.planning import fresh_nulls as one_per_seed
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import fitted
     from graph2nn.experiments.presets import preset as look_up
-    from graph2nn.experiments.presets.own import OWN
+    from graph2nn.experiments.presets.preset import OWN
 
     known = look_up(preset)
-    graphs = choose(known, select or ["all"], data=None if known.data == OWN else data)
-    if (null or null_options.keys() - {"inputs", "outputs"}) and not nulls:
-        raise UserError("sweep: --null and its options say which nulls; say how many of each with --nulls N.")
+    words = select or ["all"]
+    cells = ["gru"] if known.model.name == CONNECTOME_RNN and "gru" in words else []
+    if cells and len(words := [word for word in words if word != "gru"]) == 0:
+        raise UserError("sweep: gru is a dense network to compare with; select a connectome, too.")
+    graphs = choose(known, words, data=None if known.data_of(data) == OWN else data)
+    if (null or null_options.keys() - {"inputs", "outputs"}) and not (nulls or fresh_nulls):
+        raise UserError(
+            "sweep: --null and its options say which nulls; say how many of each with --nulls N, or "
+            "--fresh-nulls for a new one per seed."
+        )
+    if nulls and fresh_nulls:
+        raise UserError("sweep: --fresh-nulls draws one null per seed, --nulls N so many for all; give one.")
     if known.model.name == CONNECTOME_RNN:
         settings = with_ends(settings, null_options.get("inputs"), null_options.get("outputs"))
     ends = null_options.keys() & {"inputs", "outputs"}
@@ -125,11 +136,29 @@ def _of_preset(
     if nulls:
         graphs = with_nulls(graphs, nulls, null or "degree", null_options)
     numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
-    check_runs(plan(known, graphs, numbers, data="", settings=settings))  # complain before the data are read
-    source = source_of(known.data, data, cache, own)
+    fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if fresh_nulls else {}
+
+    def runs(preset: Preset, label: str) -> list[RunConfig]:
+        made = [
+            config
+            for seed in numbers
+            for config in plan(preset, [*graphs, *fresh.get(seed, ())], [seed], data=label, settings=settings)
+        ]
+        for cell in cells:
+            width = int(dict(known.model.options).get("baseline_width", 1))
+            more = [
+                f"model.options.baseline_width={round(width / 3**0.5)}",  # three gates
+                *settings,
+                f"model.options.baseline_cell={cell}",
+            ]
+            made += plan(preset, [None], numbers, data=label, settings=more)
+        return made
+
+    check_runs(runs(known, ""))  # complain before the data are read
+    source = source_of(known, data, cache, own)
     loaded = source.load()
     known = fitted(known, loaded)
-    return Work(plan(known, graphs, numbers, data=loaded.label, settings=settings), source, amp)
+    return Work(runs(known, loaded.label), source, amp)
 
 
 def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool, own: Options | None) -> Work:
@@ -141,14 +170,29 @@ def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool, o
     if plan.sha256 is None and not dry_run:
         raise UserError(f"sweep: {file} is not frozen; graph2nn plan freeze {file} does that.")
     source = plan_source(plan, file.parent, path=data, cache=cache)
-    graphs = data if plan.data is None else None
+    folder = data if plan.data is None and data is not None and data.is_dir() else None
     # Before the data are read: what is wrong with a graph or a setting is said at once.
-    planned_runs(plan, data="", folder=graphs)
+    runs = planned_runs(plan, data="", folder=folder)
     loaded = source.load()
-    plan = with_data(plan, loaded)
-    runs = planned_runs(plan, data=loaded.label, folder=graphs)
+    label = loaded.label
+    if plan.data is not None:
+        runs = planned_runs(with_data(plan, loaded), data=label)
     amp = "bf16" if plan.precision == "bf16" else None
-    configs, arms = [run.config for run in runs], [run.arm for run in runs]
+    named = [run.config.model_copy(update={"data": run.config.data or label}) for run in runs]
+    arms = {config.folder: run.arm for config, run in zip(named, runs, strict=True)}
+    configs = [config for config in named if config.data == label]
+    if not configs:
+        raise UserError(
+            f"sweep: the data {label!r} are not those of a part of the plan: "
+            f"{', '.join(f'{part} has {name!r}' for part, name in plan.part_data.items())}; give --data."
+        )
+    if len(configs) < len(runs):
+        rest = [f"{part} ({name})" for part, name in plan.part_data.items() if name != label]
+        console.print(
+            f"{len(configs)} of {len(runs)} runs of the plan have these data, {label}. "
+            f"Run it again with the data of {', '.join(rest)}.",
+            soft_wrap=True,
+        )
     return Work(configs, source, amp, plan.sha256 or "not frozen", arms)
 
 
@@ -158,7 +202,7 @@ def show_work(work: Work, as_json: bool) -> None:
 
     samples = len(work.source.load().train)
     costs = costs_of(work.configs, work.source.load())
-    arms = work.arms or ["all"] * len(work.configs)
+    arms = [work.arms.get(config.folder, "all") for config in work.configs]
     rows: list[dict[str, Any]] = [
         {
             "run": config.folder,

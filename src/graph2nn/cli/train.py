@@ -125,7 +125,7 @@ def train(
     graph2nn train connectome-rnn --graph larva --inputs "celltype == 'sensory'" --outputs "celltype == 'RGN'"
     """
     from graph2nn.experiments.presets import preset as look_up
-    from graph2nn.experiments.presets.own import OWN
+    from graph2nn.experiments.presets.preset import OWN
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
 
@@ -139,13 +139,13 @@ def train(
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
         channels=channels,
     )  # fmt: skip
-    graphs = [_one_graph(known, select, graph, ws_flex, None if known.data == OWN else data)]
+    graphs = [_one_graph(known, select, graph, ws_flex, None if known.data_of(data) == OWN else data)]
     first = known.first_seed if seed is None else seed
     numbers = range(first, first + (seeds or 1))
     use_threads(threads)
     job = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
     settings = with_ends(settings, inputs, outputs)
-    source = source_of(known.data, data, cache, how_read)
+    source = source_of(known, data, cache, how_read)
     plan = partial(_plan, known, graphs, numbers, settings, source, how, job.device)
     rows = train_on(devices, sync_bn, plan, job)
     if rows is None:  # another process talks

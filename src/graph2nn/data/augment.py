@@ -21,11 +21,11 @@ from graph2nn.errors import UserError
 def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> torch.Tensor:
     """Return ``(images - mean) / sd`` per channel, as new float32 on the device of the images.
 
-    Shapes: uint8 or float32 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` likewise, per
-    feature. The stored values are left as they are.
+    Shapes: uint8 or float32 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` and sequences
+    ``[B, time, F]`` likewise, per feature. The stored values are left as they are.
 
     Args:
-        images: ``[B, C, H, W]``, or vectors ``[B, F]``.
+        images: ``[B, C, H, W]``, vectors ``[B, F]``, or sequences ``[B, time, F]``.
         mean: per channel or feature, in stored units.
         sd: likewise.
 
@@ -37,10 +37,8 @@ def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) 
         [2.0, 2.0, 2.0, 2.0]
     """
     _check_channels(images, mean, sd)
-    centre, scale = (
-        torch.tensor(v, dtype=torch.float32, device=images.device).view(-1, *(1,) * (images.ndim - 2))
-        for v in (mean, sd)
-    )
+    shape = (-1, 1, 1) if images.ndim == 4 else (-1,)
+    centre, scale = (torch.tensor(v, dtype=torch.float32, device=images.device).view(shape) for v in (mean, sd))
     return images.to(torch.float32, copy=True).sub_(centre).div_(scale)
 
 
@@ -78,8 +76,8 @@ def augment(
     chosen = chosen[part]
     flips = None if flips is None else flips[part]
     offsets = None if offsets is None else offsets[:, part].contiguous()
-    if images.ndim == 2 and (augment.flip or augment.pad):
-        raise UserError("augment: flip and pad are for images, these are vectors; leave both out.")
+    if images.ndim < 4 and (augment.flip or augment.pad):
+        raise UserError("augment: flip and pad are for images, and these are not; leave both out.")
     if images.device.type == "cpu" and images.dtype == torch.uint8:
         _check_channels(images, mean, sd)
         table = byte_table(tuple(mean), tuple(sd))
@@ -249,9 +247,10 @@ def _draw(below: int, shape: tuple[int, ...], generator: torch.Generator) -> tor
 
 
 def _check_channels(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> None:
-    if not images.shape[1] == len(mean) == len(sd):
+    channels = images.shape[1] if images.ndim == 4 else images.shape[-1]
+    if not channels == len(mean) == len(sd):
         raise UserError(
-            f"normalise: {images.shape[1]} channels but {len(mean)} means and {len(sd)} standard deviations; "
+            f"normalise: {channels} channels but {len(mean)} means and {len(sd)} standard deviations; "
             "give one of each per channel."
         )
 

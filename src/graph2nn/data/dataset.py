@@ -11,8 +11,11 @@ from typing import Any, Literal
 
 from graph2nn.data.samples import Device, Split, Streamed
 
-#: What the targets are: classes (scored by the top-1 or by the balanced error), or one or several numbers.
-TaskName = Literal["classification", "balanced", "regression"]
+#: What the targets are: classes (scored by the top-1 or by the balanced error), one or several numbers, or
+#: either at the steps of sequences; memory capacity has a score of its own.
+TaskName = Literal[
+    "classification", "balanced", "regression", "sequence-classes", "sequence-numbers", "memory-capacity"
+]
 
 
 @dataclass(frozen=True)
@@ -232,11 +235,21 @@ class Dataset:
     @property
     def num_classes(self) -> int:
         """Number of outputs a network needs: classes, or the numbers of a regression."""
-        return len(self.targets) if self.task == "regression" else len(self.classes)
+        return len(self.targets) if self.numeric else len(self.classes)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the targets are numbers; False for classes."""
+        return self.task in ("regression", "sequence-numbers", "memory-capacity")
+
+    @property
+    def sequences(self) -> bool:
+        """Whether samples are sequences, ``[time, features]``, with an answer at some of the steps."""
+        return self.task in ("sequence-classes", "sequence-numbers", "memory-capacity")
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Shape of one sample: channels, height, width; of vectors the number of features."""
+        """Shape of one sample: channels, height, width; vectors: features; sequences: time, features."""
         if isinstance(self.train, Split):
             return tuple(self.train.images.shape[1:])
         return 3, self.train.size, self.train.size

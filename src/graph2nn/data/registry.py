@@ -14,6 +14,8 @@ from graph2nn.data.digits import load_digits
 from graph2nn.data.own.formats import load_format
 from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
+from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
+from graph2nn.data.sequences import load_sequences, names_sequences
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.files import cache_root, refuse_special
 
@@ -63,7 +65,8 @@ def load_dataset(
 
     Args:
         name: "digits" (bundled), "cifar10", "cifar100", "mnist", "fashion-mnist", or "imagenet";
-            ``imagenet@160`` shows the network squares of 160. ``"own"`` reads what lies at ``path``.
+            ``imagenet@160`` shows the network squares of 160. ``"own"`` reads what lies at ``path``. Sequences
+            with known answers are named as :func:`graph2nn.data.sequences.load_sequences` has it.
         path: where the user's copy lies; without it the cache or a download is used, for ImageNet the folder
             that GRAPH2NN_DATA names.
         cache: folder of decoded copies; :func:`graph2nn.files.cache_root` when not given.
@@ -91,10 +94,14 @@ def load_dataset(
                 "images, .npz, .csv or .parquet, or the word mnist, fashion-mnist or cifar100."
             )
         return load_own(path, options or Options(), cache=cache, progress=progress)
+    if names_sequences(name):
+        if path is not None:
+            raise UserError(f"data: {name} is drawn and takes no path ({path}); leave it out.")
+        return load_sequences(name)
     plain, at, size = name.partition("@")
     load: Callable[..., Dataset] | None = DATASETS.get(plain)
     if load is None or (at and "size" not in inspect.signature(load).parameters):
-        raise unknown("data: dataset", name, DATASETS)
+        raise unknown("data: dataset", name, [*DATASETS, *SEQUENCE_TASKS])
     if at and not (size.isdecimal() and int(size) >= 8):
         raise UserError(f"data: {name}: {size!r} is not a side of an image in pixels; write {plain}@160.")
     if at:

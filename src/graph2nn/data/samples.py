@@ -84,18 +84,19 @@ class Split:
 class Samples(Split):
     """Samples of a user's own data, of more types than a :class:`Split` has.
 
-    Shapes: ``images`` uint8 or float32 ``[N, channels, height, width]``, or vectors of features float32
-    ``[N, F]``; ``labels`` int64 ``[N]`` (classes) or float32 ``[N, T]`` (numbers, in their own units).
+    Shapes: ``images`` uint8 or float32 ``[N, channels, height, width]``, float32 vectors of features
+    ``[N, F]`` or sequences ``[N, time, F]``; ``labels`` int64 ``[N]`` (classes) or float32 ``[N, T]``
+    (numbers, in their own units), of sequences int64 ``[N, time]`` or float32 ``[N, time, T]``.
     """
 
     def __post_init__(self) -> None:
         kind = (self.images.dtype, self.images.ndim)
-        if kind not in ((torch.uint8, 4), (torch.float32, 4), (torch.float32, 2)):
+        if kind not in ((torch.uint8, 4), (torch.float32, 4), (torch.float32, 3), (torch.float32, 2)):
             raise TypeError(
-                "samples must be uint8 or float32 [N, C, H, W], or float32 [N, F], "
+                "samples must be uint8 or float32 [N, C, H, W], float32 [N, F] or [N, time, F], "
                 f"not {self.images.dtype} {list(self.images.shape)}"
             )
-        targets = (self.labels.dtype, self.labels.ndim)
+        targets = (self.labels.dtype, self.labels.ndim - (self.images.ndim == 3))
         if targets not in ((torch.int64, 1), (torch.float32, 2)) or len(self.labels) != len(self.images):
             raise TypeError(
                 f"labels must be int64 [N] or float32 [N, T], not {self.labels.dtype} {list(self.labels.shape)}"

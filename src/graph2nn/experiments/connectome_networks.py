@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import nn
 
 from graph2nn.budget.matching import Match
@@ -14,13 +16,15 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.connectome_rnn import ConnectomeRNN, choose_nodes
 from graph2nn.models.dense_recurrent import DenseRecurrent
+from graph2nn.models.initialise import initialise
 from graph2nn.results.config import RunConfig
+from graph2nn.training.rng import stream
 
 #: Name of the model in presets and configs.
 CONNECTOME_RNN = "connectome-rnn"
 #: Options of the dense baseline; all others are keywords of :class:`ConnectomeRNN`.
 BASELINE_OPTIONS = ("baseline_cell", "baseline_width")
-_SHARED = ("rounds", "activation", "read")
+_SHARED = ("rounds", "activation", "read", "train_encoder", "init_gain")
 
 
 def connectome_network(
@@ -30,7 +34,8 @@ def connectome_network(
 
     Args:
         graph: the connectome; None for the dense baseline, of width ``baseline_width``.
-        features: shape of one sample; it is read flat and held for all rounds.
+        features: shape of one sample. Sequences ``(time, features)`` are read step by step; others are read
+            flat and held for all rounds.
         num_classes: outputs.
         options: keywords of :class:`ConnectomeRNN`; ``baseline_width``, ``baseline_cell`` (``rnn``, ``gru``).
 
@@ -38,7 +43,9 @@ def connectome_network(
         UserError: an unknown option, a missing one, or as the classes.
     """
     keywords = _keywords(graph, options)
-    inputs = prod(features)
+    sequence = len(features) == 2
+    inputs = features[1] if sequence else prod(features)
+    rounds = features[0] if sequence else None
     if graph is None:
         if "baseline_width" not in options:
             raise UserError(
@@ -49,14 +56,59 @@ def connectome_network(
         width, cell = int(options["baseline_width"]), options.get("baseline_cell", "rnn")
         dense = DenseRecurrent(inputs, num_classes, width, cell=cell, **shared)
         gates = 3 if cell == "gru" else 1
-        macs = gates * width * (inputs + dense.rounds * width) + width * num_classes
+        read = rounds or 1
+        macs = gates * width * (read * inputs + (rounds or dense.rounds) * width) + read * width * num_classes
         return dense, _unmatched(dense, width, macs)
     given = {name: value for name, value in options.items() if name in keywords}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)
-    ends = len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes
-    # In the first round the state is zero.
-    macs = ends + (network.rounds - 1) * len(network.recurrent_weight())
+    # Of a sequence every step is encoded and read. In the first round the state is zero.
+    ends = (rounds or 1) * (len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes)
+    macs = ends + ((rounds or network.rounds) - 1) * len(network.recurrent_weight())
     return network, _unmatched(network, graph.n, macs)
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a network begins, before any training: what arms of a comparison should share.
+
+    Attributes:
+        weight: root mean square of the recurrent weights.
+        activity: root mean square of the activity after the last round, of all neurons.
+        read: the same of the neurons that are read.
+    """
+
+    weight: float
+    activity: float
+    read: float
+
+
+@torch.no_grad()
+def start_of(config: RunConfig, *, batch: int = 32) -> Start:
+    """Measure how the network of a run begins, on standard normal input held for its rounds.
+
+    Args:
+        config: of a run of ``connectome-rnn``, whose seed draws the weights.
+        batch: samples of the input.
+
+    Returns:
+        The measures; those of other runs compare, as the input is the same.
+
+    Raises:
+        UserError: as :func:`connectome_network`.
+    """
+    features = 64
+    graph = None if config.graph is None else config.graph.build()
+    network = cast(
+        ConnectomeRNN | DenseRecurrent, connectome_network(graph, (features,), 2, config.model.options)[0]
+    )
+    initialise(network, stream(config.seed, "initialise"))
+    x = torch.randn(batch, features, generator=torch.Generator().manual_seed(0))
+    states = network.activity(x)[:, -1]
+    if isinstance(network, ConnectomeRNN):
+        weight, read = network.recurrent_weight(), states[:, network.output_nodes]
+    else:
+        weight, read = network.recurrent.weight, states
+    return Start(*(float(values.square().mean().sqrt()) for values in (weight, states, read)))
 
 
 def check_runs(configs: Sequence[RunConfig]) -> None:

@@ -143,7 +143,7 @@ def predict(folder: str | Path, images: Sequence[str | Path], *, batch: int = 64
 
 def _prediction(path: Path, scores: Tensor, card: DataCard) -> Prediction:
     values = tuple(scores.tolist())
-    if card.task == "regression":
+    if card.targets:
         return Prediction(path, "", float("nan"), values)
     shares = scores.softmax(0)
     best = int(shares.argmax())

@@ -45,6 +45,10 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
             graph, tuple(data.image_shape), data.num_classes, config.model.options
         )
         return Network(network, graph, cost, *quoted_measures(graph))
+    if data.sequences:
+        raise UserError(
+            f"{config.model.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
+        )
     wiring = wiring_of_config(config, graph, engine)
     found, shape = _matched(config, wiring, data)
     model = build_model(config.model.name, wiring, found.widths, **shape)

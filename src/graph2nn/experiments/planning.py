@@ -109,10 +109,39 @@ def with_nulls(
 
     if any(spec is not None and spec.stored is not None for spec in graphs):
         kinds = [kind] if isinstance(kind, str) else list(kind)
-        drawn = [stored_nulls(graphs, count, each, **(options or {})) for each in kinds]
+        drawn = [stored_nulls(graphs, range(count), each, **(options or {})) for each in kinds]
         return [*graphs, *(spec for each in drawn for spec in each)]
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
     return [*graphs, *plan_nulls(named, count, null=kind, options=options).specs]
+
+
+def fresh_nulls(
+    graphs: Sequence[GraphSpec | None],
+    seeds: Iterable[int],
+    kinds: Sequence[str],
+    options: Mapping[str, Any] | None = None,
+) -> dict[int, list[GraphSpec | None]]:
+    """Draw one null of each kind and graph per training seed, with that seed.
+
+    No null is trained twice, so that the runs of a kind differ by null and by seed at once, as the connectome's
+    own runs would if its wiring were drawn each time.
+
+    Args:
+        graphs: connectomes of neurons; None, the dense baseline, is passed over.
+        seeds: of training.
+        kinds: of :func:`graph2nn.null`.
+        options: of the kinds, ``groups`` for one.
+
+    Returns:
+        Nulls by seed.
+
+    Raises:
+        UserError: as :func:`graph2nn.experiments.stored_graphs.stored_nulls`.
+    """
+    return {
+        seed: [null for kind in kinds for null in stored_nulls(graphs, [seed], kind, **(options or {}))]
+        for seed in seeds
+    }
 
 
 def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | None]:

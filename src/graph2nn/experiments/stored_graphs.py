@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, cast
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
@@ -30,13 +31,13 @@ def named_spec(graph: RelationalGraph, text: str) -> GraphSpec:
 
 
 def stored_nulls(
-    graphs: Sequence[GraphSpec | None], count: int, kind: str, **options: str
+    graphs: Sequence[GraphSpec | None], seeds: Iterable[int], kind: str, **options: str
 ) -> list[GraphSpec | None]:
-    """Draw ``count`` nulls of each stored graph, with seeds 0, 1, …, and describe them.
+    """Draw nulls of each stored graph, one per seed, and describe them.
 
     Args:
         graphs: as selected; the baseline is passed over.
-        count: nulls of each.
+        seeds: of the draws.
         kind: of :func:`graph2nn.null`.
         options: ``inputs``, ``outputs``, ``groups``, ``within``; each kind gets those that it takes.
 
@@ -47,8 +48,7 @@ def stored_nulls(
         raise unknown("--null", kind, KINDS)
     if odd := [name for name in options if name not in NULL_OPTIONS]:
         raise unknown("nulls: option", odd[0], NULL_OPTIONS)
-    takes = (*KINDS[kind].takes, *(("inputs", "outputs") if kind == "boundary" else ()))
-    used: dict[str, Any] = {name: value for name, value in options.items() if name in takes}
+    used = {name: value for name, value in options.items() if name in KINDS[kind].uses}
     specs: list[GraphSpec | None] = []
     for spec in graphs:
         if spec is None:
@@ -57,10 +57,30 @@ def stored_nulls(
             raise UserError(
                 f"nulls: {spec.name!r} is not a connectome of neurons and others are; sweep them apart."
             )
-        graph = spec.build()
-        for seed in range(count):
-            drawn = null(graph, kind, seed=seed, **used)
-            name = f"{kind} null({spec.name},{seed})"
-            kept = StoredGraphSpec(text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **used)
-            specs.append(GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name))
+        specs += [stored_null(spec, kind, seed, **used) for seed in seeds]
     return specs
+
+
+def stored_null(spec: GraphSpec, kind: str, seed: int, **options: str) -> GraphSpec:
+    """Draw one null of a stored graph and describe it.
+
+    Args:
+        spec: of the graph.
+        kind: of :func:`graph2nn.null`.
+        seed: of the draw.
+        options: of the kind.
+
+    Raises:
+        UserError: as :func:`graph2nn.null`.
+    """
+    assert spec.stored is not None
+    drawn = null(_built(spec), kind, seed=seed, **cast(Any, options))
+    kept = StoredGraphSpec(text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **options)
+    name = f"{kind} null({spec.name},{seed})"
+    return GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name)
+
+
+@lru_cache(maxsize=2)
+def _built(spec: GraphSpec) -> RelationalGraph:
+    """Build a graph once for all its nulls."""
+    return spec.build()

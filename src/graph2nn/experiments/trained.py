@@ -88,10 +88,10 @@ class Deployed(nn.Module):
     def __init__(self, network: nn.Module, card: DataCard) -> None:
         super().__init__()
         self.network = network
-        shape = (1, -1, *[1] * (len(card.image_shape) - 1))
+        shape = (1, -1, 1, 1) if len(card.image_shape) == 3 else (-1,)
         self.register_buffer("mean", torch.tensor(card.mean).reshape(shape))
         self.register_buffer("sd", torch.tensor(card.sd).reshape(shape))
-        numbers = card.task == "regression"
+        numbers = bool(card.targets)
         self.register_buffer("target_mean", torch.tensor(card.target_mean if numbers else (0.0,)))
         self.register_buffer("target_sd", torch.tensor(card.target_sd if numbers else (1.0,)))
         self.rescale = numbers

@@ -63,7 +63,10 @@ class ConnectomeRNN(nn.Module):
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"linear"``, or a function.
         spectral_radius: largest absolute eigenvalue of ``W`` at the start; None does not scale.
         init: ``"fan_in"``: normal, with variance 1 / (connections of the reader); ``"synapses"``: from the
-            counts and signs.
+            counts and signs; ``"scaled_synapses"``: these, with random signs where there are none, scaled so
+            that the squares of a reader's weights add up to 1.
+        init_gain: factor of all weights at the start, where ``spectral_radius`` is None. Networks of other
+            wirings then begin with weights of one distribution; scaled to one radius they do not.
         train_encoder: train the encoder, which is drawn from N(0, 1/√in_features); by default True, and False
             for fixed weights, so that of a reservoir only the read-out is trained.
         bias: give each neuron a bias, trained unless the weights are fixed; it starts at zero.
@@ -111,6 +114,7 @@ class ConnectomeRNN(nn.Module):
         activation: str | Callable[[Tensor], Tensor] = "relu",
         spectral_radius: float | None = 0.9,
         init: Init = "fan_in",
+        init_gain: float = 1.0,
         train_encoder: bool | None = None,
         bias: bool = True,
         read: Read = "all",
@@ -130,7 +134,7 @@ class ConnectomeRNN(nn.Module):
         connections = arcs(graph)
         self.edges = EdgeTables(tables_of(connections, graph.n))
         self.weights = ConnectionWeights(
-            graph, connections, kind=weights, init=init, radius=spectral_radius, signs=signs,
+            graph, connections, kind=weights, init=init, radius=spectral_radius, gain=init_gain, signs=signs,
             unsigned=unsigned, gain_by=gain_by,
         )  # fmt: skip
         for name, nodes in (("input", inputs), ("output", outputs)):
@@ -179,20 +183,18 @@ class ConnectomeRNN(nn.Module):
         """Map ``[batch, in]`` or images to ``[batch, out]``; sequences to the output of every step."""
         drives, steps = self._drives(x)
         weight = self.recurrent_weight()
-        if steps is None:
-            state = self._run(drives, weight, self.rounds, None)
-            return self._read(state)
-        if self.read == "last":
-            return self._read(self._run(drives, weight, steps, None))
-        states: list[Tensor] = []
-        self._run(drives, weight, steps, states)
-        return torch.stack([self._read(state) for state in states], dim=1)
+        if steps is None or self.read == "last":
+            return self._read(self._run(drives, weight, self.rounds if steps is None else steps))
+        # What is read of a step and not its whole state: an evaluation keeps no states.
+        read: list[Tensor] = []
+        self._run(drives, weight, steps, lambda state: read.append(self._read(state)))
+        return torch.stack(read, dim=1)
 
     def activity(self, x: Tensor) -> Tensor:
         """Return the activity of every neuron after every round, ``[batch, rounds or time, n]``."""
         drives, steps = self._drives(x)
         states: list[Tensor] = []
-        self._run(drives, self.recurrent_weight(), self.rounds if steps is None else steps, states)
+        self._run(drives, self.recurrent_weight(), self.rounds if steps is None else steps, states.append)
         return torch.stack([state.t() for state in states], dim=1)
 
     def _drives(self, x: Tensor) -> tuple[Tensor, int | None]:
@@ -210,8 +212,10 @@ class ConnectomeRNN(nn.Module):
             raise UserError("connectome: the sequence has no steps.")
         return encoded.permute(1, 2, 0), x.shape[1]
 
-    def _run(self, drives: Tensor, weight: Tensor, steps: int, states: list[Tensor] | None) -> Tensor:
-        """Return the state ``[n, batch]`` after the last step; put that of each into ``states``."""
+    def _run(
+        self, drives: Tensor, weight: Tensor, steps: int, note: Callable[[Tensor], None] | None = None
+    ) -> Tensor:
+        """Return the state ``[n, batch]`` after the last step; ``note`` is given that of each."""
         tables = self.edges.tables
         held = self._with_drive(drives) if drives.ndim == 2 else None
         # Every round's input gradient needs the weights by what they read: they are sorted once.
@@ -227,8 +231,8 @@ class ConnectomeRNN(nn.Module):
             if leak is not None:
                 new = leak * new if state is None else torch.lerp(state, new, leak)
             state = new
-            if states is not None:
-                states.append(state)
+            if note is not None:
+                note(state)
         assert state is not None
         return state
 

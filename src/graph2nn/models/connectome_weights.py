@@ -17,7 +17,7 @@ from graph2nn.models.spectral_radius import spectral_radius
 
 Numbers = npt.NDArray[np.float64]
 WeightKind = Literal["free", "signed", "gains", "fixed"]
-Init = Literal["fan_in", "synapses"]
+Init = Literal["fan_in", "synapses", "scaled_synapses"]
 Signs = Literal["neuron", "connection"]
 Unsigned = Literal["refuse", "free"]
 
@@ -34,9 +34,11 @@ class ConnectionWeights(nn.Module):
             any optimiser changes a sign. ``"gains"``: synapse count × sign × trained gain; with signs, |gain|.
             ``"fixed"``: nothing is trained.
         init: ``"fan_in"``: normal with variance 1 / (connections of the reader), times the sign where there is
-            one. ``"synapses"``: the synapse count times the sign, +1 where the graph has no signs. Gains always
-            start at 1 on the counts.
+            one. ``"synapses"``: the synapse count times the sign, +1 where the graph has no signs.
+            ``"scaled_synapses"``: the synapse count times the sign, a random one where there is none, over the
+            root of the sum of squared counts of the reader. Gains always start at 1 on the counts.
         radius: spectral radius to which all weights are scaled at the start; None leaves them.
+        gain: factor of all weights at the start, with ``radius`` None.
         signs: ``"neuron"``: all outputs of a neuron must have its sign; ``"connection"``: each keeps its own.
         unsigned: what becomes of connections of sign 0 in signed weights: refused, or free.
         gain_by: ``"neuron"``: one gain per neuron, on all its outputs; or a column of ``graph.nodes``: one gain
@@ -54,6 +56,7 @@ class ConnectionWeights(nn.Module):
         kind: WeightKind = "free",
         init: Init = "fan_in",
         radius: float | None = 0.9,
+        gain: float = 1.0,
         signs: Signs = "neuron",
         unsigned: Unsigned = "refuse",
         gain_by: str = "neuron",
@@ -67,9 +70,17 @@ class ConnectionWeights(nn.Module):
                 raise unknown(f"connectome: {name}", value, get_args(allowed))
         if radius is not None and not radius > 0:
             raise UserError(f"connectome: spectral_radius = {radius} is not positive; None does not scale.")
+        if not gain > 0:
+            raise UserError(f"connectome: init_gain = {gain} is not positive; 1 leaves the weights.")
+        if gain != 1 and radius is not None:
+            raise UserError(
+                f"connectome: init_gain = {gain} and spectral_radius = {radius} both scale the weights; set "
+                "spectral_radius to None (--set model.options.spectral_radius=null)."
+            )
         self.graph, self.connections, self.kind, self.init, self.radius = graph, connections, kind, init, radius
+        self.start_gain = gain
         self.signs = _signs(graph, connections, kind, signs, unsigned)
-        self.counts = _counts(graph, connections, kind == "gains" or init == "synapses")
+        self.counts = _counts(graph, connections, kind == "gains" or init != "fan_in")
         count = connections.shape[1]
         if kind == "gains":
             groups, self.gain_names = gain_groups(graph, connections, gain_by)
@@ -107,14 +118,21 @@ class ConnectionWeights(nn.Module):
             assert self.counts is not None
             values = torch.from_numpy(self.counts).float()
         else:
-            fan_in = np.bincount(target, minlength=n)[target]
             values = torch.empty(len(source)).normal_(generator=generator)
-            values *= torch.from_numpy(fan_in**-0.5).float()
+            power: Numbers = np.ones(len(source))
+            if self.init == "scaled_synapses":
+                assert self.counts is not None
+                values = values.sign() * torch.from_numpy(self.counts).float()
+                power = self.counts**2
+            scale = np.bincount(target, weights=power, minlength=n)[target]
+            values *= torch.from_numpy(scale**-0.5).float()
         if self.signs is not None:
             sign = torch.from_numpy(self.signs.astype(np.float32))
             values = torch.where(sign == 0, values, sign * values.abs())
         if self.radius is not None:
             values *= self.radius / spectral_radius(self.connections, values.double().numpy(), n)
+        elif self.start_gain != 1:
+            values *= self.start_gain
         self.weight.copy_(values)
         if self.kind == "gains":
             self.gain.fill_(1.0)
@@ -158,7 +176,7 @@ def _counts(graph: RelationalGraph, connections: Integers, needed: bool) -> Numb
     if given is None and needed:
         raise UserError(
             f"connectome: {graph.name!r} has no synapse counts (graph.weights), which weights='gains' and "
-            "init='synapses' need; use weights='free' with init='fan_in'."
+            "synapses as the start need; use weights='free' with init='fan_in'."
         )
     if given is None:
         return None

@@ -27,6 +27,8 @@ class DenseRecurrent(nn.Module):
         rounds: for an input that is held.
         activation: of the RNN, by name or a function; the GRU has tanh.
         read: which steps of a sequence are read.
+        train_encoder: train the encoder; False leaves it as it was drawn.
+        init_gain: factor of the recurrent weights at the start.
 
     Raises:
         UserError: an unknown cell, or an input of another shape.
@@ -42,14 +44,16 @@ class DenseRecurrent(nn.Module):
         rounds: int = 8,
         activation: str | Callable[[Tensor], Tensor] = "relu",
         read: Read = "all",
+        train_encoder: bool = True,
+        init_gain: float = 1.0,
     ) -> None:
         super().__init__()
         if cell not in get_args(Cell):
             raise unknown("baseline: cell", cell, get_args(Cell))
         self.in_features, self.width, self.cell, self.rounds, self.read = in_features, width, cell, rounds, read
-        self.activation = _activation(activation)
+        self.activation, self.init_gain = _activation(activation), init_gain
         gates = 3 if cell == "gru" else 1
-        self.encoder = nn.Linear(in_features, gates * width, bias=False)
+        self.encoder = nn.Linear(in_features, gates * width, bias=False).requires_grad_(train_encoder)
         self.recurrent = nn.Linear(width, gates * width)
         self.readout = nn.Linear(width, out_features)
         self.initialise()
@@ -58,9 +62,20 @@ class DenseRecurrent(nn.Module):
     def initialise(self, generator: torch.Generator | None = None) -> None:
         """Draw all weights from ``generator``, or torch's own; biases at zero."""
         for layer in (self.encoder, self.recurrent, self.readout):
-            nn.init.normal_(layer.weight, std=layer.in_features**-0.5, generator=generator)
+            gain = self.init_gain if layer is self.recurrent else 1.0
+            nn.init.normal_(layer.weight, std=gain * layer.in_features**-0.5, generator=generator)
             if layer.bias is not None:
                 layer.bias.zero_()
+
+    def activity(self, x: Tensor) -> Tensor:
+        """Return the state after every round, ``[batch, rounds or time, width]``."""
+        drives = self.encoder(x.flatten(1) if x.ndim == 4 else x)
+        steps = [drives] * self.rounds if drives.ndim == 2 else list(drives.unbind(1))
+        state, states = drives.new_zeros(len(x), self.width), []
+        for drive in steps:
+            state = self._step(drive, state)
+            states.append(state)
+        return torch.stack(states, dim=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in]`` or images to ``[batch, out]``; sequences to the output of every step."""

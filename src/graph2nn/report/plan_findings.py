@@ -153,8 +153,8 @@ def section(found: PlanFindings) -> str:
         '<section id="planned">\n<h2>Planned tests</h2>\n<div class="table" tabindex="0" role="region" '
         f'aria-label="Planned tests"><table>\n<thead><tr>{titles}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>\n"
-        f'<p class="caption">Estimates in {html.escape(found.score.difference)}: '
-        f"{html.escape(found.score.name)} of the first arm minus that of the second; "
+        '<p class="caption">Estimates: error, or another score, or the training loss where a test says so, '
+        "of the first arm minus that of the second; "
         "positive, the second is better. Holm's correction over the complete tests of a family. Everything "
         "below this "
         "table was "
@@ -175,7 +175,7 @@ def _cells(test: PlannedResult) -> Sequence[str]:
     return (
         f"{test.name} ({test.kind})",
         test.family,
-        number(test.estimate),
+        f"{number(test.estimate)} {test.unit}",
         f"[{number(test.low)}, {number(test.high)}]",
         number(test.p_value, 4),
         number(test.p_holm, 4),

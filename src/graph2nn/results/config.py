@@ -173,7 +173,7 @@ class ModelSpec(_Value):
 
     name: str = "mlp5"
     widths: tuple[int, ...] = ()
-    options: dict[str, bool | int | float | str | tuple[int, ...]] = Field(default_factory=dict)
+    options: dict[str, bool | int | float | str | tuple[int, ...] | None] = Field(default_factory=dict)
 
 
 class RunConfig(_Value):
@@ -214,7 +214,10 @@ class RunConfig(_Value):
     @property
     def graph_name(self) -> str:
         """Label of the graph in tables and figures."""
-        return "baseline" if self.graph is None else self.graph.name
+        if self.graph is not None:
+            return self.graph.name
+        # A second dense network of a comparison; the first, an RNN, is the baseline.
+        return "GRU" if self.model.options.get("baseline_cell") == "gru" else "baseline"
 
     @property
     def digest(self) -> str:
@@ -229,8 +232,13 @@ class RunConfig(_Value):
 
     @property
     def experiment(self) -> str:
-        """Digest of everything but graph and seed: runs that share it may be compared."""
-        return self.model_copy(update={"graph": None, "seed": 0}).digest
+        """Digest of everything but graph and seed: runs that share it may be compared.
+
+        What a dense network has in place of a graph, its cell and width, does not enter either.
+        """
+        options = {name: v for name, v in self.model.options.items() if not name.startswith("baseline_")}
+        model = self.model.model_copy(update={"options": options})
+        return self.model_copy(update={"graph": None, "seed": 0, "model": model}).digest
 
     @property
     def folder(self) -> str:

@@ -29,8 +29,8 @@ class Normalise:
     sd: tuple[float, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map ``[batch, channels, height, width]`` or ``[batch, features]`` of any type to float32."""
-        shape = (1, -1, *[1] * (x.ndim - 2))
+        """Map ``[batch, channels, height, width]``, ``[batch, features]`` or sequences to float32."""
+        shape = (1, -1, 1, 1) if x.ndim == 4 else (-1,)
         mean, sd = (torch.tensor(values, device=x.device).reshape(shape) for values in (self.mean, self.sd))
         return (x.float() - mean) / sd
 

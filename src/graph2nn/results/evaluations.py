@@ -90,6 +90,7 @@ def of_runs(
         UserError: no finished run, a damaged one; a preset with runs that differ in more than graph and seed.
     """
     runs = runs_of(out) if table is None else table
+    runs = runs[runs["kind"] != "dense"]  # a second dense network is on the ladder of a connectome alone
     for _, own in runs.groupby("preset", sort=False):
         one_experiment(own)
     # One run of each graph is enough: a large sweep has thousands of configs.

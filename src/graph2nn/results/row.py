@@ -77,7 +77,8 @@ def result_row(
         "preset": config.preset,
         "model": config.model.name,
         "data": config.data,
-        "kind": "baseline" if graph is None else "relational",
+        # Of two dense networks one is the baseline.
+        "kind": "relational" if graph else "baseline" if config.graph_name == "baseline" else "dense",
         "graph": config.graph_name,
         "null_of": config.graph.null_of if config.graph else None,
         "n": None if graph is None else graph.n,

@@ -40,14 +40,14 @@ def describe(data: Dataset) -> dict[str, Any]:
     splits = {name: resident(split, "data show") for name, split in data.splits.items()}
     said: dict[str, Any] = {
         "label": data.label,
-        "kind": "images" if len(data.image_shape) == 3 else "vectors",
+        "kind": ("vectors", "sequences", "images")[len(data.image_shape) - 1],
         "values": str(splits["train"].images.dtype).removeprefix("torch."),
         "task": data.task,
         "score": task_of(data).score.label,
         "shape": list(data.image_shape),
         "splits": {name: len(split) for name, split in splits.items()},
     }
-    if data.task == "regression":
+    if data.numeric:
         said["targets"] = [_target(data, splits["train"], number) for number in range(len(data.targets))]
     else:
         counts = {name: class_counts(data, split) for name, split in splits.items()}
@@ -65,7 +65,8 @@ def describe(data: Dataset) -> dict[str, Any]:
 
 
 def _target(data: Dataset, split: Split, number: int) -> dict[str, Any]:
-    values = split.labels[:, number]
+    values = split.labels[..., number]
+    values = values[~torch.isnan(values)]
     return {
         "name": data.targets[number],
         "mean": data.target_mean[number],
@@ -88,10 +89,10 @@ def draw_sheet(data: Dataset, file: Path) -> Path:
     from PIL import Image, ImageDraw
 
     if len(data.image_shape) != 3:
-        raise UserError("data show: --plot draws images, and these samples are vectors; leave it out.")
+        raise UserError("data show: --plot draws images, and these samples are not images; leave it out.")
     split = resident(data.train, "data show")
     groups = [("", torch.arange(len(split)))]
-    if data.task != "regression":
+    if not data.numeric:
         groups = [(name, (split.labels == k).nonzero().flatten()) for k, name in enumerate(data.classes)]
     groups = groups[:ROWS]
     step = _SIDE + _GAP

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 
-from graph2nn.data.dataset import Dataset
+from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.photos.split import PhotoSplit
 from graph2nn.data.samples import Split, Streamed
+from graph2nn.data.sequences import asked
 from graph2nn.errors import unknown
 from graph2nn.tasks.classification import Classification
 from graph2nn.tasks.regression import Regression
+from graph2nn.tasks.sequences import MemoryCapacity, SequenceClasses, SequenceNumbers
 from graph2nn.tasks.task import Task
 
 
@@ -27,19 +31,26 @@ def task_of(data: Dataset) -> Task:
         >>> task_of(load_dataset("digits")).score.label
         'top-1 error (%)'
     """
-    if data.task == "regression":
-        return Regression(data.targets, data.target_mean, data.target_sd)
+    if data.numeric:
+        numbers: dict[str, type[Regression | SequenceNumbers]] = {
+            "regression": Regression,
+            "sequence-numbers": SequenceNumbers,
+            "memory-capacity": MemoryCapacity,
+        }
+        return numbers[data.task](data.targets, data.target_mean, data.target_sd)
+    if data.task == "sequence-classes":
+        return SequenceClasses(class_counts(data, data.train))
     if data.task not in ("classification", "balanced"):
-        raise unknown("data: task", data.task, ("classification", "balanced", "regression"))
+        raise unknown("data: task", data.task, get_args(TaskName))
     return Classification(class_counts(data, data.train), balanced=data.task == "balanced")
 
 
 def class_counts(data: Dataset, split: Split | Streamed) -> tuple[int, ...]:
-    """Return how many samples of each class a split has; all zero where the split does not know."""
+    """Return how many samples (of sequences: steps) of each class a split has; all zero if unknown."""
     if isinstance(split, PhotoSplit):
         labels = torch.from_numpy(split.index.labels)
     elif isinstance(split, Split):
-        labels = split.labels
+        labels = split.labels if split.labels.ndim == 1 else split.labels[asked(split.labels)]
     else:
         return (0,) * data.num_classes
     return tuple(torch.bincount(labels.cpu(), minlength=data.num_classes).tolist())

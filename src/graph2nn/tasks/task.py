@@ -31,8 +31,8 @@ class LossOptions(Protocol):
 
 #: Outputs of a network and targets to the mean loss of a batch.
 Loss = Callable[[Tensor, Tensor], Tensor]
-#: How the training score follows from a sum over samples: percent of them, or the root of the mean.
-Reduction = Literal["percent", "root"]
+#: How the training score follows from a sum over samples: percent of them, their mean, or the root of the mean.
+Reduction = Literal["percent", "mean", "root"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def counted(total: float, samples: int, reduction: Reduction) -> float:
         >>> counted(5, 20, "percent"), counted(80.0, 20, "root")
         (25.0, 2.0)
     """
-    return 100 * total / samples if reduction == "percent" else math.sqrt(total / samples)
+    mean = total / samples
+    return {"percent": 100 * mean, "mean": mean, "root": math.sqrt(max(0.0, mean))}[reduction]
 
 
 def hard(targets: Tensor) -> Tensor:

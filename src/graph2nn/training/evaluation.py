@@ -95,7 +95,7 @@ def evaluate(
 
 def _nothing(task: Task, data: Dataset) -> torch.Tensor:
     """Return the sums of a rank that has no sample of a small split."""
-    outputs = torch.zeros(0, data.num_classes)
-    regression = data.task == "regression"
-    targets = torch.zeros(0, data.num_classes) if regression else torch.zeros(0, dtype=torch.int64)
-    return task.sums(outputs, targets)
+    steps = data.image_shape[:1] if data.sequences else ()
+    shape = (0, *steps, data.num_classes)
+    targets = torch.zeros(shape) if data.numeric else torch.zeros(shape[:-1], dtype=torch.int64)
+    return task.sums(torch.zeros(shape), targets)

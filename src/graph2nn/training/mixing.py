@@ -28,14 +28,16 @@ class Mixing:
     seed: int
     classes: int
 
-    def check(self, image_shape: tuple[int, ...], ranks: Ranks) -> None:
+    def check(self, image_shape: tuple[int, ...], ranks: Ranks, *, sequences: bool = False) -> None:
         """Refuse what cannot be done to these samples, or by several processes.
 
         Raises:
-            UserError: cutout of vectors, or a batch that several ranks share.
+            UserError: cutout of vectors, mixup of sequences, or a batch that several ranks share.
         """
+        if self.recipe.mixup and sequences:
+            raise UserError("recipe: mixup mixes whole samples and these are sequences; leave it out.")
         if self.recipe.cutout and len(image_shape) != 3:
-            raise UserError("recipe: cutout is for images and these samples are vectors; leave it out.")
+            raise UserError("recipe: cutout is for images and these samples are not; leave it out.")
         if (self.recipe.mixup or self.recipe.cutout) and not ranks.alone:
             raise UserError(
                 "recipe: mixup and cutout are for one device; leave out --devices, or set both to 0."

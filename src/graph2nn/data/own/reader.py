@@ -22,6 +22,8 @@ from graph2nn.data.own.formats import FORMATS, format_in, load_format
 from graph2nn.data.own.members import ARCHIVES, SPLITS
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.tables import dataset_of_table, read_frame
+from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
+from graph2nn.data.sequences import load_sequences, names_sequences
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root, refuse_special
 
@@ -70,13 +72,24 @@ _SAID = {"table": "a table", "images": "images in folders"}
 _OF_IMAGES = {"size": "--image-size", "channels": "--channels"}
 
 
+def is_word(text: str) -> bool:
+    """Whether a text names data by a word: a well-known data set, or a task of sequences; files win.
+
+    Example:
+        >>> is_word("mnist"), is_word("n-back:back=3"), is_word("table.csv")
+        (True, True, False)
+    """
+    return (text in FORMATS or names_sequences(text)) and not Path(text).exists()
+
+
 def load_own(
     path: Path | str, options: Options, *, cache: Path | str | None = None, progress: bool = True
 ) -> Dataset:
     """Read own data of any kind; the name of a well-known data set stands for its download.
 
     Args:
-        path: folder, archive or file; or ``mnist``, ``fashion-mnist``, ``cifar100``.
+        path: folder, archive or file; or ``mnist``, ``fashion-mnist``, ``cifar100``; or a task of sequences, as
+            :func:`graph2nn.data.sequences.load_sequences` takes it.
         options: how to read it.
         cache: folder of decoded copies.
         progress: show bars on a terminal.
@@ -86,13 +99,17 @@ def load_own(
             ``Dataset.from_folder`` and ``Dataset.from_table``.
     """
     source, root = Path(path).expanduser(), cache_root(cache)
+    if is_word(str(path)) and str(path) not in FORMATS:
+        _only(options, str(path), ())
+        return load_sequences(str(path))
     if str(path) in FORMATS and not source.exists():
         _only(options, str(path), ())
         return _cached(
             root / "own" / f"{path}.safetensors", lambda: load_format(str(path), None, root, progress=progress)
         )
     if not source.exists():
-        raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {', '.join(FORMATS)}.")
+        words = ", ".join([*FORMATS, *SEQUENCE_TASKS])
+        raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {words}.")
     refuse_special(source, "data")
     kind = kind_of(source)
     _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES}.get(kind, ()))

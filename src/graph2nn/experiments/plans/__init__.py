@@ -1,6 +1,6 @@
 """Plans of experiments: hypotheses, arms, tests and rules in one file, frozen before the first run."""
 
-from graph2nn.experiments.plans.file import freeze_plan, plan_hash, read_plan
+from graph2nn.experiments.plans.file import freeze_plan, plan_hash, read_plan, write_plan
 from graph2nn.experiments.plans.own_data import plan_source, with_data
 from graph2nn.experiments.plans.runs import PlannedRun, planned_runs
 from graph2nn.experiments.plans.schema import (
@@ -30,4 +30,5 @@ __all__ = [
     "planned_runs",
     "read_plan",
     "with_data",
+    "write_plan",
 ]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.schema import (
@@ -19,7 +17,6 @@ from graph2nn.experiments.plans.schema import (
     PlannedTest,
     Rules,
 )
-from graph2nn.files import replacing
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.results.config import WSFlexSpec
 
@@ -113,42 +110,6 @@ def draft_plan(seed: int = 2026) -> ExperimentPlan:
         rules=Rules(text=_RULES),
         notes=_NOTES,
     )
-
-
-def write_draft(plan: ExperimentPlan, file: Path) -> None:
-    """Write a plan as YAML.
-
-    Args:
-        plan: the plan.
-        file: where to; must not exist, as it may be frozen.
-
-    Raises:
-        UserError: the file exists, or its folder does not.
-
-    Example:
-        >>> from pathlib import Path
-        >>> write_draft(draft_plan(), Path("plan.yaml"))  # doctest: +SKIP
-    """
-    if file.exists():
-        raise UserError(f"plan: {file} exists already; delete it, or name another file.")
-    text = yaml.dump(
-        plan.model_dump(mode="json", exclude_defaults=True)
-        | {"precision": plan.precision, "rules": plan.rules.model_dump(mode="json")},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=120,
-    )
-    with replacing(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-class _Dumper(yaml.SafeDumper):
-    """One line per network: a list of graphs is read like a table."""
-
-    def represent_mapping(self, tag: str, mapping: object, flow_style: bool | None = None) -> yaml.MappingNode:
-        inline = isinstance(mapping, dict) and "seeds" in mapping
-        return super().represent_mapping(tag, mapping, flow_style=True if inline else flow_style)  # type: ignore[arg-type]
 
 
 def _drawn(rows: pd.DataFrame, expected: int, count: int, rng: random.Random) -> list[WSFlexSpec]:

@@ -34,8 +34,11 @@ def read_plan(path: Path) -> ExperimentPlan:
             file whose content is not what was frozen.
 
     Example:
-        >>> from pathlib import Path
-        >>> read_plan(Path("results/cifar10-mlp-200/plan.yaml")).order  # doctest: +SKIP
+        >>> import tempfile
+        >>> from graph2nn.experiments.plans.decisive import draft_plan
+        >>> file = Path(tempfile.mkdtemp()) / "plan.yaml"
+        >>> write_plan(draft_plan(), file)
+        >>> read_plan(file).order
         ('A', 'B1', 'D', 'B2', 'C')
     """
     return _read(path)[1]
@@ -73,9 +76,12 @@ def freeze_plan(path: Path, *, data: Path | None = None, cache: Path | None = No
         UserError: as :func:`read_plan`; the plan is frozen already; its data cannot be read.
 
     Example:
-        >>> from pathlib import Path
-        >>> freeze_plan(Path("plan.yaml"))  # doctest: +SKIP
-        '1f0c…'
+        >>> import tempfile
+        >>> from graph2nn.experiments.plans.decisive import draft_plan
+        >>> file = Path(tempfile.mkdtemp()) / "plan.yaml"
+        >>> write_plan(draft_plan(), file)
+        >>> freeze_plan(file) == read_plan(file).sha256
+        True
     """
     tree, plan = _read(path)
     if plan.sha256 is not None:
@@ -93,6 +99,45 @@ def freeze_plan(path: Path, *, data: Path | None = None, cache: Path | None = No
         temporary.write_text("\n".join([*lines, f"{_KEY}: {value}", ""]), encoding="utf-8")
     read_plan(path)
     return value
+
+
+def write_plan(plan: ExperimentPlan, file: Path) -> None:
+    """Write a plan as YAML.
+
+    Args:
+        plan: the plan.
+        file: where to; must not exist, as it may be frozen.
+
+    Raises:
+        UserError: the file exists, or its folder does not.
+
+    Example:
+        >>> import tempfile
+        >>> from graph2nn.experiments.plans.decisive import draft_plan
+        >>> write_plan(draft_plan(), Path(tempfile.mkdtemp()) / "plan.yaml")
+    """
+    if file.exists():
+        raise UserError(f"plan: {file} exists already; delete it, or name another file.")
+    if not file.absolute().parent.is_dir():
+        raise UserError(f"plan: the folder of {file} does not exist; make it, or name another file.")
+    text = yaml.dump(
+        plan.model_dump(mode="json", exclude_defaults=True)
+        | {"precision": plan.precision, "rules": plan.rules.model_dump(mode="json")},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
+    )
+    with replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+class _Dumper(yaml.SafeDumper):
+    """One line per network: a list of graphs is read like a table."""
+
+    def represent_mapping(self, tag: str, mapping: object, flow_style: bool | None = None) -> yaml.MappingNode:
+        inline = isinstance(mapping, dict) and "seeds" in mapping
+        return super().represent_mapping(tag, mapping, flow_style=True if inline else flow_style)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], ExperimentPlan]:

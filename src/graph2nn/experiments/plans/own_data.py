@@ -6,12 +6,12 @@ from pathlib import Path
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.own.formats import FORMATS
-from graph2nn.data.own.reader import Options
+from graph2nn.data.own.reader import Options, is_word
 from graph2nn.errors import UserError
 from graph2nn.experiments.launchers.base import Source
 from graph2nn.experiments.plans.schema import AsRead, ExperimentPlan, Settings
 from graph2nn.experiments.presets import fitted, preset
-from graph2nn.experiments.presets.own import OWN
+from graph2nn.experiments.presets.preset import OWN
 
 
 def plan_source(
@@ -35,12 +35,14 @@ def plan_source(
             raise UserError(
                 f"plan: preset {plan.preset} is for data of your own; say which, e.g. data: {{path: photos}}."
             )
-        return Source(name, None if path is None else str(path.absolute()), kept)
+        name = preset(plan.preset).data_of(path)
+        place = None if path is None else str(path) if is_word(str(path)) else str(path.absolute())
+        return Source(name, place, kept)
     if name != OWN:
         raise UserError(f"plan: data are for your own, and preset {plan.preset} is for {name}; leave data out.")
     given = plan.data
-    place = folder / Path(given.path).expanduser() if path is None else path
-    word = given.path in FORMATS and path is None and not place.exists()
+    lies = folder / Path(given.path).expanduser() if path is None else path
+    word = given.path in FORMATS and path is None and not lies.exists()
     options = Options(
         target=given.target, task=given.task, test=given.test, validation=given.validation,
         seed=given.split_seed, split=given.split_column, missing="impute" if given.impute else "refuse",
@@ -48,7 +50,7 @@ def plan_source(
         # The label of the data is part of the plan, whatever the files are called elsewhere.
         name=None if word else (folder / given.path).resolve().name.partition(".")[0] or None,
     )  # fmt: skip
-    return Source(name, given.path if word else str(place.absolute()), kept, options)
+    return Source(name, given.path if word else str(lies.absolute()), kept, options)
 
 
 def read_as(plan: ExperimentPlan, data: Dataset) -> AsRead:

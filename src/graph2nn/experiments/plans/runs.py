@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.planning import select
 from graph2nn.experiments.plans.schema import Arm, ExperimentPlan, Network, Settings
 from graph2nn.experiments.presets import Preset, preset
+from graph2nn.experiments.stored_graphs import stored_null
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls import degree_null
 from graph2nn.results.config import GraphSpec, RunConfig, override
@@ -38,7 +40,8 @@ def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None)
 
     Args:
         plan: the plan.
-        data: label of the loaded data set; own data have the label that the plan was frozen with.
+        data: label of the loaded data set; own data have the label that the plan was frozen with; where the
+            plan names the data of each part, that is taken instead.
         folder: folder that may hold connectomes.
 
     Returns:
@@ -71,7 +74,13 @@ def _runs_of(plan: ExperimentPlan, arm: Arm, known: Preset, data: str, graphs: _
     fitting = {} if plan.as_read is None else plan.as_read.set
     label = data if plan.as_read is None else plan.as_read.label
     base = override(
-        RunConfig(preset=known.name, model=known.model, data=label, recipe=known.recipe, match=known.match),
+        RunConfig(
+            preset=known.name,
+            model=known.model,
+            data=plan.part_data.get(arm.part, label),
+            recipe=known.recipe,
+            match=known.match,
+        ),
         _assignments({**fitting, **plan.set, **arm.set}),
     )
     for network in arm.networks:
@@ -81,8 +90,13 @@ def _runs_of(plan: ExperimentPlan, arm: Arm, known: Preset, data: str, graphs: _
 
 
 def _assignments(settings: Settings) -> list[str]:
-    words: Mapping[object, str] = {True: "true", False: "false"}
-    return [f"{key}={words[value] if isinstance(value, bool) else value}" for key, value in settings.items()]
+    # Values of --set are YAML, to which JSON is JSON: a text keeps its quotes and colons.
+    return [f"{key}={json.dumps(value) if _quoted(value) else value}" for key, value in settings.items()]
+
+
+def _quoted(value: object) -> bool:
+    """Whether a value must be written as JSON; a text that is a list, such as ``[64]``, is YAML already."""
+    return value is None or isinstance(value, bool) or (isinstance(value, str) and value[:1] != "[")
 
 
 class _Graphs:
@@ -104,6 +118,14 @@ class _Graphs:
         if network.rewired is not None:
             original = self.of(network.model_copy(update={"rewired": None}))
             assert original is not None  # the schema has refused a null of the baseline
+            if original.stored is not None:
+                drawn = network.rewired
+                return stored_null(original, drawn.kind, drawn.seed, **drawn.options)
+            if network.rewired.kind != "degree" or network.rewired.options:
+                raise UserError(
+                    f"plan: {original.name}: nulls of kind {network.rewired.kind!r} and options of nulls are "
+                    "for connectomes of neurons, such as larva; leave them out."
+                )
             null = degree_null(original.build(), network.rewired.seed, connected=True)
             return self._named(GraphSpec.of(null).model_copy(update={"null_of": original.name}))
         if network.ws_flex is not None:

@@ -12,10 +12,11 @@ from graph2nn.results.config import WSFlexSpec
 
 Precision = Literal["float32", "bf16"]
 TestKind = Literal["paired_t_by_seed", "welch", "paired_t_over_graphs", "tost", "contrast", "best_recipe"]
+NullKind = Literal["density", "degree", "reciprocal", "block", "boundary", "weights", "signs"]
 Family = Literal["primary", "secondary", "descriptive"]
 Seed = Annotated[int, Field(ge=0)]
 #: Values of a config by key, such as ``recipe.lr: 0.05``; the same keys as ``--set``.
-Settings = dict[str, bool | int | float | str]
+Settings = dict[str, bool | int | float | str | None]
 
 
 class _Value(BaseModel):
@@ -23,15 +24,28 @@ class _Value(BaseModel):
 
 
 class Null(_Value):
-    """A connected null of the graph next to it: which kind, and the seed that draws it.
+    """A null of the graph next to it: which kind, the seed that draws it, and the options of the kind.
+
+    Of a connectome of neurons (a graph that a run keeps by content) every kind of :func:`graph2nn.null`; of
+    other graphs ``degree``, connected.
 
     Example:
-        >>> Null(seed=3).kind
-        'degree'
+        >>> Null(seed=3).kind, Null(kind="block", seed=3, groups="celltype").options
+        ('degree', {'groups': 'celltype'})
     """
 
-    kind: Literal["degree"] = "degree"
+    kind: NullKind = "degree"
     seed: Seed
+    groups: str | None = None
+    inputs: str | None = None
+    outputs: str | None = None
+    within: str | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The options that are given."""
+        given = {name: getattr(self, name) for name in ("groups", "inputs", "outputs", "within")}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class Network(_Value):
@@ -88,6 +102,7 @@ class PlannedTest(_Value):
 
     A ``contrast`` may have other ``weights``, one per arm; ``tost`` has the ``margin`` of equivalence, in
     points of error. ``best_recipe`` chooses each side's recipe on all seeds but one and judges it on that seed.
+    ``measure`` is what is compared: the error (or the score of the task), or the training loss.
 
     Example:
         >>> test = PlannedTest(name="T1", kind="welch", part="A", arms=("dense", "sparse"), family="primary")
@@ -102,6 +117,7 @@ class PlannedTest(_Value):
     family: Family
     margin: float | None = Field(default=None, gt=0)
     weights: tuple[float, ...] = ()
+    measure: Literal["test_error", "train_loss"] = "test_error"
     note: str = ""
 
     @model_validator(mode="after")
@@ -173,7 +189,9 @@ class ExperimentPlan(_Value):
 
     ``preset`` and ``set`` are common to all arms. ``order`` lists the parts in the order in which they run;
     inside a part runs go seed by seed. ``data`` are the user's own, for presets that read such, and ``as_read``
-    is what freezing found there. ``sha256`` is the hash of everything else, in a frozen plan.
+    is what freezing found there. ``part_data`` gives the label of the data set of each part where parts have
+    different ones: one call of ``sweep --plan`` trains the parts of the data that it is given. ``sha256`` is
+    the hash of everything else, in a frozen plan.
 
     Example:
         >>> plan = ExperimentPlan(
@@ -192,6 +210,7 @@ class ExperimentPlan(_Value):
     set: Settings = Field(default_factory=dict)
     data: OwnData | None = None
     as_read: AsRead | None = None
+    part_data: dict[str, str] = Field(default_factory=dict)
     precision: Precision = "float32"
     precision_rule: str = ""
     order: tuple[str, ...] = Field(min_length=1)
@@ -217,6 +236,9 @@ class ExperimentPlan(_Value):
         parts = {arm.part for arm in self.arms}
         _known("part of the order", self.order, parts)
         _known("part of an arm", [arm.part for arm in self.arms], self.order)
+        _known("part of part_data", list(self.part_data), self.order)
+        if self.part_data and (lacking := [part for part in self.order if part not in self.part_data]):
+            _refuse(f"part_data has no entry for part {lacking[0]!r}; give one for each part, or none")
         _known("part of a test", [test.part for test in self.tests], parts)
         _known("arm of a test", [arm for test in self.tests for arm in test.arms], names)
         _known("arm of a draw", [draw.arm for draw in self.draws], names)

@@ -6,12 +6,10 @@ from math import gcd
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.presets.preset import Preset
+from graph2nn.experiments.presets.preset import OWN, Preset
 from graph2nn.results.config import ModelSpec
 from graph2nn.training.recipe import Recipe
 
-#: The name under which :func:`graph2nn.data.load_dataset` reads a user's own data.
-OWN = "own"
 #: AdamW, which needs no rate of its own for each task: SGD at the paper's rate diverges on many regressions.
 _RECIPE = Recipe(epochs=30, batch_size=64, optimiser="adamw", lr=2e-3, weight_decay=0.01)
 _TRANSFORMER = _RECIPE.model_copy(update={"lr": 1e-3, "weight_decay": 0.05, "weight_decay_on": "weights"})
@@ -80,6 +78,10 @@ def fitted(preset: Preset, data: Dataset) -> Preset:
         return preset
     model, recipe = preset.model, preset.recipe
     shape = data.image_shape
+    if data.sequences:
+        raise UserError(
+            f"{preset.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
+        )
     if len(shape) != 3 and not model.name.startswith("mlp"):
         raise UserError(
             f"{preset.name}: reads images, and a sample of {data.label} is {shape[0]} features; use preset mlp."

@@ -15,14 +15,18 @@ from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec, first_com
 from graph2nn.training.recipe import Recipe
 from graph2nn.yaml_values import read_yaml
 
+#: The name under which :func:`graph2nn.data.load_dataset` reads a user's own data.
+OWN = "own"
+
 
 class Preset(BaseModel):
     """An experiment of the paper, or one like it.
 
     ``seeds`` is how many seeds the paper trained, the first being ``first_seed``; ``graphs`` are the words
     ``--select all`` stands for, next to the baseline; ``best`` is the graph ``--select best`` stands for;
-    ``notes`` are what the reader of a report on it must know first. ``match``, ``symmetric``, ``groups``,
-    ``shuffle``, ``shrink``, ``init`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
+    ``notes`` are what the reader of a report on it must know first; ``own_data`` says that ``--data`` may name
+    data of the user's own in place of the preset's. ``match``, ``symmetric``, ``groups``, ``shuffle``,
+    ``shrink``, ``init`` and ``start`` are those of :class:`~graph2nn.results.config.RunConfig`.
 
     Example:
         >>> from graph2nn.experiments import preset
@@ -36,6 +40,7 @@ class Preset(BaseModel):
     about: str = ""
     model: ModelSpec
     data: str
+    own_data: bool = False
     recipe: Recipe = Field(default_factory=Recipe)
     graphs: tuple[str, ...] = ("n64-52",)
     seeds: int = Field(default=1, ge=1)
@@ -49,6 +54,10 @@ class Preset(BaseModel):
     init: Init = "published"
     start: str | None = None
     notes: tuple[str, ...] = ()
+
+    def data_of(self, path: object | None) -> str:
+        """Return the name of the data: ``own`` where a preset that takes own data, too, is given some."""
+        return OWN if self.own_data and path is not None else self.data
 
     def to_yaml(self) -> str:
         """Return the preset as YAML, every value of the recipe spelled out, that :meth:`from_yaml` reads."""

@@ -1,0 +1,205 @@
+"""The ladder of nulls: a connectome against each kind of null it was trained with, read from the bottom up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from graph2nn.analysis.arms import compare_arms
+from graph2nn.analysis.significance import holm
+from graph2nn.errors import UserError
+
+#: From the kind that keeps least to the one that keeps most.
+ORDER = ("density", "degree", "spatial", "reciprocal", "block", "boundary", "weights", "signs")
+#: Shares of the chance score: below the first an arm is at ceiling, above the second at chance.
+CEILING, CHANCE = 0.02, 0.97
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A connectome against its nulls of one kind, or against a dense network.
+
+    Attributes:
+        kind: of null, or the label of a dense network.
+        runs: of the nulls. networks: nulls.
+        mean: score of the nulls. own: score of the connectome.
+        estimate, low, high, p_value: score of the nulls minus that of the connectome: positive, it is better.
+        p_holm: after Holm's correction over the rungs.
+        p_equivalent: that both are the same within the margin, or NaN without a margin.
+        loss: training loss of the nulls minus that of the connectome; NaN where the runs have none.
+    """
+
+    kind: str
+    runs: int
+    networks: int
+    mean: float
+    own: float
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    p_holm: float
+    p_equivalent: float
+    loss: float
+
+    def says(self, alpha: float = 0.05) -> str:
+        """``better``, ``worse``, ``equivalent`` or ``open``, as the connectome compares.
+
+        Example:
+            >>> Rung("degree", 9, 9, 40, 38, 2.0, 1.0, 3.0, 0.001, 0.006, 0.9, 0.1).says()
+            'better'
+        """
+        if self.p_holm <= alpha:
+            return "better" if self.estimate > 0 else "worse"
+        return "equivalent" if self.p_equivalent <= alpha else "open"
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """All rungs of one connectome on one task, and what to beware of.
+
+    Attributes:
+        graph: label of the connectome. data: label of the data.
+        rungs: kinds of nulls from the bottom up, then dense networks.
+        margin: of equivalence, in the unit of the score; None without one.
+        warnings: sentences.
+        alpha: level of the decisions.
+    """
+
+    graph: str
+    data: str
+    rungs: tuple[Rung, ...]
+    margin: float | None
+    warnings: tuple[str, ...]
+    alpha: float = 0.05
+
+    @property
+    def sentence(self) -> str:
+        """The ladder in one plain sentence."""
+        said: dict[str, list[str]] = {}
+        for rung in self.rungs:
+            said.setdefault(rung.says(self.alpha), []).append(rung.kind)
+        words = {
+            "better": "it does better than {}",
+            "worse": "worse than {}",
+            "equivalent": f"is equivalent to {{}} within {self.margin:g}" if self.margin else "",
+            "open": "no difference is shown to {}",
+        }
+        parts = [words[key].format(_list(said[key])) for key in words if key in said]
+        return f"{self.graph} on {self.data}: {'; '.join(parts)}."
+
+
+def _list(kinds: Sequence[str]) -> str:
+    return kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+
+
+def ladder(
+    runs: pd.DataFrame, graph: str, *, margin: float | None = None, chance: float | None = None,
+    alpha: float = 0.05,
+) -> Ladder:  # fmt: skip
+    """Compare a connectome with its nulls of each kind and with dense networks.
+
+    Args:
+        runs: of one data set, one row per run: ``graph, null_of, kind, seed, test_error, data`` and perhaps
+            ``train_loss``; the kind of a null is the first word of its label.
+        graph: label of the connectome.
+        margin: of equivalence, in the unit of the score.
+        chance: score of the best answer that ignores the input, for warnings.
+        alpha: level of the decisions.
+
+    Returns:
+        The ladder; p-values are corrected over its rungs.
+
+    Raises:
+        UserError: no run of the connectome, or none to compare it with.
+
+    Example:
+        >>> rows = [("larva", None, s, 38 + s / 9) for s in range(9)]
+        >>> rows += [(f"degree null(larva,{s})", "larva", s, 40 + s / 8) for s in range(9)]
+        >>> runs = pd.DataFrame(rows, columns=["graph", "null_of", "seed", "test_error"])
+        >>> found = ladder(runs.assign(kind="relational", data="toy", train_loss=1.0), "larva")
+        >>> found.sentence
+        'larva on toy: it does better than degree.'
+    """
+    own = runs[(runs["graph"] == graph) & runs["null_of"].isna()]
+    nulls = runs[runs["null_of"] == graph]
+    kinds = nulls["graph"].str.split(" ").str[0]
+    arms = {kind: nulls[kinds == kind] for kind in sorted(set(kinds), key=_place)}
+    dense = runs[runs["kind"].isin(["baseline", "dense"])]
+    arms |= {str(label): rows for label, rows in dense.groupby("graph", sort=False)}
+    if own.empty or not arms:
+        lacking = "of it" if own.empty else "to compare it with (no nulls, no dense network)"
+        raise UserError(f"ladder: {graph!r} cannot be compared: there is no run {lacking}.")
+    rungs = [_rung(kind, own, rows, margin) for kind, rows in arms.items()]
+    corrected = holm(np.array([rung.p_value for rung in rungs]))
+    rungs = [replace(rung, p_holm=float(p)) for rung, p in zip(rungs, corrected, strict=True)]
+    warnings = _warnings(own, arms, len(rungs), chance, alpha)
+    return Ladder(graph, str(runs["data"].iloc[0]), tuple(rungs), margin, warnings, alpha)
+
+
+def _place(kind: str) -> tuple[int, str]:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER), kind
+
+
+def _rung(kind: str, own: pd.DataFrame, other: pd.DataFrame, margin: float | None) -> Rung:
+    from scipy import stats
+
+    both = pd.concat([other, own])
+    labels = list(dict.fromkeys(other["graph"]))
+    nan = float("nan")
+    try:
+        found = compare_arms(both, a=labels, b=[str(own["graph"].iloc[0])])
+        numbers = (found.estimate, found.low, found.high, found.p_value)
+        error, freedom = found.standard_error, found.freedom
+    except UserError:  # too few runs to estimate a spread
+        numbers, error, freedom = (
+            (float(other["test_error"].mean() - own["test_error"].mean()), nan, nan, nan),
+            nan,
+            nan,
+        )
+    equivalent = nan
+    if margin is not None and np.isfinite(error) and error > 0:
+        sides = [stats.t.sf((margin + side * numbers[0]) / error, freedom) for side in (1, -1)]
+        equivalent = float(max(sides))
+    loss = nan
+    if "train_loss" in both:
+        loss = float(other["train_loss"].mean() - own["train_loss"].mean())
+    means = float(other["test_error"].mean()), float(own["test_error"].mean())
+    return Rung(kind, len(other), len(labels), *means, *numbers, nan, equivalent, loss)
+
+
+def _warnings(
+    own: pd.DataFrame, arms: dict[str, pd.DataFrame], rungs: int, chance: float | None, alpha: float
+) -> tuple[str, ...]:
+    said = []
+    seeds = own["seed"].nunique()
+    if 2.0 ** (1 - seeds) > alpha / rungs:
+        said.append(
+            f"{seeds} seeds cannot reach the decision level: were the connectome better in every one of them, "
+            f"a sign test would still have p = {2.0 ** (1 - seeds):.3g}, and {rungs} comparisons at {alpha:g} "
+            f"need {alpha / rungs:.3g}; take at least {int(np.ceil(1 + np.log2(rungs / alpha)))} seeds."
+        )
+    named = {str(own["graph"].iloc[0]): own, **arms}
+    if chance:
+        share = {name: float(rows["test_error"].mean()) / chance for name, rows in named.items()}
+        if top := [name for name, value in share.items() if value < CEILING]:
+            said.append(
+                f"At ceiling: {_list(top)} leave less than {100 * CEILING:g} % of the chance score; a harder "
+                "task could still tell them apart."
+            )
+        if low := [name for name, value in share.items() if value > CHANCE]:
+            said.append(
+                f"At chance: {_list(low)} have learnt next to nothing; train longer or at another rate."
+            )
+    single = [
+        name for name, rows in arms.items() if rows["null_of"].notna().any() and rows["graph"].nunique() == 1
+    ]
+    if single:
+        said.append(
+            f"One null only of kind {_list(single)}: how nulls differ from one another is not known, so the "
+            "interval is about that null alone; --fresh-nulls draws one per seed."
+        )
+    return tuple(said)

@@ -1,0 +1,217 @@
+"""The comparison of a connectome with its ladder of nulls, as a section of the page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from graph2nn.analysis.ladder import Ladder, ladder
+from graph2nn.analysis.table import score_of
+from graph2nn.data.sequences import load_sequences, names_sequences
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
+from graph2nn.files import json_value
+from graph2nn.graphs.nulls.report import NullReport, report_of
+from graph2nn.models.connectome_rnn import choose_nodes
+from graph2nn.report.figures import ladder as figure
+from graph2nn.report.figures.theme import DARK, LIGHT, render
+from graph2nn.report.page import Picture, _section
+from graph2nn.report.phrasing import number
+from graph2nn.results.config import RunConfig
+from graph2nn.results.runs_table import read_config
+from graph2nn.tasks import Score
+from graph2nn.tasks.registry import task_of
+
+#: Arms whose start differs from the connectome's by more than this share are warned about.
+MISMATCH = 0.1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A connectome on one task: its ladder, the score, how each arm starts, and what its nulls change.
+
+    Attributes:
+        found: the ladder. score: of the task.
+        starts: by arm, how its networks begin; the connectome first.
+        reports: by kind of null, what one null of it changes.
+        warnings: sentences, those of the ladder among them.
+    """
+
+    found: Ladder
+    score: Score
+    starts: Mapping[str, Start]
+    reports: Mapping[str, NullReport]
+    warnings: tuple[str, ...]
+
+
+def comparisons(
+    out: Path, runs: pd.DataFrame, *, margins: Mapping[str, float] | None = None, alpha: float = 0.05
+) -> list[Comparison]:
+    """Compare each connectome of a folder of runs with its nulls, on each data set.
+
+    Args:
+        out: the folder.
+        runs: finished runs of it, one row each; others than those of ``connectome-rnn`` are passed over.
+        margins: of equivalence, by label of the data.
+        alpha: level of the decisions.
+
+    Returns:
+        One comparison per connectome and data set that has nulls or dense networks; none for other runs.
+
+    Example:
+        >>> comparisons(Path("runs"), pd.DataFrame({"model": ["mlp5"], "data": ["digits"]}))
+        []
+    """
+    own = runs[runs["model"] == CONNECTOME_RNN]
+    made = []
+    for label, rows in own.groupby("data", sort=False):
+        graphs = rows.loc[(rows["kind"] == "relational") & rows["null_of"].isna(), "graph"].unique()
+        for graph in graphs:
+            some = rows[(rows["graph"] == graph) | (rows["null_of"] == graph) | (rows["kind"] != "relational")]
+            if some["graph"].nunique() > 1:
+                made.append(_compared(out, some, str(graph), (margins or {}).get(str(label)), alpha))
+    return made
+
+
+def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, alpha: float) -> Comparison:
+    rows = rows[rows["test_error"].notna()]
+    found = ladder(rows, graph, margin=margin, chance=_chance(str(rows["data"].iloc[0])), alpha=alpha)
+    arms = {graph: rows[rows["graph"] == graph]}
+    for rung in found.rungs:
+        kinds = rows["graph"].str.split(" ").str[0]
+        arms[rung.kind] = rows[(rows["graph"] == rung.kind) | (rows["null_of"].notna() & (kinds == rung.kind))]
+    configs = {name: read_config(out, str(some["run"].iloc[0])) for name, some in arms.items() if len(some)}
+    starts = {name: start_of(config) for name, config in configs.items()}
+    reports = _reports(graph, configs)
+    shown = [sentence for report in reports.values() for sentence in report.warnings]
+    return Comparison(
+        found, score_of(rows), starts, reports, (*found.warnings, *_mismatches(graph, starts), *shown)
+    )
+
+
+def _chance(label: str) -> float | None:
+    """The score of the best constant answer, where the data can be drawn from their label."""
+    if not names_sequences(label) or label.startswith("neurogym"):
+        return None
+    data = load_sequences(label)
+    if data.task == "sequence-classes":
+        return 50.0
+    return 1.0 if task_of(data).score.name == "NRMSE" else float(data.num_classes)
+
+
+def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullReport]:
+    own = configs[graph]
+    assert own.graph is not None
+    original = own.graph.build()
+    ends = {name: choose_nodes(original, str(own.model.options[name]), name) for name in ("inputs", "outputs")}
+    made = {}
+    for name, config in configs.items():
+        if config.graph is not None and config.graph.null_of:
+            made[name] = report_of(original, config.graph.build(), ends["inputs"], ends["outputs"])
+    return made
+
+
+def _mismatches(graph: str, starts: Mapping[str, Start]) -> list[str]:
+    own, said = starts[graph], []
+    for name, start in starts.items():
+        for what, mine, other in (
+            ("initial weights", own.weight, start.weight),
+            ("initial activity", own.activity, start.activity),
+            ("initial activity of the neurons that are read", own.read, start.read),
+        ):
+            if abs(other - mine) > MISMATCH * mine:
+                said.append(
+                    f"{name}: {what} {other:.3g}, those of {graph} {mine:.3g} (root mean square): the arms do "
+                    "not start alike."
+                )
+    return said
+
+
+def section(made: Sequence[Comparison]) -> str:
+    """The comparisons as HTML: the sentence, the figure, the tables and the warnings of each."""
+    return "\n".join(_one(each, place) for place, each in enumerate(made))
+
+
+def _one(made: Comparison, place: int) -> str:
+    found = made.found
+    picture = Picture(
+        f"ladder_{place}",
+        f"{found.graph} against its nulls: {found.data}",
+        figure.caption(found, made.score),
+        *(render(lambda theme: figure.draw(found, theme, made.score), theme) for theme in (LIGHT, DARK)),
+    )
+    warned = "\n".join(f'<p class="note" role="note">{html.escape(text)}</p>' for text in made.warnings)
+    return (
+        f'<section>\n<p class="lead">{html.escape(found.sentence)}</p>\n{warned}\n</section>\n'
+        f"{_section(picture, 2, f'ladder-{place}')}\n{_rungs(made)}\n{_starts(made)}\n{_changes(made)}"
+    )
+
+
+def _rungs(made: Comparison) -> str:
+    unit = made.score.difference
+    heads = ("against", "runs", "networks", "its score", f"minus {made.found.graph}'s ({unit})", "interval",
+             "p (Holm)", "p (equivalence)", "training loss", "says")  # fmt: skip
+    rows = [
+        (
+            rung.kind, str(rung.runs), str(rung.networks), number(rung.mean), number(rung.estimate),
+            f"[{number(rung.low)}, {number(rung.high)}]", number(rung.p_holm, 4),
+            number(rung.p_equivalent, 4), f"{rung.loss:+.3f}", rung.says(made.found.alpha),
+        )
+        for rung in made.found.rungs
+    ]  # fmt: skip
+    return _table("Differences", heads, rows)
+
+
+def _starts(made: Comparison) -> str:
+    heads = ("arm", "weights", "activity", "activity of what is read")
+    rows = [
+        (name, *(f"{value:.4f}" for value in (start.weight, start.activity, start.read)))
+        for name, start in made.starts.items()
+    ]
+    return _table("How the arms start (root mean square, standard normal input)", heads, rows)
+
+
+def _changes(made: Comparison) -> str:
+    if not made.reports:
+        return ""
+    first = next(iter(made.reports.values())).table
+    heads = ("measure", made.found.graph, *made.reports)
+    rows = [
+        (str(name), f"{first.loc[name, 'graph']:,.4g}",
+         *(f"{report.table.loc[name, 'null']:,.4g}" for report in made.reports.values()))
+        for name in first.index
+    ]  # fmt: skip
+    return _table("What the nulls change besides (one null of each kind)", heads, rows)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{html.escape(head)}</th>" for head in heads)
+    body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return (
+        f'<section>\n<h3>{html.escape(title)}</h3>\n<div class="table" tabindex="0" role="region" '
+        f'aria-label="{html.escape(title)}"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n'
+        "</tbody></table></div>\n</section>"
+    )
+
+
+def record(made: Sequence[Comparison]) -> list[Any]:
+    """What summary.json holds of comparisons."""
+    return [
+        json_value(
+            {
+                "graph": each.found.graph,
+                "data": each.found.data,
+                "score": each.score.label,
+                "sentence": each.found.sentence,
+                "warnings": list(each.warnings),
+                "rungs": [{**vars(rung), "says": rung.says(each.found.alpha)} for rung in each.found.rungs],
+                "starts": {name: vars(start) for name, start in each.starts.items()},
+                "nulls": {name: report.table["null"].to_dict() for name, report in each.reports.items()},
+            }
+        )
+        for each in made
+    ]
