@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
+from graph2nn import null as g_null
 from graph2nn.analysis.plan_tests import planned_tests
 from graph2nn.cli import main
 from graph2nn.experiments.connectome_networks import connectome_network
@@ -16,6 +17,7 @@ from graph2nn.experiments.plans.connectome import draft_connectome_plan
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.stored_graphs import named_spec
 from graph2nn.models.connectome_rnn import ConnectomeRNN
+from graph2nn.report.ladder import comparisons, write_page
 from graph2nn.results import graph_store
 from graph2nn.results.config import GraphSpec, RunConfig
 from graph2nn.results.runs_table import read_runs
@@ -237,3 +239,42 @@ def test_a_plan_of_a_connectome_runs_the_part_of_its_data(tmp_path, monkeypatch,
     assert loss.estimate == pytest.approx((parts[0] - parts[1]).mean())
     assert loss.unit == "of the loss"
     assert not tests["narma10: connectome against degree nulls"].complete
+
+
+def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, monkeypatch, capsys):
+    command = sweep_of(
+        tmp_path, monkeypatch, "--select", "baseline", "--select", "gru", "--fresh-nulls", "--null", "density",
+        "--null", "boundary", "--seeds", "2", "--data", "delayed-match:hold=2,samples=60,test=20",
+        "--set", "model.options.baseline_width=9",
+    )  # fmt: skip
+    assert main(command) == 0
+    table = read_runs(tmp_path / "runs")
+    seeds = {graph: sorted(rows["seed"]) for graph, rows in table.groupby("graph")}
+    assert seeds == {
+        "made": [1, 2], "baseline": [1, 2], "GRU": [1, 2],
+        **{f"{kind} null(made,{s})": [s] for kind in ("density", "boundary") for s in (1, 2)},
+    }  # fmt: skip
+    assert table["experiment"].nunique() == 1
+    made = comparisons(tmp_path / "runs", table)
+    (one,) = made
+    assert [rung.kind for rung in one.found.rungs] == ["density", "boundary", "baseline", "GRU"]
+    assert list(one.starts) == ["made", "density", "boundary", "baseline", "GRU"]
+    assert one.starts["made"].weight == pytest.approx(one.starts["boundary"].weight, rel=0.5)
+    graph, null = connectome(), g_null(connectome(), "density", 1)
+    table = one.reports["density"].table
+    assert table.loc["clustering", "graph"] == pytest.approx(graph.clustering)
+    assert table.loc["clustering", "null"] == pytest.approx(null.clustering)
+    page = write_page(made, tmp_path / "page", title="Does it matter?").read_text(encoding="utf-8")
+    assert one.found.sentence in page.replace("&#x27;", "'")
+    assert "cannot reach the decision level" in page
+    assert "Initial" in page or "How the arms start" in page
+    summary = json.loads((tmp_path / "page" / "summary.json").read_text())
+    assert [rung["kind"] for rung in summary["ladder"][0]["rungs"]] == [
+        "density",
+        "boundary",
+        "baseline",
+        "GRU",
+    ]
+    capsys.readouterr()
+    assert main([*command, "--nulls", "2"]) == 2
+    assert "give one" in capsys.readouterr().err

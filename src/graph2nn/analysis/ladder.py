@@ -129,7 +129,7 @@ def ladder(
     kinds = nulls["graph"].str.split(" ").str[0]
     arms = {kind: nulls[kinds == kind] for kind in sorted(set(kinds), key=_place)}
     dense = runs[runs["kind"].isin(["baseline", "dense"])]
-    arms |= {str(label): rows for label, rows in dense.groupby("graph", sort=False)}
+    arms |= {str(label[1]): rows for label, rows in dense.groupby(["kind", "graph"])}
     if own.empty or not arms:
         lacking = "of it" if own.empty else "to compare it with (no nulls, no dense network)"
         raise UserError(f"ladder: {graph!r} cannot be compared: there is no run {lacking}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rich.table import Table
 
@@ -145,7 +145,7 @@ def _of_preset(
             for config in plan(preset, [*graphs, *fresh.get(seed, ())], [seed], data=label, settings=settings)
         ]
         for cell in cells:
-            width = int(dict(known.model.options).get("baseline_width", 1))
+            width = int(cast(int, known.model.options.get("baseline_width", 1)))
             more = [
                 f"model.options.baseline_width={round(width / 3**0.5)}",  # three gates
                 *settings,

@@ -15,6 +15,9 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.table import measured
 from graph2nn.progress import Bar
 from graph2nn.report.highlight import highlighted, labels_to_highlight
+from graph2nn.report.ladder import Comparison, comparisons, write_page
+from graph2nn.report.ladder import record as record_of
+from graph2nn.report.ladder import section as ladders
 from graph2nn.report.phrasing import plural
 from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, section
 from graph2nn.report.write import refuse_early, write_report
@@ -77,6 +80,17 @@ def report(
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
     planned = None if plan is None else _planned(results, plan, where, data)
+    made = [] if is_published(results) else _connectomes(Path(results), where, planned)
+    several = len({each.found.data for each in made}) > 1
+    if made and (planned is not None or several):
+        return write_page(
+            made, out,
+            title=title or ("Does the wiring matter?" if planned is None else planned.plan.title),
+            notes=[*([] if planned is None else planned.notes()), *notes],
+            first="" if planned is None else section(planned),
+            more=None if planned is None else {"plan": record(planned)},
+            command=command,
+        )  # fmt: skip
     found = read_evaluations(
         results, tasks=tasks, where=where, only=None if planned is None else planned.common
     )
@@ -118,9 +132,24 @@ def report(
             style=style,
             command=command,
             step=drawn,
-            first="" if planned is None else section(planned),
-            more=None if planned is None else {"plan": record(planned)},
+            first=ladders(made) + ("" if planned is None else section(planned)),
+            more={
+                **({"ladder": record_of(made)} if made else {}),
+                **({} if planned is None else {"plan": record(planned)}),
+            },
         )
+
+
+def _connectomes(results: Path, where: Sequence[str], planned: PlanFindings | None) -> list[Comparison]:
+    """Connectomes of neurons among the runs, against their nulls and dense networks."""
+    margins = {}
+    if planned is not None:
+        margins = {
+            planned.plan.part_data[test.part]: test.margin
+            for test in planned.plan.tests
+            if test.margin is not None and test.part in planned.plan.part_data
+        }
+    return comparisons(results, choose(runs_of(results), where), margins=margins)
 
 
 def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path | None) -> PlanFindings:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pandas as pd
@@ -14,13 +16,14 @@ from graph2nn.analysis.ladder import Ladder, ladder
 from graph2nn.analysis.table import score_of
 from graph2nn.data.sequences import load_sequences, names_sequences
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
-from graph2nn.files import json_value
+from graph2nn.files import json_value, replacing, unwritable_refused
 from graph2nn.graphs.nulls.report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
-from graph2nn.report.figures import ladder as figure
+from graph2nn.report.figures import nulls as figure
 from graph2nn.report.figures.theme import DARK, LIGHT, render
-from graph2nn.report.page import Picture, _section
+from graph2nn.report.page import Picture, asset, section_of
 from graph2nn.report.phrasing import number
+from graph2nn.report.write import provenance
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
 from graph2nn.tasks import Score
@@ -141,13 +144,13 @@ def _one(made: Comparison, place: int) -> str:
     picture = Picture(
         f"ladder_{place}",
         f"{found.graph} against its nulls: {found.data}",
-        figure.caption(found, made.score),
-        *(render(lambda theme: figure.draw(found, theme, made.score), theme) for theme in (LIGHT, DARK)),
+        figure.ladder_caption(found, made.score),
+        *(render(lambda theme: figure.draw_ladder(found, theme, made.score), theme) for theme in (LIGHT, DARK)),
     )
     warned = "\n".join(f'<p class="note" role="note">{html.escape(text)}</p>' for text in made.warnings)
     return (
         f'<section>\n<p class="lead">{html.escape(found.sentence)}</p>\n{warned}\n</section>\n'
-        f"{_section(picture, 2, f'ladder-{place}')}\n{_rungs(made)}\n{_starts(made)}\n{_changes(made)}"
+        f"{section_of(picture, 2, f'ladder-{place}')}\n{_rungs(made)}\n{_starts(made)}\n{_changes(made)}"
     )
 
 
@@ -215,3 +218,57 @@ def record(made: Sequence[Comparison]) -> list[Any]:
         )
         for each in made
     ]
+
+
+def write_page(
+    made: Sequence[Comparison],
+    out: Path,
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    first: str = "",
+    more: Mapping[str, object] | None = None,
+    command: str | None = None,
+) -> Path:
+    """Write a page of comparisons alone: ``index.html`` and ``summary.json``.
+
+    Args:
+        made: the comparisons.
+        out: folder, made if need be.
+        title: of the page.
+        notes: sentences for its top.
+        first: HTML before the comparisons, such as planned tests.
+        more: further keys of summary.json.
+        command: that made the page.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        UserError: ``out`` cannot be written to.
+    """
+    origin = provenance(command)
+    facts = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in origin.items())
+    page = Template(asset("page.html")).substitute(
+        title=html.escape(title), css=asset("page.css"), js="",
+        header=f"<header>\n<h1>{html.escape(title)}</h1>\n</header>",
+        notes="\n".join(f'<p class="note" role="note">{html.escape(note)}</p>' for note in notes) + first,
+        opening=section(made), atlas="", together="", chapters="", gaps="",
+        provenance=f"<dl>{facts}</dl>",
+    )  # fmt: skip
+    summary = {
+        "title": title,
+        "notes": list(notes),
+        "ladder": record(made),
+        **(more or {}),
+        "provenance": origin,
+    }
+    with unwritable_refused(out, "report"):
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("summary.json", json.dumps(summary, indent=1, ensure_ascii=False)),
+            ("index.html", page),
+        ):
+            with replacing(out / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    return out / "index.html"

@@ -69,22 +69,23 @@ def page(
     say at the end what is not shown, and why. Text is escaped, so labels, titles and notes stay text.
     """
     alone = chapters[0] if len(chapters) == 1 else None
-    return Template(_asset("page.html")).substitute(
+    return Template(asset("page.html")).substitute(
         title=html.escape(title),
-        css=f"{_asset('page.css')}\n{atlas.css}",
-        js=_asset("page.js"),
+        css=f"{asset('page.css')}\n{atlas.css}",
+        js=asset("page.js"),
         header=_header(title, alone.headline if alone else None),
         notes=_notes(notes) + first,
         opening=_stats(alone.found) if alone else _answers(chapters),
         atlas=atlas.html,
-        together="\n".join(_section(picture, 2, _anchor(picture.name)) for picture in pictures),
+        together="\n".join(section_of(picture, 2, _anchor(picture.name)) for picture in pictures),
         chapters=_body(alone, 2) if alone else "\n".join(_article(chapter) for chapter in chapters),
         gaps=_gaps(gaps),
         provenance=_definitions(provenance),
     )
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file that the page is made of, as text."""
     return (resources.files("graph2nn.report") / "assets" / name).read_text(encoding="utf-8")
 
 
@@ -124,7 +125,7 @@ def _article(chapter: Chapter) -> str:
 def _body(chapter: Chapter, level: int) -> str:
     """Remarks, figures and table, under headings of a level; anchors carry the task below the top level."""
     task = [] if level == 2 else [chapter.task]
-    sections = [_section(picture, level, _anchor(*task, picture.name)) for picture in chapter.pictures]
+    sections = [section_of(picture, level, _anchor(*task, picture.name)) for picture in chapter.pictures]
     table = listing(chapter.found, heading=level, name=_anchor(*task, "graphs"))
     return "\n".join([_remarks(chapter, level), *sections, table])
 
@@ -140,7 +141,8 @@ def _gaps(gaps: Sequence[str]) -> str:
     return f'<section id="not-shown">\n<h2>What is not shown</h2>\n<ul class="remarks">{items}</ul>\n</section>'
 
 
-def _section(picture: Picture, level: int, anchor: str) -> str:
+def section_of(picture: Picture, level: int, anchor: str) -> str:
+    """Return a figure with title and caption as HTML, under a heading of a level."""
     light, dark = (base64.b64encode(_small(png)).decode() for png in (picture.light, picture.dark))
     alt = html.escape(alt_text(picture.name, picture.title))
     wide = ' class="wide"' if picture.name.startswith(_WIDE) else ""

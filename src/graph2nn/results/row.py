@@ -78,7 +78,11 @@ def result_row(
         "model": config.model.name,
         "data": config.data,
         # Of two dense networks one is the baseline.
-        "kind": "relational" if graph else "baseline" if config.graph_name == "baseline" else "dense",
+        "kind": "relational"
+        if graph is not None
+        else "baseline"
+        if config.graph_name == "baseline"
+        else "dense",
         "graph": config.graph_name,
         "null_of": config.graph.null_of if config.graph else None,
         "n": None if graph is None else graph.n,

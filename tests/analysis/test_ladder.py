@@ -1,0 +1,68 @@
+"""The ladder of nulls: what each rung says, its warnings, and how often it is wrong where nothing is there."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graph2nn import UserError
+from graph2nn.analysis.ladder import ladder
+
+
+def table(effects, *, seeds=10, noise=0.3, null_sd=0.3, seed=0, base=40.0, dense=None):
+    """Runs of a connectome and of nulls by kind, each seed with a null of its own; effects in points."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(0, 0.2, seeds)  # what a seed does to all arms
+    rows = [("made", None, "relational", s, base + shared[s] + rng.normal(0, noise)) for s in range(seeds)]
+    for kind, effect in effects.items():
+        rows += [
+            (f"{kind} null(made,{s})", "made", "relational", s,
+             base + effect + shared[s] + rng.normal(0, noise) + rng.normal(0, null_sd))
+            for s in range(seeds)
+        ]  # fmt: skip
+    for label, effect in (dense or {}).items():
+        rows += [(label, None, "baseline", s, base + effect + rng.normal(0, noise)) for s in range(seeds)]
+    frame = pd.DataFrame(rows, columns=["graph", "null_of", "kind", "seed", "test_error"])
+    return frame.assign(data="toy", train_loss=frame["test_error"] / 40)
+
+
+def test_the_ladder_is_read_from_the_bottom():
+    effects = {"boundary": 0.0, "density": 3.0, "block": -3.0, "degree": 2.0}
+    found = ladder(table(effects, dense={"baseline": -4.0}), "made", margin=0.8)
+    assert [rung.kind for rung in found.rungs] == ["density", "degree", "block", "boundary", "baseline"]
+    assert [rung.says() for rung in found.rungs] == ["better", "better", "worse", "equivalent", "worse"]
+    assert found.sentence == (
+        "made on toy: it does better than density and degree; worse than block and baseline; "
+        "is equivalent to boundary within 0.8."
+    )
+    density = found.rungs[0]
+    assert density.low < 3 < density.high
+    assert density.estimate == pytest.approx(density.mean - density.own)
+    assert density.loss == pytest.approx(density.estimate / 40, rel=1e-6)
+    assert found.warnings == ()
+
+
+def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
+    few = ladder(table({"degree": 1.0, "density": 1.0}, seeds=3), "made")
+    assert "3 seeds cannot reach the decision level" in few.warnings[0]
+    assert "take at least 7 seeds" in few.warnings[0]
+    assert "At ceiling: made and degree" in ladder(table({"degree": 0.0}, base=0.5, noise=0.01), "made",
+                                                   chance=90.0).warnings[0]  # fmt: skip
+    assert "At chance: degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]
+    one = table({"degree": 0.0})
+    one.loc[one["null_of"].notna(), "graph"] = "degree null(made,1)"
+    assert "One null only of kind degree" in ladder(one, "made").warnings[0]
+    with pytest.raises(UserError, match="no run to compare it with"):
+        ladder(one[one["null_of"].isna()], "made")
+
+
+def test_arms_of_one_ensemble_seldom_differ():
+    """Two arms of fresh nulls of one ensemble: at 5 % the ladder calls at most 7 % of them different."""
+    from graph2nn.analysis.arms import compare_arms
+
+    wrong, times = 0, 60
+    for repeat in range(times):
+        runs = table({"one": 0.0, "two": 0.0}, null_sd=0.5, seed=repeat)
+        arms = [list(runs.loc[runs["graph"].str.startswith(kind), "graph"]) for kind in ("one", "two")]
+        wrong += compare_arms(runs, a=arms[0], b=arms[1]).p_value <= 0.05
+    # 7 %, and two standard errors of so few repetitions; docs/log.md has the rates of 400.
+    assert wrong / times <= 0.07 + 2 * (0.05 * 0.95 / times) ** 0.5
