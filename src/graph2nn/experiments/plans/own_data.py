@@ -25,8 +25,18 @@ def plan_source(
         path: where the data lie on this machine, in place of what the plan says.
         cache: folder of decoded copies.
 
+    Returns:
+        The source, for a launcher or :meth:`Source.load`.
+
     Raises:
         UserError: own data that the plan or its preset lacks.
+
+    Example:
+        >>> from graph2nn.experiments.plans import Arm, Network
+        >>> arm = Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(1,)),))
+        >>> plan = ExperimentPlan(title="Dense", preset="mlp-digits", order=("A",), arms=(arm,))
+        >>> plan_source(plan, Path()).name
+        'digits'
     """
     name = preset(plan.preset).data
     kept = None if cache is None else str(cache.absolute())
@@ -80,6 +90,14 @@ def with_data(plan: ExperimentPlan, data: Dataset) -> ExperimentPlan:
 
     Raises:
         UserError: other data than the plan was frozen with.
+
+    Example:
+        >>> from graph2nn import load_dataset
+        >>> from graph2nn.experiments.plans import Arm, Network
+        >>> arm = Arm(name="dense", part="A", networks=(Network(graph="baseline", seeds=(1,)),))
+        >>> plan = ExperimentPlan(title="Dense", preset="mlp-digits", order=("A",), arms=(arm,))
+        >>> with_data(plan, load_dataset("digits")) is plan  # a preset with data of its own
+        True
     """
     if plan.data is None:
         return plan

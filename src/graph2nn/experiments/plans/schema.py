@@ -161,6 +161,10 @@ class OwnData(_Value):
     """The user's own data of a plan: where they lie, and how they are read (the options of ``sweep --data``).
 
     ``path`` is relative to the folder of the plan; left-out values are those of the command.
+
+    Example:
+        >>> OwnData(path="table.csv", target=("price",), task="regression").test
+        0.2
     """
 
     path: str = Field(min_length=1)
@@ -178,7 +182,12 @@ class OwnData(_Value):
 
 
 class AsRead(_Value):
-    """What freezing notes of own data: their label with its digest, and the settings that fit the preset."""
+    """What freezing notes of own data: their label with its digest, and the settings that fit the preset.
+
+    Example:
+        >>> AsRead(label="photos (3f2a90c1)", set={"recipe.batch_size": 32}).label
+        'photos (3f2a90c1)'
+    """
 
     label: str
     set: Settings = Field(default_factory=dict)
