@@ -102,7 +102,8 @@ def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:
         spec = config.graph
         if config.model.name == CONNECTOME_RNN:  # has no widths to match; its own check looks at the graph
             continue
-        rest = config.experiment
+        # What a network depends on besides its graph; runs of one plan share the value of their model.
+        rest = (id(config.model), config.match, config.symmetric, config.shrink, config.init)
         if spec is None:
             chosen.setdefault((rest,), config)
         elif spec.null_of is not None:
