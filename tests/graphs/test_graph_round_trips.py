@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy import io as scipy_io
 from strategies import graphs
@@ -102,6 +103,36 @@ def test_formats_that_are_only_read(graph, ending, tmp_path):
     assert np.array_equal(back.edge_index, graph.edge_index)
     if ending != ".net" or graph.edges:  # Pajek says a direction only by its edges
         assert back.directed == graph.directed
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    graph=graphs(min_n=2, max_n=10, directed=None),
+    ending=st.sampled_from([".feather", ".parquet", ".xlsx"]),
+    seed=st.integers(0, 99),
+)
+def test_edge_tables_of_pandas(graph, ending, seed, tmp_path):
+    assume(graph.edges)
+    if ending == ".xlsx":
+        pytest.importorskip("openpyxl", reason="openpyxl, of the extra [excel], is not installed")
+    read, readers = graph.edge_index
+    kept = np.ones(len(read), dtype=bool) if graph.directed else read < readers
+    labels = np.array([f"area {i}" for i in range(graph.n)])
+    weights = np.random.default_rng(seed).integers(1, 2**40, len(read)) / 8
+    heads = ("from", "to") if graph.directed else ("source", "target")
+    frame = pd.DataFrame({heads[0]: labels[read[kept]], heads[1]: labels[readers[kept]]})
+    frame = frame.assign(count=weights[kept])
+    path = tmp_path / f"drawn{ending}"
+    write = {".feather": frame.to_feather, ".parquet": frame.to_parquet, ".xlsx": frame.to_excel}[ending]
+    write(path, **({"index": False} if ending == ".xlsx" else {}))
+    back = read_graph(path, keep_weights=True)
+    assert back.directed == graph.directed
+    back_names, (source, target) = np.array(back.node_names), back.edge_index
+    found = dict(zip(zip(back_names[source], back_names[target], strict=True), back.weights, strict=True))
+    expected = {(row[0], row[1]): row[2] for row in frame.itertuples(index=False)}
+    if not graph.directed:
+        expected |= {(b, a): weight for (a, b), weight in expected.items()}
+    assert found == expected
 
 
 def test_given_self_connections_and_names_with_spaces_come_back(tmp_path):
