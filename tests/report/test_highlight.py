@@ -168,6 +168,7 @@ def test_a_graph_is_named_by_its_label_or_by_its_file(tmp_path):
     graphs = {**WS, "my chain": RelationalGraph.from_networkx(nx.path_graph(4))}
     wanted = ["ws-1", str(path), "ws-1"]
     assert labels_to_highlight(wanted, list(graphs), graphs) == ("ws-1", "my chain")
+    assert labels_to_highlight(["cat:symmetrised"], ["cat-symmetrised"], {}) == ("cat-symmetrised",)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +178,7 @@ def test_a_graph_is_named_by_its_label_or_by_its_file(tmp_path):
         ("zzz", r"'zzz' is not among the results; there are ws-0, ws-1, ws-2, ws-3, parts\."),
         ("baseline", "the baseline has a mark of its own"),
         ("degree null(parts,0)", "is a null, which the map does not show; name its graph, 'parts'"),
+        ("larva", "graph 'larva' is not among the results"),
         ("cat.txt", "graph 'cat.txt' is not among the results"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graph2nn.analysis.tasks import Study
 from graph2nn.errors import UserError
+from graph2nn.graphs.connectomes import NAMES
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.spec import parse_graph
 
@@ -58,8 +59,9 @@ def _label(
     data: Path | None,
 ) -> str:
     """Return the label of the graph that a text names."""
-    if text in labels:
-        return text
+    for label in (text, text.replace(":", "-")):  # cat:symmetrised is called cat-symmetrised
+        if label in labels:
+            return label
     if text == "baseline":
         raise UserError("--highlight: the baseline has a mark of its own in every figure; name a graph.")
     if text in nulls:
@@ -77,7 +79,12 @@ def _label(
 
 
 def _named(text: str, data: Path | None) -> RelationalGraph | None:
-    """Return the graph that a text names to the other commands; None where it names none."""
+    """Return the graph that a text names to the other commands; None where it names none.
+
+    A connectome would be in the results under its name; it is not downloaded to find out that it is not.
+    """
+    if text.partition(":")[0] in NAMES:
+        return None
     try:
         return parse_graph(text, data=data)
     except UserError:
