@@ -192,7 +192,7 @@ def _task(name: str, rows: pd.DataFrame, labels: Sequence[str], spot: Box | None
             if key in first and (values := _numbers(first[key])) is not None
         ],
         "cells": _cells(rows, first),
-        "off": [i for i, label in enumerate(graphs) if label not in set(on_plane(first)["graph"])],
+        "off": np.flatnonzero(~first["graph"].isin(on_plane(first)["graph"])).tolist(),
         "spot": None if spot is None else [float(edge) for edge in spot],
     }
 
