@@ -14,7 +14,7 @@ from graph2nn.experiments import GraphSpec, plan, preset
 from graph2nn.experiments.network import build, check_networks
 from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.experiments.run import execute
-from graph2nn.results.config import RunConfig
+from graph2nn.results.config import ModelSpec, RunConfig
 from graph2nn.results.evaluations import of_runs
 from graph2nn.results.runs_table import read_runs
 
@@ -96,6 +96,9 @@ def test_a_start_from_weights_is_part_of_the_config_and_of_the_run(tmp_path):
     assert [layer.init for layer in layers] == ["weights", "published"]
     row = execute(runs[1], DIGITS, tmp_path)
     assert 0 <= row["test_error"] <= 100
+    recurrent = runs[1].model_copy(update={"model": ModelSpec(name="connectome-rnn")})
+    with pytest.raises(UserError, match=r"--set model\.options\.init=synapses"):
+        build(recurrent, DIGITS)
     with pytest.raises(UserError, match="config: init = 'synapses'"):
         plan(preset("mlp-digits"), specs, [1], data="digits", settings=["init=synapses"])
 

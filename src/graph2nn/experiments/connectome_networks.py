@@ -121,11 +121,8 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         UserError: an unknown option, a missing one, or neurons that do not exist.
     """
     chosen = [config for config in configs if config.model.name == CONNECTOME_RNN]
-    if any(config.init != "published" for config in chosen):
-        raise UserError(
-            "connectome-rnn: init = weights is for layers made of blocks; --set model.options.init=synapses "
-            "starts this network from the synapse counts."
-        )
+    for config in chosen:
+        refuse_init(config)
     graphs = {config.graph: config for config in chosen if config.graph is None or not config.graph.null_of}
     for spec, config in graphs.items():
         graph, options = (None if spec is None else spec.build()), config.model.options
@@ -133,6 +130,15 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         if graph is not None:
             for name in ("inputs", "outputs"):
                 choose_nodes(graph, str(options[name]), name)
+
+
+def refuse_init(config: RunConfig) -> None:
+    """Raise a UserError for a start that is for layers made of blocks, and not for this network."""
+    if config.init != "published":
+        raise UserError(
+            "connectome-rnn: init = weights is for layers made of blocks; --set model.options.init=synapses "
+            "starts this network from the synapse counts."
+        )
 
 
 def _keywords(graph: RelationalGraph | None, options: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network, refuse_init
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
 from graph2nn.results.row import Network, quoted_measures
@@ -41,6 +41,7 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     """
     graph = None if config.graph is None else config.graph.build()
     if config.model.name == CONNECTOME_RNN:
+        refuse_init(config)
         network, cost = connectome_network(
             graph, tuple(data.image_shape), data.num_classes, config.model.options
         )
