@@ -91,6 +91,8 @@ READ = [
     ("trailing.csv", "0,1,0,\n1,0,1,\n0,1,0,\n", {}, (3, 2, False), None),
     ("quoted.tsv", '"Smith, J"\t"Doe; A"\n"Doe; A"\t"O\'Neil"\n', {}, (3, 2, False), "read as undirected"),
     ("whole.csv", "Person,Friend\n1,2\n2,3\n", {}, (3, 2, False), "'Friend' reads 'Person'"),
+    ("times.csv", "source,target,size\na,b,1082040961\nb,c,1082155839\n", {"keep_weights": True}, (3, 2, False),
+     "every edge weighs 1; the edges carry 'size', of which weight='NAME' takes one"),
     ("pipes.csv", "from|to\na|b\nb|c\n", {}, (3, 2, True), None),
     ("budapest.csv", "id node1;id node2;name node1;name node2;parent id node1;parent id node2;edge confidence;"
      "edge weight(med nof)\n1;2;rh.a_1;rh.a_2;1;1;418;24.5\n2;3;rh.a_2;lh.b_1;1;2;320;3\n", {"weight": "edge weight(med nof)"},

@@ -118,7 +118,7 @@ def test_edge_tables_of_pandas(graph, ending, seed, tmp_path):
     read, readers = graph.edge_index
     kept = np.ones(len(read), dtype=bool) if graph.directed else read < readers
     labels = np.array([f"area {i}" for i in range(graph.n)])
-    weights = np.random.default_rng(seed).integers(1, 2**40, len(read)) / 8
+    weights = np.random.default_rng(seed).integers(1, 2**20, len(read)) / 8
     heads = ("from", "to") if graph.directed else ("source", "target")
     frame = pd.DataFrame({heads[0]: labels[read[kept]], heads[1]: labels[readers[kept]]})
     frame = frame.assign(count=weights[kept])

@@ -106,6 +106,11 @@ def edge_weights(edges: EdgeList, options: ReadOptions) -> tuple[Floats | None, 
             f"{options.say('keep_strongest')} could choose by; the edges carry "
             f"{_listed(list(map(str, columns)))}."
         )
+    if not candidates and options.keep_weights and len(columns.columns):
+        edges.notes.append(
+            f"no column looks like weights, so every edge weighs 1; the edges carry "
+            f"{_listed(list(map(str, columns)))}, of which {options.say('weight', 'NAME')} takes one"
+        )
     if candidates and (options.chooses or options.keep_weights):
         raise UserError(
             f"the edges carry {_listed(candidates)}, and none is named 'weight'; "
