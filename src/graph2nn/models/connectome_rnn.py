@@ -148,6 +148,7 @@ class ConnectomeRNN(nn.Module):
         self.register_buffer("leak_group", torch.from_numpy(groups), persistent=False)
         self.leaky = train_leak or bool((start != 1).any())
         self.leak_start = start
+        self._silent: Tensor | None = None
         if train_leak:
             self.leak = nn.Parameter(torch.from_numpy(start).float())
         else:
@@ -172,6 +173,17 @@ class ConnectomeRNN(nn.Module):
         """Return the weights of all connections ``[connections]``, in the order of ``graph.edge_index``."""
         weight: Tensor = self.weights()
         return weight
+
+    def silence(self, nodes: Nodes | None) -> None:
+        """Keep the activity of some neurons at zero from now on; None lets all be active again.
+
+        Args:
+            nodes: node numbers, a mask, or an expression on ``graph.nodes``.
+
+        Raises:
+            UserError: as :func:`choose_nodes`.
+        """
+        self._silent = None if nodes is None else torch.from_numpy(choose_nodes(self.graph, nodes, "silence"))
 
     def leaks(self) -> Tensor:
         """Return the leak of each neuron, ``[n]``."""
@@ -231,6 +243,8 @@ class ConnectomeRNN(nn.Module):
             if leak is not None:
                 new = leak * new if state is None else torch.lerp(state, new, leak)
             state = new
+            if self._silent is not None:
+                state = state.index_fill(0, self._silent.to(state.device), 0.0)
             if note is not None:
                 note(state)
         assert state is not None
