@@ -45,6 +45,7 @@ def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
     few = ladder(table({"degree": 1.0, "density": 1.0}, seeds=3), "made")
     assert "3 seeds cannot reach the decision level" in few.warnings[0]
     assert "take at least 7 seeds" in few.warnings[0]
+    assert [rung.says() for rung in few.rungs] == ["open", "open"]
     assert "At ceiling: made and degree" in ladder(table({"degree": 0.0}, base=0.5, noise=0.01), "made",
                                                    chance=90.0).warnings[0]  # fmt: skip
     assert "At chance: degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]

@@ -30,6 +30,7 @@ class Rung:
         p_holm: after Holm's correction over the rungs.
         p_equivalent: that both are the same within the margin, or NaN without a margin.
         loss: training loss of the nulls minus that of the connectome; NaN where the runs have none.
+        seeds: training seeds that both sides have.
     """
 
     kind: str
@@ -44,14 +45,19 @@ class Rung:
     p_holm: float
     p_equivalent: float
     loss: float
+    seeds: int
 
     def says(self, alpha: float = 0.05) -> str:
         """``better``, ``worse``, ``equivalent`` or ``open``, as the connectome compares.
 
+        With so few seeds that even the same sign in each of them could be chance, everything is open.
+
         Example:
-            >>> Rung("degree", 9, 9, 40, 38, 2.0, 1.0, 3.0, 0.001, 0.006, 0.9, 0.1).says()
+            >>> Rung("degree", 9, 9, 40, 38, 2.0, 1.0, 3.0, 0.001, 0.006, 0.9, 0.1, 9).says()
             'better'
         """
+        if 2.0 ** (1 - self.seeds) > alpha:
+            return "open"
         if self.p_holm <= alpha:
             return "better" if self.estimate > 0 else "worse"
         return "equivalent" if self.p_equivalent <= alpha else "open"
@@ -168,7 +174,17 @@ def _rung(kind: str, own: pd.DataFrame, other: pd.DataFrame, margin: float | Non
     if "train_loss" in both:
         loss = float(other["train_loss"].mean() - own["train_loss"].mean())
     means = float(other["test_error"].mean()), float(own["test_error"].mean())
-    return Rung(kind, len(other), len(labels), *means, *numbers, nan, equivalent, loss)
+    return Rung(
+        kind,
+        len(other),
+        len(labels),
+        *means,
+        *numbers,
+        nan,
+        equivalent,
+        loss,
+        len(set(own["seed"]) & set(other["seed"])),
+    )
 
 
 def _warnings(
@@ -192,7 +208,7 @@ def _warnings(
             )
         if low := [name for name, value in share.items() if value > CHANCE]:
             said.append(
-                f"At chance: {_list(low)} have learnt next to nothing; train longer or at another rate."
+                f"At chance: {_list(low)}. Next to nothing was learnt; train longer or at another rate."
             )
     single = [
         name for name, rows in arms.items() if rows["null_of"].notna().any() and rows["graph"].nunique() == 1

@@ -90,9 +90,10 @@ def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, a
     configs = {name: read_config(out, str(some["run"].iloc[0])) for name, some in arms.items() if len(some)}
     starts = {name: start_of(config) for name, config in configs.items()}
     reports = _reports(graph, configs)
-    shown = [sentence for report in reports.values() for sentence in report.warnings]
+    shown = [f"{kind} nulls: {' '.join(one.warnings)}" for kind, one in reports.items() if one.warnings]
+    nulls = {name: start for name, start in starts.items() if name == graph or name in reports}
     return Comparison(
-        found, score_of(rows), starts, reports, (*found.warnings, *_mismatches(graph, starts), *shown)
+        found, score_of(rows), starts, reports, (*found.warnings, *_mismatches(graph, nulls), *shown)
     )
 
 
@@ -121,16 +122,17 @@ def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullRepo
 def _mismatches(graph: str, starts: Mapping[str, Start]) -> list[str]:
     own, said = starts[graph], []
     for name, start in starts.items():
-        for what, mine, other in (
-            ("initial weights", own.weight, start.weight),
-            ("initial activity", own.activity, start.activity),
-            ("initial activity of the neurons that are read", own.read, start.read),
-        ):
-            if abs(other - mine) > MISMATCH * mine:
-                said.append(
-                    f"{name}: {what} {other:.3g}, those of {graph} {mine:.3g} (root mean square): the arms do "
-                    "not start alike."
-                )
+        differ = [
+            f"{what} {other:.3g} in place of {mine:.3g}"
+            for what, mine, other in (
+                ("weights", own.weight, start.weight),
+                ("activity", own.activity, start.activity),
+                ("activity of the neurons that are read", own.read, start.read),
+            )
+            if abs(other - mine) > MISMATCH * mine
+        ]
+        if differ:
+            said.append(f"{name} nulls do not start as {graph} does (root mean square): {', '.join(differ)}.")
     return said
 
 

@@ -113,7 +113,7 @@ def draw_ladder(found: Ladder, theme: Theme, score: Score = TOP1) -> Figure:
     if found.margin:
         axes.axvspan(-found.margin, found.margin, color=theme.grid, zorder=1)
     for place, rung in enumerate(found.rungs):
-        decided = rung.p_holm <= found.alpha
+        decided = rung.says(found.alpha) in ("better", "worse")
         colour = theme.good if decided and rung.estimate > 0 else theme.bad if decided else theme.point
         reach = np.nan_to_num([[rung.estimate - rung.low], [rung.high - rung.estimate]])
         axes.errorbar(
