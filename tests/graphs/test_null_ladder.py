@@ -438,7 +438,7 @@ def test_spectral_radius_is_that_of_signed_weights():
         ("spatial", {"positions": np.zeros((3, 2))}, r"shape \(3, 2\); expected \[120, axes\]"),
         ("spatial", {"positions": np.full((120, 2), np.nan)}, "120 nodes have no position"),
         ("signs", {}, "has no signs to shuffle"),
-        ("degree", {"seed": 1.5}, "seed = 1.5, expected a whole number"),
+        ("degree", {"seed": 1.5}, "seed = 1.5 is not a whole number"),
         ("degree", {"proposals": -1}, "proposals = -1"),
     ],
 )
