@@ -1,6 +1,6 @@
 """Relationalize small networks of many architectures and check that what is reported is in force.
 
-``python -m benchmarks.architectures`` prints a table. For each network: the
+``python -m benchmarks.architectures`` prints the tables of ``docs/architectures.md``. For each network: the
 Jacobian of every changed layer, on the input that it gets in one example, is compared with the mask of the
 reported graph, entry by entry; parameters and multiply-adds are counted before and after; one training step is
 taken; and the network is saved and loaded into another one.
@@ -23,7 +23,6 @@ from graph2nn.conversion.weights import weights_of
 from graph2nn.layers.parametrisation import masked_weights, stored_weight
 
 GRAPH = g.ws_flex(8, 3.5, 0.3, 1)
-#: Layers whose outputs answer to their inputs through one weight alone.
 PLAIN = (nn.Linear, nn.modules.conv._ConvNd)
 
 
@@ -106,7 +105,7 @@ def _check_layers(module: nn.Module, report: g.conversion.Relationalized, inputs
             lambda part, given: seen.setdefault(part, given[0].detach()) is None or None
         )
         for part in module.modules()
-        if isinstance(part, PLAIN)
+        if _plain(part)
     ]
     with torch.no_grad():
         call(module, inputs)
@@ -121,7 +120,7 @@ def _check_layers(module: nn.Module, report: g.conversion.Relationalized, inputs
         assert int(on.sum()) == row.weights_on, row.weight
         value = weight.value()
         assert value[~on].count_nonzero() == 0, row.weight
-        if isinstance(weight.module, PLAIN) and weight.module in seen:
+        if _plain(weight.module) and weight.module in seen:
             pairs = on.flatten(2).any(2) if on.ndim > 2 else on
             pairs = pairs.t() if step.layout.transposed else pairs
             assert torch.equal(_jacobian(weight.module, seen[weight.module]), pairs), row.weight
@@ -129,11 +128,16 @@ def _check_layers(module: nn.Module, report: g.conversion.Relationalized, inputs
     return count
 
 
+def _plain(part: nn.Module) -> bool:
+    """Whether outputs answer to inputs through one weight; GPT-2's Conv1D is a linear layer."""
+    return isinstance(part, PLAIN) or any(kind.__name__ == "Conv1D" for kind in type(part).__mro__)
+
+
 def _jacobian(layer: nn.Module, x: Tensor) -> Tensor:
     """Which output feature answers to which input feature, bool ``[out, in]``."""
     x = x[:1].clone().requires_grad_()
     y = layer(x)
-    axis = x.ndim - 1 if isinstance(layer, nn.Linear) else 1
+    axis = 1 if isinstance(layer, nn.modules.conv._ConvNd) else x.ndim - 1
     others = [i for i in range(y.ndim) if i != axis]
     generator = torch.Generator().manual_seed(1)
     each = (y * torch.randn(y.shape, generator=generator)).sum(others)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from pages import ROOT
 
 from benchmarks.architectures import all_networks, examine
 from graph2nn import relationalize, ws_flex
@@ -32,3 +33,9 @@ def test_every_convolution_of_hugging_face_s_bit_standardises_its_weight_and_sta
     config = transformers.BitConfig(hidden_sizes=[32, 32], depths=[1, 1], embedding_size=16, num_groups=8)
     with pytest.raises(UserError, match=r"WeightStandardizedConv2d\.forward changes the weight"):
         relationalize(transformers.BitModel(config), ws_flex(8, 3.5, 0.3, 1), include="*")
+
+
+def test_the_tables_on_the_page_have_every_network():
+    page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
+    for name, _ in NETWORKS.values():
+        assert f"\n| {name} |" in page

@@ -12,14 +12,14 @@ from pages import ROOT, check_commands, dead_links
 from graph2nn.cli import main
 
 NAMED = (
-    "hugging-face", "analysis", "search", "tutorial", "experiment", "plans", "training",
+    "architectures", "hugging-face", "analysis", "search", "tutorial", "experiment", "plans", "training",
     "migration", "statistics",
 )  # fmt: skip
 GROUPS = ("your-own-*.md", "recipes-*.md")
 PAGES = [page for group in GROUPS for page in sorted((ROOT / "docs").glob(group))]
 PAGES += [ROOT / f"docs/{name}.md" for name in NAMED]
 #: Whose commands are all there is to run.
-WITHOUT_PYTHON = ("search", "experiment")
+WITHOUT_PYTHON = ("search", "experiment", "architectures")
 #: Whose commands are run too, in order with the Python.
 ENTIRE = "tutorial"
 #: What a page may use that graph2nn does not need.

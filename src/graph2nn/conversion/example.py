@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -60,6 +61,11 @@ class _Concatenations(TorchFunctionMode):
         _, widths, axis = self._widths[id(value)]
         return widths if axis in (1, value.ndim - 1) and sum(widths) == features else None
 
+    def _of_part(self, part: Tensor, axis: int) -> tuple[int, ...]:
+        """Widths of one input of a concatenation, several if it is one itself (DenseNet)."""
+        _, widths, joined_axis = self._widths.get(id(part), (part, (), axis))
+        return widths if widths and joined_axis == axis else (part.shape[axis],)
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -74,7 +80,8 @@ class _Concatenations(TorchFunctionMode):
             # torch passes over empty tensors of one axis, which caches of keys and values begin with.
             parts = [part for part in parts if part.ndim == out.ndim]
             if isinstance(axis, int) and len(parts) > 1:
-                self._widths[id(out)] = out, tuple(part.shape[axis] for part in parts), axis % out.ndim
+                widths = [self._of_part(part, axis % out.ndim) for part in parts]
+                self._widths[id(out)] = out, tuple(chain.from_iterable(widths)), axis % out.ndim
         elif func not in _PRODUCTS:
             for value in args[:1]:
                 if isinstance(value, Tensor) and id(value) in self._widths and value.shape == out.shape:

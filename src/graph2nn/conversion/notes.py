@@ -58,9 +58,11 @@ def _fused(step: Step) -> str | None:
         or isinstance(step.weight.module, nn.RNNBase)
     ):
         return None
+    by_head = " if they lie one behind the other (GPT-NeoX and BLOOM mix them head by head)"
     return (
         f"{layout.out_features} outputs look like {parts} fused parts, which one graph cuts "
         f"across; stacked={{{_pattern(step)!r}: {parts}}} lets each part follow it"
+        + (by_head if last == "query_key_value" else "")
     )
 
 
