@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import math
 import os
 import re
+import shutil
 import socket
 import stat
 import time
@@ -14,9 +16,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def cache_root(given: str | Path | None = None) -> Path:
@@ -93,7 +98,7 @@ def replacing(target: Path) -> Iterator[Path]:
         raise UserError(f"{target}: the folder {target.parent} does not exist; make it first.")
     if target.is_dir():
         raise UserError(f"{target}: is a folder; name a file.")
-    temporary = target.with_name(f".{_tag()}-{os.getpid()}-{target.name}")
+    temporary = temporary_of(target)
     try:
         with writing_to(target):
             yield temporary
@@ -101,11 +106,34 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-    _remove_leftovers(target)
+    remove_leftovers(target)
 
 
-def _remove_leftovers(target: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote ``target``.
+def temporary_of(target: Path) -> Path:
+    """Return the path next to ``target`` at which this process writes what is to take its place.
+
+    It is absolute: pyarrow would take a relative folder such as ``run:1`` for the scheme of an address.
+    """
+    return target.absolute().with_name(f".{_tag()}-{os.getpid()}-{target.name}")
+
+
+def write_parquet(frame: pd.DataFrame, file: Path, **options: Any) -> None:
+    """Write a table as Parquet to a path of any name.
+
+    pandas hands pyarrow the name of an open file, and pyarrow takes UTF-8 alone: the bytes are made first.
+
+    Args:
+        frame: the table; its index is not written.
+        file: a path, of :func:`replacing` say.
+        options: of ``DataFrame.to_parquet``.
+    """
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False, **options)
+    file.write_bytes(stream.getbuffer())
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove the temporary files and folders of processes that were killed while they wrote ``target``.
 
     Those of this machine at once if their process is gone. Others', and those whose process number is in use
     again, after a day.
@@ -115,7 +143,11 @@ def _remove_leftovers(target: Path) -> None:
             continue
         gone = parts[1] == _tag() and not _lives(int(parts[2]))
         with suppress(OSError):
-            if gone or time.time() - entry.stat().st_mtime > _DAY:
+            if not gone and time.time() - entry.stat().st_mtime < _DAY:
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
                 entry.unlink()
 
 

@@ -15,7 +15,7 @@ from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, cap
 from graph2nn.conversion.checkpoints import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
 from graph2nn.conversion.names import named, no_match, rejoined, restacked
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, write_parquet
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import graph_from_mask
 
@@ -201,7 +201,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
         if target.suffix == ".csv":
             table.to_csv(temporary, index=False)
         else:
-            table.to_parquet(temporary, index=False)
+            write_parquet(table, temporary)
     return target
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 import warnings
 import zlib
 from pathlib import Path
@@ -14,7 +11,8 @@ import torch
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Samples, Split, resident
-from graph2nn.errors import Graph2nnWarning
+from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.files import replacing
 
 VERSION = "1"
 
@@ -39,21 +37,17 @@ def save(dataset: Dataset, file: Path) -> None:
         "notes": dataset.notes,
         "crc32": {name: _crc32(tensor) for name, tensor in tensors.items()},
     }
-    # In the same folder, as os.replace is atomic only within one file system.
-    part = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part, metadata={"version": VERSION, "dataset": json.dumps(about)})
-        part.replace(file)
-    except (OSError, SafetensorError) as error:
+        with replacing(file) as part:
+            save_file(tensors, part, metadata={"version": VERSION, "dataset": json.dumps(about)})
+    except (OSError, UserError, SafetensorError) as error:
         warnings.warn(
             f"data: the decoded copy could not be written to {file.parent} ({error}); "
             "the next start decodes again. Pass --cache with a folder you may write to.",
             Graph2nnWarning,
             stacklevel=2,
         )
-    finally:
-        _remove(part)
 
 
 def load(file: Path) -> Dataset | None:
@@ -114,8 +108,3 @@ def _split(images: torch.Tensor, labels: torch.Tensor) -> Split:
 
 def _crc32(tensor: torch.Tensor) -> int:
     return zlib.crc32(tensor.numpy().data)
-
-
-def _remove(file: Path) -> None:
-    with contextlib.suppress(OSError):
-        file.unlink(missing_ok=True)

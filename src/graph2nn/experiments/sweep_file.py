@@ -38,7 +38,8 @@ class PlanFile:
     def texts(self) -> dict[str, str]:
         """Configs of the runs as JSON, by name, in the order of the plan."""
         try:
-            table = pq.read_table(self.path, columns=["run", "config"]).to_pydict()
+            with self.path.open("rb") as stream:
+                table = pq.read_table(stream, columns=["run", "config"]).to_pydict()
         except (pa.ArrowException, OSError) as error:
             raise UserError(
                 f"results: {self.path} is damaged ({cut(why_not(error), 160)}); sweep again."
@@ -72,8 +73,8 @@ def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, A
     table = table.replace_schema_metadata({_KEY: json.dumps(dict(work)).encode()})
     with unwritable_refused(out, "results"):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        pq.write_table(table, stream, compression="zstd")
     return path
 
 
@@ -84,7 +85,8 @@ def read_plan(path: Path) -> PlanFile:
         UserError: not such a file.
     """
     try:
-        table = pq.read_table(path, columns=["run"])
+        with path.open("rb") as stream:
+            table = pq.read_table(stream, columns=["run"])
         runs, work = table["run"].to_pylist(), json.loads((table.schema.metadata or {})[_KEY])
         if not (isinstance(work, dict) and work.keys() >= _WORK and all(type(run) is str for run in runs)):
             raise ValueError("its values are of another type")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graph2nn.errors import UserError, cut, shown
-from graph2nn.files import refuse_special, replacing, why_not
+from graph2nn.files import refuse_special, replacing, why_not, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ def write_catalogue(frame: pd.DataFrame, path: str | Path) -> Path:
     make_folder(target.parent)
     with replacing(target) as temporary:
         if target.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
+            write_parquet(frame, temporary)
         elif target.suffix == ".csv":
             frame.to_csv(temporary, index=False)
         else:

@@ -214,7 +214,8 @@ def _check_finished(path: Path, plan: SweepPlan) -> int:
         UserError: a file of something else.
     """
     try:
-        metadata = pq.ParquetFile(path).metadata.metadata or {}
+        with path.open("rb") as stream:
+            metadata = pq.ParquetFile(stream).metadata.metadata or {}
         if metadata.get(_METADATA) == plan.digest.encode():
             return int(metadata[_MISSING])
     except (pa.ArrowException, OSError, ValueError, KeyError):
@@ -276,8 +277,8 @@ def _write_parts(parts: Path, plan: SweepPlan, *, progress: bool, workers: int) 
                         last, measured = plan.edges(k), waiting.popleft().result()
                     tables.append(_table(plan, k, *measured))
                     bar.update(cell)
-                with replacing(_part_file(parts, index)) as temporary:
-                    pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
+                with replacing(_part_file(parts, index)) as temporary, temporary.open("wb") as stream:
+                    pq.write_table(pa.concat_tables(tables), stream, compression="zstd")
         finally:
             for future in waiting:
                 future.cancel()
@@ -301,8 +302,30 @@ def _table(plan: SweepPlan, k: float, clustering: Floats, path_length: Floats) -
 def _join(parts: Path, path: Path, plan: SweepPlan) -> None:
     """Copy the parts into one file, one row group each, and note the grid in it."""
     files = [_part_file(parts, index) for index in range(len(plan.parts))]
-    missing = sum(pq.read_table(file, columns=["clustering"])["clustering"].null_count for file in files)
+    missing = sum(_read_part(file)["clustering"].null_count for file in files)
     schema = COLUMNS.with_metadata({_METADATA: plan.digest, _MISSING: str(missing)})
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with (
+        replacing(path) as temporary,
+        temporary.open("wb") as stream,
+        pq.ParquetWriter(stream, schema, compression="zstd") as writer,
+    ):
         for file in files:
-            writer.write_table(pq.read_table(file).replace_schema_metadata(schema.metadata))
+            writer.write_table(_read_part(file).replace_schema_metadata(schema.metadata))
+
+
+def _read_part(file: Path) -> pa.Table:
+    """Read a part; a damaged one is deleted, so that the next call measures it again.
+
+    Raises:
+        UserError: it was damaged.
+    """
+    try:
+        with file.open("rb") as stream:
+            return pq.read_table(stream)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        file.unlink(missing_ok=True)
+        raise UserError(
+            f"sweep: {file} was damaged and has been deleted; run the same command again to go on."
+        ) from None

@@ -6,7 +6,6 @@ import json
 import platform
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -16,7 +15,7 @@ import pandas as pd
 
 from graph2nn.analysis.tasks import Study, study
 from graph2nn.errors import UserError, unknown
-from graph2nn.files import unwritable_refused
+from graph2nn.files import remove_leftovers, temporary_of, unwritable_refused, writing_to
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.bundle import FORMATS, STYLES, contents
 
@@ -87,15 +86,17 @@ def write_report(
         style=style,
     )
     # A sibling of the folder, so that moving files in never crosses a file system.
-    draft = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.tmp"
-    draft.mkdir(parents=True)
+    draft = temporary_of(out.absolute())
     try:
         for name, content in files.items():
-            (draft / name).parent.mkdir(exist_ok=True)
-            (draft / name).write_bytes(content)
-        _publish(draft, out, list(files))
+            with writing_to(out / name):
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                (draft / name).write_bytes(content)
+        with writing_to(out):
+            _publish(draft, out, list(files))
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    remove_leftovers(out.absolute())
     return out / "index.html"
 
 

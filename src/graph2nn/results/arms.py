@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, write_parquet
 
 ARMS = "arms.parquet"
 
@@ -54,7 +54,7 @@ def write_arms(out: Path, plan: str, arms: Mapping[str, str]) -> None:
         ) from None
     table = pd.DataFrame({"run": list(arms), "plan": value, "arm": list(arms.values())})
     with replacing(out / ARMS) as temporary:
-        table.to_parquet(temporary, index=False)
+        write_parquet(table, temporary)
 
 
 def with_arms(table: pd.DataFrame, out: Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing, unwritable_refused
+from graph2nn.files import replacing, unwritable_refused, write_parquet
 from graph2nn.results.leases import TakenError, hold
 from graph2nn.results.run_folder import DAMAGED, damaged_runs
 from graph2nn.results.runs_table import (
@@ -143,5 +143,5 @@ def _write(tables: list[pd.DataFrame], order: list[str], file: Path) -> pd.DataF
     if file.name == RUNS:
         whole = whole.reindex(columns=[*COLUMNS, CONFIG])
     with replacing(file) as temporary:
-        whole.to_parquet(temporary, index=False, compression="zstd")
+        write_parquet(whole, temporary, compression="zstd")
     return whole

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graph2nn.errors import Graph2nnWarning, UserError, cut, shown
-from graph2nn.files import replacing, why_not
+from graph2nn.files import replacing, why_not, write_parquet
 from graph2nn.results.arms import with_arms
 from graph2nn.results.config import RunConfig
 from graph2nn.training.loop import Epoch
@@ -89,9 +89,9 @@ def write_table(out: Path) -> Path:
     table = _table(out, results)
     path = out / "runs.parquet"
     with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        write_parquet(table, temporary)
     with replacing(out / _SEEN) as temporary:
-        pd.DataFrame(results, columns=list(_Result._fields)).to_parquet(temporary, index=False)
+        write_parquet(pd.DataFrame(results, columns=list(_Result._fields)), temporary)
     return path
 
 
@@ -173,7 +173,8 @@ def _before(file: Path) -> dict[str, _Result]:
     if not file.exists():
         return {}
     try:
-        rows = pq.read_table(file, columns=list(_Result._fields)).to_pylist()
+        with file.open("rb") as stream:
+            rows = pq.read_table(stream, columns=list(_Result._fields)).to_pylist()
     except Exception:  # damaged, or of another version: the folders have it all
         return {}
     return {row["run"]: _Result(**row) for row in rows if isinstance(row["text"], str)}
@@ -399,5 +400,5 @@ def write_curves(out: Path) -> Path:
     new = [pd.read_csv(there[run]).assign(run=run) for run in missing]
     table = pd.concat([*([old] if len(old) else []), *new], ignore_index=True) if len(old) or new else known
     with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        write_parquet(table, temporary)
     return path

@@ -132,7 +132,10 @@ def write_measured(frame: pd.DataFrame, path: str | Path) -> Path:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
         # Split by byte, the alike first bytes of floats lie side by side and compress.
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=False, use_byte_stream_split=floats)
+        with temporary.open("wb") as stream:
+            pq.write_table(
+                table, stream, compression="zstd", use_dictionary=False, use_byte_stream_split=floats
+            )
     return target
 
 
