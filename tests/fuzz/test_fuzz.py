@@ -48,6 +48,6 @@ def test_the_fuzzer_sees_each_way_to_fail():
         return 2
 
     ways = [raises, floods, lambda: os.kill(os.getpid(), signal.SIGSEGV), lambda: 2, lambda: 0]
-    outcomes = run_inputs(lambda index: Input("x", str(index), ways[index]), len(ways))
+    outcomes = list(run_inputs(lambda index: Input("x", str(index), ways[index]), len(ways)))
     assert Counter(each.kind for each in outcomes) == Counter(["traceback", "long", "signal", "refused", "ok"])
     assert [each.label for each in outcomes] == ["0", "1", "2", "3", "4"]

@@ -6,6 +6,8 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from fuzzing.corpus import Corpus
@@ -16,7 +18,7 @@ from fuzzing.readers import READERS, maker
 ALL = {**READERS, "options": options}
 
 
-def fuzz(name: str, count: int, seed: int, root: Path) -> list[Outcome]:
+def fuzz(name: str, count: int, seed: int, root: Path) -> Iterator[Outcome]:
     """Run ``count`` inputs of one reader; the valid files below ``root`` are made if they are not there."""
     corpus = Corpus(root / "corpus")
     for kind in ("graphs", "tables", "runs", "texts", "weights", "data"):
@@ -35,21 +37,25 @@ def main() -> int:
     )
     parser.add_argument("--traces", action="store_true", help="print the end of each traceback")
     arguments = parser.parse_args()
-    failed = 0
     with tempfile.TemporaryDirectory() as folder:
         root = (arguments.root or Path(folder)).absolute()
-        for name in arguments.reader:
-            outcomes = fuzz(name, arguments.inputs, arguments.seed, root)
-            counts = Counter(outcome.kind for outcome in outcomes)
-            for outcome in outcomes:
-                if outcome.kind in FAILURES:
-                    failed += 1
-                    _say(f"  {outcome.kind}: {name} {outcome.label}: {outcome.text}")
-                    if arguments.traces:
-                        _say("\n".join(f"      {line}" for line in outcome.trace))
-            said = ", ".join(f"{counts[kind]} {kind}" for kind in ("ok", "refused", *FAILURES))
-            _say(f"{name}: {len(outcomes)} inputs, {said}")
-    return int(failed > 0)
+        counts = [_report(name, arguments, root) for name in arguments.reader]
+    return int(any(each[kind] for each in counts for kind in FAILURES))
+
+
+def _report(name: str, arguments: argparse.Namespace, root: Path) -> Counter[str]:
+    """Run the inputs of one reader, print each failure as it comes and then the counts; Ctrl-C ends early."""
+    counts: Counter[str] = Counter()
+    with suppress(KeyboardInterrupt):
+        for outcome in fuzz(name, arguments.inputs, arguments.seed, root):
+            counts[outcome.kind] += 1
+            if outcome.kind in FAILURES:
+                _say(f"  {outcome.kind}: {name} {outcome.label}: {outcome.text}")
+                if arguments.traces:
+                    _say("\n".join(f"      {line}" for line in outcome.trace))
+    said = ", ".join(f"{counts[kind]} {kind}" for kind in ("ok", "refused", *FAILURES))
+    _say(f"{name}: {sum(counts.values())} inputs, {said}")
+    return counts
 
 
 def _say(line: str) -> None:

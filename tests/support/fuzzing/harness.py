@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,15 +84,16 @@ def run_one(item: Input) -> Outcome:
     return Outcome("ok" if code == 0 else "refused", item.label, said[-300:])
 
 
-def run_inputs(make: Callable[[int], Input], count: int) -> list[Outcome]:
-    """Run inputs 0 … count−1 of a maker, each made and run in a child that a crash may take along."""
-    outcomes: list[Outcome] = []
-    while len(outcomes) < count:
-        outcomes += _batch(make, len(outcomes), count)
-    return outcomes
+def run_inputs(make: Callable[[int], Input], count: int, first: int = 0) -> Iterator[Outcome]:
+    """Run inputs ``first`` … count−1 of a maker in a child that a crash may take along; yield how each ends."""
+    done = first
+    while done < count:
+        for outcome in _batch(make, done, count):
+            done += 1
+            yield outcome
 
 
-def _batch(make: Callable[[int], Input], first: int, count: int) -> list[Outcome]:
+def _batch(make: Callable[[int], Input], first: int, count: int) -> Iterator[Outcome]:
     """Run inputs until the last, or until one takes the child along."""
     read, write = os.pipe()
     sys.stdout.flush()
@@ -114,8 +115,7 @@ def _batch(make: Callable[[int], Input], first: int, count: int) -> list[Outcome
     return _collect(child, read)
 
 
-def _collect(child: int, read: int) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+def _collect(child: int, read: int) -> Iterator[Outcome]:
     label, killed = "", False
     signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
     with os.fdopen(read, "rb") as pipe:
@@ -123,8 +123,10 @@ def _collect(child: int, read: int) -> list[Outcome]:
             while True:
                 signal.alarm(WALL_SECONDS)
                 label = pickle.load(pipe)
-                outcomes.append(pickle.load(pipe))
+                outcome = pickle.load(pipe)
                 label = ""
+                signal.alarm(0)
+                yield outcome
         except EOFError:
             pass
         finally:
@@ -133,7 +135,4 @@ def _collect(child: int, read: int) -> list[Outcome]:
     if label:
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         kind = "hang" if killed and number == signal.SIGKILL else "signal"
-        outcomes.append(
-            Outcome(kind, label, f"signal {number}" if number else f"exit {os.WEXITSTATUS(status)}")
-        )
-    return outcomes
+        yield Outcome(kind, label, f"signal {number}" if number else f"exit {os.WEXITSTATUS(status)}")
