@@ -273,6 +273,8 @@ def _source(file: PlanFile, elsewhere: dict[str, str]) -> Source:
     """Where the data of a plan are, unless options say that they are elsewhere."""
     from graph2nn.experiments.launchers import Source
 
+    if not file.work.keys() >= {"data", "device", "acceleration"}:
+        raise UserError(f"retry: {file.path} does not say how its runs are trained; sweep again to rewrite it.")
     if file.work["data"] is None:
         raise UserError(f"retry: {file.path} was planned in Python; launch it from there again.")
     return Source(**{**file.work["data"], **elsewhere})
