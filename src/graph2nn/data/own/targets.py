@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from graph2nn.data.dataset import TaskName
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, shown, unknown
 
 TASKS = ("classification", "balanced", "regression")
 #: Whole numbers with up to this many different values are taken for classes, floats with up to half of it.
@@ -164,7 +164,14 @@ def _classes(arrays: Mapping[str, npt.NDArray[Any]], task: TaskName, classes: Se
 
 
 def _plain(array: npt.NDArray[Any]) -> list[Any]:
-    """Values as Python has them; whole floats as the integers they stand for."""
+    """Values as Python has them; whole floats as the integers they stand for.
+
+    Raises:
+        UserError: lists or other values that name no class.
+    """
+    odd = [value for value in array.flat if isinstance(value, list | dict | set | np.ndarray)]
+    if odd:
+        raise UserError(f"data: the target {shown(odd[0])} is not a class; give a word or a number per sample.")
     if array.dtype.kind == "f" and (array == np.round(array)).all():
         array = array.astype(np.int64)
     return list(array.tolist())
