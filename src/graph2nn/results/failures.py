@@ -87,12 +87,13 @@ def failure_of(out: Path, run: str) -> Failure | None:
 
 def _read(file: Path) -> Failure | None:
     """Read a record; None if it is not there, or was removed this moment."""
+    failure: Failure | None = None
     try:
         failure = Failure(**json.loads(file.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, TypeError, OSError, RecursionError):
-        failure = None
+        pass  # said below
     texts = () if failure is None else (failure.run, failure.error, failure.host, failure.time)
     if failure is None or type(failure.attempts) is not int or not all(type(text) is str for text in texts):
         raise UserError(f"results: {file} is damaged; delete its folder, and the run will be repeated.")
