@@ -193,3 +193,11 @@ def test_parameters_can_be_matched_instead():
         match("cnn3-cifar", graph, method="published", quantity="params")
     with pytest.raises(UserError, match="no published procedure for vit-tiny"):
         match("vit-tiny", graph, method="published")
+
+
+@pytest.mark.parametrize("heads", [2, 4, 5])
+def test_widths_are_multiples_of_the_heads_that_were_asked_for(heads):
+    options = {"input_size": (1, 8, 8), "patch": 1, "depth": 1, "heads": heads}
+    found = match("vit-tiny", ws_flex(16, 4.8, 0.1, 1), widths=[160], **options)
+    assert found.widths[0] % heads == 0
+    assert abs(found.macs / found.target - 1) < 0.05

@@ -116,7 +116,8 @@ def match(
     if goal is None:
         baseline = Bill(layers, Dense(), base)
         goal = baseline.macs(base) if quantity == "macs" else baseline.parameters(base)
-    unit = math.lcm(multiple_of, described.multiple_of)
+    heads = options.get("heads")  # a width is shared by these, whatever the architecture's own number is
+    unit = math.lcm(multiple_of, heads if isinstance(heads, int) and heads > 0 else described.multiple_of)
     if method == "auto":
         published_question = widths is None and target is None and not options and size == described.input_size
         plain = side == "nearest" and unit == 1 and quantity == "macs"
