@@ -20,7 +20,7 @@ def check_commands(lines: list[str], capsys) -> None:
     """Check that each line of the form ``graph2nn X --option …`` names a command that has these options."""
     for line in lines:
         words = line.split("   ")[0].split()[1:]
-        command = words[:2] if words[0] == "graphs" else words[:1]
+        command = words[:2] if words[0] in ("graphs", "plan", "data", "bench") else words[:1]
         assert main([*command, "--help"]) == 0
         shown = capsys.readouterr().out
         assert [word for word in words if word.startswith("--") and word not in shown] == [], line
