@@ -78,7 +78,7 @@ def test_its_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_commands_exist_with_their_options(page, capsys):
     for block in re.findall(r"```\n(graph2nn .*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        check_commands(block.splitlines(), capsys)
+        check_commands(re.sub(r" *\\\n\s*", " ", block).splitlines(), capsys)
 
 
 def test_each_key_of_the_recipe_is_explained():
