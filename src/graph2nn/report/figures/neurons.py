@@ -55,7 +55,7 @@ def draw_adjacency(graph: RelationalGraph, by: str, theme: Theme) -> Figure:
     axes.set_ylabel(f"is read ({by})")
     axes.grid(visible=False)
     bar = figure.colorbar(shown, ax=axes, shrink=0.6)
-    ticks = np.linspace(0, float(np.sqrt(share.max())), 4)
+    ticks = np.linspace(0, float(np.sqrt(share.max())), 4).tolist()
     bar.set_ticks(ticks, labels=[f"{100 * tick**2:.0f} %" for tick in ticks])
     bar.set_label("of the possible connections")
     return figure
