@@ -38,4 +38,4 @@ def test_every_network_and_layer_is_named(kind):
 
 def test_every_message_type_is_named():
     table = PAGE.partition("## Message types")[2].partition("## Tools")[0]
-    assert all(f"`{message}`" in table for message in (*MESSAGES, "ba", "grid", "regular", "random"))
+    assert all(f"`{message}`" in table for message in (*MESSAGES, "ba", "grid", "regular"))

@@ -262,7 +262,7 @@ def test_a_file_without_auto_match_keeps_its_widths():
         (MLP, {"MODEL.TYPE": "mlp"}, "did you mean 'mlpnet'"),
         (MLP, {"RESNET.TRANS_FUN": "talklinear"}, "did you mean 'talklinear_transform'"),
         (MLP, {"RGRAPH.MESSAGE_TYPE": "ba"}, "RGRAPH.MESSAGE_TYPE = 'ba': the published code stops"),
-        (MLP, {"RGRAPH.MESSAGE_TYPE": "random"}, "depends on what was drawn before it"),
+        (MLP, {"RGRAPH.MESSAGE_TYPE": "random", "RGRAPH.SPARSITY": 1.5}, "expected at least 2 nodes"),
         (MLP, {"RGRAPH.MESSAGE_TYPE": "cat"}, "GROUP_NUM = 64, yet the connectome cat has 52 nodes"),
         (MLP, {"MODEL.LAYERS": "abc"}, "MODEL.LAYERS = 'abc' is not a whole number"),
         (MLP, {"MODEL.LAYERS": True}, "MODEL.LAYERS = True is not a whole number"),

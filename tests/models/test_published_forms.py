@@ -8,7 +8,9 @@ import pytest
 import torch
 from conftest import read_golden
 
+from graph2nn.experiments.presets.convert import convert
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.models import build_model
 from graph2nn.models.efficientnet import EfficientNet, with_numbers
 from graph2nn.wiring import Grouped, Relational
@@ -70,6 +72,44 @@ def test_vgg():
     network = filled(build_model("vgg13-pool", None, widths, num_classes=7, input_size=(3, 16, 16)))
     close(network(inputs(2, 3, 16, 16)), golden["output"])
     close(network.train()(inputs(2, 3, 16, 16)), golden["train"])
+
+
+def test_vgg_on_a_graph():
+    golden = FORMS["vgg_graph"]
+    widths = [*golden["dim_list"], golden["dim_list"][-1]]
+    wiring = Relational(ws_flex(**golden["graph"]), "masked")
+    network = filled(build_model("vgg13-pool", wiring, widths, num_classes=7, input_size=(3, 16, 16)))
+    close(network(inputs(2, 3, 16, 16)), golden["output"])
+    close(network.train()(inputs(2, 3, 16, 16)), golden["train"])
+
+
+def test_efficientnet_on_a_graph():
+    golden = FORMS["efficientnet_graph"]
+    stages = with_numbers((), depths=[1, 2], kernels=[3, 5], strides=[1, 2], expansions=[1, 4])
+    wiring = Relational(ws_flex(**golden["graph"]), "masked")
+    network = filled(
+        EfficientNet(golden["dim_list"], 5, wiring=wiring, baseline=[8, 12], stages=stages, stem=8, head=20)
+    )
+    close(network(inputs(2, 3, 20, 20)), golden["output"])
+    close(network.train()(inputs(2, 3, 20, 20)), golden["train"])
+
+
+@pytest.mark.parametrize(
+    "golden", FORMS["graphs"], ids=lambda g: f"{g['message']}-{g['n']}{'-directed' if g['directed'] else ''}"
+)
+def test_graphs_of_every_message_type(golden):
+    """Masks of the published layers, node by node; a directed graph is one of a CNN."""
+    kind = ("cnn", "convtalk_transform", 3) if golden["directed"] else ("mlpnet", "talklinear_transform", 1)
+    values = {
+        "MODEL.TYPE": kind[0], "RESNET.TRANS_FUN": kind[1], "TRAIN.DATASET": "cifar10",
+        "RGRAPH.DIM_FIRST": 64, "RGRAPH.DIM_LIST": [64] * kind[2], "RGRAPH.MESSAGE_TYPE": golden["message"],
+        "RGRAPH.GROUP_NUM": golden["n"], "RGRAPH.SPARSITY": golden["sparsity"], "RGRAPH.P": golden["p"],
+        "RGRAPH.SEED_GRAPH": golden["seed"], "RGRAPH.DIRECTED": golden["directed"],
+    }  # fmt: skip
+    graph = convert(values, name="graphs").best.build()
+    layer = Relational(graph, "masked").linear(golden["n"], golden["n"])
+    rows = ["".join(str(int(entry)) for entry in row) for row in layer.masked(torch.ones(layer.weight.shape))]
+    assert rows == golden["rows"]
 
 
 @pytest.mark.parametrize("golden", FORMS["efficientnet"], ids=lambda golden: golden["head_type"])

@@ -49,3 +49,21 @@ def write_task(
     for seed in range(1, seeds + 1):
         write_set(root / f"{task}_seed{seed}", seed, epochs, rows)
     return rows
+
+
+def write_out_dirs(root: Path, *, seeds: int = 2, epochs: int = 2, graphs: int = 4) -> None:
+    """What the published code leaves of a ResNet-34: a folder per graph, in each file a line per seed."""
+    rows = graph_rows("n64-52", graphs)
+    for number, (layer, n, sparsity, p, seed) in enumerate(rows):
+        folder = root / f"out-{number}"
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(
+            f"MODEL: {{TYPE: resnet, DEPTH: 34}}\nRESNET: {{TRANS_FUN: {layer}_transform}}\n"
+            f"RGRAPH: {{GROUP_NUM: {int(n)}, MESSAGE_TYPE: ws, SPARSITY: {sparsity!r}, P: {p!r}, "
+            f"SEED_GRAPH: {seed}}}\n"
+            "TRAIN: {DATASET: imagenet}\n"
+        )
+        for epoch in range(epochs + 1):
+            errors = {s: 99 - 10 * epoch + 0.1 * s + number % 5 * 0.3 for s in range(1, seeds + 1)}
+            lines = [f"21.8, 3.664, 0.1, {error:.3f}, 33.0, {int(n)}, 70, {s}" for s, error in errors.items()]
+            (folder / f"results_epoch{epoch}.txt").write_text("\n".join(lines) + "\n")

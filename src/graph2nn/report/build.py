@@ -23,7 +23,7 @@ from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, s
 from graph2nn.report.write import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
-from graph2nn.results.published import is_published, read_published
+from graph2nn.results.published import holds_results, is_published, read_published
 from graph2nn.results.validation import curves_of, runs_of, unfinished
 
 
@@ -103,7 +103,11 @@ def report(
     others = {} if against is None else _last_of_each(against)
     known = Known(measured(graphs).set_index("graph"), brains, others)
     if is_published(results):
-        title = title or "The published results of Graph Structure of Neural Networks"
+        title = title or (
+            f"Results of the published code in {Path(results).resolve().name}"
+            if holds_results(Path(results))
+            else "The published results of Graph Structure of Neural Networks"
+        )
     elif started := unfinished(Path(results)):
         notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
     if planned is not None:

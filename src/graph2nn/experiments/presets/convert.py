@@ -14,7 +14,7 @@ from graph2nn.errors import UserError, shown, unknown
 from graph2nn.experiments.presets.cifar import CIFAR
 from graph2nn.experiments.presets.imagenet import PHOTOS
 from graph2nn.experiments.presets.preset import Preset
-from graph2nn.experiments.presets.published_graphs import graphs_of, wiring_of
+from graph2nn.experiments.presets.published_graphs import FIRST_LAYER, graphs_of, wiring_of
 from graph2nn.experiments.presets.published_keys import DEFAULTS, ONLY, why_nothing
 from graph2nn.experiments.presets.published_networks import CLASSES, LAYERS, network_of
 from graph2nn.files import read_text_file
@@ -112,9 +112,15 @@ def convert(given: Mapping[str, Any], *, name: str) -> Preset:
         best=best,
         match=_match(values),
         start=str(values["TRAIN.START_CHECKPOINT"]) or None,
-        notes=network.notes,
+        notes=(*network.notes, *_remarks(values)),
         **wiring_of(values),
     )
+
+
+def _remarks(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is to be known about the graph of a config."""
+    drawn = "talk" in str(values["RESNET.TRANS_FUN"]) and values["RGRAPH.MESSAGE_TYPE"] == "random"
+    return (FIRST_LAYER,) if drawn else ()
 
 
 def _typed(key: str, value: Any) -> Any:

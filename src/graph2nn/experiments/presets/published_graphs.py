@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.generators import GENERATORS
+from graph2nn.graphs.generators.families import pairs_drawn
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import GraphSpec
 
@@ -17,7 +20,16 @@ _CATALOGUES = {64: ("n64-52",), 16: ("n16-48",)}
 _CORTICES = {"mcwhole": 71, "mcvisual": 30, "cat": 52}
 #: Message types at which the published code stops with an error, as it passes networkx a fractional number.
 _BROKEN = ("ba", "grid", "regular")
-MESSAGES = ("ws", "er", "cycle", "tree", "hypercube", *_CORTICES, *(f"{name}raw" for name in _CORTICES))
+MESSAGES = (
+    "ws",
+    "er",
+    "random",
+    "cycle",
+    "tree",
+    "hypercube",
+    *_CORTICES,
+    *(f"{name}raw" for name in _CORTICES),
+)
 
 
 def graphs_of(values: Mapping[str, Any]) -> tuple[tuple[str, ...], GraphSpec | None]:
@@ -47,10 +59,7 @@ def _graph(kind: str, n: int, values: Mapping[str, Any]) -> GraphSpec:
             f"understood: {', '.join(MESSAGES)}."
         )
     if kind == "random":
-        raise UserError(
-            "presets: RGRAPH.MESSAGE_TYPE = 'random': the published graph depends on what was drawn before it; "
-            "name a graph with --select instead, such as random_directed:n=64,m=1024,seed=1."
-        )
+        return GraphSpec.of(published_random(n, sparsity))
     if kind == "ws":
         spec = GraphSpec.of_ws_flex(n, sparsity, p, seed, directed=directed)
         spec.build()  # complains of arguments out of range
@@ -67,6 +76,40 @@ def _graph(kind: str, n: int, values: Mapping[str, Any]) -> GraphSpec:
             raise UserError(f"presets: RGRAPH.GROUP_NUM = {n} is not a power of 2, as a hypercube needs.")
         return _one_way(GENERATORS["hypercube"](int(math.log2(n))), directed)
     raise unknown("presets: RGRAPH.MESSAGE_TYPE", kind, MESSAGES)
+
+
+def published_random(n: int, sparsity: float) -> RelationalGraph:
+    """Return the graph of the published ``MESSAGE_TYPE: random``: ordered pairs of nodes, equal ones too.
+
+    There each layer draws ⌊n² · sparsity⌋ of the n² ordered pairs from NumPy's global stream, which the layer
+    before it left where the sizes of its nodes, a permutation from seed 1, ended: so all wired layers have one
+    graph, whatever ``SEED_GRAPH`` is. The first has it too where a network was built before, as
+    ``TRAIN.AUTO_MATCH`` does; otherwise its graph comes from the training seed (:data:`FIRST_LAYER`).
+
+    Raises:
+        UserError: a sparsity that leaves no edge or asks for more than there are.
+
+    Example:
+        >>> graph = published_random(8, 0.5)
+        >>> graph.edges, int(graph.adjacency.diagonal().sum())
+        (32, 4)
+    """
+    edges = int(n * n * sparsity)
+    if n < 2 or not 0 < edges <= n * n:
+        raise UserError(
+            f"presets: RGRAPH.GROUP_NUM = {n} and RGRAPH.SPARSITY = {sparsity:g} of a graph 'random': expected "
+            "at least 2 nodes, and a share of their pairs in (0, 1] with at least one pair."
+        )
+    stream = np.random.RandomState(1)
+    stream.permutation(n)
+    return pairs_drawn(n, stream.choice(n * n, edges, replace=False), name=f"random({n},{sparsity:.4g})")
+
+
+#: What is said of a preset whose graph is :func:`published_random`.
+FIRST_LAYER = (
+    "In the published code the first wired layer of a network that was not matched, and of every seed but the "
+    "first, has another random graph, drawn with the training seed; here it has that of the other layers."
+)
 
 
 def _one_way(graph: RelationalGraph, directed: bool) -> GraphSpec:

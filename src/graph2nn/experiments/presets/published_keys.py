@@ -126,10 +126,12 @@ def _in_context(key: str, values: Mapping[str, Any]) -> str | None:
     counted_dense = values["MODEL.TYPE"] == "mlpnet" and layer.startswith("group")
     conditions: dict[str, tuple[bool, str]] = {
         "RGRAPH.GROUP_SIZE": (not layer.startswith("group"), f"the layers of {layer} are not grouped"),
-        "RGRAPH.SPARSITY": (message not in ("ws", "er"), f"a graph {message} has no sparsity"),
+        "RGRAPH.SPARSITY": (message not in ("ws", "er", "random"), f"a graph {message} has no sparsity"),
         "RGRAPH.P": (message != "ws", f"a graph {message} is not rewired"),
-        "RGRAPH.SEED_GRAPH": (message not in ("ws", "er", "tree"), f"a graph {message} is not drawn"),
-        "RGRAPH.DIRECTED": ("mc" in message or "cat" in message, "the name of a connectome says its direction"),
+        "RGRAPH.SEED_GRAPH": (message not in ("ws", "er", "tree"), f"a graph {message} is not drawn from it"),
+        "RGRAPH.DIRECTED": (
+            message == "random" or "mc" in message or "cat" in message,
+            f"a graph {message} has its own directions"),
         "RGRAPH.STEM_MODE": (values["TRAIN.DATASET"] != "cifar10", "only the stem on CIFAR-10 reads it"),
         "TRAIN.AUTO_MATCH": (counted_dense, "the published count takes grouped layers for dense ones"),
         "RGRAPH.UPPER": (not values["TRAIN.AUTO_MATCH"] or counted_dense, "nothing is matched"),

@@ -262,26 +262,43 @@ def random_tree(n: int, seed: int = 0) -> RelationalGraph:
     return named(nx.from_prufer_sequence(sequence), "random_tree", n, seed)
 
 
-def random_directed(n: int, m: int, seed: int = 0) -> RelationalGraph:
+def random_directed(n: int, m: int, seed: int = 0, self_loops: bool = False) -> RelationalGraph:
     """``m`` directed edges by chance: ``gnm_random`` with directed=True, so row need not equal column.
 
     Args:
-        n: nodes.
-        m: directed edges.
-        seed: of Python's ``random.Random``.
+        n: nodes, at least 2.
+        m: directed edges, those of a node with itself included where they are drawn.
+        seed: of the draw, networkx's; with ``self_loops`` NumPy's ``RandomState``.
+        self_loops: draw from all n² ordered pairs, a node with itself among them: then a node reads itself only
+            where that pair was drawn, as in graphs of the published ``MESSAGE_TYPE: random``.
 
     Returns:
         A directed graph with exactly m edges.
 
+    Raises:
+        UserError: n below 2, or more edges than pairs.
+
     Example:
         >>> random_directed(64, 512, seed=1)
         RelationalGraph('random_directed(64,512,1)', n=64, edges=512, directed)
+        >>> random_directed(8, 20, seed=1, self_loops=True).edges
+        20
     """
     import networkx as nx
 
     whole("random_directed", "n", n, 2)
-    whole("random_directed", "m", m, 0, n * (n - 1))
+    whole("random_directed", "m", m, 0, n * n if self_loops else n * (n - 1))
+    if self_loops:
+        drawn = np.random.RandomState(seed).choice(n * n, m, replace=False)
+        return pairs_drawn(n, drawn, name=f"random_directed({n},{m},{seed},self)")
     return named(nx.gnm_random_graph(n, m, seed=seed, directed=True), "random_directed", n, m, seed)
+
+
+def pairs_drawn(n: int, drawn: npt.NDArray[np.int64], name: str) -> RelationalGraph:
+    """Return the directed graph in which node i reads node j where i·n + j was drawn, itself included."""
+    matrix = np.zeros(n * n, dtype=bool)
+    matrix[drawn] = True
+    return RelationalGraph(matrix.reshape(n, n), name=name, directed=True, self_loops="given")
 
 
 def barabasi_albert(n: int, m: int, seed: int = 0) -> RelationalGraph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import COLUMNS, Evaluations
 from graph2nn.results.published import archive
+from graph2nn.results.published.out_dirs import holds_results, read_out_dirs
 from graph2nn.results.published.rows import decode, joined, repaired
 
 #: Network and data of each published task.
@@ -30,13 +32,13 @@ SHA256 = "c2743f844d37aa452fb41dfcdce501fa2a0611d541fdedb614019d7d63c0f4b0"
 
 
 def is_published(path: Path | str) -> bool:
-    """Whether ``path`` is the word ``published``, or holds published raw results.
+    """Whether ``path`` is the word ``published``, or holds results of the published code.
 
     Example:
         >>> is_published("published"), is_published("runs")
         (True, False)
     """
-    return str(path) == "published" or archive.holds_arrays(Path(path))
+    return str(path) == "published" or archive.holds_arrays(Path(path)) or holds_results(Path(path))
 
 
 def read_published(
@@ -46,7 +48,7 @@ def read_published(
     cache: Path | str | None = None,
     progress: bool = True,
 ) -> Evaluations:
-    """Read the published raw results.
+    """Read the published raw results, or what a run of the published code left.
 
     A graph that a later training seed lacks at an epoch is filled from seed 1, as the published analysis
     does; the row says so in ``remark``, as does an evaluation of epoch 0 that was made after a resume. MACs
@@ -54,7 +56,8 @@ def read_published(
 
     Args:
         path: the archive, the folder it unpacks to, or the word ``published``: then it is looked for in the
-            folder that GRAPH2NN_DATA names and in the cache, and else downloaded.
+            folder that GRAPH2NN_DATA names and in the cache, and else downloaded. Or a folder with the
+            ``config.yaml`` and ``results_epochN.txt`` of single runs in it or below it.
         tasks: these only, such as ``mlp_cifar10``; all there are when empty.
         cache: root of the cache.
         progress: show a bar on a terminal.
@@ -69,6 +72,11 @@ def read_published(
         >>> published = read_published(tasks=["mlp_cifar10"])  # doctest: +SKIP
     """
     source = archive.find(cache, progress=progress) if str(path) == "published" else Path(path)
+    if source.is_dir() and not archive.holds_arrays(source) and holds_results(source):
+        single = read_out_dirs(source, progress=progress)
+        table = collect(single.arrays, tasks)
+        noted = {task: (*notes, *single.notes.get(task, ())) for task, notes in table.notes.items()}
+        return replace(table, notes=noted, ranks={})
     arrays = archive.read_arrays(source, progress=progress)
     if source.parent == archive.folder(cache) and archive.digest(arrays) != SHA256:
         raise UserError(f"analyze: {source} does not hold the published results; delete it and run again.")
