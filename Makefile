@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 
+# Which build of PyTorch: make demo TORCH_BACKEND=cpu leaves out gigabytes of CUDA libraries (6.4 GB installed against
+# 1.9); any value of uv's --torch-backend (cpu, auto, cu128, …). Left empty, pip takes its default build.
+TORCH_BACKEND ?=
+
 # Where the measures of the published catalogues ship. AFRESH=--afresh measures them all again.
 TABLES = src/graph2nn/graphs/catalogue_data
 AFRESH ?=
@@ -16,12 +20,12 @@ LOWEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 VERSIONS_TESTS ?= -n 2 -m "not slow and not cluster"
 
-.PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables bench bench-quick bench-long clean
+.PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables dist bench bench-quick bench-long clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.installed ## install, train graphs on digits, say where the report is
+demo: $(VENV)/.installed ## install, train graphs on digits, say where the report is (TORCH_BACKEND=cpu: without CUDA)
 	$(BIN)/graph2nn quickstart --out quickstart
 
 test: $(VENV)/.test ## install the test extras and run the tests
@@ -57,6 +61,10 @@ tables: $(VENV)/.installed ## measure the published catalogues with new measures
 	$(BIN)/graph2nn graphs measure n16-2698 $(AFRESH) --out $(TABLES)/measures-n16.parquet
 	$(BIN)/python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
 
+dist: $(VENV)/.release ## build the sdist and the wheel and check them
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+
 bench: $(VENV)/.bench ## measure kernels, layers, networks; writes benchmarks/results and docs/benchmarks.md
 	$(BIN)/python -m benchmarks.bench_graphs --full
 	$(BIN)/python -m benchmarks.bench_match
@@ -86,7 +94,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing graph2nn and what it needs into $(VENV); the first time takes some minutes."
-	$(PIP) --editable .
+ifneq ($(TORCH_BACKEND),)
+	$(PIP) uv
+	$(BIN)/uv pip install --python $(VENV) --torch-backend=$(TORCH_BACKEND) --constraint constraints.txt torch
+endif
+	$(BIN)/pip install --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
@@ -103,6 +115,10 @@ $(VENV)/.bench: $(VENV)/.installed
 
 $(VENV)/.lint: $(VENV)/.installed
 	$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.installed
+	$(PIP) --editable '.[release]'
 	@touch $@
 
 $(VENV)/.uv: $(VENV)/bin/python

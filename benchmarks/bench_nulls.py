@@ -64,7 +64,7 @@ def compare(graph: RelationalGraph, rounds: int) -> dict[str, Any]:
     try:
         import igraph
     except ImportError:
-        print("igraph is not installed (pip install graph2nn[bench]): no ratios")
+        print("igraph is not installed (pip install igraph): no ratios")
     else:
         other = graph.edge_index[0] != graph.edge_index[1]
         theirs = igraph.Graph(n=graph.n, edges=graph.edge_index[:, other].T, directed=True)

@@ -243,3 +243,16 @@ def test_a_subset_of_the_published_folder_and_a_condition(condition, tmp_path):
     assert list(found["tasks"]) == ["resnet34_imagenet"]
     assert found["n_seeds"] == 1
     assert any("one training seed" in note for note in found["tasks"]["resnet34_imagenet"]["notes"])
+
+
+def test_the_folder_in_which_a_sweep_was_called_stands_for_its_runs(runs, tmp_path, monkeypatch, capsys):
+    shutil.copytree(runs, tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "."]) == 0
+    assert "6 of 6 runs done" in capsys.readouterr().out
+    assert main(["analyze", ".", "--out", "report", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tasks"]["mlp-digits"]["n_seeds"] == 2
+    assert main(["pack", "."]) == 0
+    shutil.rmtree(tmp_path / "runs" / "runs")
+    assert main(["status", "."]) == 0
+    assert "6 of 6 runs done" in capsys.readouterr().out

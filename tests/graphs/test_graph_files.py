@@ -275,7 +275,7 @@ def test_tables_of_pandas(tmp_path):
 
 
 def test_excel_sheets(tmp_path):
-    pytest.importorskip("openpyxl", reason="openpyxl reads Excel files: pip install 'graph2nn[excel]'")
+    pytest.importorskip("openpyxl", reason="openpyxl reads Excel files: pip install openpyxl")
     path = tmp_path / "t.xlsx"
     matrix = pd.DataFrame([[0, 1, 0], [1, 0, 1], [0, 1, 0]], index=list("abc"), columns=list("abc"))
     with pd.ExcelWriter(path) as book:

@@ -1,6 +1,8 @@
 """The page: one task's headline on top or several tasks side by side, all text escaped, figures inlined."""
 
 import base64
+import gzip
+import hashlib
 import io
 import json
 import re
@@ -17,7 +19,7 @@ from PIL import Image
 from graph2nn.analysis.findings import find
 from graph2nn.report import phrasing
 from graph2nn.report.atlas import Atlas, atlas
-from graph2nn.report.atlas.parts import in_script
+from graph2nn.report.atlas.parts import PLOTLY, in_script
 from graph2nn.report.listing import PRINTED_ROWS, listing
 from graph2nn.report.page import Chapter, Picture, _size, page
 
@@ -125,6 +127,19 @@ def test_the_atlas_brings_its_data_and_plotly_and_asks_for_nothing():
     # Every element that the script asks for by name is in the markup.
     wanted = set(re.findall(r'\$\("([a-z0-9-]+)"\)', made.html))
     assert {f"atlas-{name}" for name in wanted} <= set(ids)
+
+
+def test_plotly_is_the_file_that_the_page_of_dependencies_names():
+    from pages import ROOT
+
+    folder = ROOT / "src/graph2nn/report/atlas/assets"
+    content = gzip.decompress((folder / PLOTLY).read_bytes())
+    page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(content).hexdigest() in page
+    version = re.search(rb"plotly.js[^\n]* v([0-9.]+)", content)
+    assert version
+    assert f"plotly.js {version[1].decode()} (MIT)" in page
+    assert "MIT License" in (folder / PLOTLY).with_name("LICENSE-plotly.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def main(argv: list[str] | None = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
-            return _say(error.format_message(), 2)
+            print(error.format_message())  # noqa: T201 -- a command group named alone asks for its help
+            return 0
         return _say(f"graph2nn: {_complaint(error, sys.argv[1:] if argv is None else argv)}", 2)
     if code == 130:  # what newer versions of typer make of Ctrl-C
         return _interrupted()

@@ -20,14 +20,17 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.completion import complete_results
+from graph2nn.cli.sweep_log import Log
 
 
 def analyze(
     path: Annotated[
         Path,
         typer.Argument(
+            autocompletion=complete_results,
             help="Folder of results, as train and sweep write it; or the published raw results: archive, "
-            "folder, or the word [cyan]published[/cyan]."
+            "folder, or the word [cyan]published[/cyan].",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the report is written.")] = Path(
@@ -159,10 +162,14 @@ def quickstart(
     # Each process needs seconds to begin, more than a handful of these runs takes.
     count = 1 if workers == "auto" and len(configs) < 16 else number_of_workers(workers)
     console.print(demo.introduction(configs, data))
+    log = Log(len(configs))
     with progress("training", len(configs)) as bar:
 
-        def step(_row: dict[str, Any]) -> None:
+        def step(row: dict[str, Any]) -> None:
             bar.update()
+            line = log.line(row)
+            if not console.is_terminal:
+                console.print(line, soft_wrap=True, markup=False)
 
         page = demo.run_quickstart(configs, data, out, workers=count, on_run=step)
     console.print(demo.conclusion(out))

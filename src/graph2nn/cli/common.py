@@ -34,6 +34,13 @@ PRESET_NAMES = (
 )  # fmt: skip
 PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."
 
+
+def _complete_graph(incomplete: str) -> list[str]:
+    from graph2nn.cli.completion import complete_graph  # which needs the names above
+
+    return complete_graph(incomplete)
+
+
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -88,7 +95,12 @@ WSFlex = Annotated[
 ]
 Graph = Annotated[
     str | None,
-    typer.Option("--graph", metavar="GRAPH", help="A file, a connectome, or generator:key=value,…"),
+    typer.Option(
+        "--graph",
+        metavar="GRAPH",
+        help="A file, a connectome, or generator:key=value,…",
+        autocompletion=_complete_graph,
+    ),
 ]
 
 Options = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.completion import complete_graph
 from graph2nn.cli.graphs_measure import measure
 from graph2nn.cli.graphs_sweep import catalogue, sweep
 
@@ -36,7 +37,12 @@ Examples:
 
 @app.command(help=_SHOW)
 def show(
-    x: Annotated[str, typer.Argument(metavar="X", help="A file, a connectome, or family:argument=value,…")],
+    x: Annotated[
+        str,
+        typer.Argument(
+            metavar="X", help="A file, a connectome, or family:argument=value,…", autocompletion=complete_graph
+        ),
+    ],
     every: Annotated[bool, typer.Option("--all", help="Also the slow measures: σ, ω, betweenness.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; a measure that X lacks is null.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Draw X into this .png, .svg or .pdf.")] = None,

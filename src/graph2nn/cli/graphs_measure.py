@@ -7,12 +7,18 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.completion import complete_measured
 from graph2nn.errors import UserError
 
 
 def measure(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="A catalogue, a file of one, a sweep, or a graph as for show.")
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="A catalogue, a file of one, a sweep, or a graph as for show.",
+            autocompletion=complete_measured,
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write to this .parquet or .csv file.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graph2nn.cli.completion import complete_catalogue
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def sweep(
 def catalogue(
     name: Annotated[
         str | None,
-        typer.Argument(help="A published catalogue (n64-52, …) or a catalogue file.", show_default=False),
+        typer.Argument(
+            help="A published catalogue (n64-52, …) or a catalogue file.",
+            show_default=False,
+            autocompletion=complete_catalogue,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, floats to the last digit.")] = False,

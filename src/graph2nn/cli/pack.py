@@ -36,7 +36,9 @@ def pack(
     graph2nn sweep mlp-cifar10 --seeds 5 --out results/mlp
     """
     from graph2nn.results.packing import pack as work
+    from graph2nn.results.run_folder import results_home
 
+    path = results_home(path)
     done = work(path, path if out is None else out, leave_out_damaged=leave_out_damaged)
     if done.left_out:
         console.print(

@@ -9,11 +9,14 @@ import typer
 from rich.table import Table
 
 from graph2nn.cli.common import Json, print_json, show_table
+from graph2nn.cli.completion import complete_preset
 from graph2nn.errors import UserError
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Print this one as YAML.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Print this one as YAML.", autocompletion=complete_preset)
+    ] = None,
     published: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Convert a YAML config of the published code, print it as a preset."),

@@ -27,6 +27,7 @@ from graph2nn.cli.common import (
     show_table,
     use_threads,
 )
+from graph2nn.cli.completion import complete_preset
 from graph2nn.cli.own_data import (
     Channels,
     Drop,
@@ -55,7 +56,12 @@ SHOWN = 5
 
 
 def search(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="mlp-cifar10, mlp-digits, mlp, …")],
+    preset: Annotated[
+        str,
+        typer.Argument(
+            metavar="PRESET", help="mlp-cifar10, mlp-digits, mlp, …", autocompletion=complete_preset
+        ),
+    ],
     budget: Annotated[
         float, typer.Option(metavar="TRAININGS", help="Full training runs; a shorter one costs its share.")
     ] = 40,

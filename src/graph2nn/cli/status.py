@@ -31,7 +31,9 @@ def status(
     graph2nn status runs --json
     """
     from graph2nn.experiments.status import status as find_out
+    from graph2nn.results.run_folder import results_home
 
+    out = results_home(out)
     state = find_out(out)
     if as_json:
         print_json(state.as_json())

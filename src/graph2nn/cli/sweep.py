@@ -28,6 +28,7 @@ from graph2nn.cli.common import (
     progress,
     use_threads,
 )
+from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Positions, Within
 from graph2nn.cli.launcher_options import (
     Address,
@@ -76,13 +77,23 @@ if TYPE_CHECKING:
 
 def sweep(
     preset: Annotated[
-        str | None, typer.Argument(metavar="PRESET", help=f"{PRESET_HELP} Not with --plan.")
+        str | None,
+        typer.Argument(
+            metavar="PRESET", help=f"{PRESET_HELP} Not with --plan.", autocompletion=complete_preset
+        ),
     ] = None,
     select: Annotated[
-        list[str] | None, typer.Option(help="all, baseline, best, a catalogue, a graph; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="all, baseline, best, a catalogue, a graph; may be repeated.",
+            autocompletion=complete_selection,
+        ),
     ] = None,
     graph: Annotated[
-        list[str] | None, typer.Option(help="A file or a graph by name, as --select; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="A file or a graph by name, as --select; may be repeated.", autocompletion=complete_selection
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 1…N of each graph.")] = None,
     nulls: Annotated[int, typer.Option(metavar="N", min=0, help="Train N nulls of each graph, too.")] = 0,
@@ -237,6 +248,7 @@ def retry(
     """
     from graph2nn.experiments.sweep_file import read_plans
     from graph2nn.results.failures import failed_runs, forget_all
+    from graph2nn.results.run_folder import results_home
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
 
@@ -245,6 +257,7 @@ def retry(
         jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
     )  # fmt: skip
     use_threads(threads)
+    out = results_home(out)
     failed = set(failed_runs(out))
     if not failed:
         raise UserError(f"retry: {out} has no failed run; graph2nn status {out} tells how far it is.")

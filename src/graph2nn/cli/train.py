@@ -30,6 +30,7 @@ from graph2nn.cli.common import (
     print_json,
     use_threads,
 )
+from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectomes import Inputs, Outputs, with_ends
 from graph2nn.cli.own_data import (
     Channels,
@@ -59,13 +60,16 @@ if TYPE_CHECKING:
     from graph2nn.training.acceleration import Acceleration
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept.")]
-PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=PRESET_HELP)]
+PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=PRESET_HELP, autocompletion=complete_preset)]
 
 
 def train(
     preset: PresetName,
     select: Annotated[
-        str | None, typer.Option(help="baseline, best, or anything that names one graph.")
+        str | None,
+        typer.Option(
+            help="baseline, best, or anything that names one graph.", autocompletion=complete_selection
+        ),
     ] = None,
     ws_flex: WSFlex = None,
     graph: Graph = None,

@@ -24,6 +24,7 @@ from graph2nn.report.write import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
 from graph2nn.results.published import holds_results, is_published, read_published
+from graph2nn.results.run_folder import results_home
 from graph2nn.results.validation import curves_of, runs_of, unfinished
 
 
@@ -77,6 +78,7 @@ def report(
     """
     # Reading and studying may take a minute: what is wrong with the rest is said first.
     refuse_early(out, formats, style)
+    results = _home(results)
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
     planned = None if plan is None else _planned(results, plan, where, data)
@@ -154,6 +156,11 @@ def _connectomes(results: Path, where: Sequence[str], planned: PlanFindings | No
             if test.margin is not None and test.part in planned.plan.part_data
         }
     return comparisons(results, choose(runs_of(results), where), margins=margins)
+
+
+def _home(results: Path | str) -> Path | str:
+    """The folder of results that ``results`` means; what is published stays as it is."""
+    return results if is_published(results) else results_home(Path(results))
 
 
 def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path | None) -> PlanFindings:
@@ -243,6 +250,7 @@ def read_evaluations(
     Raises:
         UserError: nothing there, damaged files, an unknown task, a condition that nothing meets.
     """
+    results = _home(results)
     if is_published(results):
         found = read_published(results, tasks=tasks)
         return (

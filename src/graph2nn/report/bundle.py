@@ -36,7 +36,7 @@ def contents(
     style: str = "page",
 ) -> dict[str, bytes]:
     """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``."""
-    # Matplotlib and plotly take a second to import; reading a summary should not wait for them.
+    # Matplotlib takes a second to import; reading a summary should not wait for them.
     from graph2nn.report.figures import collection
     from graph2nn.report.page import Chapter, page
 

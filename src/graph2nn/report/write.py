@@ -19,7 +19,7 @@ from graph2nn.files import remove_leftovers, temporary_of, unwritable_refused, w
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.bundle import FORMATS, STYLES, contents
 
-_LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib", "plotly")
+_LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib")
 
 
 def write_report(

@@ -129,6 +129,18 @@ def writing(out: Path, name: str) -> Iterator[RunFolder]:
             raise
 
 
+def results_home(path: Path) -> Path:
+    """Return the folder of results that a path means: itself, or the ``runs`` in it that train and sweep make.
+
+    Results have a folder ``runs`` (or ``packed``) of their own, so that in the folder where
+    ``graph2nn sweep`` was called, ``.`` means ``runs``.
+    """
+    below = path / "runs"
+    nested = (below / "runs").is_dir() or (below / "packed").is_dir()
+    itself = (path / "packed").is_dir() or any(below.glob("*/result.json"))
+    return below if nested and not itself else path
+
+
 def is_finished(out: Path, name: str) -> bool:
     """Whether the run of this folder name has ended, in this process or any other."""
     # Opening a folder is what makes NFS ask the server for names that were not there a moment ago.

@@ -168,7 +168,5 @@ def _library() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError(
-            "sweep: --launcher ray needs Ray, which is not installed; pip install 'graph2nn[ray]'."
-        ) from None
+        raise UserError("sweep: --launcher ray needs Ray, which is not installed; pip install ray.") from None
     return ray

@@ -280,6 +280,6 @@ def _library() -> Any:
         import submitit
     except ImportError:
         raise UserError(
-            "sweep: --launcher slurm needs submitit, which is not installed; pip install 'graph2nn[slurm]'."
+            "sweep: --launcher slurm needs submitit, which is not installed; pip install submitit."
         ) from None
     return submitit

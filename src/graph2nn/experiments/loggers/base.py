@@ -33,7 +33,7 @@ class Logger(Protocol):
         """End the run: it is ``"finished"``, ``"diverged"``, ``"interrupted"`` or ``"failed"``."""
 
 
-#: Name of a logger, which is that of the package it needs and of the extra that installs it.
+#: Name of a logger, which is that of the module it needs and of the extra that installs it.
 LOGGERS = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "wandb": "WeightsAndBiases"}
 
 
@@ -54,8 +54,9 @@ def make_logger(name: str, out: Path) -> Logger:
     try:
         module = import_module(f"graph2nn.experiments.loggers.{name}")
     except ImportError as error:
+        package = "mlflow-skinny" if name == "mlflow" else name
         raise UserError(
-            f"logger: {name} needs a package that is not installed ({error}); pip install 'graph2nn[{name}]'."
+            f"logger: {name} needs a package that is not installed ({error}); pip install {package}."
         ) from None
     logger: Logger = getattr(module, LOGGERS[name])(out)
     return logger

@@ -27,7 +27,7 @@ def read_excel(content: bytes, options: ReadOptions) -> Source:
         book = pd.ExcelFile(io.BytesIO(content), engine="xlrd" if old else "openpyxl")
     except ImportError:
         raise UserError(
-            f"reading Excel files needs {'xlrd' if old else 'openpyxl'}: pip install 'graph2nn[excel]', "
+            f"reading Excel files needs {(reader := 'xlrd' if old else 'openpyxl')}: pip install {reader}, "
             "or save the sheet as .csv."
         ) from None
     names = [str(name) for name in book.sheet_names]
