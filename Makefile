@@ -20,7 +20,7 @@ LOWEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 VERSIONS_TESTS ?= -n 2 -m "not slow and not cluster"
 
-.PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables dist bench bench-quick bench-long clean
+.PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables docs dist bench bench-quick bench-long clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ tables: $(VENV)/.installed ## measure the published catalogues with new measures
 	$(BIN)/graph2nn graphs measure n16-2698 $(AFRESH) --out $(TABLES)/measures-n16.parquet
 	$(BIN)/python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
 
+docs: $(VENV)/.docs ## build the documentation site: open site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html."
+
 dist: $(VENV)/.release ## build the sdist and the wheel and check them
 	$(BIN)/python -m build --outdir dist
 	$(BIN)/twine check --strict dist/*
@@ -86,7 +90,7 @@ bench-long: $(VENV)/.bench ## measure sweeps, populations, searches
 	$(BIN)/python -m benchmarks.page
 
 clean: ## delete what the other targets made
-	rm -rf $(VENV) $(LOWEST) $(NEWEST) quickstart .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) $(NEWEST) quickstart site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 10) or sys.exit(f"graph2nn needs Python 3.10 or newer, {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
@@ -115,6 +119,10 @@ $(VENV)/.bench: $(VENV)/.installed
 
 $(VENV)/.lint: $(VENV)/.installed
 	$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.release: $(VENV)/.installed
