@@ -18,7 +18,7 @@ def dead_links(page: Path) -> list[str]:
 
 def check_commands(lines: list[str], capsys) -> None:
     """Check that each line of the form ``graph2nn X --option …`` names a command that has these options."""
-    for line in lines:
+    for line in "\n".join(lines).replace("\\\n", " ").splitlines():
         words = line.split("   ")[0].split()[1:]
         command = words[:2] if words[0] in ("graphs", "plan", "data", "bench") else words[:1]
         assert main([*command, "--help"]) == 0
