@@ -12,8 +12,10 @@ import numpy as np
 import yaml
 
 from graph2nn.errors import UserError
+from graph2nn.files import read_text_file
 from graph2nn.progress import Bar
 from graph2nn.results.published.archive import Arrays, Pair
+from graph2nn.yaml_values import read_yaml
 
 _FILE = re.compile(r"results_epoch(\d+)\.txt")
 #: What each line holds: parameters (millions), multiply-adds (billions), seconds, errors, nodes, width, seed.
@@ -128,11 +130,11 @@ def _read_config(folder: Path) -> _Run:
     """
     file = folder / "config.yaml"
     try:
-        config: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        config: Any = read_yaml(read_text_file(file, "analyze"))
         graph, layer = config["RGRAPH"], str(config["RESNET"]["TRANS_FUN"])
         words = {key: str(graph[key]) for key in ("GROUP_NUM", "MESSAGE_TYPE", "SPARSITY", "P", "SEED_GRAPH")}
         model, data = str(config["MODEL"]["TYPE"]), str(config["TRAIN"]["DATASET"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError):
+    except (UserError, yaml.YAMLError, KeyError, TypeError, ValueError):
         raise UserError(
             f"analyze: {file} is not the config that the published code writes next to its results; without it "
             "nothing says which graph they are of."
