@@ -22,6 +22,11 @@ ENTIRE = "tutorial"
 EXTRAS = ("transformers", "lightning", "accelerate", "optuna")
 
 
+def test_every_page_is_in_the_navigation_of_the_site():
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    assert [page.name for page in PAGES if f": {page.name}\n" not in nav] == []
+
+
 def test_there_are_pages():
     assert {"your-own-model.md", "your-own-layer.md", "nulls.md"} <= {page.name for page in WITH_PYTHON}
 
