@@ -12,7 +12,7 @@ from torch import nn
 
 from graph2nn.budget import match
 from graph2nn.cli import main
-from graph2nn.cli.common import PRESET_NAMES
+from graph2nn.cli.completion import PRESET_NAMES
 from graph2nn.data import load_dataset
 from graph2nn.data.photos.transforms import cut
 from graph2nn.experiments import PRESETS

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from graph2nn.cli.completion import PRESET_NAMES, complete_graph
 from graph2nn.errors import Graph2nnWarning, GraphNote, UserError, shown
 from graph2nn.progress import Bar
 
@@ -25,20 +26,7 @@ if TYPE_CHECKING:
 #: and folders may hold brackets, so nothing printed is read as markup.
 console = Console(stderr=True, highlight=False, markup=False)
 
-#: Names of the presets; the module that defines them imports torch, which ``--help`` need not wait for.
-PRESET_NAMES = (
-    "mlp-cifar10", "mlp-cifar10-bio", "cnn3-cifar10", "resnet20-cifar10", "vgg11-cifar10", "mlp-digits",
-    "cnn6-imagenet", "cnn6-imagenet-1gpu", "resnet34-imagenet", "resnet34-imagenet-1gpu",
-    "resnet34sep-imagenet", "resnet34sep-imagenet-1gpu", "resnet50-imagenet", "resnet50-imagenet-1gpu",
-    "efficientnet-imagenet", "efficientnet-imagenet-1gpu", "mlp", "cnn", "resnet", "vit", "connectome-rnn",
-)  # fmt: skip
 PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."
-
-
-def _complete_graph(incomplete: str) -> list[str]:
-    from graph2nn.cli.completion import complete_graph  # which needs the names above
-
-    return complete_graph(incomplete)
 
 
 Data = Annotated[
@@ -99,7 +87,7 @@ Graph = Annotated[
         "--graph",
         metavar="GRAPH",
         help="A file, a connectome, or generator:key=value,…",
-        autocompletion=_complete_graph,
+        autocompletion=complete_graph,
     ),
 ]
 

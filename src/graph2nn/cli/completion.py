@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graph2nn.cli.common import PRESET_NAMES
-
+#: Names of the presets; the module that defines them imports torch, which ``--help`` need not wait for.
+PRESET_NAMES = (
+    "mlp-cifar10", "mlp-cifar10-bio", "cnn3-cifar10", "resnet20-cifar10", "vgg11-cifar10", "mlp-digits",
+    "cnn6-imagenet", "cnn6-imagenet-1gpu", "resnet34-imagenet", "resnet34-imagenet-1gpu",
+    "resnet34sep-imagenet", "resnet34sep-imagenet-1gpu", "resnet50-imagenet", "resnet50-imagenet-1gpu",
+    "efficientnet-imagenet", "efficientnet-imagenet-1gpu", "mlp", "cnn", "resnet", "vit", "connectome-rnn",
+)  # fmt: skip
 CATALOGUES = ("n64-52", "n64-449", "n64-3942", "n16-48", "n16-326", "n16-2698")
 CONNECTOMES = ("mcwhole", "mcvisual", "cat", "larva", "worm", "worm:electrical", "worm:all")
 FAMILIES = (
