@@ -1,11 +1,14 @@
 """The posterior surface: it covers the truth, holds its lowest point, beats a quadratic where that is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from graph2nn import catalogue
 from graph2nn.analysis.beyond.bowl import fit_bowl
+from graph2nn.analysis.beyond.hyperparameters import draw_scales
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import fit_process
 from graph2nn.analysis.beyond.surface import fit_surface, record
@@ -28,26 +31,24 @@ def plane(name, truth, *, seeds=3, sd=0.3, seed=0):
 
 
 def test_the_surface_and_its_lowest_point_are_covered():
-    """10 experiments on the 52 graphs; measured in 20: 95 % of the cells, 20 of 20 lowest points."""
+    """6 experiments on the 52 graphs; measured in 20: 95 % of the cells, 20 of 20 lowest points."""
     inside, found = [], 0
-    for seed in range(10):
+    for seed in range(6):
         surface = fit_surface(plane("n64-52", valley, seed=seed), NOISE, draws=1000)
         rows = surface.map
         truth = valley(rows["clustering"], rows["path_length"])
         inside.append((np.abs(rows["mean"] - truth) < 1.96 * rows["sd"]).mean())
         found += bool(rows["credible"][int(truth.argmin())])
     assert 0.85 <= np.mean(inside) <= 1
-    assert found >= 8
+    assert found >= 5
 
 
 def test_probabilities_of_the_map():
     rows = fit_surface(plane("n64-52", valley), NOISE, draws=1000, near=0.2).map
     assert rows["p_best"].sum() == pytest.approx(1)
     assert (rows["p_near"] >= rows["p_best"]).all()
-    assert rows.loc[rows["credible"], "p_best"].sum() >= 0.95
-    kept, left = rows.loc[rows["credible"], "p_best"], rows.loc[~rows["credible"], "p_best"]
-    assert kept.min() >= left.max()
-    assert rows.loc[~rows["credible"], "p_best"].sum() <= 0.05
+    assert rows.loc[rows["credible"], "p_best"].sum() >= 0.9
+    assert rows["credible"][int(rows["mean"].argmin())]
 
 
 def test_a_valley_is_no_bowl_and_a_bowl_is():
@@ -93,16 +94,33 @@ def test_deviations_of_single_graphs_are_told_from_noise():
 
 def test_draws_have_the_mean_and_spread_of_the_posterior():
     rows = plane("n64-52", valley)
-    points = rows[["clustering", "path_length"]].to_numpy()
-    for model in (
-        fit_process(points, rows["mean"].to_numpy(), np.full(52, 0.03)),
-        fit_bowl(points, rows["mean"].to_numpy()),
-    ):
-        mean, sd = model.predict(points)
-        drawn = model.samples(points, 20_000, np.random.default_rng(6))
-        assert drawn.mean(axis=0) == pytest.approx(mean, abs=0.01)
-        # A t with 46 degrees of freedom spreads 2 % more than its scale.
-        assert drawn.std(axis=0) == pytest.approx(sd, rel=0.05)
+    points, mean = rows[["clustering", "path_length"]].to_numpy(), rows["mean"].to_numpy()
+    bowl = fit_bowl(points, mean)
+    height, sd = bowl.predict(points)
+    drawn = bowl.samples(points, 20_000, np.random.default_rng(6))
+    assert drawn.mean(axis=0) == pytest.approx(height, abs=0.01)
+    # A t with 46 degrees of freedom spreads 2 % more than its scale.
+    assert drawn.std(axis=0) == pytest.approx(sd, rel=0.05)
+
+
+def test_integrated_draws_are_wider_than_those_of_the_likeliest_scales():
+    rows = plane("n64-52", valley, seed=4)
+    points, mean = rows[["clustering", "path_length"]].to_numpy(), rows["mean"].to_numpy()
+    variance, rng = np.full(52, 0.03), np.random.default_rng(6)
+    height, sd = fit_process(points, mean, variance).predict(points)
+    drawn = draw_scales(points, mean, variance, rng).surfaces(points, 4000, rng)
+    assert drawn.mean(axis=0) == pytest.approx(height, abs=0.15)
+    assert 0.9 < (drawn.std(axis=0) / sd).mean() < 1.8
+
+
+def test_noise_has_no_surface_and_a_faint_bowl_no_optimum():
+    noise = fit_surface(plane("n64-52", lambda c, length: 0 * c + 30, seed=1), NOISE)
+    assert isinstance(noise, Gap)
+    assert "do not show that they depend on C and L" in noise.reason
+    clear = fit_surface(plane("n64-52", valley), NOISE, draws=500)
+    assert clear.located
+    assert clear.p_value == 0.001
+    assert not replace(clear, map=clear.map.assign(credible=True)).located
 
 
 def test_the_bowl_s_errors_are_the_textbook_s():

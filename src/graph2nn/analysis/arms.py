@@ -40,6 +40,7 @@ class ArmComparison(Contrast):
         runs: of each arm. networks: of each arm.
         own_error: standard error of the difference between the true means of these very networks, so without
             how the networks of an arm differ; ``own_freedom``, its degrees of freedom.
+        note: what the design leaves open, as a sentence; empty where it leaves nothing open.
 
     Example:
         >>> import pandas as pd
@@ -57,6 +58,7 @@ class ArmComparison(Contrast):
     networks: tuple[int, ...]
     own_error: float
     own_freedom: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,19 @@ def contrast_arms(
         networks=data.networks,
         own_error=float(np.sqrt(max(own_variance + added, 0.0))),
         own_freedom=float(own_freedom),
+        note=_left_open(data),
+    )
+
+
+def _left_open(data: Reduced) -> str:
+    """Say that an arm has one training seed for several networks, where the other arms have more."""
+    seeds = [len(np.unique(data.seed[data.arm == place])) for place in range(len(data.networks))]
+    lone = [count for count, number in zip(data.networks, seeds, strict=True) if count > 1 and number == 1]
+    if not lone or max(seeds) == 1:
+        return ""
+    return (
+        f"All {lone[0]:,} networks of an arm share one training seed, so what that seed did to them cannot be "
+        "told from the difference; the interval allows for the worst and is too wide. Train a second seed."
     )
 
 

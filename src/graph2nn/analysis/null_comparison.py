@@ -28,6 +28,8 @@ from graph2nn.analysis.mixed_model import (
 from graph2nn.arrays import Floats
 
 NOISE, SEED, FAMILY, GROUP, NETWORK = "noise", "seed", "seed in family", "seed in group", "network"
+#: With one seed per network, effects of more graphs than this tell their own error; of fewer, the nulls do.
+FEWEST_EFFECTS = 2
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,10 @@ def null_effects(
     if any(len(_seeds(own) & _seeds(nulls)) > 1 for own, nulls in pairs):
         used[FAMILY] = parts[FAMILY]
     several = any(part.errors.shape[0] > 1 for _, nulls in pairs for part in nulls)
-    if not (several and GROUP in used):
+    if GROUP not in used and len(pairs) > FEWEST_EFFECTS:
+        # What one seed does to the nulls of a graph together shows in the spread of the effects alone.
+        squares = _spread_of_effects(pairs) or squares
+    elif not (several and GROUP in used):
         squares += _spread_of_effects(pairs)
     if several or len(pairs) > 1:
         used[NETWORK] = parts[NETWORK]

@@ -65,6 +65,47 @@ class Quadratic:
         return np.stack([z**2, z, np.ones_like(z)], axis=-1)
 
 
+def group_means(x: npt.ArrayLike, y: npt.ArrayLike, groups: int) -> tuple[Floats, Floats, Floats]:
+    """Mean x, mean y and standard error of y in groups of neighbouring x of as equal sizes as can be.
+
+    Args:
+        x: ``[points]``.
+        y: ``[points]``.
+        groups: number of groups; each needs two points.
+
+    Returns:
+        Three arrays ``[groups]``.
+    """
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    parts = np.array_split(np.argsort(xs, kind="stable"), groups)
+    middle = np.array([xs[part].mean() for part in parts])
+    height = np.array([ys[part].mean() for part in parts])
+    error = np.array([ys[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
+    return middle, height, error
+
+
+def lack_of_fit(fit: Quadratic, x: npt.ArrayLike, y: npt.ArrayLike, groups: int) -> float:
+    """P-value of an F-test that group means depart from a parabola no more than chance.
+
+    Args:
+        fit: parabola through the points.
+        x: ``[points]``.
+        y: ``[points]``.
+        groups: of neighbouring x, more than three.
+    """
+    from scipy import stats
+
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    rest = ys - fit.predict(xs)
+    parts = np.array_split(np.argsort(xs, kind="stable"), groups)
+    within = float(sum(((rest[part] - rest[part].mean()) ** 2).sum() for part in parts))
+    between = max(0.0, float((rest**2).sum()) - within)
+    freedom = (groups - 3, len(xs) - groups)
+    if within <= 0:
+        return float("nan")
+    return float(stats.f.sf((between / freedom[0]) / (within / freedom[1]), *freedom))
+
+
 def quadratic_fit(x: npt.ArrayLike, y: npt.ArrayLike) -> Quadratic | None:
     """Fit a parabola by least squares.
 

@@ -10,9 +10,11 @@ import pandas as pd
 from graph2nn.analysis.arms import ArmComparison, contrast_arms
 from graph2nn.analysis.beyond.selection import select
 from graph2nn.analysis.evidence import NEEDED, evidence_of
-from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.table import Gap, checked
 from graph2nn.errors import UserError
+
+#: Draws behind the interval where each graph has one run.
+DRAWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
         if not arm:
             raise UserError(f"split_seed_gain: the table has no finished run of a {missing}; train one.")
     if kept[kept["kind"] == "relational"].groupby("graph").size().max() == 1:
-        return _one_run_each(kept, arms, confidence)
+        return _one_run_each(kept, arms, seed, confidence)
     found = select(checked(kept, columns=NEEDED), seed=seed, confidence=confidence)
     if isinstance(found, Gap):
         raise UserError(f"split_seed_gain: {found.reason}.")
     return SplitSeedGain(found.best, found.honest, found.low, found.high, found.p_value, "split seeds")
 
 
-def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], confidence: float) -> SplitSeedGain:
+def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], seed: int, confidence: float) -> SplitSeedGain:
     """Posterior of the best graph's gain under normal true means (Efron and Morris 1975)."""
     compared = contrast_arms(runs, arms, [1.0, -1.0], confidence=confidence)
     errors = runs[runs["kind"] == "relational"].set_index("graph")["test_error"]
@@ -96,9 +98,18 @@ def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], confidence: float) 
     share, doubt, noise = _share(
         compared, one_seed=runs.loc[runs["kind"] == "relational", "seed"].nunique() == 1
     )
-    spread = compared.own_error**2 + share * noise + (ahead * doubt) ** 2
-    answer = student(compared.estimate + share * ahead, spread, compared.own_freedom, confidence)
-    return SplitSeedGain(best, answer.estimate, answer.low, answer.high, answer.p_value, "empirical Bayes")
+    # Unknown are the share, which lies between 0 and 1, the mean of all graphs, and the graph's own luck.
+    rng = np.random.default_rng([seed, len(errors)])
+    shares = np.clip(share + doubt * rng.standard_normal(DRAWS), 0, 1)
+    freedom = float(np.clip(np.nan_to_num(compared.own_freedom, nan=1.0), 1.0, 1e6))
+    level = compared.own_error * rng.standard_t(freedom, DRAWS)
+    gains = compared.estimate + level + shares * ahead
+    gains += np.sqrt(shares * noise) * rng.standard_normal(DRAWS)
+    low, high = np.quantile(gains, [(1 - confidence) / 2, (1 + confidence) / 2])
+    tail = min((gains <= 0).sum(), (gains >= 0).sum()) + 1
+    estimate = compared.estimate + float(shares.mean()) * ahead
+    p_value = min(1.0, 2 * float(tail) / (DRAWS + 1))
+    return SplitSeedGain(best, estimate, float(low), float(high), p_value, "empirical Bayes")
 
 
 def _share(compared: ArmComparison, *, one_seed: bool) -> tuple[float, float, float]:

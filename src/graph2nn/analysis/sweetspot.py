@@ -52,6 +52,11 @@ class SweetSpot:
         """False when no graph could be tested: then the rectangle is the best graph's own point."""
         return self.compared > 0
 
+    def holds(self, graphs: pd.DataFrame) -> int:
+        """Number of graphs, one row each, inside the rectangle: many more than passed its test."""
+        inside = graphs["clustering"].between(self.C_min, self.C_max)
+        return int((inside & graphs["path_length"].between(self.L_min, self.L_max)).sum())
+
 
 def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> SweetSpot:
     """Find the graphs not worse than the best at level ``alpha`` (paper, section 5.1).

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from graph2nn.analysis.beyond.agreement import Agreement, against
+from graph2nn.analysis.beyond.null_changes import null_changes
 from graph2nn.analysis.beyond.nulls import NullComparison, compare_nulls
 from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
 from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
@@ -38,6 +39,8 @@ class TaskFindings:
         epochs: correlation of each epoch with the last; see :func:`epoch_correlations`.
         counts: correlation of few graphs with all; see :func:`graph_count_correlations`.
         notes: gaps, repairs, ties: what a reader must know first.
+        null_changes: what the nulls of each graph change, by kind; see
+            :func:`graph2nn.analysis.beyond.null_changes.null_changes`. Empty where no graph was given.
         against: the same graphs in other experiments, by their names, where such were given.
         nulls: graphs against their own nulls, by kind of null. Nulls are in nothing else that is said here.
         beyond: what the published analysis leaves open, where it was asked for.
@@ -53,6 +56,7 @@ class TaskFindings:
     counts: pd.DataFrame
     notes: tuple[str, ...]
     nulls: Mapping[str, NullComparison] = field(default_factory=dict)
+    null_changes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     against: Mapping[str, Agreement] = field(default_factory=dict)
     beyond: Beyond | None = None
 
@@ -102,11 +106,13 @@ class Known:
         measures: one row per graph, by label, one column per measure.
         connectomes: to place on the plane; may be empty.
         others: results tables of other experiments, by name, for the errors of the same graphs there.
+        graphs: by label, nulls among them, to say what these change.
     """
 
     measures: pd.DataFrame
     connectomes: Mapping[str, RelationalGraph] = field(default_factory=dict)
     others: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    graphs: Mapping[str, RelationalGraph] = field(default_factory=dict)
 
 
 def study(
@@ -188,7 +194,9 @@ def _beyond(
                 scores=scores,
                 seed=seed,
             )
-        deeper[name] = replace(task, beyond=done, against=against(task.runs, known.others, seed=seed))
+        changes = {kind: null_changes(compared, known.graphs) for kind, compared in task.nulls.items()}
+        elsewhere = against(task.runs, known.others, seed=seed)
+        deeper[name] = replace(task, beyond=done, against=elsewhere, null_changes=changes)
         if step:
             step()
     return deeper
@@ -259,7 +267,7 @@ def compared(
         try:
             table = pd.concat([runs, own], ignore_index=True)
             found[str(kind)] = compare_nulls(table, pairs, chosen_on=chosen_on)
-            said += found[str(kind)].refused.values()
+            said += [*found[str(kind)].refused.values(), *filter(None, [found[str(kind)].note])]
         except UserError as error:
             said.append(str(error))
     if len(known) < len(twins):

@@ -103,7 +103,7 @@ def report(
     # Connectomes that are not here are left out: a report does not wait for downloads.
     brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     others = {} if against is None else _last_of_each(against)
-    known = Known(measured(graphs).set_index("graph"), brains, others)
+    known = Known(measured(graphs).set_index("graph"), brains, others, graphs)
     if is_published(results):
         title = title or (
             f"Results of the published code in {Path(results).resolve().name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from graph2nn.analysis.tasks import Study, TaskFindings
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report import phrasing, summary_json
+from graph2nn.report.null_table import null_tables
 
 if TYPE_CHECKING:
     from graph2nn.report.atlas import Atlas
@@ -49,7 +51,12 @@ def contents(
         files |= paper_files(said, plates)
     chapters = [
         Chapter(
-            name, task.found, phrasing.headline(task.found), [drawn[p.name] for p in by_task[name]], task.notes
+            name,
+            task.found,
+            phrasing.headline(task.found),
+            [drawn[p.name] for p in by_task[name]],
+            task.notes,
+            partial(null_tables, task),
         )
         for name, task in said.tasks.items()
     ]

@@ -6,7 +6,7 @@ import base64
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
@@ -42,13 +42,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Chapter:
-    """What the page says about one task; ``notes`` say how its runs were read, and stand with the remarks."""
+    """What the page says about one task; ``notes`` say how its runs were read, and stand with the remarks.
+
+    ``tables`` makes the HTML of further tables from ``heading``, the level of their headings, and ``name``, the
+    start of their anchors.
+    """
 
     task: str
     found: Findings
     headline: Headline
     pictures: Sequence[Picture]
     notes: Sequence[str] = ()
+    tables: Callable[..., str] | None = None
 
 
 def page(
@@ -127,7 +132,8 @@ def _body(chapter: Chapter, level: int) -> str:
     task = [] if level == 2 else [chapter.task]
     sections = [section_of(picture, level, _anchor(*task, picture.name)) for picture in chapter.pictures]
     table = listing(chapter.found, heading=level, name=_anchor(*task, "graphs"))
-    return "\n".join([_remarks(chapter, level), *sections, table])
+    more = "" if chapter.tables is None else chapter.tables(heading=level, name=_anchor(*task, "nulls"))
+    return "\n".join([_remarks(chapter, level), *sections, more, table])
 
 
 def _notes(notes: Sequence[str]) -> str:

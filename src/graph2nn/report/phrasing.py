@@ -39,7 +39,7 @@ def number(value: float, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
-def p_text(value: float) -> str:
+def p_text(value: float | None) -> str:
     """Write a p-value: ``p = 0.03`` or ``p < 0.001``, held together by no-break spaces."""
     if value is None or not math.isfinite(value):
         return "p not computable"
@@ -162,6 +162,8 @@ def interval(found: ArmComparison | Selection | NullComparison, digits: int = 2)
 
 def _remarks(found: Findings) -> list[str]:
     remarks = [_why(found), _selection(found), _comparisons(found), _filled(found), _spread(found)]
+    if found.judged.all_graphs is not None:
+        remarks.append(found.judged.all_graphs.note)
     return [remark for remark in [*remarks, _diverged(found)] if remark]
 
 

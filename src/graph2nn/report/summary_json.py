@@ -99,6 +99,8 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
     }
     if task.nulls:
         record["nulls"] = {kind: nulls.record(compared) for kind, compared in task.nulls.items()}
+    if task.null_changes:
+        record["null_changes"] = {kind: rows.to_dict("records") for kind, rows in task.null_changes.items()}
     if task.against:
         record["against"] = agreement.record(task.against)
     if task.beyond is not None:

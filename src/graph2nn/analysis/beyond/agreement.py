@@ -1,13 +1,20 @@
-"""The same graphs trained elsewhere: do errors here follow the errors there, graph by graph."""
+"""The same graphs trained elsewhere: do errors here follow the errors there, graph by graph.
+
+Neighbours on the plane have similar errors, so 52 graphs are far fewer independent ones: two unrelated smooth
+surfaces over ``n64-52`` give an interval without 0 in half of all cases if graphs are resampled. Intervals and
+p-values therefore come from surface-preserving permutations: the slope and the curvature of the errors over the
+plane are turned into random directions, their sizes kept, and what is left of the errors is permuted (a coarse
+form of Moran spectral randomisation, Wagner and Dray 2015, doi:10.1111/2041-210X.12407); each side in turn and
+both at once, of which the widest counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise
@@ -16,12 +23,13 @@ from graph2nn.arrays import Floats
 
 #: Graphs that two experiments must share for a correlation to mean anything.
 FEWEST = 8
-#: Resamples of the graphs.
-DRAWS = 10_000
-#: Of these, the resamples in which width is taken off again.
-RESIDUAL_DRAWS = 2_000
+#: Unrelated surfaces; resamples of the graphs, where these have no place on the plane.
+SURROGATES, DRAWS = 10_000, 10_000
 #: What makes a WS-flex graph the same elsewhere: its four arguments, to six digits, as published.
 _KEY = ["n", "sparsity", "p", "graph_seed"]
+PLANE = ("clustering", "path_length")
+#: Where Fisher's transform of a correlation is cut off.
+_ALMOST_ONE = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,13 @@ class Agreement:
     Attributes:
         graphs: ``graph, one, other``: mean error (%) of each shared graph here and there.
         runs: runs behind the means here, and there.
-        pearson: correlation of the means; ``pearson_low, pearson_high`` by resampling the graphs.
-        spearman: the same of their ranks, with ``spearman_low, spearman_high``.
+        pearson: correlation of the means; ``pearson_low, pearson_high``, its interval, and ``pearson_p``, the
+            p-value of unrelated surfaces, by surface-preserving permutations. Where the graphs have no place
+            on the plane, the interval is by resampling them, and there is no p-value.
+        spearman: the same of their ranks, with ``spearman_low, spearman_high, spearman_p``.
         given_width: Pearson's correlation of what is left of both means after a quadratic in the logarithm of
-            the matched width, with ``given_width_low, given_width_high`` by resampling the graphs; None where
-            widths are not given or do not vary.
+            the matched width, with ``given_width_low, given_width_high, given_width_p``; None where widths are
+            not given or do not vary.
         ceiling: correlation that the scatter of seeds would leave if true errors agreed perfectly: the root of
             the product of both reliabilities (Spearman 1904); None where one side has one run per graph.
         confidence: of the intervals.
@@ -54,6 +64,14 @@ class Agreement:
     given_width: float | None = None
     given_width_low: float | None = None
     given_width_high: float | None = None
+    pearson_p: float | None = None
+    spearman_p: float | None = None
+    given_width_p: float | None = None
+
+    @property
+    def surrogates(self) -> bool:
+        """True if intervals come from surface-preserving permutations, False if from resampled graphs."""
+        return self.pearson_p is not None
 
 
 def against(
@@ -110,58 +128,104 @@ def _means(table: pd.DataFrame) -> pd.DataFrame:
         if "widths" in first
         else np.full(len(groups), np.nan)
     )
+    plane = [first[name].to_numpy(dtype=np.float64) for name in PLANE if name in first]
+    if len(plane) == len(PLANE):
+        keys = keys.assign(**dict(zip(PLANE, plane, strict=True)))
     return keys.assign(width=width, mean=[group.mean() for group in groups], runs=sizes, variance=variance)
 
 
 def _agreement(both: pd.DataFrame, seed: int, confidence: float) -> Agreement:
-    from scipy import stats
-
-    one, other = (both[name].to_numpy(dtype=np.float64) for name in ("mean", "mean_other"))
-    picks = np.random.default_rng([seed, len(both)]).integers(0, len(both), (DRAWS, len(both)))
-    ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+    means: Floats = both[["mean", "mean_other"]].to_numpy(dtype=np.float64)
+    rng = np.random.default_rng([seed, len(both)])
+    drawn = _surrogates(both, means, rng)
+    picks = rng.integers(0, len(both), (DRAWS, len(both))) if drawn is None else None
     found: dict[str, float] = {}
-    for name, x, y in (("pearson", one, other), ("spearman", stats.rankdata(one), stats.rankdata(other))):
-        found[name] = float(np.corrcoef(x, y)[0, 1])
-        low, high = np.nanquantile(_rowwise(x[picks], y[picks]), ends)
-        found |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    reliable = _reliability(one, both["variance"]) * _reliability(other, both["variance_other"])
+    for name, prepare in _views(both).items():
+        one, other = prepare(means[:, 0], 0), prepare(means[:, 1], 1)
+        if drawn is not None:
+            found |= _permuted(
+                name, one, other, [prepare(each, side) for side, each in enumerate(drawn)], confidence
+            )
+        elif picks is not None:
+            ends = [(1 - confidence) / 2, (1 + confidence) / 2]
+            low, high = np.nanquantile(_rowwise(one[picks], other[picks]), ends)
+            value = float(np.corrcoef(one, other)[0, 1])
+            found |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
+    reliable = _reliability(means[:, 0], both["variance"]) * _reliability(means[:, 1], both["variance_other"])
     return Agreement(
-        graphs=pd.DataFrame({"graph": both["graph"], "one": one, "other": other}),
+        graphs=pd.DataFrame({"graph": both["graph"], "one": means[:, 0], "other": means[:, 1]}),
         runs=(int(both["runs"].sum()), int(both["runs_other"].sum())),
         ceiling=None if np.isnan(reliable) else float(np.sqrt(reliable)),
         confidence=confidence,
         **found,
-        **_given_width(both, picks[:RESIDUAL_DRAWS], ends),
     )
 
 
-def _given_width(both: pd.DataFrame, picks: npt.NDArray[np.int64], ends: list[float]) -> dict[str, float]:
-    """Correlation of the means at equal width: width follows density, and may carry all of the agreement."""
+def _views(both: pd.DataFrame) -> dict[str, Callable[[Floats, int], Floats]]:
+    """What is correlated, by name: a function of errors ``[..., graphs]`` and of their side."""
+    from scipy import stats
+
+    views: dict[str, Callable[[Floats, int], Floats]] = {
+        "pearson": lambda errors, side: errors,
+        "spearman": lambda errors, side: np.asarray(stats.rankdata(errors, axis=-1), dtype=np.float64),
+    }
     widths = both[["width", "width_other"]].to_numpy(dtype=np.float64)
-    if not np.isfinite(widths).all() or (np.ptp(widths, axis=0) == 0).any():
-        return {}
-    logs = np.log(widths)
-    means = both[["mean", "mean_other"]].to_numpy(dtype=np.float64)
+    if np.isfinite(widths).all() and (np.ptp(widths, axis=0) > 0).all():
+        logs = np.log(widths)
+        bases = [np.linalg.qr(np.vander(column - column.mean(), 3))[0] for column in logs.T]
+        views["given_width"] = lambda errors, side: errors - (errors @ bases[side]) @ bases[side].T
+    return views
 
-    def correlation(rows: npt.NDArray[np.int64]) -> float:
-        rest = []
-        for side in (0, 1):
-            design = np.vander(logs[rows, side] - logs[:, side].mean(), 3)
-            fitted = design @ np.linalg.lstsq(design, means[rows, side], rcond=None)[0]
-            rest.append(means[rows, side] - fitted)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return float(np.corrcoef(*rest)[0, 1])
 
-    low, high = np.nanquantile([correlation(rows) for rows in picks], ends)
-    value = correlation(np.arange(len(both)))
-    return {"given_width": value, "given_width_low": float(low), "given_width_high": float(high)}
+def _surrogates(both: pd.DataFrame, means: Floats, rng: np.random.Generator) -> list[Floats] | None:
+    """Errors of unrelated surfaces as smooth as each side's, ``[draws, graphs]`` each."""
+    if not set(PLANE) <= set(both):
+        return None
+    points = both[list(PLANE)].to_numpy(dtype=np.float64)
+    if not np.isfinite(points).all() or (np.ptp(points, axis=0) == 0).any():
+        return None
+    return [turned(points, error, SURROGATES, rng) for error in means.T]
+
+
+def turned(points: Floats, error: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Errors whose slope and curvature point elsewhere, what is left of them permuted, ``[draws, graphs]``.
+
+    The sizes of slope and curvature stay, so that a smooth surface keeps its few degrees of freedom.
+    """
+    scaled = (points - points.mean(axis=0)) / points.std(axis=0)
+    c, length = scaled.T
+    terms = np.stack([np.ones_like(c), c, length, c**2, c * length, length**2], axis=1)
+    basis = np.linalg.qr(terms)[0]
+    size = basis.T @ error
+    rest = error - basis @ size
+    drawn = rest[np.argsort(rng.random((draws, len(error))), axis=1)]
+    for part in (slice(1, 3), slice(3, 6)):
+        direction = rng.standard_normal((draws, len(size[part])))
+        direction *= np.linalg.norm(size[part]) / np.linalg.norm(direction, axis=1, keepdims=True)
+        drawn = drawn + direction @ basis[:, part].T
+    return np.asarray(drawn, dtype=np.float64)
+
+
+def _permuted(
+    name: str, one: Floats, other: Floats, drawn: list[Floats], confidence: float
+) -> dict[str, float]:
+    """Correlation, interval on Fisher's scale and p-value from the widest of these null distributions."""
+    value = float(np.corrcoef(one, other)[0, 1])
+    centre = np.arctanh(np.clip(value, -_ALMOST_ONE, _ALMOST_ONE))
+    p, reach = 0.0, 0.0
+    for x, y in ((drawn[0], drawn[1]), (one[None], drawn[1]), (drawn[0], other[None])):
+        null = np.abs(np.arctanh(np.clip(_rowwise(x, y), -_ALMOST_ONE, _ALMOST_ONE)))
+        p = max(p, float(((null >= abs(centre)).sum() + 1) / (len(null) + 1)))
+        reach = max(reach, float(np.quantile(null, confidence)))
+    ends = (float(np.tanh(centre - reach)), float(np.tanh(centre + reach)))
+    return {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1], f"{name}_p": p}
 
 
 def _rowwise(x: Floats, y: Floats) -> Floats:
-    """Correlation of each row; NaN where a resample holds one graph alone."""
-    x, y = (values - values.mean(axis=1, keepdims=True) for values in (x, y))
+    """Correlation of each row; NaN where a row does not vary."""
+    x, y = (values - values.mean(axis=-1, keepdims=True) for values in (x, y))
     with np.errstate(invalid="ignore"):
-        found: Floats = (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+        found: Floats = (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
     return found
 
 

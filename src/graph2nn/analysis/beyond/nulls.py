@@ -12,7 +12,7 @@ import pandas as pd
 from graph2nn.analysis.beyond.noise import paired
 from graph2nn.analysis.evidence import evidence_of
 from graph2nn.analysis.mixed_model import student
-from graph2nn.analysis.null_comparison import GROUP, NETWORK, NOISE, null_effects
+from graph2nn.analysis.null_comparison import FEWEST_EFFECTS, GROUP, NETWORK, NOISE, null_effects
 from graph2nn.analysis.significance import holm
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
@@ -40,6 +40,7 @@ class NullComparison:
             None if no network has two.
         confidence: of the intervals.
         refused: graphs without interval and test, and why.
+        note: what the design leaves open, as a sentence; empty where it leaves nothing open.
 
     Example:
         >>> errors = {"cat": [32.1, 32.3], "n1": [32.9, 33.2], "n2": [33.0, 32.7], "n3": [33.1, 33.3]}
@@ -57,6 +58,7 @@ class NullComparison:
     seed_sd: float | None
     confidence: float
     refused: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def graphs(self) -> pd.DataFrame:
@@ -181,6 +183,24 @@ def compare_nulls(
         seed_sd=float(np.sqrt(max(0.0, noise))) if GROUP in effects.variances else None,
         confidence=confidence,
         refused=refused,
+        note=_left_open(kept, families),
+    )
+
+
+def _left_open(runs: pd.DataFrame, families: Mapping[str, Sequence[str]]) -> str:
+    """Say that every network of a comparison has one training seed."""
+    labels = {*families, *(null for nulls in families.values() for null in nulls)}
+    if runs[runs["graph"].isin(labels)].groupby("graph")["seed"].nunique().max() > 1:
+        return ""
+    if len(families) > FEWEST_EFFECTS:
+        return (
+            "nulls: each network has one training seed, so the interval of one graph comes from how the "
+            "effects of all graphs differ, and is too wide for few graphs."
+        )
+    return (
+        "nulls: each network has one training seed, and a seed that moves the nulls of a graph together cannot "
+        "be told from an effect: intervals cover nearer 85 to 90 % than the level they name. Train a second "
+        "seed, or more graphs with nulls."
     )
 
 
@@ -214,6 +234,7 @@ def record(found: NullComparison) -> dict[str, Any]:
         "seed_sd": found.seed_sd,
         "confidence": found.confidence,
         "refused": dict(found.refused),
+        "note": found.note,
         "graphs": found.rows.iloc[:-1].to_dict("records"),
         "all": found.rows.iloc[-1].to_dict(),
     }

@@ -38,16 +38,6 @@ class Process:
         variance = np.maximum(deviation**2 - self._own_variance, 0)
         return self._offset + self._unit * mean, self._unit * np.sqrt(variance)
 
-    def samples(self, points: Floats, draws: int, rng: np.random.Generator) -> Floats:
-        """Draw surfaces from the posterior at ``points [rows, 2]``: ``[draws, rows]``."""
-        mean, covariance = self._model.predict((points - self._centre) / self._range, return_cov=True)
-        covariance = covariance - self._own_variance * np.eye(len(points))
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0))  # rounding leaves eigenvalues a hair below zero
-        drawn = mean + rng.standard_normal((draws, len(points))) @ root.T
-        surface: Floats = self._offset + self._unit * drawn
-        return surface
-
     @property
     def _own_variance(self) -> float:
         return float(self._model.kernel_.k2.noise_level)

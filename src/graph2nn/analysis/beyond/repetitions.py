@@ -38,7 +38,7 @@ def repeat(
     errors: Floats,
     there: npt.NDArray[np.bool_],
     mean: Floats,
-    baseline: tuple[float, float],
+    baseline: float,
     noise: Noise,
     subsets: list[tuple[int, ...]],
     draws: int,
@@ -49,7 +49,7 @@ def repeat(
     Args:
         errors: ``[graphs, seeds]``. there: which of them are runs, likewise.
         mean: of each graph's runs, ``[graphs]``.
-        baseline: standard error and degrees of freedom of the baseline's mean minus that of all graphs.
+        baseline: standard error of the baseline's mean minus that of all graphs.
         noise: of the runs.
         subsets: seeds to choose on, a split each.
         draws, seed: of the simulation.
@@ -65,7 +65,7 @@ def repeat(
         truth = middle + doubt * rng.standard_normal((count, len(mean)))
         scale = np.sqrt(noise.freedom / rng.chisquare(noise.freedom, count))
         runs = truth[..., None] + scale[:, None, None] * rng.choice(noise.residuals, (count, *errors.shape))
-        luck = baseline[0] * rng.standard_t(min(baseline[1], 1e6), count)
+        luck = baseline * rng.standard_normal(count)
         pick = np.argmin(np.where(there, runs, 0.0).sum(axis=-1) / size, axis=-1)
         judged, _ = held_out(runs, there, subsets)
         # The baseline's own true mean cancels: only its luck is left of it.

@@ -187,13 +187,14 @@ def _estimated(
         return Gap("no graph has seeds on both sides of any split")
     mean = moments(samples)[1]
     best = int(np.argmin(mean))
-    again = repeat(errors, there, mean, error, noise, subsets, draws, seed)
+    again = repeat(errors, there, mean, error[0], noise, subsets, draws, seed)
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     top = float(baseline.mean())
     honest, naive = top - float(judged), top - float(mean[best])
     # The distance of an estimate from the truth, turned round: a basic, not a percentile, interval.
-    high, low = honest - np.quantile(again.misses, ends)
-    tail = min((again.misses >= honest).sum(), (again.misses <= honest).sum()) + 1
+    misses = _widened(again.misses, error)
+    high, low = honest - np.quantile(misses, ends)
+    tail = min((misses >= honest).sum(), (misses <= honest).sum()) + 1
     shrunken = top - again.luck - again.truth_of_best
     return Selection(
         best=str(labels[best]),
@@ -215,6 +216,26 @@ def _estimated(
         confidence=confidence,
         draws=draws,
     )
+
+
+def _widened(misses: Floats, error: tuple[float, float]) -> Floats:
+    """Stretch simulated misses to a t distribution, as few seeds leave the baseline's error uncertain.
+
+    The degrees of freedom are Welch and Satterthwaite's: those of the baseline's error, for its share of the
+    variance.
+    """
+    from scipy import stats
+
+    share = min(1.0, error[0] ** 2 / float(misses.var()))
+    freedom = error[1] / share**2 if share > 0 else float("inf")
+    if freedom > 1e6:
+        return misses
+    middle = float(np.median(misses))
+    ranks = (stats.rankdata(misses) - 0.5) / len(misses)
+    normal = stats.norm.ppf(ranks)
+    ratio = np.divide(stats.t.ppf(ranks, freedom), normal, out=np.ones_like(normal), where=normal != 0)
+    stretched: Floats = middle + (misses - middle) * ratio
+    return stretched
 
 
 def _matrix(runs: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Floats, Floats]:

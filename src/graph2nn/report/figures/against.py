@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.beyond.agreement import Agreement
 from graph2nn.report.figures.theme import Theme, canvas, wrapped
-from graph2nn.report.phrasing import number, percent
+from graph2nn.report.phrasing import number, p_text, percent
 
 #: Panels at most, in rows of three.
 MOST, ROW = 6, 3
@@ -22,7 +22,7 @@ def caption(found: Mapping[str, Agreement]) -> str:
     text = (
         f"Each dot is a graph at its mean error here and elsewhere. With {name} ({len(first.graphs):,} graphs, "
         f"{first.runs[0]:,} runs here, {first.runs[1]:,} there) Pearson's r is {number(first.pearson)} "
-        f"({percent(first.confidence)} interval over graphs {number(first.pearson_low)} to "
+        f"({percent(first.confidence)} interval {number(first.pearson_low)} to "
         f"{number(first.pearson_high)}), Spearman's {number(first.spearman)} ({number(first.spearman_low)} to "
         f"{number(first.spearman_high)})"
     )
@@ -33,6 +33,13 @@ def caption(found: Mapping[str, Agreement]) -> str:
         )
     if first.ceiling is not None:
         text += f"; the scatter of seeds alone would hold r below {number(first.ceiling)}"
+    if first.surrogates:
+        text += (
+            "; intervals are those of surface-preserving permutations, as neighbours on the plane have similar "
+            f"errors ({p_text(first.pearson_p)}"
+        )
+        text += "" if first.given_width_p is None else f", at equal width {p_text(first.given_width_p)}"
+        text += ")"
     more = len(found) - MOST
     return text + (f". {more} more left out for room." if more > 0 else ".")
 

@@ -259,9 +259,10 @@ def _levels_caption(task: TaskFindings) -> str:
     if found.baseline is not None:
         text += ", star and line on the scale the baseline's"
     if not tasks.alone(task):
-        text += f"; the sweet spot of graphs holds {len(found.spot.graphs):,} of {len(found.graphs):,}"
+        text += f"; the published rule keeps {len(found.spot.graphs):,} of {len(found.graphs):,} graphs"
+        text += f", and their rectangle holds {found.spot.holds(found.graphs):,}"
         if len(shown) > 1:
-            text += f", that of coarse cells {len(task.cells.cells):,} of {task.cells.occupied:,}"
+            text += f"; for coarse cells it keeps {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
         text += f"; no sweet spot: {tasks.alone(task)}"
     if len(shown) < 3:

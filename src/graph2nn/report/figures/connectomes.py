@@ -86,7 +86,7 @@ def _best(axes: Axes, found: Findings, theme: Theme) -> None:
                 linestyle=(0, (5, 3)),
                 linewidth=1.4,
                 zorder=4,
-                label="sweet spot (rectangle)",
+                label="published rectangle",
             )
         )
     axes.scatter(

@@ -22,7 +22,7 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         Plate(
             f"nulls_{kind}_{tag}",
             f"{task.name}: graphs against their {kind.replace('_', '-')} nulls",
-            nulls.caption(compared, kind, score),
+            nulls.caption(compared, kind, score, task.null_changes.get(kind)),
             partial(nulls.draw, compared, score=score),
         )
         for kind, compared in task.nulls.items()
@@ -41,7 +41,7 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
     if not isinstance(found.surface, Gap):
         draw = partial(surface.draw, found.surface, score=score)
         caption = surface.caption(found.surface, score)
-        made.append(Plate(f"surface_{tag}", f"{task.name}: the sweet spot as a smooth surface", caption, draw))
+        made.append(Plate(f"surface_{tag}", f"{task.name}: error as a smooth surface", caption, draw))
     if not isinstance(found.predictors, Gap):
         draw = partial(predictors.draw, found.predictors)
         caption = predictors.caption(found.predictors)

@@ -83,17 +83,18 @@ def _map_caption(found: Findings) -> str:
     if len(found.graphs) == 1:
         return text
     if not found.spot.tested:
-        return f"{text} No sweet spot is drawn: it takes at least two seeds to say which graphs are not worse."
+        return f"{text} No rectangle is drawn: it takes at least two seeds to say which graphs are not worse."
     if len(found.spot.graphs) < 2:
         return f"{text} The sweet spot is the best graph alone: every other one is worse at level 0.05."
     if not found.spot.bounded:
         return f"{text} No sweet spot is drawn: its graphs have no two places on the plane."
     return (
-        f"{text} The dashed rectangle, the sweet spot, bounds the {len(found.spot.graphs):,} graphs that a "
-        f"one-sided t-test against the best does not call worse at level 0.05: "
+        f"{text} The dashed rectangle is the paper's sweet spot: it bounds the {len(found.spot.graphs):,} "
+        "graphs that a one-sided t-test against the best does not call worse at level 0.05, and holds "
+        f"{found.spot.holds(found.graphs):,} of {len(found.graphs):,}: "
         f"C {number(found.spot.C_min)} to {number(found.spot.C_max)}, "
         f"L {number(found.spot.L_min)} to {number(found.spot.L_max)}. "
-        "The fewer the seeds, the wider it comes out."
+        "It is no region of confidence: the fewer the seeds, the wider it comes out."
     )
 
 
@@ -108,6 +109,12 @@ def _measure_caption(found: Findings, name: str, letter: str) -> str:
     fit = found.fits[name]
     if fit is None:
         text += f" No curve: a parabola needs graphs at four or more values of {letter}."
+    elif measure.trough(found, name) is not None:
+        text += (
+            f" A parabola does not fit ({p_text(measure.misfit(found, name))} for lack of fit), so the curve "
+            f"joins the means of {measure.GROUPS} groups of graphs with neighbouring {letter}, with their "
+            f"{percent(found.confidence)} intervals."
+        )
     else:
         band = f"{percent(found.confidence)} band"
         text += f" The curve is a parabola through the graphs, not the baseline, with its {band}."
@@ -134,5 +141,9 @@ def _ranking_caption(found: Findings) -> str:
     if found.baseline is not None:
         text += " The vertical line is the baseline."
     if found.tested > 1:
-        text += " Triangles: different from it by Welch's test after Holm's correction."
+        text += (
+            " Triangles: different from it by a t-test with the noise of a run pooled over all networks, after "
+            f"Holm's correction for {len(found.judged.pooled):,} graphs. A circle is not shown to differ, "
+            "which is not the same as equal."
+        )
     return text

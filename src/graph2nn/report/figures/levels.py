@@ -94,10 +94,10 @@ def outline_spots(axes: Axes, task: TaskFindings, theme: Theme, *, coarse: bool)
     """Outline the sweet spot of graphs, and that of coarse cells."""
     spot = task.found.spot
     if spot.bounded:
-        marks.cased(marks.rectangle(axes, spot, theme.ink, "sweet spot of graphs"), theme)
+        marks.cased(marks.rectangle(axes, spot, theme.ink, "published rectangle of graphs"), theme)
     if not coarse:
         return
     own = task.cells
     if own.compared and len(own.cells) > 1:
-        label = "sweet spot of coarse cells (centres)"
+        label = "published rectangle of coarse cells (centres)"
         marks.cased(marks.rectangle(axes, own, theme.ink, label, line=marks.DOTTED), theme)

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graph2nn.analysis.findings import Findings
-from graph2nn.analysis.quadratic import Quadratic
+from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.quadratic import Floats, Quadratic, group_means, lack_of_fit
+from graph2nn.analysis.table import on_plane
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.plane import labels
 from graph2nn.report.figures.theme import Theme, canvas, legend_below
@@ -17,6 +18,8 @@ from graph2nn.report.phrasing import percent
 
 #: More intervals than this would be one solid field.
 MOST_BARS = 400
+#: Groups of neighbouring graphs that a parabola is held against.
+GROUPS = 12
 
 
 def draw(found: Findings, measure: str, theme: Theme) -> Figure:
@@ -44,13 +47,44 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     )
     marks.baseline_line(axes, found, theme, vertical=False)
     fit = found.fits[measure]
-    if fit is not None:
+    means = trough(found, measure)
+    if means is not None:
+        _joined(axes, means, theme, found.confidence)
+    elif fit is not None:
         parabola(axes, fit, theme, confidence=found.confidence)
     marks.highlights(axes, found, theme, x=measure, y="mean")
     axes.set_xlabel(labels(found)[measure])
     axes.set_ylabel(found.score.label)
     legend_below(axes)
     return figure
+
+
+def misfit(found: Findings, measure: str) -> float:
+    """P-value for lack of fit of the parabola; NaN with too few graphs to tell."""
+    fit, rows = found.fits[measure], on_plane(found.graphs)
+    if fit is None or len(rows) < 3 * GROUPS:
+        return float("nan")
+    return lack_of_fit(fit, rows[measure], rows["mean"], GROUPS)
+
+
+def trough(found: Findings, measure: str) -> tuple[Floats, Floats, Floats] | None:
+    """Group means, as of :func:`graph2nn.analysis.quadratic.group_means`, where no parabola fits; else None."""
+    if not misfit(found, measure) <= ALPHA:
+        return None
+    rows = on_plane(found.graphs)
+    return group_means(rows[measure], rows["mean"], GROUPS)
+
+
+def _joined(axes: Axes, means: tuple[Floats, Floats, Floats], theme: Theme, confidence: float) -> None:
+    from scipy import stats
+
+    x, height, error = means
+    reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    label = f"means of {GROUPS} groups, {percent(confidence)} interval"
+    axes.errorbar(
+        x, height, yerr=reach, fmt="-o", color=theme.fit, markersize=4, linewidth=1.6, elinewidth=1.4,
+        capsize=2, markeredgewidth=0, zorder=5, label=label,
+    )  # fmt: skip
 
 
 def has_bars(found: Findings) -> bool:

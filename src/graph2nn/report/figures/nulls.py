@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
+from graph2nn.analysis.beyond.null_changes import sentence
 from graph2nn.analysis.beyond.nulls import ALL, NullComparison
 from graph2nn.analysis.ladder import Ladder
 from graph2nn.report.figures.theme import TEXT, Theme, canvas
@@ -27,8 +29,14 @@ KINDS = {
 }
 
 
-def caption(found: NullComparison, kind: str = "degree", score: Score = TOP1) -> str:
-    """Say how to read the figure, and what it says."""
+#: Graphs whose nulls' changes are told one by one.
+_TOLD = 3
+
+
+def caption(
+    found: NullComparison, kind: str = "degree", score: Score = TOP1, changes: pd.DataFrame | None = None
+) -> str:
+    """Say how to read the figure, and what it says; ``changes`` are what the nulls change."""
     total = found.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
     start = "The" if len(found.rows) == 2 else "Over all graphs the"
@@ -37,7 +45,24 @@ def caption(found: NullComparison, kind: str = "degree", score: Score = TOP1) ->
         f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better} "
         f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
+        f"{_changed(changes)}"
     )
+
+
+def _changed(changes: pd.DataFrame | None) -> str:
+    """Say what the nulls change, graph by graph if these are few."""
+    if changes is None or changes.empty:
+        return ""
+    if len(changes) <= _TOLD:
+        return " " + "; ".join(sentence(row) for _, row in changes.iterrows()) + "."
+    mean = changes[["delta_clustering", "delta_path_length", "delta_reciprocity"]].mean()
+    text = (
+        f" On average the nulls differ in C by {number(mean.iloc[0], 3)}, in L by {number(mean.iloc[1], 3)} "
+        f"and in reciprocity by {number(mean.iloc[2], 3)}"
+    )
+    flat = int((~changes["informative"].astype(bool)).sum())
+    text += f"; the effects of {flat:,} graphs, whose nulls hardly differ, are uninformative" if flat else ""
+    return text + "."
 
 
 def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:

@@ -82,7 +82,7 @@ def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> P
     marks.baseline_star(axes, found, norm, theme)
     spot = found.spot
     if spot.bounded:
-        label = f"sweet spot ({len(spot.graphs):,} of {len(found.graphs):,} graphs)"
+        label = f"published rectangle (holds {spot.holds(rows):,} of {len(found.graphs):,} graphs)"
         marks.rectangle(axes, spot, theme.good, label, fill=0.10)
     marks.highlights(axes, found, theme, size=2 * size + 90)
     axes.set_xlabel(labels(found)["clustering"])

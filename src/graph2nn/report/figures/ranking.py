@@ -50,13 +50,14 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
     reach = np.maximum(
         np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])), 0
     )
-    clear = (rows["p_holm"] <= ALPHA).to_numpy()
-    gain = rows["gain"].to_numpy(dtype=np.float64)
+    pooled = found.judged.pooled.set_index("graph").reindex(rows["graph"])
+    clear = (pooled["p_holm"] <= ALPHA).to_numpy()
+    gain = pooled["gain"].to_numpy(dtype=np.float64)
     baseline_line(axes, found, theme, vertical=True)
     groups = [
-        (clear & (gain > 0), theme.good, "^", "clearly better"),
-        (clear & (gain < 0), theme.bad, "v", "clearly worse"),
-        (~clear, theme.point, "o", "not clearly different" if found.tested else "graphs"),
+        (clear & (gain > 0), theme.good, "^", "better (Holm)"),
+        (clear & (gain < 0), theme.bad, "v", "worse (Holm)"),
+        (~clear, theme.point, "o", "not shown to differ" if len(found.judged.pooled) else "graphs"),
     ]
     for members, colour, marker, label in groups:
         if members.any():

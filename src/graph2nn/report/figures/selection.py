@@ -34,7 +34,7 @@ def caption(found: Selection, score: Score = TOP1) -> str:
 
     return (
         f"Chosen on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, "
-        f"the best graph gains {number(found.honest)} {unit} over the baseline ({level} interval "
+        f"a graph gains {number(found.honest)} {unit} over the baseline ({level} interval "
         f"{number(found.low)} to {number(found.high)}). "
         f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
     )
@@ -46,7 +46,7 @@ def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     figure = canvas(TEXT, 2.9 + 0.34 * len(rows))
     upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])
     _gains(upper, {"": found}, theme, score)
-    upper.set_title(f"Gain of {theme.graph(found.best)} over the baseline")
+    upper.set_title("Gain over the baseline of the graph that the other seeds choose")
     place = np.arange(len(rows))[::-1]
     # At the largest scale that holds all, as the best of thousands is rarely chosen twice.
     for column, shift, colour, label in (

@@ -29,15 +29,27 @@ EMBERS = ListedColormap(colormaps["magma"](np.linspace(0.18, 1, 256)))
 
 def caption(found: Surface, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
-    best, level = found.optimum, percent(found.confidence)
     over = "medium cells" if found.pooled else "graphs"
     return (
         f"A Gaussian process through the mean errors of {len(found.points):,} {over} (dots), each weighed by "
         "its runs: left the expected error where graphs can be, in the middle how far it may be off, right the "
-        f"probability that a graph there is within {found.near:g} {score.difference} of the lowest. The "
-        f"lowest point lies at C {number(best.C)} ({level} interval {number(best.C_low)} to "
+        f"probability that a graph there is within {found.near:g} {score.difference} of the lowest. "
+        f"{_lowest(found)} The worst tenth share the last colour."
+    )
+
+
+def _lowest(found: Surface) -> str:
+    """Say where the lowest point is, or that nothing tells."""
+    best, level, share = found.optimum, percent(found.confidence), float(found.map["credible"].mean())
+    if not found.located:
+        return (
+            f"There is no optimum to speak of: the {level} region of the lowest point (outlined) holds "
+            f"{100 * share:.0f} % of the plane that graphs reach."
+        )
+    return (
+        f"The lowest point lies at C {number(best.C)} ({level} interval {number(best.C_low)} to "
         f"{number(best.C_high)}) and L {number(best.L)} ({number(best.L_low)} to {number(best.L_high)}); the "
-        f"outline holds {level} of its probability. The worst tenth share the last colour."
+        f"outline is its {level} region, the cells that cannot be told from the lowest."
     )
 
 
@@ -56,24 +68,23 @@ def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
     image = _cells(near, found, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)
     _finish(figure, near, image, f"P(within {found.near:g} of lowest)")
     mean.set_ylabel("average path length L")
-    outline = f"{percent(found.confidence)} of the probability of the lowest point"
+    outline = f"{percent(found.confidence)} region of the lowest point"
     for axes in (mean, near):
         _outline(axes, found, outline)
     at = found.points
     sd.scatter(at["clustering"], at["path_length"], s=5, color="white", linewidths=0, alpha=0.7, zorder=3)
-    spot = found.optimum
-    label = "its median"
-    mean.scatter(
-        [spot.C],
-        [spot.L],
-        marker="+",
-        s=90,
-        color="white",
-        linewidths=1.8,
-        zorder=5,
-        path_effects=CASED,
-        label=label,
-    )
+    if found.located:
+        mean.scatter(
+            [found.optimum.C],
+            [found.optimum.L],
+            marker="+",
+            s=90,
+            color="white",
+            linewidths=1.8,
+            zorder=5,
+            path_effects=CASED,
+            label="its median",
+        )
     handles, labels = mean.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure

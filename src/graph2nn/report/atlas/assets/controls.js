@@ -40,7 +40,7 @@ function refresh() {
   const what = state.level === "graphs" ? "A dot is a graph" : `A square is a ${$("level").selectedOptions[0].text.slice(0, -1)}`;
   const colour = columnOf(state.colour).name;
   const notes = [`${what}; its colour is its ${state.level === "graphs" ? "" : "graphs’ mean "}${colour}.`];
-  if (own.spot && onPlane()) notes.push("Dashed: the sweet spot.");
+  if (own.spot && onPlane()) notes.push("Dashed: the published rectangle.");
   if (baselinePlace()) notes.push("Star: the dense baseline.");
   if (points.x.some((_, at) => markedOf(at).length)) notes.push("Diamond: highlighted.");
   if (points.off) {

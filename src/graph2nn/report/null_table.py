@@ -1,0 +1,75 @@
+"""Table of effects against nulls for the page, each next to what the nulls change."""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+
+from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.report.phrasing import number
+
+#: Rows per kind of null; summary.json has all.
+MOST_ROWS = 100
+_HEADS = (
+    "graph",
+    "effect",
+    "interval",
+    "p",
+    "p (Holm)",
+    "nulls",
+    "ΔC",
+    "ΔL",
+    "Δreciprocity",
+    "edges",
+    "of nulls",
+    "",
+)
+
+
+def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") -> str:
+    """Return a section per kind of null; ``heading`` is the level of its title, ``name`` its anchor."""
+    return "\n".join(_section(task, kind, heading, f"{name}-{kind.replace('_', '-')}") for kind in task.nulls)
+
+
+def _section(task: TaskFindings, kind: str, heading: int, name: str) -> str:
+    found = task.nulls[kind]
+    changes = task.null_changes.get(kind, pd.DataFrame({"graph": []})).set_index("graph")
+    rows = [
+        _row(row, changes.loc[row["graph"]] if row["graph"] in changes.index else None)
+        for _, row in found.rows.head(MOST_ROWS).iterrows()
+    ]
+    title = html.escape(f"Effects against {kind.replace('_', '-')} nulls")
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
+    body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows)
+    both = (
+        " C, L and edges are those of the symmetrised graphs where a graph is directed and its nulls are not."
+    )
+    some = both if len(changes) and changes["symmetrised"].any() else ""
+    return (
+        f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
+        f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n"
+        '<p class="caption">Effect: mean score of the nulls minus that of the graph; positive, the graph is '
+        "better. ΔC, ΔL and Δreciprocity: mean of the nulls minus the graph; an effect may be that of what the "
+        f"nulls change besides the wiring.{some} Uninformative: the nulls are within one per cent of the graph "
+        "in C, L, reciprocity and edges.</p>\n</section>"
+    )
+
+
+def _row(row: pd.Series, changes: pd.Series | None) -> list[str]:
+    cells = [
+        str(row["graph"]),
+        number(float(row["effect"])),
+        f"[{number(float(row['low']))}, {number(float(row['high']))}]",
+        number(float(row["p"]), 4),
+        number(float(row["p_holm"]), 4) if pd.notna(row.get("p_holm")) else "–",
+        f"{int(row['nulls']):,}",
+    ]
+    if changes is None:
+        return [*cells, "–", "–", "–", "–", "–", ""]
+    deltas = [
+        number(float(changes[f"delta_{name}"]), 3) for name in ("clustering", "path_length", "reciprocity")
+    ]
+    said = "" if changes["informative"] else "uninformative"
+    return [*cells, *deltas, f"{changes['edges']:,}", f"{changes['null_edges']:,.0f}", said]
