@@ -57,8 +57,7 @@ def _make(environment: str) -> Any:
         import neurogym
     except ImportError:
         raise UserError(
-            f"data: {PREFIX}:{environment} needs NeuroGym, an extra; install it with "
-            "pip install 'graph2nn[neurogym]'."
+            f"data: {PREFIX}:{environment} needs NeuroGym, an extra; install it with pip install neurogym."
         ) from None
     known = neurogym.all_envs()
     if environment not in known:
