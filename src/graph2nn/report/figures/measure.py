@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import ALPHA, Findings
-from graph2nn.analysis.quadratic import Floats, Quadratic, group_means, lack_of_fit
+from graph2nn.analysis.quadratic import Quadratic, group_means, lack_of_fit
 from graph2nn.analysis.table import on_plane
+from graph2nn.arrays import Floats
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.plane import labels
 from graph2nn.report.figures.theme import Theme, canvas, legend_below
