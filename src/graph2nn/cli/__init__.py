@@ -16,7 +16,7 @@ from graph2nn.cli import bench, data, graphs, plan
 from graph2nn.cli.analyze import analyze, quickstart
 from graph2nn.cli.common import own_warnings_on_one_line
 from graph2nn.cli.cost import cost, models
-from graph2nn.cli.export import export, predict
+from graph2nn.cli.export import export, generate, predict, translate
 from graph2nn.cli.match import match
 from graph2nn.cli.neurons import neurons
 from graph2nn.cli.pack import pack
@@ -37,7 +37,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _RUNS = (quickstart, train, sweep, status, retry, search)
-for command in (*_RUNS, presets, models, match, cost, recover, analyze, neurons, pack, export, predict):
+_READERS = (presets, models, match, cost, recover, analyze, neurons, pack, export, predict, generate, translate)
+for command in (*_RUNS, *_READERS):
     app.command()(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(data.app, name="data")

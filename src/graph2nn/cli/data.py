@@ -11,6 +11,7 @@ from rich.table import Table
 from graph2nn.cli.common import Cache, Json, console, print_json, show_table
 from graph2nn.cli.own_data import (
     Channels,
+    Context,
     Drop,
     ImageSize,
     Impute,
@@ -22,7 +23,9 @@ from graph2nn.cli.own_data import (
     Test,
     Validation,
     own_options,
+    own_words,
 )
+from graph2nn.errors import UserError
 
 app = typer.Typer(help="Your own data: images, arrays, tables.", no_args_is_help=True)
 #: Rows of the table of classes or of columns, beyond which only their number is printed.
@@ -50,6 +53,7 @@ def show(
     most_values: MostValues = None,
     image_size: ImageSize = None,
     channels: Channels = None,
+    context: Context = None,
     cache: Cache = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a contact sheet of the images as PNG.")
@@ -66,6 +70,7 @@ def show(
     graph2nn data show digits.npz
     graph2nn data show table.csv --target price --drop id
     graph2nn data show mnist
+    graph2nn data show novel.txt --context 256
     """
     from graph2nn.data.registry import DATASETS, load_dataset
     from graph2nn.tasks.description import describe, draw_sheet
@@ -73,14 +78,18 @@ def show(
     options = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels,
+        channels=channels, context=context,
     )  # fmt: skip
+    pair = "," in str(path) and not path.exists()
+    if pair and options is not None:
+        raise UserError(f"data show: {own_words(options)[0]} is for other data than pairs of sentences.")
     word = str(path) in DATASETS and not path.exists() and options is None
-    data = (
-        load_dataset(str(path), cache=cache)
-        if word
-        else load_dataset("own", path=path, cache=cache, options=options)
-    )
+    if pair:
+        data = load_dataset("multi30k", path=path, cache=cache)
+    elif word:
+        data = load_dataset(str(path), cache=cache)
+    else:
+        data = load_dataset("own", path=path, cache=cache, options=options)
     said = describe(data)
     if plot is not None:
         said["plot"] = str(draw_sheet(data, plot))
@@ -103,6 +112,12 @@ def _print(said: dict[str, Any]) -> None:
     show_table(facts)
     if "classes" in said:
         _classes(said)
+    if "vocabulary" in said:
+        console.print(f"Vocabulary: {said['vocabulary']:,} byte pairs of both languages.", soft_wrap=True)
+    if "bytes" in said:
+        counts = ", ".join(f"{name} {count:,}" for name, count in said["bytes"].items())
+        console.print(f"Bytes: {counts}; {said['used']} different ones.", soft_wrap=True)
+        console.print(f"Begins: {said['begins'][:200]!r}", soft_wrap=True, markup=False)
     for target in said.get("targets", ()):
         console.print(
             f"Target {target['name']}: mean {target['mean']:.4g}, sd {target['sd']:.4g}, from "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets import Preset
 
-_PANEL = "Your own data (presets mlp, cnn, resnet, vit)"
+_PANEL = "Your own data (presets mlp, cnn, resnet, vit, gpt-text)"
 
 Target = Annotated[
     list[str],
@@ -101,6 +101,16 @@ Channels = Annotated[
     ),
 ]
 
+Context = Annotated[
+    int | None,
+    typer.Option(
+        "--context",
+        metavar="BYTES",
+        help="Bytes of a text that are read at a time. Default 128.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
 
 def own_options(
     *,
@@ -115,6 +125,7 @@ def own_options(
     most_values: int | None = None,
     image_size: int | None = None,
     channels: str | None = None,
+    context: int | None = None,
 ) -> Options | None:
     """Return how own data are read, from the options that were given; None where none was.
 
@@ -128,7 +139,7 @@ def own_options(
     given: dict[str, Any] = {
         "target": tuple(target), "task": task, "validation": validation, "test": test, "seed": split_seed,
         "split": split_column, "missing": "impute" if impute else None, "drop": tuple(drop),
-        "most_values": most_values, "size": image_size, "channels": channels,
+        "most_values": most_values, "size": image_size, "channels": channels, "context": context,
     }  # fmt: skip
     values = {name: value for name, value in given.items() if value not in (None, ())}
     return Options(**values) if values else None
@@ -138,7 +149,7 @@ def own_options(
 _FLAGS = {
     "target": "--target", "task": "--task", "validation": "--validation", "test": "--test",
     "seed": "--split-seed", "split": "--split-column", "drop": "--drop", "most_values": "--most-values",
-    "size": "--image-size", "channels": "--channels",
+    "size": "--image-size", "channels": "--channels", "context": "--context",
 }  # fmt: skip
 
 
@@ -168,7 +179,6 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
     Raises:
         UserError: options for own data, and a preset that has data of its own.
     """
-    from graph2nn.data.own.reader import is_word
     from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets.preset import OWN
 
@@ -176,7 +186,19 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
     if options is not None and name != OWN:
         raise UserError(
             f"--target, --task, --image-size and their like are for your own data; this preset is for {name}: "
-            "use preset mlp, cnn, resnet, vit or connectome-rnn with --data."
+            "use preset mlp, cnn, resnet, vit or gpt-text, or connectome-rnn with --data."
         )
-    path = None if data is None else str(data) if is_word(str(data)) else str(data.absolute())
-    return Source(name, path, None if cache is None else str(cache.absolute()), options)
+    return Source(
+        name, None if data is None else _place(data), None if cache is None else str(cache.absolute()), options
+    )
+
+
+def _place(data: Path) -> str:
+    """Where ``--data`` lies, whatever folder a worker runs in; a word and the two files of a pair included."""
+    from graph2nn.data.own.reader import is_word
+
+    if is_word(str(data)):
+        return str(data)
+    if "," in str(data) and not data.exists():
+        return ",".join(str(Path(part).absolute()) for part in str(data).split(","))
+    return str(data.absolute())

@@ -30,6 +30,7 @@ from graph2nn.cli.common import (
 from graph2nn.cli.completion import complete_preset
 from graph2nn.cli.own_data import (
     Channels,
+    Context,
     Drop,
     ImageSize,
     Impute,
@@ -91,6 +92,7 @@ def search(
     most_values: MostValues = None,
     image_size: ImageSize = None,
     channels: Channels = None,
+    context: Context = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept and used.")
     ] = Path("runs"),
@@ -119,7 +121,7 @@ def search(
     own = own_options(
         target=target, task=task_name, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels,
+        channels=channels, context=context,
     )  # fmt: skip
     if replay is not None:
         if own is not None:

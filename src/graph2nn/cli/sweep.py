@@ -48,6 +48,7 @@ from graph2nn.cli.launcher_options import (
 )
 from graph2nn.cli.own_data import (
     Channels,
+    Context,
     Drop,
     ImageSize,
     Impute,
@@ -132,6 +133,7 @@ def sweep(
     most_values: MostValues = None,
     image_size: ImageSize = None,
     channels: Channels = None,
+    context: Context = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
@@ -187,7 +189,7 @@ def sweep(
     own = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels,
+        channels=channels, context=context,
     )  # fmt: skip
     work: Work = choose_work(
         plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls,

@@ -34,6 +34,7 @@ from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectomes import Inputs, Outputs, with_ends
 from graph2nn.cli.own_data import (
     Channels,
+    Context,
     Drop,
     ImageSize,
     Impute,
@@ -96,6 +97,7 @@ def train(
     most_values: MostValues = None,
     image_size: ImageSize = None,
     channels: Channels = None,
+    context: Context = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     devices: Devices = None,
@@ -141,7 +143,7 @@ def train(
     how_read = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels,
+        channels=channels, context=context,
     )  # fmt: skip
     graphs = [_one_graph(known, select, graph, ws_flex, None if known.data_of(data) == OWN else data)]
     first = known.first_seed if seed is None else seed

@@ -74,6 +74,10 @@ def augment(
     flips = _draw(2, (batch,), generator) if augment.flip else None
     offsets = _draw(2 * pad + 1, (2, batch), generator) if pad else None
     chosen = chosen[part]
+    if is_text(images):
+        if augment.flip or augment.pad:
+            raise UserError("augment: flip and pad are for images, these are texts; leave both out.")
+        return images.index_select(0, chosen).long()
     flips = None if flips is None else flips[part]
     offsets = None if offsets is None else offsets[:, part].contiguous()
     if images.ndim < 4 and (augment.flip or augment.pad):
@@ -215,7 +219,21 @@ def eval_batches(
     chunks = zip(torch.split(split.images, batch_size), torch.split(split.labels, batch_size), strict=True)
     parts = ((chunk, part(number, len(chunk[1]))) for number, chunk in enumerate(chunks))
     cut = ((images[wanted], labels[wanted]) for (images, labels), wanted in parts)
-    return ((normalise(images, mean, sd), labels) for images, labels in cut if len(labels))
+    return (
+        (images.long() if is_text(images) else normalise(images, mean, sd), _targets(labels))
+        for images, labels in cut
+        if len(labels)
+    )
+
+
+def is_text(samples: torch.Tensor) -> bool:
+    """Whether samples are texts, one byte per token, uint8 ``[N, T]``."""
+    return samples.dtype == torch.uint8 and samples.ndim == 2
+
+
+def _targets(labels: torch.Tensor) -> torch.Tensor:
+    """Return targets as losses want them: next bytes of texts are stored as bytes."""
+    return labels.long() if labels.dtype == torch.uint8 else labels
 
 
 def _batches(
@@ -239,7 +257,7 @@ def _batches(
     for number, chosen in enumerate(torch.split(order[:stop], batch_size)[:limit]):
         wanted = part(number, len(chosen))
         images = augment(split.images, mean, sd, how, generator, chosen=chosen, part=wanted)
-        yield images, split.labels.index_select(0, chosen[wanted])
+        yield images, _targets(split.labels.index_select(0, chosen[wanted]))
 
 
 def _draw(below: int, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:

@@ -12,10 +12,12 @@ from typing import Any, Literal
 from graph2nn.data.samples import Device, Split, Streamed
 
 #: What the targets are: classes (scored by the top-1 or by the balanced error), one or several numbers, or
-#: either at the steps of sequences; memory capacity has a score of its own.
+#: either at the steps of sequences (memory capacity has a score of its own), the next byte of a text, or
+#: sentences of another language.
 TaskName = Literal[
-    "classification", "balanced", "regression", "sequence-classes", "sequence-numbers", "memory-capacity"
-]
+    "classification", "balanced", "regression", "sequence-classes", "sequence-numbers", "memory-capacity",
+    "language", "translation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Dataset:
     the test part then does both, as in the paper. ``task`` says what the targets are; of numbers,
     ``targets`` are their names, ``target_mean`` and ``target_sd`` those of the training part. ``features``
     are the names of the columns of vectors, ``notes`` what was left out or changed, and why.
+    ``vocabulary`` is the tokenizer of sentences, as JSON.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Dataset:
     target_sd: tuple[float, ...] = ()
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    vocabulary: str = ""
 
     @classmethod
     def from_arrays(
@@ -252,7 +256,7 @@ class Dataset:
         """Shape of one sample: channels, height, width; vectors: features; sequences: time, features."""
         if isinstance(self.train, Split):
             return tuple(self.train.images.shape[1:])
-        return 3, self.train.size, self.train.size
+        return self.train.sample_shape
 
     @property
     def splits(self) -> dict[str, Split | Streamed]:

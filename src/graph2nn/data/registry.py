@@ -16,6 +16,7 @@ from graph2nn.data.own.reader import Options, load_own
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
 from graph2nn.data.sequences import load_sequences, names_sequences
+from graph2nn.data.text.translation import load_translation
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.files import cache_root, refuse_special
 
@@ -50,6 +51,7 @@ DATASETS: dict[str, Loader] = {
     "fashion-mnist": _format("fashion-mnist"),
     "imagenet": load_imagenet,
     "mnist": _format("mnist"),
+    "multi30k": load_translation,
 }
 
 
@@ -64,7 +66,7 @@ def load_dataset(
     """Load a dataset by name.
 
     Args:
-        name: "digits" (bundled), "cifar10", "cifar100", "mnist", "fashion-mnist", or "imagenet";
+        name: "digits" (bundled), "cifar10", "cifar100", "mnist", "fashion-mnist", "multi30k", or "imagenet";
             ``imagenet@160`` shows the network squares of 160. ``"own"`` reads what lies at ``path``. Sequences
             with known answers are named as :func:`graph2nn.data.sequences.load_sequences` has it.
         path: where the user's copy lies; without it the cache or a download is used, for ImageNet the folder

@@ -91,15 +91,19 @@ class Samples(Split):
 
     def __post_init__(self) -> None:
         kind = (self.images.dtype, self.images.ndim)
-        if kind not in ((torch.uint8, 4), (torch.float32, 4), (torch.float32, 3), (torch.float32, 2)):
+        if kind not in (
+            (torch.uint8, 4), (torch.float32, 4), (torch.float32, 3), (torch.float32, 2), (torch.uint8, 2),
+        ):  # fmt: skip
             raise TypeError(
-                "samples must be uint8 or float32 [N, C, H, W], float32 [N, F] or [N, time, F], "
-                f"not {self.images.dtype} {list(self.images.shape)}"
+                "samples must be uint8 or float32 [N, C, H, W], float32 [N, F] or [N, time, F], or bytes of "
+                f"text uint8 [N, T], not {self.images.dtype} {list(self.images.shape)}"
             )
         targets = (self.labels.dtype, self.labels.ndim - (self.images.ndim == 3))
-        if targets not in ((torch.int64, 1), (torch.float32, 2)) or len(self.labels) != len(self.images):
+        kinds = ((torch.int64, 1), (torch.float32, 2), (torch.uint8, 2))
+        if targets not in kinds or len(self.labels) != len(self.images):
             raise TypeError(
-                f"labels must be int64 [N] or float32 [N, T], not {self.labels.dtype} {list(self.labels.shape)}"
+                "labels must be int64 [N], float32 [N, T] or uint8 [N, T], "
+                f"not {self.labels.dtype} {list(self.labels.shape)}"
             )
 
 
@@ -113,8 +117,8 @@ class Streamed(Protocol):
         """Say where batches shall go."""
 
     @property
-    def size(self) -> int:
-        """Side of the square images of a batch."""
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, without the batch."""
 
     def batches(
         self,

@@ -70,7 +70,6 @@ def load(file: Path) -> Dataset | None:
             for name in ("train", "validation", "test")
             if f"{name}.images" in tensors
         }
-        more = ("targets", "target_mean", "target_sd", "features", "notes")
         return Dataset(
             name=about["name"],
             label=about["label"],
@@ -81,7 +80,11 @@ def load(file: Path) -> Dataset | None:
             sd=tuple(about["sd"]),
             validation=splits.get("validation"),
             task=about.get("task", "classification"),
-            **{field: tuple(about.get(field, ())) for field in more},
+            targets=tuple(about.get("targets", ())),
+            target_mean=tuple(about.get("target_mean", ())),
+            target_sd=tuple(about.get("target_sd", ())),
+            features=tuple(about.get("features", ())),
+            notes=tuple(about.get("notes", ())),
         )
     except Exception as error:  # whatever is wrong with a cache, the source is still there
         warnings.warn(

@@ -46,6 +46,10 @@ def export_run(folder: str | Path, to: Format, out: str | Path | None = None) ->
     target = Path(out) if out is not None else Path(f"network{_SUFFIX[to]}")
     network = load_run(folder, engine="masked")
     card: DataCard = network.card  # type: ignore[assignment]
+    if card.task in ("language", "translation") and to != "safetensors":
+        raise UserError(
+            f"export: {folder} was trained on text; its weights are exported with --to safetensors."
+        )
     deployed = Deployed(network, card).eval()
     with replacing(target) as temporary:
         if to == "safetensors":
@@ -125,6 +129,8 @@ def predict(folder: str | Path, images: Sequence[str | Path], *, batch: int = 64
     """
     network = load_run(folder)
     card: DataCard = network.card  # type: ignore[assignment]
+    if card.task in ("language", "translation"):
+        raise UserError(f"predict: {folder} was trained on text; use graph2nn generate, or translate.")
     if len(card.image_shape) != 3:
         raise UserError(
             f"predict: {folder} was trained on {card.image_shape[0]} features, not on images; "

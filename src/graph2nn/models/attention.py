@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.models.shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
+
+#: Keys and values of the tokens read so far, by layer: decoding one token at a time need not repeat them.
+Cache = dict[str, tuple[Tensor, Tensor]]
 
 
 class MultiHeadAttention(nn.Module):
@@ -20,14 +26,19 @@ class MultiHeadAttention(nn.Module):
         heads: number of heads, which share the features evenly.
         wiring: makes the projections: query, key, value, out.
         dropout: share of the attention weights zeroed while training.
+        rotary: turn queries and keys by their positions (Su et al., 2021), for attention of tokens among
+            themselves.
 
     Raises:
         UserError: a width that is not a multiple of the heads.
     """
 
-    def __init__(self, width: int, heads: int, wiring: Wiring, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, heads: int, wiring: Wiring, *, dropout: float = 0.0, rotary: bool = False
+    ) -> None:
         super().__init__()
         check_heads(width, heads)
+        self.rotary = rotary
         self.heads = heads
         self.dropout = dropout
         self.query = wiring.linear(width, width, bias=True)
@@ -35,15 +46,48 @@ class MultiHeadAttention(nn.Module):
         self.value = wiring.linear(width, width, bias=True)
         self.out = wiring.linear(width, width, bias=True)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None, *, causal: bool = False) -> Tensor:
-        """Let tokens of ``x`` read ``memory``, or ``x`` itself; if ``causal``, nothing that is after them."""
-        memory = x if memory is None else memory
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor | None = None,
+        *,
+        causal: bool = False,
+        hidden: Tensor | None = None,
+        cache: Cache | None = None,
+        name: str = "",
+    ) -> Tensor:
+        """Let tokens of ``x`` read ``memory``, or ``x`` itself.
+
+        Args:
+            x: ``[batch, T, width]``.
+            memory: ``[batch, S, width]``; ``x`` itself if left out.
+            causal: whether a token reads nothing that is after it.
+            hidden: bool ``[batch, S]``, True for tokens of the memory that nobody reads (padding).
+            cache: keys and values of earlier calls: those of a memory are taken as they are, those of ``x`` are
+                added to them.
+            name: of this layer in the cache.
+        """
+        past = None if cache is None else cache.get(name)
+        q = self._split(self.query(x))
+        if memory is not None and past is not None:
+            k, v = past
+        else:
+            read = x if memory is None else memory
+            k, v = self._split(self.key(read)), self._split(self.value(read))
+            if self.rotary:
+                first = 0 if past is None else past[0].shape[2]
+                q, k = rotated(q, first), rotated(k, first)
+            if past is not None:
+                k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+        if cache is not None:
+            cache[name] = k, v
         mixed = F.scaled_dot_product_attention(
-            self._split(self.query(x)),
-            self._split(self.key(memory)),
-            self._split(self.value(memory)),
+            q,
+            k,
+            v,
+            attn_mask=None if hidden is None else ~hidden[:, None, None],
             dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal,
+            is_causal=causal and q.shape[2] == k.shape[2],
         )
         together: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return together
@@ -52,6 +96,24 @@ class MultiHeadAttention(nn.Module):
         """``[batch, T, width]`` to ``[batch, heads, T, width / heads]``."""
         batch, tokens, width = x.shape
         return x.reshape(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
+
+
+def rotated(x: Tensor, first: int = 0) -> Tensor:
+    """Turn pairs of features by an angle that grows with the position (Su et al., 2021, section 3.4.2).
+
+    The product of a turned query and a turned key depends on the distance of their positions alone.
+
+    Args:
+        x: ``[batch, heads, T, features]``; of the first 2h features i is paired with i + h, and the last of an
+            odd number stays.
+        first: position of the first token.
+    """
+    half = x.shape[-1] // 2
+    rates = torch.exp(torch.arange(half, device=x.device) * (-math.log(10_000) / half))
+    angles = torch.arange(first, first + x.shape[2], device=x.device)[:, None] * rates
+    sin, cos = angles.sin().to(x.dtype), angles.cos().to(x.dtype)
+    left, right, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    return torch.cat([left * cos - right * sin, right * cos + left * sin, rest], dim=-1)
 
 
 def attention_shapes(width: int, queries: int, keys: int, *, stage: int = 0) -> list[Shape]:

@@ -16,11 +16,13 @@ from graph2nn.memory import refuse_memory
 from graph2nn.models.architecture import Architecture, Size
 from graph2nn.models.cnn import cnn
 from graph2nn.models.efficientnet import efficientnet_b0
+from graph2nn.models.gpt import gpt
 from graph2nn.models.mlp import mlp
 from graph2nn.models.mobilenet import mobilenet_v1
 from graph2nn.models.recurrent import recurrent
 from graph2nn.models.resnet import Kind, resnet, resnet_cifar
 from graph2nn.models.transformer import transformer
+from graph2nn.models.translator import translator
 from graph2nn.models.vgg import vgg
 from graph2nn.models.vit import vit
 from graph2nn.wiring import Dense, Wiring, wiring_of
@@ -44,6 +46,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "vit-small": vit("small", 384, 6),
     "vit-base": vit("base", 768, 12),
     "transformer": transformer(),
+    "translator": translator(),
+    "gpt": gpt(),
     "rnn": recurrent("rnn"),
     "gru": recurrent("gru"),
     "lstm": recurrent("lstm"),

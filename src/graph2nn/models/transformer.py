@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.attention import check_heads
+from graph2nn.models.attention import Cache, check_heads
 from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.shapes import FixedShape, LayerShape, Shape
 from graph2nn.models.transformer_layers import (
@@ -98,27 +98,45 @@ class Transformer(nn.Module):
         """Map tokens ``[batch, S]`` and ``[batch, T]`` to scores ``[batch, T, num_classes]``."""
         return self.decode(target, self.encode(source))
 
-    def encode(self, source: Tensor) -> Tensor:
-        """Map source tokens ``[batch, S]`` to the memory ``[batch, S, width]`` that the decoder reads."""
+    def encode(self, source: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """Map source tokens ``[batch, S]`` to the memory ``[batch, S, width]`` that the decoder reads.
+
+        Args:
+            source: tokens.
+            hidden: bool ``[batch, S]``, True for padding, which no token reads.
+        """
         x = self._embedded(source, self.target if self.source is None else self.source)
         for layer in self.encoder:
-            x = layer(x)
+            x = layer(x, hidden=hidden)
         memory: Tensor = self.encoder_norm(x)
         return memory
 
-    def decode(self, target: Tensor, memory: Tensor) -> Tensor:
-        """Map target tokens ``[batch, T]`` and a memory to scores ``[batch, T, num_classes]``."""
-        x = self._embedded(target, self.target)
-        for layer in self.decoder:
-            x = layer(x, memory)
+    def decode(
+        self, target: Tensor, memory: Tensor, hidden: Tensor | None = None, cache: Cache | None = None
+    ) -> Tensor:
+        """Map target tokens ``[batch, T]`` and a memory to scores ``[batch, T, num_classes]``.
+
+        Args:
+            target: tokens; with a cache those that follow the ones it has.
+            memory: of the encoder.
+            hidden: bool ``[batch, S]``, True for padding of the source.
+            cache: of the tokens before, empty at the start; this call adds to it.
+
+        Returns:
+            Scores ``[batch, T, num_classes]``.
+        """
+        past = next((keys.shape[2] for name, (keys, _) in (cache or {}).items() if name.endswith("own")), 0)
+        x = self._embedded(target, self.target, past)
+        for number, layer in enumerate(self.decoder):
+            x = layer(x, memory, hidden=hidden, cache=cache, name=f"{number} ")
         x = self.decoder_norm(x)
         scores: Tensor = F.linear(x, self.target.weight) if self.head is None else self.head(x)
         return scores
 
-    def _embedded(self, tokens: Tensor, table: nn.Embedding) -> Tensor:
+    def _embedded(self, tokens: Tensor, table: nn.Embedding, first: int = 0) -> Tensor:
         width = table.embedding_dim
         x = table(tokens) * math.sqrt(width)
-        x = x + sinusoids(tokens.shape[1], width, device=tokens.device).to(x.dtype)
+        x = x + sinusoids(first + tokens.shape[1], width, device=tokens.device)[first:].to(x.dtype)
         dropped: Tensor = self.dropout(x)
         return dropped
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from graph2nn.models.attention import MultiHeadAttention, attention_shapes
+from graph2nn.models.attention import Cache, MultiHeadAttention, attention_shapes
 from graph2nn.models.shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
 
@@ -24,6 +24,7 @@ class LayerConfig:
         dropout: share zeroed while training of attention weights, inner features and outputs of a branch.
         eps: added to the variance in layer norms.
         activation: makes the nonlinearity of the feed-forward network.
+        rotary: turn queries and keys by their positions.
     """
 
     width: int
@@ -33,6 +34,7 @@ class LayerConfig:
     dropout: float = 0.0
     eps: float = 1e-5
     activation: Callable[[], nn.Module] = nn.ReLU
+    rotary: bool = False
 
 
 class _Beside(nn.Module):
@@ -59,12 +61,14 @@ class EncoderLayer(_Beside):
 
     def __init__(self, config: LayerConfig, wiring: Wiring) -> None:
         super().__init__(config, branches=2)
-        self.attention = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
+        self.attention = MultiHeadAttention(
+            config.width, config.heads, wiring, dropout=config.dropout, rotary=config.rotary
+        )
         self.feed_forward = feed_forward(config, wiring)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Let the tokens read each other."""
-        x = self.beside(0, x, self.attention)
+    def forward(self, x: Tensor, *, causal: bool = False, hidden: Tensor | None = None) -> Tensor:
+        """Let the tokens read each other: if ``causal`` only those before, and none that is ``hidden``."""
+        x = self.beside(0, x, lambda x: self.attention(x, causal=causal, hidden=hidden))
         return self.beside(1, x, self.feed_forward)
 
 
@@ -80,10 +84,18 @@ class DecoderLayer(_Beside):
         self.cross = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
         self.feed_forward = feed_forward(config, wiring)
 
-    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        """Let each token read those before it, itself, and the memory."""
-        x = self.beside(0, x, lambda x: self.attention(x, causal=True))
-        x = self.beside(1, x, lambda x: self.cross(x, memory))
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        *,
+        hidden: Tensor | None = None,
+        cache: Cache | None = None,
+        name: str = "",
+    ) -> Tensor:
+        """Let each token read those before it, itself, and the memory but for what is ``hidden`` there."""
+        x = self.beside(0, x, lambda x: self.attention(x, causal=True, cache=cache, name=f"{name}own"))
+        x = self.beside(1, x, lambda x: self.cross(x, memory, hidden=hidden, cache=cache, name=f"{name}memory"))
         return self.beside(2, x, self.feed_forward)
 
 

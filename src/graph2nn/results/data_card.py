@@ -54,6 +54,7 @@ class DataCard:
     target_mean: tuple[float, ...] = ()
     target_sd: tuple[float, ...] = ()
     bytes: bool = True
+    vocabulary: str = ""
 
     @classmethod
     def of(cls, data: Dataset) -> DataCard:
@@ -71,6 +72,7 @@ class DataCard:
             target_mean=data.target_mean,
             target_sd=data.target_sd,
             bytes=stored,
+            vocabulary=data.vocabulary,
         )
 
     def to_json(self) -> str:

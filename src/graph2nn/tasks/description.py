@@ -32,21 +32,41 @@ def describe(data: Dataset) -> dict[str, Any]:
         data: held in memory.
 
     Returns:
-        ``label, kind`` (images or vectors), ``task, score, shape, splits`` (samples by split), ``classes`` (for
-        each, its samples by split) or ``targets`` (mean, sd, lowest and highest in training), ``features``
-        (mean and sd of each column of vectors), ``skewed``, and ``notes`` on what was left out.
+        ``label, kind`` (images, vectors, text), ``task, score, shape, splits`` (samples by split), ``classes``
+        (for each, its samples by split) or ``targets`` (mean, sd, lowest and highest in training), ``features``
+        (mean and sd of each column of vectors), ``skewed``, and ``notes`` on what was left out. Of a text also
+        ``bytes`` by split, how many different ones are ``used``, and how it ``begins``; of pairs of sentences
+        the size of the ``vocabulary``, and as shape that of a pair of mean length.
     """
 
+    if data.task == "translation":
+        return {
+            "label": data.label,
+            "kind": "pairs of sentences",
+            "values": "tokens",
+            "task": data.task,
+            "score": task_of(data).score.label,
+            "shape": list(data.image_shape),
+            "splits": {name: len(split) for name, split in data.splits.items()},
+            "vocabulary": data.num_classes,
+            "notes": list(data.notes),
+        }
     splits = {name: resident(split, "data show") for name, split in data.splits.items()}
+    text = data.task == "language"
     said: dict[str, Any] = {
         "label": data.label,
-        "kind": ("vectors", "sequences", "images")[len(data.image_shape) - 1],
+        "kind": "text" if text else ("vectors", "sequences", "images")[len(data.image_shape) - 1],
         "values": str(splits["train"].images.dtype).removeprefix("torch."),
         "task": data.task,
         "score": task_of(data).score.label,
         "shape": list(data.image_shape),
         "splits": {name: len(split) for name, split in splits.items()},
     }
+    if text:
+        said["bytes"] = {name: split.images.numel() for name, split in splits.items()}
+        said["used"] = int((torch.bincount(splits["train"].images.flatten(), minlength=256) > 0).sum())
+        said["begins"] = bytes(splits["train"].images[0].tolist()).decode("utf-8", "replace")
+        return {**said, "notes": list(data.notes)}
     if data.numeric:
         said["targets"] = [_target(data, splits["train"], number) for number in range(len(data.targets))]
     else:

@@ -12,9 +12,11 @@ from graph2nn.data.samples import Split, Streamed
 from graph2nn.data.sequences import asked
 from graph2nn.errors import unknown
 from graph2nn.tasks.classification import Classification
+from graph2nn.tasks.language_model import LanguageModel
 from graph2nn.tasks.regression import Regression
 from graph2nn.tasks.sequences import MemoryCapacity, SequenceClasses, SequenceNumbers
 from graph2nn.tasks.task import Task
+from graph2nn.tasks.translation import Translation
 
 
 def task_of(data: Dataset) -> Task:
@@ -31,6 +33,10 @@ def task_of(data: Dataset) -> Task:
         >>> task_of(load_dataset("digits")).score.label
         'top-1 error (%)'
     """
+    if data.task == "translation":
+        return Translation()
+    if data.task == "language":
+        return LanguageModel()
     if data.numeric:
         numbers: dict[str, type[Regression | SequenceNumbers]] = {
             "regression": Regression,

@@ -20,7 +20,8 @@ class Epoch:
     The training loss and error are those of the batches as they came, augmented, while the weights moved. What
     was not evaluated (``recipe.eval_every``) is NaN. Of a task other than classification the errors are the
     score that it minimises, in its unit. None is what the data or the task do not have: a validation part,
-    classes (``balanced_error``, percent), numbers (``r2``).
+    classes (``balanced_error``, percent), numbers (``r2``), a text
+    (``perplexity``, per byte or token), translations (``bleu``, ``chrf``).
 
     Example:
         >>> from graph2nn import Recipe, build_model, load_dataset, train
@@ -43,6 +44,9 @@ class Epoch:
     validation_error: float | None = field(default=None, kw_only=True)
     balanced_error: float | None = field(default=None, kw_only=True)
     r2: float | None = field(default=None, kw_only=True)
+    perplexity: float | None = field(default=None, kw_only=True)
+    bleu: float | None = field(default=None, kw_only=True)
+    chrf: float | None = field(default=None, kw_only=True)
     seconds: float
 
 

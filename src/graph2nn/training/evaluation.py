@@ -6,18 +6,23 @@ import math
 from collections.abc import Mapping
 from functools import reduce
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import nn
 
 from graph2nn.data.augment import eval_batches
 from graph2nn.data.dataset import Dataset
+from graph2nn.data.text.pairs import PairSplit
 from graph2nn.errors import UserError
+from graph2nn.tasks.decoding import Decodes
 from graph2nn.tasks.registry import task_of
 from graph2nn.tasks.task import Task
+from graph2nn.tasks.translation import with_bleu
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 
+#: Tokens evaluated at a time, by task: each has a score for every piece of the vocabulary.
+_TOKENS = {"language": 8192, "translation": 2048}
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -47,7 +52,7 @@ def evaluate(
     model: nn.Module,
     data: Dataset,
     *,
-    batch_size: int = 1000,
+    batch_size: int | None = None,
     ranks: Ranks = ALONE,
     split: SplitName = "test",
     task: Task | None = None,
@@ -60,7 +65,7 @@ def evaluate(
     Args:
         model: a network with one output per class, or per number of a regression.
         data: the data set.
-        batch_size: samples at a time.
+        batch_size: samples at a time; 1,000 if left out, of texts fewer.
         ranks: the processes that call this together.
         split: which part of the data.
         task: what to measure; that of the data if left out.
@@ -82,19 +87,28 @@ def evaluate(
     task = task or task_of(data)
     was_training = model.training
     model.eval()
-    batches = eval_batches(data.splits[split], batch_size, mean=data.mean, sd=data.sd, part=ranks.share)
+    part = data.splits[split]
+    if batch_size is None:
+        batch_size = max(1, _TOKENS[data.task] // data.in_features) if data.task in _TOKENS else 1000
+    batches = eval_batches(part, batch_size, mean=data.mean, sd=data.sd, part=ranks.share)
     sums = [task.sums(model(x), y) for x, y in batches]
-    model.train(was_training)
     # One after the other: a sum over a dimension would round in another order.
     total = reduce(torch.add, sums) if sums else _nothing(task, data)
     if not ranks.alone:
         total = ranks.total(total.cpu())
     measured = task.measured(total)
+    if isinstance(part, PairSplit):
+        if not ranks.alone:
+            raise UserError("evaluate: translations are scored by one process; leave --devices out.")
+        measured = with_bleu(measured, cast(Decodes, model), data, part)
+    model.train(was_training)
     return Evaluation(measured.loss, measured.score, measured.top5, measured.others)
 
 
 def _nothing(task: Task, data: Dataset) -> torch.Tensor:
     """Return the sums of a rank that has no sample of a small split."""
+    if data.task in _TOKENS:
+        return task.sums(torch.zeros(0, 1, data.num_classes), torch.zeros(0, 1, dtype=torch.int64))
     steps = data.image_shape[:1] if data.sequences else ()
     shape = (0, *steps, data.num_classes)
     targets = torch.zeros(shape) if data.numeric else torch.zeros(shape[:-1], dtype=torch.int64)

@@ -103,7 +103,7 @@ def train(
     acceleration.check(device, ranks)
     ranks.check(recipe)
     task = task_of(data)
-    mixing = Mixing(recipe, seed, 0 if data.numeric else data.num_classes)
+    mixing = Mixing(recipe, seed, data.num_classes if data.task in ("classification", "balanced") else 0)
     mixing.check(data.image_shape, ranks, sequences=data.sequences)
     _check_patience(recipe, data)
     keep_memory()

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-Schedule = Literal["cosine", "step", "exponential", "constant"]
+Schedule = Literal["cosine", "step", "exponential", "constant", "inverse-sqrt"]
 Initialisation = Literal["published", "shared"]
 Decayed = Literal["all", "weights"]
 Optimiser = Literal["sgd", "adamw", "muon"]
@@ -27,20 +27,21 @@ class Recipe(BaseModel):
 
     The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; with ``weight_decay_on =
     "weights"`` norms and biases do not decay. ``steps`` are the epochs at which the schedule ``"step"``
-    multiplies the rate by ``gamma``, which is also the factor per epoch of ``"exponential"``; warm-up grows
-    the factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into how many
-    parts a batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees the
-    parts. ``dampening`` is SGD's of the momentum. ``bn_eps`` and ``bn_momentum`` are set in every batch norm
-    before training; left out, each keeps its own. ``precise_bn`` is the number of training samples from which
-    batch norm statistics are recomputed before each evaluation, 0 for the running averages; they are taken in
-    batches of ``precise_bn_batch``, 0 for ``batch_size`` (the published code takes the batch of one GPU).
-    ``eval_every`` is how many epochs lie between evaluations, the last epoch always having one;
-    ``evaluate_first`` evaluates the initial weights too, as epoch 0. ``flip`` and ``pad`` are the
-    augmentation: mirror with probability 1/2, pad with the mean colour and crop at random. Photos on disk
-    take ``resized_crop``, the range of areas of a random crop as shares of the photo's, and ``lighting``, the
-    spread of random shifts along ImageNet's colour components, in place of ``pad``; ``antialias`` says
-    whether scaling them down averages over what lies between pixels, which the published code does not.
-    ``initialisation`` is ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
+    multiplies the rate by ``gamma``, which is also the factor per epoch of ``"exponential"``;
+    ``"inverse-sqrt"`` falls with the root of the epoch from the end of warm-up on (Vaswani et al. 2017).
+    Warm-up grows the factor linearly from ``warmup_factor`` to 1 over ``warmup_epochs``. ``accumulate`` is into
+    how many parts a batch is cut for the gradients to be summed, for batches that do not fit: batch norm sees
+    the parts. ``dampening`` is SGD's of the momentum. ``bn_eps`` and ``bn_momentum`` are set in every batch
+    norm before training; left out, each keeps its own. ``precise_bn`` is the number of training samples from
+    which batch norm statistics are recomputed before each evaluation, 0 for the running averages; they are
+    taken in batches of ``precise_bn_batch``, 0 for ``batch_size`` (the published code takes the batch of one
+    GPU). ``eval_every`` is how many epochs lie between evaluations, the last epoch always having one;
+    ``evaluate_first`` evaluates the initial weights too, as epoch 0. ``flip`` and ``pad`` are the augmentation:
+    mirror with probability 1/2, pad with the mean colour and crop at random. Photos on disk take
+    ``resized_crop``, the range of areas of a random crop as shares of the photo's, and ``lighting``, the spread
+    of random shifts along ImageNet's colour components, in place of ``pad``; ``antialias`` says whether scaling
+    them down averages over what lies between pixels, which the published code does not. ``initialisation`` is
+    ``"published"``, or ``"shared"``: the same dense draws for every graph, then masked.
 
     Beyond the paper, all off by default: ``optimiser`` ``"adamw"`` (with ``beta1`` and ``beta2``) or
     ``"muon"`` (weight matrices by torch's Muon, the rest by AdamW) in place of SGD; ``clip``, the largest norm
@@ -147,6 +148,8 @@ class Recipe(BaseModel):
             factor = self.gamma ** sum(epoch >= step for step in self.steps)
         elif self.schedule == "exponential":
             factor = self.gamma**epoch
+        elif self.schedule == "inverse-sqrt":
+            factor = math.sqrt(max(1, self.warmup_epochs) / max(1, self.warmup_epochs, epoch + 1))
         else:
             factor = 1.0
         if epoch < self.warmup_epochs:

@@ -22,15 +22,17 @@ from graph2nn.data.own.formats import FORMATS, format_in, load_format
 from graph2nn.data.own.members import ARCHIVES, SPLITS
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.tables import dataset_of_table, read_frame
+from graph2nn.data.own.texts import SUFFIXES as TEXTS
+from graph2nn.data.own.texts import dataset_of_text
 from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
 from graph2nn.data.sequences import load_sequences, names_sequences
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root, refuse_special
 
-Kind = Literal["images", "arrays", "table", "mnist", "fashion-mnist", "cifar100"]
+Kind = Literal["images", "arrays", "table", "text", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
 VERSION = 2
-_KINDS = "a folder or archive of images, .npz, .csv, .tsv, .parquet, or the files of MNIST or CIFAR-100"
+_KINDS = "a folder or archive of images, .npz, .csv, .tsv, .parquet, .txt, or the files of MNIST or CIFAR-100"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Options:
         most_values: of a column of text.
         size: side of images; None keeps small equal sizes.
         channels: of images; None wants all to have the same.
+        context: bytes of a text that are read at a time.
         name: what reports call the data; the name of the file or folder if left out.
     """
 
@@ -62,14 +65,16 @@ class Options:
     most_values: int = 20
     size: int | None = None
     channels: Channels | None = None
+    context: int = 128
     name: str | None = None
 
 
 #: Options that only one kind of data understands, and what they are called by the command.
 _OF_TABLES = {"target": "--target", "split": "--split-column", "missing": "--impute", "drop": "--drop"}
 _OF_TABLES |= {"most_values": "--most-values"}
-_SAID = {"table": "a table", "images": "images in folders"}
+_SAID = {"table": "a table", "text": "a text", "images": "images in folders"}
 _OF_IMAGES = {"size": "--image-size", "channels": "--channels"}
+_OF_TEXTS = {"context": "--context"}
 
 
 def is_word(text: str) -> bool:
@@ -112,7 +117,7 @@ def load_own(
         raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {words}.")
     refuse_special(source, "data")
     kind = kind_of(source)
-    _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES}.get(kind, ()))
+    _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES, "text": _OF_TEXTS}.get(kind, ()))
     for option, share in (("test", options.test), ("validation", options.validation)):
         check_share(option, share)
     file = root / "own" / f"{_fingerprint(source, options)}.safetensors"
@@ -142,6 +147,8 @@ def kind_of(path: Path) -> Kind:
         return "table"
     if name.endswith(ARCHIVES):
         return "images"
+    if name.endswith(TEXTS):
+        return "text"
     raise UserError(f"data: {path} is of no known kind; give {_KINDS}.")
 
 
@@ -170,15 +177,17 @@ def load_table(
 def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[str]) -> None:
     """Refuse options that are for another kind of data."""
     plain = asdict(Options())
-    for field, flag in {**_OF_TABLES, **_OF_IMAGES}.items():
+    for field, flag in {**_OF_TABLES, **_OF_IMAGES, **_OF_TEXTS}.items():
         if field not in understood and getattr(options, field) != plain[field]:
-            what = "tables" if field in _OF_TABLES else "images in folders"
+            what = "tables" if field in _OF_TABLES else "texts" if field in _OF_TEXTS else "images in folders"
             raise UserError(
                 f"data: {flag} is for {what}, and these data are {_SAID.get(kind, kind)}; leave it out."
             )
     known = ("classification", "balanced", "regression")
     if options.task is not None and options.task not in known:
         raise unknown("data: task", options.task, known)
+    if options.task is not None and kind == "text":
+        raise UserError("data: --task is for classes and numbers, and these data are a text; leave it out.")
 
 
 def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) -> Dataset:
@@ -187,6 +196,10 @@ def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) 
         return load_format(kind, path, root, progress=progress)
     drawn: dict[str, Any] = {"test": options.test, "validation": options.validation}
     drawn |= {"task": options.task, "seed": options.seed, "name": name}
+    if kind == "text":
+        return dataset_of_text(
+            path, context=options.context, test=options.test, validation=options.validation, name=name
+        )
     if kind == "images":
         return dataset_of_folder(path, size=options.size, channels=options.channels, progress=progress, **drawn)
     if kind == "table":

@@ -38,6 +38,11 @@ class PhotoSplit:
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Channels, height and width of the images of a batch."""
+        return 3, self.size, self.size
+
     def to(self, device: torch.device | str) -> PhotoSplit:
         """Say where batches shall go; photos stay on disk."""
         return replace(self, device=device)

@@ -57,6 +57,7 @@ def plan_source(
         target=given.target, task=given.task, test=given.test, validation=given.validation,
         seed=given.split_seed, split=given.split_column, missing="impute" if given.impute else "refuse",
         drop=given.drop, most_values=given.most_values, size=given.image_size, channels=given.channels,
+        context=given.context,
         # The label of the data is part of the plan, whatever the files are called elsewhere.
         name=None if word else (folder / given.path).resolve().name.partition(".")[0] or None,
     )  # fmt: skip
@@ -87,6 +88,9 @@ def with_data(plan: ExperimentPlan, data: Dataset) -> ExperimentPlan:
     Args:
         plan: any plan.
         data: its data, loaded.
+
+    Returns:
+        The plan with ``as_read``; one without own data as it is.
 
     Raises:
         UserError: other data than the plan was frozen with.

@@ -179,6 +179,7 @@ class OwnData(_Value):
     most_values: int = Field(default=20, ge=2)
     image_size: int | None = None
     channels: Literal["grey", "rgb", "rgba"] | None = None
+    context: int = 128
 
 
 class AsRead(_Value):

@@ -1,4 +1,4 @@
-"""Presets for a user's own data, and how they adapt to its shape and size."""
+"""Presets for a user's own data and for translation, and how those adapt to its shape and size."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from graph2nn.training.recipe import Recipe
 #: AdamW, which needs no rate of its own for each task: SGD at the paper's rate diverges on many regressions.
 _RECIPE = Recipe(epochs=30, batch_size=64, optimiser="adamw", lr=2e-3, weight_decay=0.01)
 _TRANSFORMER = _RECIPE.model_copy(update={"lr": 1e-3, "weight_decay": 0.05, "weight_decay_on": "weights"})
+_TEXT = Recipe(
+    epochs=10, batch_size=32, optimiser="adamw", lr=1e-3, beta2=0.95, weight_decay=0.1,
+    weight_decay_on="weights", clip=1.0, warmup_epochs=1, precise_bn=0,
+)  # fmt: skip
 
 PRESETS = (
     Preset(
@@ -51,6 +55,41 @@ PRESETS = (
         seeds=3,
         match="exact",
     ),
+    Preset(
+        name="gpt-text",
+        about="GPT of four layers of width 128 on the bytes of your own text file.",
+        model=ModelSpec(name="gpt", widths=(128,)),
+        data=OWN,
+        recipe=_TEXT,
+        seeds=3,
+        match="exact",
+    ),
+    Preset(
+        name="transformer-multi30k",
+        about="Transformer, 3 + 3 layers of width 256, Multi30k English to German, or --data SRC,TGT.",
+        model=ModelSpec(
+            name="translator",
+            widths=(256,),
+            options={"depth": 3, "heads": 4, "ratio": 2.0, "pre_norm": True, "dropout": 0.2},
+        ),
+        data="multi30k",
+        recipe=Recipe(
+            epochs=30,
+            batch_size=64,
+            optimiser="adamw",
+            lr=1e-3,
+            beta2=0.98,
+            weight_decay=1e-4,
+            weight_decay_on="weights",
+            label_smoothing=0.1,
+            clip=1.0,
+            schedule="inverse-sqrt",
+            warmup_epochs=4,
+            precise_bn=0,
+        ),
+        seeds=3,
+        match="exact",
+    ),
 )
 
 
@@ -78,11 +117,15 @@ def fitted(preset: Preset, data: Dataset) -> Preset:
         return preset
     model, recipe = preset.model, preset.recipe
     shape = data.image_shape
+    if data.task == "language" and model.name != "gpt":
+        raise UserError(f"{preset.name}: {data.label} is a text; use preset gpt-text.")
+    if data.task != "language" and model.name == "gpt":
+        raise UserError(f"{preset.name}: reads a text (.txt), and {data.label} is none; use preset mlp.")
     if data.sequences:
         raise UserError(
             f"{preset.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
         )
-    if len(shape) != 3 and not model.name.startswith("mlp"):
+    if len(shape) != 3 and not model.name.startswith(("mlp", "gpt")):
         raise UserError(
             f"{preset.name}: reads images, and a sample of {data.label} is {shape[0]} features; use preset mlp."
         )

@@ -1,0 +1,1 @@
+"""Pairs of sentences for translation: files, vocabulary, batches by length."""
