@@ -199,8 +199,8 @@ def _left_open(runs: pd.DataFrame, families: Mapping[str, Sequence[str]]) -> str
         )
     return (
         "nulls: each network has one training seed, and a seed that moves the nulls of a graph together cannot "
-        "be told from an effect: intervals cover nearer 85 to 90 % than the level they name. Train a second "
-        "seed, or more graphs with nulls."
+        "be told from an effect: intervals cover less than the level they name. Train a second seed, or more "
+        "graphs with nulls."
     )
 
 
