@@ -75,7 +75,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if file.is_dir():
         file = file / "weights.safetensors"
     if not file.is_file():
-        raise UserError(f"recover: {file} is not a file. Name a checkpoint, or the folder of a run.")
+        state = "is not a file" if file.exists() else "does not exist"
+        raise UserError(f"recover: {file} {state}. Name a checkpoint, or the folder of a run.")
     if file.suffix == ".safetensors":
         return Checkpoint(file, _safetensors(file), _number_in(file))
     if file.suffix not in _PICKLES:
@@ -164,7 +165,9 @@ def _from_state(state: Mapping[str, Tensor]) -> Iterator[Trained]:
         if masked := _MASKED.fullmatch(key):
             name = f"{masked['module'] or ''}.{masked['tensor']}".lstrip(".")
             mask = state.get(f"{key.removesuffix('original')}0.mask")
-        if mask is not None and (mask.dtype != torch.bool or mask.shape != value.shape):
+        # A mask has 1 along the axes of a kernel, which are on or off together.
+        whole = None if mask is None else (*value.shape[:2], *mask.shape[2:])
+        if mask is not None and (mask.dtype != torch.bool or mask.ndim != value.ndim or mask.shape != whole):
             mask = None
         mask = None if mask is None else plain_tensor(mask, f"recover: the mask of {key}")
         yield Trained(name, value if mask is None else value * mask, _layout(name, value, state), mask)

@@ -143,7 +143,15 @@ class CompactWeight(StoredWeight):
         if self.handed is None:
             return
         (dense, shown), self.handed = self.handed, None
-        dense = dense.detach()
+        # A trace would take what happens here for a part of the network.
+        tracing = torch._C._get_tracing_state()
+        torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+        try:
+            self._take_over(dense.detach(), shown)
+        finally:
+            torch._C._set_tracing_state(tracing)  # type: ignore[attr-defined]
+
+    def _take_over(self, dense: Tensor, shown: Tensor) -> None:
         if dense.shape != self.step.shape:
             raise UserError(
                 f"relational weight: expected a tensor of shape {list(self.step.shape)}, "
