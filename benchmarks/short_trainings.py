@@ -54,6 +54,10 @@ class Drawn:
     def size(self) -> int:
         return self.whole.images.shape[-1]
 
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return tuple(self.whole.images.shape[1:])
+
     def batches(
         self, batch_size: int, *, limit: int | None = None, **how: Any
     ) -> Iterator[tuple[Tensor, Tensor]]:

@@ -319,7 +319,7 @@ def test_a_launcher_whose_library_is_missing_says_how_to_get_it(
     module, launcher, runs, digits, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=r"is not installed; pip install 'graph2nn\["):
+    with pytest.raises(UserError, match=rf"is not installed; pip install {module}"):
         launch(runs, digits, tmp_path, launcher)
 
 

@@ -77,12 +77,21 @@ def _drawn(graph: RelationalGraph, layout: str, seed: int) -> Figure:
 
 def _title(graph: RelationalGraph, *, network: bool) -> str:
     kind = "directed edges" if graph.directed else "edges"
-    lines = [graph.name, f"n = {graph.n}, {graph.edges} {kind}"]
+    lines = [drawable(graph.name), f"n = {graph.n}, {graph.edges} {kind}"]
     if network and graph.directed:
         lines.append("wedges point from the reader to the read, lines go both ways")
     if network and graph.edges > _MOST_EDGES:
         lines.append(f"{_MOST_EDGES:,} of the edges are drawn, chosen at random")
     return "\n".join(lines)
+
+
+def drawable(text: str) -> str:
+    r"""Write what no font can show, bytes of a file name that are no text, as the terminal does.
+
+    >>> drawable("ring\udcff")
+    'ring\\udcff'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def save(figure: Figure, path: str | Path) -> Path:

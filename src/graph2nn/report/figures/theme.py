@@ -12,6 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graph2nn.graphs.draw import drawable
 from graph2nn.report.phrasing import readable
 
 #: Dots per inch of a page's PNGs: a figure as wide as a sheet of paper's text fills a column of the page.
@@ -166,6 +167,7 @@ def canvas(width: float, height: float) -> Figure:
 
 def short(label: str, limit: int = 30) -> str:
     """Cut a label from the middle, so that its start and its seed stay readable."""
+    label = drawable(label)
     if len(label) <= limit:
         return label
     head = (limit - 1) * 2 // 3
