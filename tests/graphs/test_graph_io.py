@@ -226,7 +226,7 @@ def test_writing_where_there_is_no_room(tmp_path):
     with pytest.raises(UserError, match=r"ending '\.xls' is not known"):
         write_graph(graph, tmp_path / "x.xls")
     (tmp_path / "dir.npy").mkdir()
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match="is a folder; name a file"):
         write_graph(graph, tmp_path / "dir.npy")
     assert [p.name for p in tmp_path.iterdir()] == ["dir.npy"]
 

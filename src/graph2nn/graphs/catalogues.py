@@ -147,12 +147,13 @@ def build_catalogues(
         UserError: as for :func:`make_catalogues` and :func:`~graph2nn.graphs.sweep.sweep`.
     """
     folder = Path(out)
-    make_folder(folder)
     if not isinstance(source, str | Path):
+        make_folder(folder)
         from graph2nn.graphs.sweep import run_sweep  # compiles, so only where it is needed
 
         source = run_sweep(source, folder / "sweep.parquet").path
     made, binning = make_catalogues(source, bins=bins, l_max=l_max, fill_above=fill_above)
+    make_folder(folder)
     n = int(made["fine"]["n"].iloc[0])
     files = [write_catalogue(frame, folder / f"n{n}-{level}.parquet") for level, frame in made.items()]
     shown = {f"n{n}-{level}, {len(made[level])} graphs": made[level] for level in ("coarse", "medium")}
