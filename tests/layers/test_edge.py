@@ -277,6 +277,12 @@ def test_sixteen_bit_layers_and_mixed_types():
         layer(x.double())
 
 
+def test_a_type_for_everything_leaves_the_connections_whole_numbers():
+    layer, x = EdgeLinear(GRAPH, 24, 24), torch.randn(6, 24)
+    expected = layer(x)
+    torch.testing.assert_close(layer.type(torch.float64)(x.double()).float(), expected)
+
+
 def test_copies_pickles_and_empty_memory():
     layer, x = EdgeLinear(GRAPH, 24, 24), torch.randn(6, 24)
     assert torch.equal(copy.deepcopy(layer)(x), layer(x))

@@ -78,7 +78,7 @@ class WeightMask(nn.Module):
 
 def keep_boolean(module: nn.Module) -> None:
     """Give the buffer ``mask`` its type back, which ``module.type(torch.float64)`` converts like all others."""
-    mask = module._buffers["mask"]
+    mask = module._buffers.get("mask")  # the edge engine's mask is its list of edges
     if mask is not None and mask.dtype != torch.bool:
         module._buffers["mask"] = mask.bool()
 

@@ -59,6 +59,11 @@ class EdgeTables(nn.Module):
     def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> EdgeTables:
         without_memory = self.at.is_meta
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # ``module.type(torch.float64)`` converts numbers of neurons like all others.
+        for name, table in [*self._made._asdict().items(), ("wiring", torch.empty(0, dtype=torch.uint8))]:
+            buffer = getattr(self, name)
+            if buffer.dtype != table.dtype:
+                self._buffers[name] = buffer.to(table.dtype)
         if without_memory:
             self.restore()
         return self
