@@ -34,7 +34,7 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
     """Draw a panel a level, with one scale of error."""
     levels, found = shown(task), task.found
     width = {1: 4.6, 2: 5.8}.get(len(levels), TEXT)
-    figure = canvas(width, 3.4 if len(levels) == 1 else 3.05)
+    figure = canvas(width, 3.4 if len(levels) == 1 else 3.2)
     panels = list(figure.subplots(1, len(levels), squeeze=False, sharex=True, sharey=True)[0])
     cells = None
     for axes, (level, means) in zip(panels, levels.items(), strict=True):
@@ -45,7 +45,7 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
     panels[0].set_ylabel(labels(found)["path_length"])
     if cells is not None:
         marks.colour_bar(cells, panels, found, theme, beyond=colour_range(found)[2])
-    legend_below(panels[0], columns=4 if len(levels) > 2 else 2)
+    legend_below(panels[0], columns=2)
     return figure
 
 
