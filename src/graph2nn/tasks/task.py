@@ -90,8 +90,11 @@ def counted(total: float, samples: int, reduction: Reduction) -> float:
         >>> counted(5, 20, "percent"), counted(80.0, 20, "root")
         (25.0, 2.0)
     """
+    if reduction == "percent":
+        # In this order, as populations and earlier results have it: 100 * (total / samples) rounds otherwise.
+        return 100 * total / samples
     mean = total / samples
-    return {"percent": 100 * mean, "mean": mean, "root": math.sqrt(max(0.0, mean))}[reduction]
+    return mean if reduction == "mean" else math.sqrt(max(0.0, mean))
 
 
 def hard(targets: Tensor) -> Tensor:
