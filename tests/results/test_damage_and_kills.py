@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -247,11 +248,12 @@ def test_a_full_disk_while_packing_leaves_what_was_there(runs, tmp_path, monkeyp
     pack(part(runs, (0, 1), tmp_path / "some"), into)
     before = {path.name: path.read_bytes() for path in (into / "packed").glob("*.parquet")}
 
-    def full(self, path, **_options):
-        path.write_bytes(b"half")
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:50])
         raise OSError(28, f"Failed to write {path}. Detail: [errno 28] No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(UserError, match=r"curves\.parquet: cannot be written \(No space left on device\)"):
         pack(runs, into)
     assert {path.name: path.read_bytes() for path in (into / "packed").iterdir() if path.is_file()} == before

@@ -21,7 +21,8 @@ import graph2nn as g
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import plan, preset, select
 from graph2nn.experiments.launchers import launch
-from graph2nn.experiments.plans.decisive import draft_plan, write_draft
+from graph2nn.experiments.plans import write_plan
+from graph2nn.experiments.plans.decisive import draft_plan
 from graph2nn.results.packing import pack
 
 SETTINGS = ["recipe.epochs=2", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
@@ -114,7 +115,7 @@ def texts(folder: Path) -> None:
     (folder / "preset.yaml").write_text(preset("mlp-digits").to_yaml(), encoding="utf-8")
     (folder / "vit.yaml").write_text(preset("vit").to_yaml(), encoding="utf-8")
     (folder / "published.yaml").write_text(PUBLISHED, encoding="utf-8")
-    write_draft(draft_plan(1), folder / "plan.yaml")
+    write_plan(draft_plan(1), folder / "plan.yaml")
 
 
 def weights(folder: Path) -> None:
