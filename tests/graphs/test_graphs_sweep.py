@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import multiprocessing
 import random
 import signal
 import subprocess
@@ -130,6 +133,39 @@ def test_killed_at_random_and_resumed_the_file_is_the_same(tmp_path):
     subprocess.run([sys.executable, "-c", CHILD, torn], check=True)
     assert torn.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["torn.parquet", "whole.parquet"]
+
+
+def command_of(out, degrees, start, say):
+    stderr = io.StringIO()
+    start.wait()
+    with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
+        code = cli.main(
+            ["graphs", "sweep", "-n", "12", "--degrees", degrees, "--probabilities", "3", "-o", out]
+        )
+    say.put((code, stderr.getvalue()))
+
+
+@pytest.mark.parametrize("degrees", [("4", "4"), ("4", "5")], ids=["the same grid", "two grids"])
+def test_two_sweeps_of_one_file_at_once(degrees, tmp_path):
+    """The same grid: both end well. Two grids: one wins with its own rows, the other says so in one line."""
+    fork = multiprocessing.get_context("fork")
+    alone = set()
+    for each in degrees:
+        file = tmp_path / f"alone{each}.parquet"
+        assert cli.main(f"graphs sweep -n 12 --degrees {each} --probabilities 3 -o {file}".split()) == 0
+        alone.add(file.read_bytes())
+    for turn in range(2):
+        out, start, say = tmp_path / f"{turn}.parquet", fork.Barrier(2), fork.Queue()
+        sweepers = [fork.Process(target=command_of, args=(str(out), each, start, say)) for each in degrees]
+        for sweeper in sweepers:
+            sweeper.start()
+        ends = sorted(say.get() for _ in sweepers)
+        for sweeper in sweepers:
+            sweeper.join()
+        assert out.read_bytes() in alone
+        assert [code for code, _ in ends] == ([0, 0] if len(alone) == 1 else [0, 2])
+        assert [said.count("\n") for _, said in ends] == [code // 2 for code, _ in ends]
+    assert not list(tmp_path.glob("*.parts"))
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def load_dataset(
         if path is None:
             raise UserError(
                 "data: this preset is for data of your own; name them with --data PATH: class folders of "
-                "images, .npz, .csv or .parquet, or the word mnist, fashion-mnist or cifar100."
+                "images, .npz, .csv, .tsv, .parquet or .txt, or the word mnist, fashion-mnist or cifar100."
             )
         return load_own(path, options or Options(), cache=cache, progress=progress)
     if names_sequences(name):

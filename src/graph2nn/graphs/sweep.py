@@ -10,6 +10,7 @@ import shutil
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,14 @@ import pyarrow.parquet as pq
 
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError, cut
-from graph2nn.files import refuse_special, replacing, unwritable_refused
+from graph2nn.files import (
+    refuse_special,
+    remove_leftovers,
+    replacing,
+    temporary_of,
+    unwritable_refused,
+    writing_to,
+)
 from graph2nn.graphs.kernels.grid import Grid
 from graph2nn.progress import Bar
 
@@ -227,24 +235,43 @@ def _open_parts(parts: Path, plan: SweepPlan) -> None:
     """Make the folder of parts, or check that the one there belongs to this grid."""
     note = parts / _GRID_FILE
     mine = {"grid": plan.digest, "nodes": plan.n, "rows": plan.rows, "parts": len(plan.parts)}
-    if note.exists():
-        try:
-            theirs = json.loads(note.read_text(encoding="utf-8"))
-            if theirs == mine:
-                return
-            other = f"another grid (n = {theirs['nodes']}, {theirs['rows']} graphs)"
-        except (ValueError, KeyError, TypeError, RecursionError):
-            other = "a grid that cannot be read"
-        raise UserError(
-            f"sweep: {parts} holds parts of {cut(other, 100)}. Give the same grid to go on with it, remove the "
-            "folder, or choose another --out."
-        )
-    if parts.exists() and any(entry.name[0] != "." for entry in parts.iterdir()):
-        raise UserError(f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out.")
-    with unwritable_refused(parts, "sweep", "choose another --out"):
-        parts.mkdir(parents=True, exist_ok=True)
-    with replacing(note) as temporary:
-        temporary.write_text(json.dumps(mine))
+    if not note.exists():
+        if parts.exists() and any(entry.name[0] != "." for entry in parts.iterdir()) and not note.exists():
+            raise UserError(
+                f"sweep: {parts} is in the way and holds no sweep; remove it, or choose another --out."
+            )
+        with unwritable_refused(parts, "sweep", "choose another --out"):
+            parts.mkdir(parents=True, exist_ok=True)
+        _write_once(note, json.dumps(mine))
+    try:
+        theirs = json.loads(note.read_text(encoding="utf-8"))
+        if theirs == mine:
+            return
+        other = f"another grid (n = {theirs['nodes']}, {theirs['rows']} graphs)"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        other = "a grid that cannot be read"
+    raise UserError(
+        f"sweep: {parts} holds parts of {cut(other, 100)}. Give the same grid to go on with it, remove the "
+        "folder, or choose another --out."
+    )
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Write a file whole unless another process was first, whose file then stays: two grids never mix parts."""
+    temporary = temporary_of(file)
+    try:
+        with writing_to(file):
+            temporary.write_text(text, encoding="utf-8")
+            try:
+                os.link(temporary, file)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                temporary.replace(file)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    remove_leftovers(file)
 
 
 def _part_file(parts: Path, index: int) -> Path:

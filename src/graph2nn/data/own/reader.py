@@ -32,7 +32,10 @@ from graph2nn.files import cache_root, refuse_special
 Kind = Literal["images", "arrays", "table", "text", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
 VERSION = 2
-_KINDS = "a folder or archive of images, .npz, .csv, .tsv, .parquet, .txt, or the files of MNIST or CIFAR-100"
+_KINDS = (
+    "a folder or archive of images, .npz, .csv, .tsv, .parquet, .txt, the files of MNIST or CIFAR-100, or two "
+    "line-aligned texts as SRC,TGT (preset transformer-multi30k)"
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,12 @@ def load_own(
         )
     if not source.exists():
         words = ", ".join([*FORMATS, *SEQUENCE_TASKS])
-        raise UserError(f"data: {source} does not exist; give {_KINDS}, or one of {words}.")
+        parts = str(source).split(",")
+        if len(parts) == 2 and all(Path(part).is_file() for part in parts):
+            raise UserError(
+                f"data: {source} is a pair of texts; use preset transformer-multi30k, which translates."
+            )
+        raise UserError(f"data: {source} does not exist; give {_KINDS}; or a word of {words}.")
     refuse_special(source, "data")
     kind = kind_of(source)
     _only(options, kind, {"table": _OF_TABLES, "images": _OF_IMAGES, "text": _OF_TEXTS}.get(kind, ()))
