@@ -38,7 +38,7 @@ from benchmarks.timing import Work, ratios
 from graph2nn import ConnectomeRNN, RelationalGraph
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.edge import EdgeLinear, edge_product, tables_of
-from graph2nn.layers.edge.tables import Tables
+from graph2nn.layers.edge.sparse_rows import Tables
 from graph2nn.layers.masked import RelationalLinear
 from graph2nn.training.acceleration import keep_memory
 

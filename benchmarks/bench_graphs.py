@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.record import birth_certificate, write
 from graph2nn.graphs import kernels
 from graph2nn.graphs.catalogues import make_catalogues
-from graph2nn.graphs.sweep import default_degrees, default_probabilities, sweep
+from graph2nn.graphs.ws_flex_sweep import default_degrees, default_probabilities, sweep
 
 Arguments = tuple[int, float, float, int]
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.record import birth_certificate, write
-from graph2nn.budget import macs, match, search
+from graph2nn.budget import macs, match, width_search
 from graph2nn.graphs import ws_flex
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.models import ARCHITECTURES, architecture, build_model
@@ -46,7 +46,7 @@ def walk_by_building(name: str, wiring: Relational) -> tuple[float, list[int], i
         return macs(network, inputs=known.inputs(known.input_size))
 
     begin = time.perf_counter()
-    found = search.published(cost, known.widths, match(name).target, known.scalings)
+    found = width_search.published(cost, known.widths, match(name).target, known.scalings)
     return time.perf_counter() - begin, found, candidates
 
 

@@ -69,7 +69,7 @@ def one_step(kind: str) -> dict[str, float]:
 def warm(kind: str) -> None:
     from graph2nn.layers import RelationalConv2d
     from graph2nn.layers.block import BlockConv2d
-    from graph2nn.models.conv import norm_relu
+    from graph2nn.models.conv_parts import norm_relu
 
     graph = graph_of(DENSITY)
     for kernel, padding in ((3, 1), (1, 0)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.page_parts import DOCS, birth, results, table
 from graph2nn.report.figures import theme
-from graph2nn.report.figures.search import STYLES, TITLES, draw
+from graph2nn.report.figures.search_regret import STYLES, TITLES, draw
 
 HEAD = ["task", "search", "trainings until the median is within", "until nine in ten are", "held-out error, %"]
 

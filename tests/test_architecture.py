@@ -41,6 +41,44 @@ def imports():
     return edges
 
 
+def bound(tree):
+    """Names that a module binds at its top level, under ``if`` and ``try`` included."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+    return names
+
+
+def test_every_import_leads_to_a_module_and_a_name_that_exist():
+    """Renames reach every late import, and those of tests and benchmarks."""
+    paths = dict(modules())
+    names = {}
+    missing = []
+    for folder in ("src", "tests", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "graph2nn"):
+                    continue
+                if node.module not in paths:
+                    missing.append(f"{path.name}: {node.module}")
+                    continue
+                if node.module not in names:
+                    names[node.module] = bound(ast.parse(paths[node.module].read_text(encoding="utf-8")))
+                missing += [
+                    f"{path.name}: {node.module}.{alias.name}"
+                    for alias in node.names
+                    if alias.name not in names[node.module]
+                    and f"{node.module}.{alias.name}" not in paths
+                    and "__getattr__" not in names[node.module]  # a module that binds its names late
+                ]
+    assert missing == []
+
+
 def rank(module):
     room = module.split(".")[1]
     return -1 if room in TOP else ROOMS.index(room)
@@ -83,6 +121,34 @@ def test_no_file_is_over_500_lines_and_few_are_fragments():
         if sizes[name] < 60 and path.name != "__init__.py" and not name.startswith("graph2nn.cli.")
     ]
     assert len(fragments) <= 30, fragments
+
+
+def same_thing(places):
+    """Why modules of one name hold one thing, or an empty text.
+
+    A command is named like what it calls, a figure like the analysis that it draws; the engines of layers have
+    the same parts, and a registry is the dictionary of its room.
+    """
+    rest = [place for place in places if not place.startswith("cli.")]
+    if len(rest) < 2:
+        return "a thin command and what it calls"
+    if len(rest) == 2 and rest[0].startswith("analysis.") and rest[1].startswith("report.figures."):
+        return "an analysis and its figure"
+    if all(re.match(r"layers\.(block|edge|triton)\.|graphs\.kernels$", place) for place in rest):
+        return "the same part of several engines, or the compiled loops of a room"
+    if all(place.endswith(".registry") for place in rest):
+        return "the names of a room"
+    return ""
+
+
+def test_one_name_names_one_thing():
+    """A file's stem, or a folder's name, recurs only where it stands for the same thing."""
+    places = defaultdict(list)
+    for name, _ in modules():
+        places[name.rsplit(".", 1)[-1]].append(name.removeprefix("graph2nn."))
+    recurring = {stem: sorted(names) for stem, names in places.items() if len(names) > 1}
+    assert {stem: names for stem, names in recurring.items() if not same_thing(names)} == {}
+    assert len(recurring) <= 24, sorted(recurring)
 
 
 def test_the_code_speaks_plain_english():

@@ -16,10 +16,10 @@ from scipy import stats
 from torch import nn
 
 from graph2nn import RelationalGraph, ws_flex
-from graph2nn.analysis.beyond.nulls import power
+from graph2nn.analysis.beyond.null_effects import power
 from graph2nn.analysis.beyond.selection import select
 from graph2nn.analysis.table import checked
-from graph2nn.budget import match, search
+from graph2nn.budget import match, width_search
 from graph2nn.errors import UserError
 from graph2nn.graphs import generators
 from graph2nn.graphs.generators.families import second_eigenvalue
@@ -115,7 +115,7 @@ def test_dense_linear_layers_begin_at_a_hundredth():
 @pytest.mark.parametrize(("base", "target"), [([30, 30], 61), ([20, 20, 20], 61), ([40, 20], 61)])
 def test_of_widths_with_equal_cost_the_exact_search_takes_the_most_proportional(base, target):
     """One feature more in all: it costs the same wherever it goes, so every other width stays as it was."""
-    found = search.exact(sum, base, target)
+    found = width_search.exact(sum, base, target)
     assert sum(found) == target
     moved = sum(abs(width - start) for width, start in zip(found, base, strict=True))
     assert moved == 1

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from graph2nn.graphs.graph import RelationalGraph
     from graph2nn.graphs.io import read_graph, write_graph
     from graph2nn.graphs.io.connectome import read_connectome
+    from graph2nn.graphs.measures.measure_tables import measured
     from graph2nn.graphs.measures.registry import MEASURES, measure_all
-    from graph2nn.graphs.measures.table import measured
     from graph2nn.graphs.nulls import (
         NullGraph,
         ensemble,
@@ -67,7 +67,7 @@ _ROOMS = {
         "MEASURES",
         "measure_all",
     ),
-    "graphs.measures.table": ("measured",),
+    "graphs.measures.measure_tables": ("measured",),
     "graphs.nulls": (
         "NullGraph",
         "ensemble",

@@ -4,7 +4,7 @@ import pytest
 from analysis_tables import sweep, table
 from published_files import write_task
 
-from graph2nn.analysis.tasks import study, task_findings
+from graph2nn.analysis.task_findings import study, task_findings
 from graph2nn.errors import UserError
 from graph2nn.report.published_names import short, study_record, task_record
 from graph2nn.results.published import read_published

@@ -6,7 +6,7 @@ from analysis_tables import sweep
 
 from graph2nn import ws_flex
 from graph2nn.analysis.beyond import cell_groups
-from graph2nn.analysis.beyond.connectomes import against_ws_flex, compare, load, place, record
+from graph2nn.analysis.beyond.connectome_placement import against_ws_flex, compare, load, place, record
 from graph2nn.analysis.beyond.noise import seed_noise
 from graph2nn.analysis.beyond.surface import fit_surface
 from graph2nn.analysis.findings import find

@@ -6,7 +6,7 @@ import pytest
 from analysis_tables import table
 
 from graph2nn import RelationalGraph, UserError, ws_flex
-from graph2nn.analysis.beyond.nulls import ALL, compare_nulls, plan_power, power, record
+from graph2nn.analysis.beyond.null_effects import ALL, compare_nulls, plan_power, power, record
 from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.graphs import generators
 from graph2nn.graphs.nulls import degree_null
@@ -77,14 +77,14 @@ def test_the_exact_and_the_sampled_permutation_agree():
     rng = np.random.default_rng(2)
     table_, pairs = runs(rng, graphs=5, nulls=4, seeds=2, effect=0.2)
     exact = compare_nulls(table_, pairs).rows.iloc[-1]["p_permutation"]
-    from graph2nn.analysis.beyond import nulls
+    from graph2nn.analysis.beyond import null_effects
 
     members = compare_nulls(table_, pairs).members
     own = members.loc[~members["null"], "mean"].to_numpy()
     others = [rows.loc[rows["null"], "mean"].to_numpy() for _, rows in members.groupby("graph", sort=False)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nulls, "PERMUTATIONS", 3000)
-        assert nulls._permuted(own, others, 0) == pytest.approx(exact, abs=0.03)
+        patch.setattr(null_effects, "PERMUTATIONS", 3000)
+        assert null_effects._permuted(own, others, 0) == pytest.approx(exact, abs=0.03)
 
 
 def test_power_grows_with_everything():

@@ -9,11 +9,11 @@ import pytest
 from analysis_tables import sweep, table
 
 from graph2nn import UserError, ws_flex
-from graph2nn.analysis.beyond.nulls import compare_nulls
+from graph2nn.analysis.beyond.null_effects import compare_nulls
 from graph2nn.analysis.beyond.study import record, study
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.table import Gap
-from graph2nn.report.figures import connectomes, nulls, predictors, selection, surface
+from graph2nn.report.figures import connectome_placement, null_effects, predictors, selection, surface
 from graph2nn.report.figures.theme import DARK, LIGHT, render
 from graph2nn.results.published import read_published
 
@@ -82,8 +82,8 @@ def test_figures_are_drawn(done, theme):
         partial(selection.draw_tasks, {"one": made.selection, "two": made.selection}),
         partial(surface.draw, made.surface),
         partial(predictors.draw, made.predictors),
-        partial(connectomes.draw, made.connectomes, made.surface, found),
-        partial(nulls.draw, compare_nulls(table(errors), pairs)),
+        partial(connectome_placement.draw, made.connectomes, made.surface, found),
+        partial(null_effects.draw, compare_nulls(table(errors), pairs)),
     ):
         assert render(draw, theme, dpi=60).startswith(b"\x89PNG")
 
@@ -95,8 +95,8 @@ def test_captions_quote_the_numbers(done):
     assert f"gains {made.selection.honest:.2f} points" in selection.caption(made.selection).replace("−", "-")
     assert f"C {made.surface.optimum.C:.2f}" in surface.caption(made.surface)
     assert f"ceiling, {made.predictors.ceiling:.2f}" in predictors.caption(made.predictors)
-    assert "1.50 points better" in nulls.caption(compared)
-    assert "They have 32 nodes" in connectomes.caption(made.connectomes)
+    assert "1.50 points better" in null_effects.caption(compared)
+    assert "They have 32 nodes" in connectome_placement.caption(made.connectomes)
 
 
 def test_figures_show_the_numbers(done):

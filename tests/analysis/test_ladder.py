@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from graph2nn import UserError
-from graph2nn.analysis.ladder import ladder
+from graph2nn.analysis.ladder_comparison import ladder
 
 
 def table(effects, *, seeds=10, noise=0.3, null_sd=0.3, seed=0, base=40.0, dense=None):

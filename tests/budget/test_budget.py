@@ -12,7 +12,7 @@ from strategies import graphs
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from graph2nn.budget import macs, match, match_widths, parameters, search
+from graph2nn.budget import macs, match, match_widths, parameters, width_search
 from graph2nn.errors import UserError
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.models import architecture, build_model
@@ -126,13 +126,13 @@ def test_exact_search_keeps_its_side(base, times):
         return sum(width * width for width in widths)
 
     target = int(times * cost(base))
-    assert cost(search.exact(cost, base, target, side="below")) <= target
-    assert cost(search.exact(cost, base, target, side="above")) >= target
+    assert cost(width_search.exact(cost, base, target, side="below")) <= target
+    assert cost(width_search.exact(cost, base, target, side="above")) >= target
 
 
 def test_exact_search_refuses_what_is_too_small():
     with pytest.raises(UserError, match=r"no widths of at least 8 cost below 10"):
-        search.exact(lambda widths: sum(widths), [16, 16], 10, smallest=8, side="below")
+        width_search.exact(lambda widths: sum(widths), [16, 16], 10, smallest=8, side="below")
 
 
 def test_baseline_of_another_data_set_is_its_own_target():
@@ -166,10 +166,10 @@ def test_wrong_arguments(arguments, message):
 
 @given(stages=st.integers(1, 5), reach=st.integers(1, 5))
 def test_candidates_are_all_the_vectors_within_reach(stages, reach):
-    found = list(search._steps(stages, reach))
+    found = list(width_search._steps(stages, reach))
     everything = itertools.product(range(-reach, reach + 1), repeat=stages)
     assert sorted(found) == sorted(steps for steps in everything if sum(map(abs, steps)) <= reach)
-    assert len(found) == search._within(stages, reach)
+    assert len(found) == width_search._within(stages, reach)
 
 
 def test_exact_search_goes_past_widths_that_are_too_narrow_inside():

@@ -266,7 +266,7 @@ def test_own_warnings_are_one_line_too(capsys, monkeypatch):
         return []
 
     monkeypatch.setattr("graph2nn.experiments.planning.plan", warn)
-    monkeypatch.setattr("graph2nn.experiments.launchers.base.Source.load", lambda *_: sys.exit(0))
+    monkeypatch.setattr("graph2nn.experiments.launchers.launcher.Source.load", lambda *_: sys.exit(0))
     with pytest.raises(SystemExit):
         main(["train", "mlp-digits"])
     assert capsys.readouterr().err == "graph2nn: the cache is damaged\n"

@@ -20,7 +20,7 @@ from graph2nn.cli import main
 from graph2nn.conversion.blocks import block_norms
 from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.layers import node_sizes
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 GRAPH = ws_flex(8, 3, 0.3, 1)
 #: Modules, inputs, and whether names and shapes alone tell how their weights lie.

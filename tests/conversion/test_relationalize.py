@@ -16,8 +16,8 @@ from graph2nn import densify, mask, relationalize, ws_flex
 from graph2nn.conversion import load_dense
 from graph2nn.errors import UserError
 from graph2nn.layers import node_sizes
-from graph2nn.layers.layout import Layout
 from graph2nn.layers.parametrisation import masked_weights, stored_weight
+from graph2nn.layers.weight_layout import Layout
 from graph2nn.layers.weight_mask import WeightMask
 
 GRAPH = ws_flex(4, 2, 0.3, 1)

@@ -90,7 +90,7 @@ def test_linear_of_any_shape_equals_the_mask(graph, extra, leading, bias):
 
 
 def test_the_kernels_compute_and_not_the_masked_form(monkeypatch):
-    from graph2nn.layers.block.parametrisation import CompactMask
+    from graph2nn.layers.block.block_weight import CompactMask
 
     block, masked = twins()
     full = nn.Linear(9, 9)
@@ -203,7 +203,7 @@ def test_layers_that_cannot_are_masked():
 
 
 def test_auto_goes_by_the_table(monkeypatch):
-    from graph2nn.conversion import plan
+    from graph2nn.conversion import conversion_plan
 
     asked = []
 
@@ -211,7 +211,7 @@ def test_auto_goes_by_the_table(monkeypatch):
         asked.append((engine, kind, into, out, round(density, 3)))
         return "block" if kind == "linear" else "masked"
 
-    monkeypatch.setattr(plan, "choose_layer_engine", choose)
+    monkeypatch.setattr(conversion_plan, "choose_layer_engine", choose)
     report = relationalize(Network(), GRAPH, include="*")
     assert [row.engine for row in report.changed] == ["masked", "masked", "block", "block"]
     assert asked == [

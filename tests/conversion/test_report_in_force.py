@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from graph2nn import densify, mask, recover, relationalize, ws_flex
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 GRAPH = ws_flex(8, 3, 0.3, 1)
 

@@ -15,9 +15,9 @@ from graph2nn.data import load_dataset
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.image_files import to_rgb, upright_size
-from graph2nn.data.own.formats import format_in, load_format
+from graph2nn.data.own.well_known import format_in, load_format
 from graph2nn.data.photos.imagenet import load_imagenet
-from graph2nn.data.photos.reader import Reader
+from graph2nn.data.photos.photo_decoder import Reader
 from graph2nn.errors import UserError
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

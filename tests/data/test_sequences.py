@@ -6,8 +6,8 @@ import torch
 
 from graph2nn import UserError, load_dataset
 from graph2nn.data import store
+from graph2nn.data.sequence_sets import NOT_ASKED, asked, load_sequences
 from graph2nn.data.sequence_tasks import n_back
-from graph2nn.data.sequences import NOT_ASKED, asked, load_sequences
 
 
 def test_steps_are_held_and_asked_for_in_their_last_round():

@@ -10,7 +10,7 @@ from sentence_pairs import ENGLISH, GERMAN, pair_files
 
 from graph2nn.data import load_dataset
 from graph2nn.data.samples import Augment
-from graph2nn.data.text.pairs import split_of
+from graph2nn.data.text.sentence_pairs import split_of
 from graph2nn.data.text.vocabulary import BEGIN, END, PADDING, decoded, encoded, learn_vocabulary
 from graph2nn.errors import UserError
 

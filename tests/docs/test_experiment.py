@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pages import ROOT
 
-from graph2nn.analysis.tasks import study
+from graph2nn.analysis.task_findings import study
 from graph2nn.report.build import read_evaluations
 from graph2nn.report.summary_json import summary as summarise
 from graph2nn.results.runs_table import packed_curves, packed_runs

@@ -7,14 +7,16 @@ import re
 from pages import ROOT
 
 from graph2nn.cli import main
-from graph2nn.graphs.measures.page import page, write
+from graph2nn.graphs.measures.measures_page import page, write
 from graph2nn.graphs.measures.registry import MEASURES
 
 PAGE = ROOT / "docs" / "measures.md"
 
 
 def test_the_page_is_the_registry_s():
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it again, as graph2nn.graphs.measures.page says"
+    assert PAGE.read_text(encoding="utf-8") == page(), (
+        "write it again, as graph2nn.graphs.measures.measures_page says"
+    )
 
 
 def test_every_measure_has_its_row():

@@ -13,11 +13,11 @@ from graph2nn.cli import main
 from graph2nn.experiments.connectome_networks import connectome_network
 from graph2nn.experiments.planning import plan, with_nulls
 from graph2nn.experiments.plans import freeze_plan, read_plan, write_plan
-from graph2nn.experiments.plans.connectome import draft_connectome_plan
+from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.stored_graphs import named_spec
 from graph2nn.models.connectome_rnn import ConnectomeRNN
-from graph2nn.report.ladder import comparisons, write_page
+from graph2nn.report.ladder_section import comparisons, write_page
 from graph2nn.results import graph_store
 from graph2nn.results.config import GraphSpec, RunConfig
 from graph2nn.results.runs_table import read_runs

@@ -22,7 +22,7 @@ from graph2nn.cli.launcher_options import choose_launcher
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments import RunConfig
-from graph2nn.experiments.launchers import LAUNCHERS, Local, Ray, Slurm, Source, base, launch
+from graph2nn.experiments.launchers import LAUNCHERS, Local, Ray, Slurm, Source, launch, launcher
 from graph2nn.experiments.launchers.local import _settle_on_a_gpu
 from graph2nn.experiments.launchers.slurm import pull
 from graph2nn.experiments.sweep_file import read_plan, read_plans, write_plan
@@ -46,14 +46,14 @@ def runs(digits):
 def breaks(monkeypatch, runs):
     """The second of three runs fails, until told otherwise."""
     broken = {runs[1].folder}
-    execute = base.execute
+    execute = launcher.execute
 
     def maybe(config, *arguments, **options):
         if config.folder in broken:
             raise ZeroDivisionError("the first line\nfloat division by zero")
         return execute(config, *arguments, **options)
 
-    monkeypatch.setattr(base, "execute", maybe)
+    monkeypatch.setattr(launcher, "execute", maybe)
     return broken
 
 
@@ -96,12 +96,12 @@ def test_a_run_that_fails_again_counts_its_attempts(runs, digits, breaks, tmp_pa
 
 
 def test_a_run_that_keeps_killing_its_process_is_given_up(runs, digits, tmp_path):
-    for attempt in range(1, base.MAX_DEATHS + 1):
+    for attempt in range(1, launcher.MAX_DEATHS + 1):
         lease_of(ELSEWHERE, tmp_path, runs[0].folder, attempt, silence=1000)
     outcome = launch(runs, digits, tmp_path)
     assert len(outcome.rows) == 2
     assert outcome.failed[0].error.startswith("its process died 5 times without an error")
-    assert outcome.failed[0].attempts == base.MAX_DEATHS
+    assert outcome.failed[0].attempts == launcher.MAX_DEATHS
 
 
 def test_results_that_cannot_be_written_stop_a_sweep(runs, digits, tmp_path):
@@ -154,7 +154,7 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
 
     owner = threading.Thread(target=beat)
     owner.start()
-    assert pull(base.Work(tmp_path, digits, plan=plan)) == 2
+    assert pull(launcher.Work(tmp_path, digits, plan=plan)) == 2
     assert beaten, "the job left before the owner gave a sign of life"
     owner.join()
     assert len(finished_runs(tmp_path)) == 2
@@ -163,7 +163,7 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
 def test_a_job_takes_the_run_of_a_lost_node(runs, digits, tmp_path):
     plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
     lease_of(ELSEWHERE, tmp_path, runs[0].folder, silence=1000)
-    assert pull(base.Work(tmp_path, digits, plan=plan, only=frozenset([runs[0].folder]))) == 1
+    assert pull(launcher.Work(tmp_path, digits, plan=plan, only=frozenset([runs[0].folder]))) == 1
     assert finished_runs(tmp_path) == {runs[0].folder}
 
 
@@ -204,7 +204,7 @@ def test_a_run_told_to_make_room_keeps_its_checkpoint(runs, digits, tmp_path, mo
             (folder.path / "checkpoint.pt").write_text("weights")
             raise SystemExit(REQUEUE_EXIT_CODE)
 
-    monkeypatch.setattr(base, "execute", interrupted)
+    monkeypatch.setattr(launcher, "execute", interrupted)
     with pytest.raises(SystemExit) as stop:
         launch(runs, digits, tmp_path)
     assert stop.value.code == REQUEUE_EXIT_CODE
@@ -271,7 +271,7 @@ def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):
     launch(runs[:1], digits, tmp_path)
     (plan,) = read_plans(tmp_path)
     assert plan.work["data"] == {"name": "digits", "path": None, "cache": None, "options": None}
-    assert base.Acceleration(**plan.work["acceleration"]) == base.PLAIN
+    assert launcher.Acceleration(**plan.work["acceleration"]) == launcher.PLAIN
 
 
 @pytest.mark.parametrize(

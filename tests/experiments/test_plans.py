@@ -18,7 +18,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments import read_runs
 from graph2nn.experiments.plans import freeze_plan, plan_hash, planned_runs, read_plan
 from graph2nn.experiments.plans.decisive import draft_plan
-from graph2nn.results.arms import run_arms
+from graph2nn.results.arm_table import run_arms
 from graph2nn.results.runs_table import read_config
 
 QUICK = {"recipe.epochs": 2, "recipe.precise_bn": 64, "model.widths": "[64]", "model.options.stem": 64}

@@ -8,7 +8,7 @@ import pytest
 
 from graph2nn import RelationalGraph, load_run
 from graph2nn.cli import main
-from graph2nn.data.sequences import load_sequences
+from graph2nn.data.sequence_sets import load_sequences
 from graph2nn.experiments.silencing import activity_by_type, silence_types
 from graph2nn.training.evaluation import evaluate
 

@@ -7,7 +7,7 @@ import pytest
 
 from graph2nn import UserError, catalogue
 from graph2nn.cli import main
-from graph2nn.graphs import plane
+from graph2nn.graphs import catalogue_figure
 from graph2nn.graphs.catalogue_files import read_rows, write_catalogue
 from graph2nn.graphs.catalogues import make_catalogues
 
@@ -66,6 +66,8 @@ def test_a_full_disk_leaves_what_was_there(ending, tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(UserError, match=rf"rows\.{ending}: cannot be written \(No space left on device\)"):
-        plane.save_planes({"$\\bad{$": ROWS}, file) if ending == "png" else write_catalogue(ROWS, file)
+        catalogue_figure.save_planes({"$\\bad{$": ROWS}, file) if ending == "png" else write_catalogue(
+            ROWS, file
+        )
     assert file.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == [file.name]

@@ -13,7 +13,7 @@ from graph2nn import cli
 from graph2nn.errors import UserError
 from graph2nn.graphs import catalogue_files, catalogues, kernels
 from graph2nn.graphs.cover import Binning, cover, default_binning
-from graph2nn.graphs.sweep import sweep
+from graph2nn.graphs.ws_flex_sweep import sweep
 
 COUNTS = {"n64-52": 52, "n64-449": 449, "n64-3942": 3942, "n16-48": 48, "n16-326": 326, "n16-2698": 2698}
 

@@ -17,7 +17,7 @@ import pytest
 
 from graph2nn import cli, ws_flex
 from graph2nn.errors import UserError
-from graph2nn.graphs import sweep as sweeps
+from graph2nn.graphs import ws_flex_sweep as sweeps
 from graph2nn.graphs.kernels import grid
 
 SMALL = {"k": [4.0, 5.5, 9.0], "p": [0.0, 0.3, 1.0], "seeds": [0, 7]}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from graph2nn.errors import UserError
 from graph2nn.graphs import kernels, measures, ws_flex
-from graph2nn.graphs.kernels import bits, jit, mt19937, rng
+from graph2nn.graphs.kernels import bits, jit, mt19937, random_words
 from graph2nn.graphs.paths import measure_paths
 
 
@@ -38,7 +38,7 @@ def test_the_stream_is_cpythons(seed):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 16, 63, 64])
 def test_the_shared_stream_chooses_as_cpython_does(n):
-    shared = rng.make_streams(n, mt19937.state_of(9)[None], 624 * 3)
+    shared = random_words.make_streams(n, mt19937.state_of(9)[None], 624 * 3)
     start, total = 41, 624 * 3
     theirs = random.Random(9)
     for _ in range(start):
@@ -218,7 +218,7 @@ def test_large_graphs_equal_the_oracle_in_the_grid():
 def test_graphs_that_outrun_the_shared_stream_are_the_same(monkeypatch):
     p, seeds, edges = np.linspace(0, 1, 12), range(5), 700
     plenty = kernels.Grid(64, p, seeds, 2016)(edges)
-    monkeypatch.setattr(rng, "BUDGET", 1)  # one block of 624 words a seed, too few for 700 edges
+    monkeypatch.setattr(random_words, "BUDGET", 1)  # one block of 624 words a seed, too few for 700 edges
     scarce = kernels.Grid(64, p, seeds, 2016)
     assert scarce._streams.words.shape == (5, 624)
     assert same(scarce(edges), plenty)

@@ -18,8 +18,8 @@ from graph2nn.cli import main
 from graph2nn.graphs import generators
 from graph2nn.graphs.measures import batches
 from graph2nn.graphs.measures.batches import cache_file
+from graph2nn.graphs.measures.measure_tables import measured, write_measured
 from graph2nn.graphs.measures.registry import MEASURES, Measure, measure_all
-from graph2nn.graphs.measures.table import measured, write_measured
 
 FINE = ["n64-3942", "n16-2698"]
 FAST = [name for name, measure in MEASURES.items() if measure.cost == "fast"]
@@ -183,7 +183,7 @@ def test_what_was_measured_before_a_stop_is_kept(monkeypatch):
 def test_many_graphs_are_measured_part_by_part(monkeypatch):
     graphs = {str(seed): ws_flex(10, 4, 0.3, seed) for seed in range(7)}
     whole = measured(graphs, slow=False, afresh=True)
-    monkeypatch.setattr("graph2nn.graphs.measures.table._AT_ONCE", 3)
+    monkeypatch.setattr("graph2nn.graphs.measures.measure_tables._AT_ONCE", 3)
     pd.testing.assert_frame_equal(measured(graphs, slow=False, afresh=True), whole, check_exact=True)
 
 
@@ -197,7 +197,7 @@ def test_a_script_without_a_guard_is_told(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from graph2nn import ws_flex\n"
-        "from graph2nn.graphs.measures.table import measured\n"
+        "from graph2nn.graphs.measures.measure_tables import measured\n"
         "measured({str(s): ws_flex(10, 4, 0.3, s) for s in range(60)}, slow=False, workers=2)\n"
     )
     ended = subprocess.run(

@@ -407,7 +407,7 @@ def test_the_report_warns_of_short_cuts():
 
 
 def test_spectral_radius_is_that_of_signed_weights():
-    from graph2nn.graphs.nulls.report import spectral_radius
+    from graph2nn.graphs.nulls.null_report import spectral_radius
 
     graph = RelationalGraph.from_edge_index([[0, 1], [1, 0]], 2, weights=[4.0, 9.0], signs=[1, -1])
     assert spectral_radius(graph) == pytest.approx(6.0)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
-from graph2nn.layers import dense_products, engines, measure, measure_dense
+from graph2nn.layers import dense_products, engine_timing, engines, measure_dense
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.dense_products import PLAIN, Choice, DensePoint, DenseTable, onednn_is_exact
 from graph2nn.layers.norm_relu import NormReLU
@@ -245,8 +245,8 @@ def test_hooks_of_the_norm_are_called():
 
 
 def test_measuring_writes_a_table_that_layers_read(own_table, monkeypatch, capsys):
-    monkeypatch.setattr(measure, "WIDTHS", {"linear": (16,), "conv1x1": (16,), "conv3x3": (16,)})
-    monkeypatch.setattr(measure, "DENSITIES", (1.0,))
+    monkeypatch.setattr(engine_timing, "WIDTHS", {"linear": (16,), "conv1x1": (16,), "conv3x3": (16,)})
+    monkeypatch.setattr(engine_timing, "DENSITIES", (1.0,))
     monkeypatch.setattr(measure_dense, "SHAPES", ((16, 16), (32, 16)))
     assert main(["bench", "engines", "--rounds", "1"]) == 0
     assert "dense.json" in "".join(capsys.readouterr())

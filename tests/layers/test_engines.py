@@ -15,7 +15,7 @@ from graph2nn.budget import macs, match_widths, parameters
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
-from graph2nn.layers import engines, measure
+from graph2nn.layers import engine_timing, engines
 from graph2nn.layers.block import BlockConv2d, BlockLinear
 from graph2nn.layers.engines import Point, Table, choose
 from graph2nn.models import build_model, initialise
@@ -102,12 +102,12 @@ def test_a_damaged_table_says_so(own_table):
 
 
 def test_measuring_writes_a_table_that_auto_reads(own_table, monkeypatch, capsys):
-    monkeypatch.setattr(measure, "WIDTHS", {"linear": (16,), "conv1x1": (16,), "conv3x3": (16,)})
-    monkeypatch.setattr(measure, "DENSITIES", (0.2, 1.0))
+    monkeypatch.setattr(engine_timing, "WIDTHS", {"linear": (16,), "conv1x1": (16,), "conv3x3": (16,)})
+    monkeypatch.setattr(engine_timing, "DENSITIES", (0.2, 1.0))
     assert main(["bench", "engines", "--rounds", "2", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert [(row["kind"], row["width"]) for row in printed] == [
-        (k, 16) for k in measure.WIDTHS for _ in range(2)
+        (k, 16) for k in engine_timing.WIDTHS for _ in range(2)
     ]
     assert printed[1]["density"] == 1
     assert engines.table().points == tuple(Point(**row) for row in printed)

@@ -10,7 +10,7 @@ from atlas_pages import NASTY, OTHER, SPOT, evaluations, graphs, measures, unpac
 from graph2nn.analysis import cells
 from graph2nn.errors import UserError
 from graph2nn.graphs.measures.registry import MEASURES
-from graph2nn.report.atlas import data as module
+from graph2nn.report.atlas import atlas_data as module
 from graph2nn.report.atlas import payload
 
 

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import graph2nn as g
-from graph2nn.analysis.tasks import study
+from graph2nn.analysis.task_findings import study
 from graph2nn.errors import UserError
 from graph2nn.report.figures import agreement, collection
 from graph2nn.report.figures.gallery import Plate

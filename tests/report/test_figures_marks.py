@@ -11,8 +11,9 @@ from matplotlib.patches import Rectangle
 import graph2nn as g
 from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.quadratic import quadratic_fit
-from graph2nn.analysis.tasks import study, task_findings
+from graph2nn.analysis.task_findings import study, task_findings
 from graph2nn.report.figures import (
+    across_tasks,
     agreement,
     collection,
     corners,
@@ -21,7 +22,6 @@ from graph2nn.report.figures import (
     measure,
     shortcuts,
     slices,
-    tasks,
 )
 from graph2nn.report.figures.theme import DARK, LIGHT, wrapped
 
@@ -64,8 +64,8 @@ def test_rectangles_of_the_levels_are_the_sweet_spots():
 
 def test_rectangles_across_tasks_are_the_sweet_spots():
     wanted = [box(TASK.found.spot), box(OTHER.found.spot)]
-    assert boxes(drawn(tasks.draw_spots, [TASK, OTHER]).axes[0]) == wanted
-    maps = drawn(tasks.draw_maps, [TASK, OTHER]).axes[:2]
+    assert boxes(drawn(across_tasks.draw_spots, [TASK, OTHER]).axes[0]) == wanted
+    maps = drawn(across_tasks.draw_maps, [TASK, OTHER]).axes[:2]
     assert [boxes(axes)[0] for axes in maps] == wanted
 
 

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pytest
 
 from graph2nn.errors import UserError
-from graph2nn.report.figures import search
+from graph2nn.report.figures import search_regret
 from graph2nn.report.figures.theme import DARK, LIGHT, render
 
 
@@ -22,17 +22,21 @@ def made(tasks, contenders):
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
-@pytest.mark.parametrize("tasks", [["mlp_cifar10"], [*search.TITLES], ["of a user"]], ids=["one", "six", "own"])
+@pytest.mark.parametrize(
+    "tasks", [["mlp_cifar10"], [*search_regret.TITLES], ["of a user"]], ids=["one", "six", "own"]
+)
 def test_searches_can_be_drawn(tasks, look):
-    assert render(lambda theme: search.draw(made(tasks, search.STYLES), theme), look).startswith(b"\x89PNG")
+    assert render(lambda theme: search_regret.draw(made(tasks, search_regret.STYLES), theme), look).startswith(
+        b"\x89PNG"
+    )
 
 
 def test_medians_are_drawn_in_the_order_of_trainings_with_the_line_of_success():
     with mpl.rc_context(LIGHT.style()):
-        figure = search.draw(made(["mlp_cifar10"], ["random", "gp"]), LIGHT)
+        figure = search_regret.draw(made(["mlp_cifar10"], ["random", "gp"]), LIGHT)
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.get_lines()}
-    drawn = lines[search.STYLES["gp"][0]]
+    drawn = lines[search_regret.STYLES["gp"][0]]
     assert list(drawn.get_xdata()) == [8, 16, 100]
     assert list(drawn.get_ydata()) == [5 / 8, 5 / 16, 5 / 100]
     assert any(set(line.get_ydata()) == {0.1} for line in axes.get_lines())
@@ -42,4 +46,4 @@ def test_medians_are_drawn_in_the_order_of_trainings_with_the_line_of_success():
 
 def test_no_task_is_refused():
     with pytest.raises(UserError, match="the results hold no task to draw"):
-        search.draw({"close": 0.1, "tasks": {}}, LIGHT)
+        search_regret.draw({"close": 0.1, "tasks": {}}, LIGHT)

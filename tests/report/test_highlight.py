@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from graph2nn import RelationalGraph, UserError, write_graph, ws_flex
-from graph2nn.analysis.tasks import study
+from graph2nn.analysis.task_findings import study
 from graph2nn.report import listing, summary_json
 from graph2nn.report.atlas import payload
 from graph2nn.report.build import _directed, _off_plane
 from graph2nn.report.figures import collection, corners, gallery, plane, ranking
 from graph2nn.report.figures.theme import LIGHT
 from graph2nn.report.highlight import highlighted, labels_to_highlight
-from graph2nn.report.write import write_report
+from graph2nn.report.report_folder import write_report
 
 WS = {f"ws-{i}": ws_flex(16, 4 + i, 0.2 * i, i).renamed(f"ws-{i}") for i in range(4)}
 PARTS = RelationalGraph.from_edges([(0, 1), (1, 2), (2, 0), (3, 4)], 6, name="parts", directed=True)

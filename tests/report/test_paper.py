@@ -11,7 +11,7 @@ from graph2nn.report.figures import theme
 from graph2nn.report.paper import latex
 from graph2nn.report.phrasing import readable
 from graph2nn.report.references import bibtex
-from graph2nn.report.write import write_report
+from graph2nn.report.report_folder import write_report
 
 
 @pytest.fixture(scope="module")

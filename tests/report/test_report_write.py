@@ -9,9 +9,9 @@ from analysis_tables import curves, sweep, table
 from html_tags import Tags
 from PIL import Image
 
-from graph2nn.analysis.tasks import study
+from graph2nn.analysis.task_findings import study
 from graph2nn.errors import UserError
-from graph2nn.report import write as module
+from graph2nn.report import report_folder as module
 from graph2nn.report import write_report
 
 GALLERY = (

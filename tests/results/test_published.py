@@ -12,8 +12,8 @@ from published_files import graph_rows, write_set, write_task
 import graph2nn as g
 from graph2nn.errors import UserError
 from graph2nn.results.evaluations import COLUMNS, FILLED, RESUMED
-from graph2nn.results.published import is_published, read, read_published
-from graph2nn.results.published.archive import digest, read_arrays
+from graph2nn.results.published import is_published, published_reader, read_published
+from graph2nn.results.published.published_files import digest, read_arrays
 from graph2nn.results.published.rows import key
 
 
@@ -159,11 +159,11 @@ def test_the_word_published_is_looked_for_then_downloaded(tmp_path, monkeypatch,
     write_task(tmp_path / "data" / "final_results", seeds=1)
     assert read_published("published", cache=tmp_path / "cache").tasks == ["resnet34_imagenet"]
     monkeypatch.delenv("GRAPH2NN_DATA")
-    monkeypatch.setattr("graph2nn.results.published.archive.URL", published_server)
+    monkeypatch.setattr("graph2nn.results.published.published_files.URL", published_server)
     with pytest.raises(UserError, match="does not hold the published results"):
         read_published("published", cache=tmp_path / "cache", progress=False)
     own = digest(read_arrays(tmp_path / "served"))
-    monkeypatch.setattr(read, "SHA256", own)
+    monkeypatch.setattr(published_reader, "SHA256", own)
     assert read_published("published", cache=tmp_path / "cache", progress=False).tasks == ["resnet34_imagenet"]
 
 
@@ -189,7 +189,7 @@ def published_server(tmp_path):
 
 def test_published_sets_are_whole(published, golden):
     table = published.table
-    assert published.tasks == list(read.MODELS)
+    assert published.tasks == list(published_reader.MODELS)
     for name, facts in golden["columns"]["sets"].items():
         task, _, seed = name.partition("_seed")
         rows = table[(table["task"] == task) & ((table["seed"] == int(seed)) if seed else True)]

@@ -11,8 +11,8 @@ import pandas as pd
 import graph2nn as g
 from graph2nn.graphs.measures.registry import measure_all
 from graph2nn.report.atlas import atlas
+from graph2nn.report.atlas.atlas_data import Graphs
 from graph2nn.report.atlas.codec import ABSENT, DIRECTED
-from graph2nn.report.atlas.data import Graphs
 from graph2nn.report.page import page
 
 #: A label that tries to leave the text it stands in, as HTML, as script and as CSV.

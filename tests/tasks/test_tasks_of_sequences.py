@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graph2nn.data.sequences import asked, load_sequences
+from graph2nn.data.sequence_sets import asked, load_sequences
 from graph2nn.tasks.registry import task_of
 from graph2nn.tasks.sequences import Sequences, memory_capacity
 from graph2nn.tasks.task import counted

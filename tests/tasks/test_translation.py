@@ -9,7 +9,7 @@ from sentence_pairs import GERMAN, pair_files
 
 import graph2nn as g
 from graph2nn.cli import main
-from graph2nn.data.text.pairs import split_of
+from graph2nn.data.text.sentence_pairs import split_of
 from graph2nn.data.text.vocabulary import BEGIN, END, PADDING
 from graph2nn.tasks.decoding import beam, greedy, most_tokens
 from graph2nn.tasks.translation import Translation, bleu_of

@@ -15,7 +15,7 @@ from graph2nn.budget.bill import Bill
 from graph2nn.errors import UserError
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.graphs.ws_flex import with_nodes
-from graph2nn.layers.grouped import ChannelShuffle, GroupedLinear
+from graph2nn.layers.grouped_linear import ChannelShuffle, GroupedLinear
 from graph2nn.layers.partition import node_sizes
 from graph2nn.models import architecture, build_model
 from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged, at_stage, begin, next_layer

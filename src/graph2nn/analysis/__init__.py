@@ -7,7 +7,7 @@ everything that is stated about one task and about several. ``mixed_model`` is b
 """
 
 from graph2nn.analysis.arms import ArmComparison, compare_arms
-from graph2nn.analysis.beyond.nulls import NullComparison, compare_nulls
+from graph2nn.analysis.beyond.null_effects import NullComparison, compare_nulls
 from graph2nn.analysis.split_seed import SplitSeedGain, split_seed_gain
 from graph2nn.analysis.summary import Quadratic, SweetSpot, per_graph, quadratic_fit, sweet_spot
 

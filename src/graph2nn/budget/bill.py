@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graph2nn.models.shapes import Shape
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.wiring import Dense, Wiring, at_stage, begin, next_layer
 
 Shapes = Callable[[Sequence[int]], list[Shape]]

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from graph2nn.budget import search
+from graph2nn.budget import width_search
 from graph2nn.budget.bill import Bill
 from graph2nn.errors import TooNarrowError, UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.architecture import Architecture, Size
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.models.registry import architecture
-from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Dense, Wiring, wiring_of
 
 Method = Literal["auto", "published", "published-below", "exact", "none"]
@@ -50,7 +50,7 @@ def match(
     graph: RelationalGraph | Wiring | None = None,
     *,
     method: Method = "auto",
-    side: search.Side = "nearest",
+    side: width_search.Side = "nearest",
     multiple_of: int = 1,
     quantity: Quantity = "macs",
     widths: Sequence[int] | None = None,
@@ -98,8 +98,8 @@ def match(
         raise unknown("match: method", method, get_args(Method))
     if quantity not in get_args(Quantity):
         raise unknown("match: quantity", quantity, get_args(Quantity))
-    if side not in get_args(search.Side):
-        raise unknown("match: side", side, get_args(search.Side))
+    if side not in get_args(width_search.Side):
+        raise unknown("match: side", side, get_args(width_search.Side))
     described = architecture(model)
     described.check_options(options)
     base = list(described.widths if widths is None else widths)
@@ -130,9 +130,9 @@ def match(
     if method == "none" or (isinstance(wiring, Dense) and count(base) == goal):
         matched = base
     elif method.startswith("published"):
-        matched = search.published(bill.published_macs, base, goal, described.scalings, below=below)
+        matched = width_search.published(bill.published_macs, base, goal, described.scalings, below=below)
     else:
-        matched = search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
+        matched = width_search.exact(count, base, goal, smallest=bill.smallest, side=side, multiple_of=unit)
     spent = count(matched)
     if method != "none" and abs(spent - goal) > tolerance * goal:
         raise UserError(

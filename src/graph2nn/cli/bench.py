@@ -37,8 +37,8 @@ def engines(
     """
     from graph2nn.files import replacing, unwritable_refused
     from graph2nn.layers import dense_products, measure_dense
+    from graph2nn.layers.engine_timing import cases, measure
     from graph2nn.layers.engines import dump, own_file, table
-    from graph2nn.layers.measure import cases, measure
 
     use_threads(threads)
     target = own_file() if out is None else out

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from graph2nn.cli.common import Cache, Json, console, print_json, show_table
-from graph2nn.cli.own_data import (
+from graph2nn.cli.data_options import (
     Channels,
     Context,
     Drop,

@@ -95,7 +95,7 @@ def translate(
 
     graph2nn translate runs/runs/RUN test.en --reference test.de --beam 5
     """
-    from graph2nn.data.text.translation import read_lines
+    from graph2nn.data.text.translation_files import read_lines
     from graph2nn.experiments.generation import translate_sentences
     from graph2nn.tasks.translation import bleu_of
 

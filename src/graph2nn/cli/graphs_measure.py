@@ -43,7 +43,7 @@ def measure(
     Numbers are kept on disk by the graph they belong to. Interrupted, the same command goes on.
     """
     from graph2nn.cli import graphs_show
-    from graph2nn.graphs.measures.table import measured, writable, write_measured
+    from graph2nn.graphs.measures.measure_tables import measured, writable, write_measured
     from graph2nn.graphs.spec import parse_graph
 
     processes = workers or _cores()

@@ -44,7 +44,7 @@ def sweep(
 
     Interrupted or killed, the same command goes on and ends in the same file.
     """
-    from graph2nn.graphs import sweep as sweeps
+    from graph2nn.graphs import ws_flex_sweep as sweeps
 
     done = sweeps.sweep(
         nodes,
@@ -106,7 +106,7 @@ def catalogue(
         graph2nn graphs catalogue --from sweep.parquet --bins 10 --out mine/
     """
     from graph2nn.graphs import catalogue_files, catalogues
-    from graph2nn.graphs import sweep as sweeps
+    from graph2nn.graphs import ws_flex_sweep as sweeps
 
     plan = source if nodes is None else sweeps.plan_sweep(nodes)
     if plan is not None:

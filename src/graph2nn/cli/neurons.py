@@ -34,12 +34,12 @@ def neurons(
 
     Example: graph2nn neurons runs/runs/larva_s* --by celltype --data n-back:back=3
     """
-    from graph2nn.cli.own_data import source_of
+    from graph2nn.cli.data_options import source_of
     from graph2nn.experiments.presets import preset
     from graph2nn.experiments.silencing import activity_by_type, silence_types
     from graph2nn.experiments.trained import load_run
     from graph2nn.files import replacing, unwritable_refused
-    from graph2nn.report.figures import neurons as figures
+    from graph2nn.report.figures import cell_types as figures
     from graph2nn.report.figures.theme import LIGHT, render
     from graph2nn.tasks.registry import task_of
 

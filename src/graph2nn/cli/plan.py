@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graph2nn.cli.common import Cache, Data, Json, Settings, print_json
-from graph2nn.cli.connectomes import with_ends
+from graph2nn.cli.connectome_options import with_ends
 from graph2nn.errors import UserError
 
 app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_help=True)
@@ -141,12 +141,12 @@ def connectome(
     Example: graph2nn plan connectome plan.yaml --graph larva --inputs "celltype == 'sensory'" --outputs
     "celltype == 'RGN'" --groups celltype --data memory=memory-capacity --margin memory=0.2
     """
-    from graph2nn.cli.own_data import source_of
+    from graph2nn.cli.data_options import source_of
     from graph2nn.experiments.connectome_networks import check_runs
     from graph2nn.experiments.planning import plan as runs_of
     from graph2nn.experiments.planning import select
     from graph2nn.experiments.plans import write_plan
-    from graph2nn.experiments.plans.connectome import draft_connectome_plan
+    from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
     from graph2nn.experiments.presets import preset
 
     known = preset("connectome-rnn")

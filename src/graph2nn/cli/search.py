@@ -28,7 +28,7 @@ from graph2nn.cli.common import (
     use_threads,
 )
 from graph2nn.cli.completion import complete_preset
-from graph2nn.cli.own_data import (
+from graph2nn.cli.data_options import (
     Channels,
     Context,
     Drop,

@@ -29,7 +29,22 @@ from graph2nn.cli.common import (
     use_threads,
 )
 from graph2nn.cli.completion import complete_preset, complete_selection
-from graph2nn.cli.connectomes import Groups, Inputs, Outputs, Positions, Within
+from graph2nn.cli.connectome_options import Groups, Inputs, Outputs, Positions, Within
+from graph2nn.cli.data_options import (
+    Channels,
+    Context,
+    Drop,
+    ImageSize,
+    Impute,
+    MostValues,
+    SplitColumn,
+    SplitSeed,
+    Target,
+    TaskName,
+    Test,
+    Validation,
+    own_options,
+)
 from graph2nn.cli.launcher_options import (
     Address,
     Cpus,
@@ -45,21 +60,6 @@ from graph2nn.cli.launcher_options import (
     choose_launcher,
     pick_acceleration,
     rows_of,
-)
-from graph2nn.cli.own_data import (
-    Channels,
-    Context,
-    Drop,
-    ImageSize,
-    Impute,
-    MostValues,
-    SplitColumn,
-    SplitSeed,
-    Target,
-    TaskName,
-    Test,
-    Validation,
-    own_options,
 )
 from graph2nn.cli.sweep_log import Log
 from graph2nn.cli.train import Out

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from rich.table import Table
 
 from graph2nn.cli.common import console, print_json, show_table
-from graph2nn.cli.connectomes import with_ends
-from graph2nn.cli.own_data import own_words, source_of
+from graph2nn.cli.connectome_options import with_ends
+from graph2nn.cli.data_options import own_words, source_of
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Work:
 
     def note_arms(self, out: Path) -> None:
         """Write into a folder of results which run belongs to which arm, if there is a plan."""
-        from graph2nn.results.arms import write_arms
+        from graph2nn.results.arm_table import write_arms
 
         if self.plan is not None:
             write_arms(out, self.plan, self.arms)

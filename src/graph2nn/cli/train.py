@@ -31,8 +31,8 @@ from graph2nn.cli.common import (
     use_threads,
 )
 from graph2nn.cli.completion import complete_preset, complete_selection
-from graph2nn.cli.connectomes import Inputs, Outputs, with_ends
-from graph2nn.cli.own_data import (
+from graph2nn.cli.connectome_options import Inputs, Outputs, with_ends
+from graph2nn.cli.data_options import (
     Channels,
     Context,
     Drop,

@@ -1,12 +1,12 @@
 """Conversion of any PyTorch module: relationalize, densify, and recover graphs from weights."""
 
+from graph2nn.conversion.conversion_report import Changed, Relationalized, Skipped
 from graph2nn.conversion.load_pretrained import from_pretrained
 from graph2nn.conversion.match_scale import Scale, match_scale
 from graph2nn.conversion.model_card import model_card
 from graph2nn.conversion.pretrained import dense_state, save_pretrained
 from graph2nn.conversion.recover import Recovered, recover, recover_table
 from graph2nn.conversion.relationalize import densify, load_dense, relationalize
-from graph2nn.conversion.report import Changed, Relationalized, Skipped
 
 __all__ = [
     "Changed",

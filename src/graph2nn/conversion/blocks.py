@@ -11,8 +11,8 @@ from torch import Tensor
 
 from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError, unknown
-from graph2nn.layers.layout import Layout
 from graph2nn.layers.partition import Sizes, node_sizes
+from graph2nn.layers.weight_layout import Layout
 
 Matrix = npt.NDArray[np.float64]
 Norm = Literal["fro", "l1", "max"]

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from graph2nn.budget.trace import Inputs, call_arguments
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 
 def example_inputs(input_size: Sequence[int] | None, inputs: Inputs | None, module: nn.Module) -> Inputs | None:

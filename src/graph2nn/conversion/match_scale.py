@@ -10,7 +10,7 @@ from torch import nn
 
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
-from graph2nn.conversion.plan import Graphs
+from graph2nn.conversion.conversion_plan import Graphs
 from graph2nn.conversion.relationalize import relationalize
 from graph2nn.errors import UserError
 

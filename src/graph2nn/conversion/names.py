@@ -8,10 +8,10 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from graph2nn.conversion.checkpoints import Trained
+from graph2nn.conversion.weight_sources import Trained
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 Named = TypeVar("Named", Weight, Trained)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from graph2nn.conversion.plan import Step
+from graph2nn.conversion.conversion_plan import Step
 from graph2nn.conversion.probe import can_probe, own_forward
 
 #: Names of layers that compute several things at once, and how many.

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.layout import Layout
 from graph2nn.layers.parametrisation import make_mask, mask_weight
 from graph2nn.layers.partition import node_sizes
+from graph2nn.layers.weight_layout import Layout
 
 #: A change of the output below this share of the largest one is rounding.
 _ROUNDING = 1e-3

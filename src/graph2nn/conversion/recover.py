@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, captured
-from graph2nn.conversion.checkpoints import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
 from graph2nn.conversion.names import named, no_match, rejoined, restacked
+from graph2nn.conversion.weight_sources import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
 from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.files import replacing, write_parquet
 from graph2nn.graphs.graph import RelationalGraph

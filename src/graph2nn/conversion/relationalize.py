@@ -9,12 +9,19 @@ from torch import Tensor, nn
 
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
+from graph2nn.conversion.conversion_plan import (
+    Graphs,
+    ModuleEngine,
+    Step,
+    StepEngine,
+    choose_engines,
+    make_plan,
+)
+from graph2nn.conversion.conversion_report import Changed, Relationalized, Skipped
 from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.notes import notes_of
-from graph2nn.conversion.plan import Graphs, ModuleEngine, Step, StepEngine, choose_engines, make_plan
 from graph2nn.conversion.pretrained import hook_saving
-from graph2nn.conversion.report import Changed, Relationalized, Skipped
-from graph2nn.conversion.targets import Selection
+from graph2nn.conversion.weight_choice import Selection
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.layers.parametrisation import Keep, make_mask, mask_weight, masked_weights, unmask
 from graph2nn.layers.weight_mask import WeightMask
@@ -216,7 +223,7 @@ def _apply(steps: Sequence[Step], engines: Sequence[StepEngine], *, rescale: boo
             )
             off += parameter.numel() - step.layout.weights_on(step.graph)
         if engine == "block":
-            from graph2nn.layers.block.parametrisation import compact_weight
+            from graph2nn.layers.block.block_weight import compact_weight
 
             compact_weight(weight.module, masks[id(parameter)], step.layout)
         else:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout, layout_of
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.layers.parametrisation import stored_weight
+from graph2nn.layers.weight_layout import Layout, layout_of
 from graph2nn.layers.weight_mask import WeightMask
 
 #: Why a weight that follows a graph cannot be given another one.

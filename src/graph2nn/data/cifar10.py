@@ -9,9 +9,9 @@ from graph2nn.data.batch_files import read_binary, read_python
 from graph2nn.data.cifar_layouts import detect
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.download import download
+from graph2nn.data.file_container import fingerprint, locate, read_files
 from graph2nn.data.image_tree import read_tree
 from graph2nn.data.samples import Split
-from graph2nn.data.source import fingerprint, locate, read_files
 from graph2nn.errors import UserError
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"

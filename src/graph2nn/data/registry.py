@@ -11,12 +11,12 @@ from typing import Protocol
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
-from graph2nn.data.own.formats import load_format
 from graph2nn.data.own.reader import Options, load_own
+from graph2nn.data.own.well_known import load_format
 from graph2nn.data.photos.imagenet import load_imagenet
+from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
-from graph2nn.data.sequences import load_sequences, names_sequences
-from graph2nn.data.text.translation import load_translation
+from graph2nn.data.text.translation_files import load_translation
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.files import cache_root, refuse_special
 
@@ -68,7 +68,7 @@ def load_dataset(
     Args:
         name: "digits" (bundled), "cifar10", "cifar100", "mnist", "fashion-mnist", "multi30k", or "imagenet";
             ``imagenet@160`` shows the network squares of 160. ``"own"`` reads what lies at ``path``. Sequences
-            with known answers are named as :func:`graph2nn.data.sequences.load_sequences` has it.
+            with known answers are named as :func:`graph2nn.data.sequence_sets.load_sequences` has it.
         path: where the user's copy lies; without it the cache or a download is used, for ImageNet the folder
             that GRAPH2NN_DATA names.
         cache: folder of decoded copies; :func:`graph2nn.files.cache_root` when not given.

@@ -1,7 +1,7 @@
 """Sequence tasks whose best answer is known: delayed match, n-back, NARMA-10, memory capacity.
 
 Each function draws samples and returns :class:`Sequences`; the same seed gives the same samples. ``counted``
-says which steps a loss and a score look at. :mod:`graph2nn.data.sequences` makes data sets of them.
+says which steps a loss and a score look at. :mod:`graph2nn.data.sequence_sets` makes data sets of them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from graph2nn.conversion.recover import recover
-from graph2nn.experiments.loggers.base import Logger, logged, scalars
+from graph2nn.experiments.loggers.logger import Logger, logged, scalars
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import RunConfig
 from graph2nn.results.run_folder import RunFolder

@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 
-from graph2nn.data.text.pairs import split_of
+from graph2nn.data.text.sentence_pairs import split_of
 from graph2nn.data.text.vocabulary import encoded
 from graph2nn.errors import UserError
 from graph2nn.experiments.trained import load_run

@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from graph2nn.conversion.checkpoints import plain_tensor
+from graph2nn.conversion.weight_sources import plain_tensor
 from graph2nn.errors import UserError, shown
-from graph2nn.layers.grouped import GroupedLinear
+from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 #: Endings of files that torch wrote.

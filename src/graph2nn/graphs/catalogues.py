@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graph2nn.errors import UserError, check_type, unknown
-from graph2nn.graphs import plane
+from graph2nn.graphs import catalogue_figure
 from graph2nn.graphs.catalogue_files import make_folder, read_rows, write_catalogue
 from graph2nn.graphs.cover import Binning, Level, cover, default_binning
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from graph2nn.graphs.sweep import SweepPlan
+    from graph2nn.graphs.ws_flex_sweep import SweepPlan
 
 #: The published catalogues, shipped with the package, and how finely each covers the plane.
 PUBLISHED: Mapping[str, Level] = {
@@ -70,7 +70,7 @@ def make_catalogues(
     """Make the three catalogues of a sweep, and tell the binning that was used.
 
     Args:
-        sweep: the file that :func:`graph2nn.graphs.sweep.sweep` wrote, or its table.
+        sweep: the file that :func:`graph2nn.graphs.ws_flex_sweep.sweep` wrote, or its table.
         bins: of :class:`Binning`; see :func:`default_binning` for what is left out.
         l_max: likewise. Graphs with a longer path, or without C and L, are left aside.
         fill_above: likewise.
@@ -116,11 +116,11 @@ def plot_catalogue(name: str | Path, path: str | Path) -> Path:
     """
     frame = catalogue(name)
     if str(name) not in PUBLISHED:
-        return plane.save_planes({Path(name).stem: frame}, path)
+        return catalogue_figure.save_planes({Path(name).stem: frame}, path)
     everything = next(x for x, level in PUBLISHED.items() if level == "fine" and x[:3] == str(name)[:3])
     covered = catalogue(everything)
     binning = default_binning(int(frame["n"].iloc[0]), float(covered["path_length"].max()))
-    return plane.save_planes({str(name): frame}, path, covered=covered, binning=binning)
+    return catalogue_figure.save_planes({str(name): frame}, path, covered=covered, binning=binning)
 
 
 def build_catalogues(
@@ -144,12 +144,12 @@ def build_catalogues(
         The files written.
 
     Raises:
-        UserError: as for :func:`make_catalogues` and :func:`~graph2nn.graphs.sweep.sweep`.
+        UserError: as for :func:`make_catalogues` and :func:`~graph2nn.graphs.ws_flex_sweep.sweep`.
     """
     folder = Path(out)
     if not isinstance(source, str | Path):
         make_folder(folder)
-        from graph2nn.graphs.sweep import run_sweep  # compiles, so only where it is needed
+        from graph2nn.graphs.ws_flex_sweep import run_sweep  # compiles, so only where it is needed
 
         source = run_sweep(source, folder / "sweep.parquet").path
     made, binning = make_catalogues(source, bins=bins, l_max=l_max, fill_above=fill_above)
@@ -157,4 +157,7 @@ def build_catalogues(
     n = int(made["fine"]["n"].iloc[0])
     files = [write_catalogue(frame, folder / f"n{n}-{level}.parquet") for level, frame in made.items()]
     shown = {f"n{n}-{level}, {len(made[level])} graphs": made[level] for level in ("coarse", "medium")}
-    return [*files, plane.save_planes(shown, folder / "plane.png", covered=made["fine"], binning=binning)]
+    return [
+        *files,
+        catalogue_figure.save_planes(shown, folder / "plane.png", covered=made["fine"], binning=binning),
+    ]

@@ -21,7 +21,7 @@ from graph2nn.graphs.connectomes import NAMES, connectome
 from graph2nn.graphs.generators import GENERATORS
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import ENDINGS, Reading, ReadOptions, ending_of, parse_share, read_with, warn_of
-from graph2nn.graphs.io.connectome.spec import read_spec
+from graph2nn.graphs.io.connectome.connectome_spec import read_spec
 from graph2nn.graphs.neuron_connectomes import NEURONS
 
 #: Behind the name of a connectome: an edge wherever there is one in either direction.

@@ -16,9 +16,9 @@ from torch.nn.utils import parametrize
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.layout import Layout
 from graph2nn.layers.masked_class import dress, own_class
 from graph2nn.layers.stored_weight import StoredWeight
+from graph2nn.layers.weight_layout import Layout
 from graph2nn.layers.weight_mask import WeightMask
 
 Keep = Literal["masked", "original"]

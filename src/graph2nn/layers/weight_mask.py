@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 
 class WeightMask(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.models.shapes import Shape
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.wiring import Wiring
 
 Size = tuple[int, ...]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError
-from graph2nn.models.shapes import FixedShape, LayerShape, Shape
+from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
 
 #: Keys and values of the tokens read so far, by layer: decoding one token at a time need not repeat them.

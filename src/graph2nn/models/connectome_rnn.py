@@ -15,7 +15,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
-from graph2nn.layers.edge.tables import arcs, tables_of
+from graph2nn.layers.edge.sparse_rows import arcs, tables_of
 from graph2nn.models.connectome_weights import ConnectionWeights, Init, Signs, Unsigned, WeightKind
 
 Nodes = str | Sequence[int] | npt.NDArray[Any] | Tensor

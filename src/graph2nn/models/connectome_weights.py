@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.edge.tables import Integers
+from graph2nn.layers.edge.sparse_rows import Integers
 from graph2nn.models.spectral_radius import spectral_radius
 
 Numbers = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.conv import image
+from graph2nn.models.conv_parts import image
 from graph2nn.models.inverted_bottleneck import (
     InvertedBottleneck,
     Stage,
@@ -18,7 +18,7 @@ from graph2nn.models.inverted_bottleneck import (
     either,
     norm_act,
 )
-from graph2nn.models.shapes import LayerShape, Shape
+from graph2nn.models.layer_shapes import LayerShape, Shape
 from graph2nn.models.shrinking import is_dense, shrinking
 from graph2nn.models.squeeze_excite import Activation, activation_of
 from graph2nn.wiring import Dense, Wiring, at_stage, begin

@@ -13,7 +13,7 @@ from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.attention import check_heads
 from graph2nn.models.initialise import draw_by_fan_in
-from graph2nn.models.shapes import FixedShape, Shape
+from graph2nn.models.layer_shapes import FixedShape, Shape
 from graph2nn.models.transformer_layers import EncoderLayer, LayerConfig, encoder_layer_shapes, norm_weights
 from graph2nn.wiring import Wiring, begin
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from graph2nn.layers.norm_relu import NormedSequential
-from graph2nn.models.shapes import LayerShape
+from graph2nn.models.layer_shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
 from graph2nn.models.squeeze_excite import Activation, SqueezeExcite, activation_of, squeeze_excite_shapes
 from graph2nn.models.stochastic_depth import StochasticDepth

@@ -12,7 +12,7 @@ from graph2nn.errors import UserError
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.shapes import LayerShape, Shape
+from graph2nn.models.layer_shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, begin
 
 

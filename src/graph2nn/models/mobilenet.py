@@ -12,8 +12,17 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.conv import Stem, after, conv_shape, depthwise, head_shape, image, norm_relu, pooled_head
-from graph2nn.models.shapes import Shape
+from graph2nn.models.conv_parts import (
+    Stem,
+    after,
+    conv_shape,
+    depthwise,
+    head_shape,
+    image,
+    norm_relu,
+    pooled_head,
+)
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 
 #: Blocks a stage; a stage is one width, and all but the first begin with stride 2.

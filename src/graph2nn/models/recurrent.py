@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.initialise import draw_by_fan_in
-from graph2nn.models.shapes import LayerShape, Shape
+from graph2nn.models.layer_shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 
 Cell = Literal["rnn", "gru", "lstm"]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.conv import Stem, after, head_shape, image, pooled_head
+from graph2nn.models.conv_parts import Stem, after, head_shape, image, pooled_head
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.models.resnet_blocks import Basic, Block, Bottleneck, Separable
-from graph2nn.models.shapes import Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 
 Kind = Literal["basic", "sep", "bottleneck"]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.layers.norm_relu import NormedSequential
-from graph2nn.models.conv import Sides, after, conv_shape, depthwise, norm_relu
-from graph2nn.models.shapes import LayerShape, Shape
+from graph2nn.models.conv_parts import Sides, after, conv_shape, depthwise, norm_relu
+from graph2nn.models.layer_shapes import LayerShape, Shape
 from graph2nn.wiring import Dense, Wiring, next_layer
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graph2nn.layers.grouped import GroupedLinear
+from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.models.squeeze_excite import SqueezeExcite
 

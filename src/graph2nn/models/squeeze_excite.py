@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from graph2nn.models.shapes import LayerShape
+from graph2nn.models.layer_shapes import LayerShape
 
 #: Swish (x · σ(x), the published default) or ReLU.
 Activation = Literal["swish", "relu"]

@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.attention import Cache, check_heads
 from graph2nn.models.initialise import draw_by_fan_in
-from graph2nn.models.shapes import FixedShape, LayerShape, Shape
+from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.models.transformer_layers import (
     DecoderLayer,
     EncoderLayer,

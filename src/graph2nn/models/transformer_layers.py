@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from graph2nn.models.attention import Cache, MultiHeadAttention, attention_shapes
-from graph2nn.models.shapes import FixedShape, LayerShape, Shape
+from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.shapes import Shape
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.models.transformer import Transformer, transformer_shapes
 from graph2nn.wiring import Wiring
 

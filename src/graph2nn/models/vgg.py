@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.conv import Sides, conv_shape, head_shape, image, norm_relu, pooled_head
-from graph2nn.models.shapes import Shape
+from graph2nn.models.conv_parts import Sides, conv_shape, head_shape, image, norm_relu, pooled_head
+from graph2nn.models.layer_shapes import Shape
 from graph2nn.wiring import Wiring, at_stage, begin
 
 Head = Literal["standard", "pool"]

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.attention import check_heads
-from graph2nn.models.conv import image
+from graph2nn.models.conv_parts import image
 from graph2nn.models.initialise import draw_by_fan_in
-from graph2nn.models.shapes import FixedShape, LayerShape, Shape
+from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.models.transformer_layers import EncoderLayer, LayerConfig, encoder_layer_shapes, norm_weights
 from graph2nn.wiring import Wiring, at_stage, begin
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.analysis.tasks import Known, study
+from graph2nn.analysis.task_findings import Known, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
 from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.measures.table import measured
+from graph2nn.graphs.measures.measure_tables import measured
 from graph2nn.progress import Bar
 from graph2nn.report.highlight import highlighted, labels_to_highlight
-from graph2nn.report.ladder import Comparison, comparisons, write_page
-from graph2nn.report.ladder import record as record_of
-from graph2nn.report.ladder import section as ladders
+from graph2nn.report.ladder_section import Comparison, comparisons, write_page
+from graph2nn.report.ladder_section import record as record_of
+from graph2nn.report.ladder_section import section as ladders
 from graph2nn.report.phrasing import plural
 from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, section
-from graph2nn.report.write import refuse_early, write_report
+from graph2nn.report.report_folder import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
 from graph2nn.results.published import holds_results, is_published, read_published

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.task_findings import Study, TaskFindings
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report import phrasing, summary_json
 from graph2nn.report.null_table import null_tables

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from graph2nn.analysis.tasks import Study
+from graph2nn.analysis.task_findings import Study
 from graph2nn.errors import UserError
 from graph2nn.graphs.connectomes import NAMES
 from graph2nn.graphs.graph import RelationalGraph

@@ -6,7 +6,7 @@ import html
 
 import pandas as pd
 
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.report.phrasing import number
 
 #: Rows per kind of null; summary.json has all.

@@ -11,7 +11,7 @@ import pandas as pd
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.table import Gap
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.task_findings import Study, TaskFindings
 from graph2nn.report.phrasing import error, number, readable
 from graph2nn.report.references import bibtex
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graph2nn.analysis.arms import ArmComparison
-from graph2nn.analysis.beyond.nulls import NullComparison
+from graph2nn.analysis.beyond.null_effects import NullComparison
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.table import Gap

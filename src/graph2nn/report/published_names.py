@@ -12,7 +12,7 @@ from graph2nn.analysis import significance
 from graph2nn.analysis.cells import cell_of
 from graph2nn.analysis.slices import SliceFit
 from graph2nn.analysis.table import on_plane
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.task_findings import Study, TaskFindings
 
 #: Longer lists of graphs stay out of the summary.
 _LISTED = 100

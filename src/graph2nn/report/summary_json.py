@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from graph2nn.analysis.arms import ArmComparison
-from graph2nn.analysis.beyond import agreement, nulls
+from graph2nn.analysis.beyond import agreement, null_effects
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
 from graph2nn.analysis.sweetspot import SweetSpot
 from graph2nn.analysis.table import Gap
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.task_findings import Study, TaskFindings
 from graph2nn.files import json_value
 from graph2nn.report import phrasing, published_names
 
@@ -98,7 +98,7 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
     }
     if task.nulls:
-        record["nulls"] = {kind: nulls.record(compared) for kind, compared in task.nulls.items()}
+        record["nulls"] = {kind: null_effects.record(compared) for kind, compared in task.nulls.items()}
     if task.null_changes:
         record["null_changes"] = {kind: rows.to_dict("records") for kind, rows in task.null_changes.items()}
     if task.against:

@@ -23,7 +23,7 @@ from pyarrow import csv
 
 from graph2nn.errors import Graph2nnWarning, UserError, cut, shown
 from graph2nn.files import replacing, why_not, write_parquet
-from graph2nn.results.arms import with_arms
+from graph2nn.results.arm_table import with_arms
 from graph2nn.results.config import RunConfig
 from graph2nn.training.loop import Epoch
 

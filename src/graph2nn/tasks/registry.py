@@ -9,7 +9,7 @@ import torch
 from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.photos.split import PhotoSplit
 from graph2nn.data.samples import Split, Streamed
-from graph2nn.data.sequences import asked
+from graph2nn.data.sequence_sets import asked
 from graph2nn.errors import unknown
 from graph2nn.tasks.classification import Classification
 from graph2nn.tasks.language_model import LanguageModel

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from graph2nn.data.sequence_sets import asked
 from graph2nn.data.sequence_tasks import (
     SEQUENCE_TASKS,
     Sequences,
@@ -18,7 +19,6 @@ from graph2nn.data.sequence_tasks import (
     n_back,
     narma10,
 )
-from graph2nn.data.sequences import asked
 from graph2nn.tasks.classification import Classification
 from graph2nn.tasks.regression import Regression
 from graph2nn.tasks.score import Score

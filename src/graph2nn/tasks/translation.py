@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.text.pairs import PairSplit
+from graph2nn.data.text.sentence_pairs import PairSplit
 from graph2nn.data.text.vocabulary import PADDING, decoded
 from graph2nn.errors import UserError
 from graph2nn.tasks.decoding import Decodes, beam, greedy

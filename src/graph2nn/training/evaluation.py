@@ -13,7 +13,7 @@ from torch import nn
 
 from graph2nn.data.augment import eval_batches
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.text.pairs import PairSplit
+from graph2nn.data.text.sentence_pairs import PairSplit
 from graph2nn.errors import UserError
 from graph2nn.tasks.decoding import Decodes
 from graph2nn.tasks.registry import task_of

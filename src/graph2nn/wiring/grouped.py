@@ -9,7 +9,7 @@ from torch import nn
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.grouped import ChannelShuffle, GroupedLinear
+from graph2nn.layers.grouped_linear import ChannelShuffle, GroupedLinear
 from graph2nn.wiring.relational import Relational
 
 
@@ -23,8 +23,8 @@ class Grouped:
     Args:
         groups: number of groups, at least 2.
         shuffle: deal the features out to the groups in turn after each layer, so that information crosses over
-            (:class:`~graph2nn.layers.grouped.ChannelShuffle`). A number deals them out to this many groups, as
-            the published code does, which takes the two numbers from ``GROUP_SIZE`` and ``GROUP_NUM``.
+            (:class:`~graph2nn.layers.grouped_linear.ChannelShuffle`). A number deals them out to this many
+            groups, as the published code does (its ``GROUP_SIZE`` and ``GROUP_NUM``).
 
     Raises:
         UserError: fewer than two groups.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from graph2nn.analysis.beyond.nulls import NullComparison
+from graph2nn.analysis.beyond.null_effects import NullComparison
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.degrees import reciprocity
 from graph2nn.graphs.nulls import null_differences

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.analysis.beyond.noise import Noise, shrink
-from graph2nn.analysis.beyond.splits import held_out
+from graph2nn.analysis.beyond.seed_splits import held_out
 from graph2nn.arrays import Floats, Longs
 
 #: Errors simulated at once; bounds memory at about 40 bytes each.

@@ -12,7 +12,7 @@ import pandas as pd
 from graph2nn.analysis.arms import contrast_arms
 from graph2nn.analysis.beyond.noise import Noise, paired, seed_noise
 from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
-from graph2nn.analysis.beyond.splits import held_out, splits
+from graph2nn.analysis.beyond.seed_splits import held_out, splits
 from graph2nn.analysis.significance import moments
 from graph2nn.analysis.table import Gap, Results
 from graph2nn.arrays import Floats, Longs

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graph2nn.analysis.beyond import connectomes as brains
+from graph2nn.analysis.beyond import connectome_placement as brains
 from graph2nn.analysis.beyond import predictors, selection, surface
-from graph2nn.analysis.beyond.connectomes import Placed
+from graph2nn.analysis.beyond.connectome_placement import Placed
 from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.analysis.beyond.selection import Selection

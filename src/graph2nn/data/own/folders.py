@@ -14,7 +14,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.image_files import NAMES, is_photo, open_image, plain, upright_size
-from graph2nn.data.own.arrays import dataset_of_arrays
+from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.data.own.members import SPLITS, Members, opened
 from graph2nn.data.photos.transforms import Pixels, central_box
 from graph2nn.errors import UserError

@@ -14,18 +14,18 @@ import pandas as pd
 
 from graph2nn.data import store
 from graph2nn.data.dataset import Dataset, TaskName
-from graph2nn.data.own import tables
+from graph2nn.data.own import feature_tables
 from graph2nn.data.own.archives import read_npz
-from graph2nn.data.own.arrays import dataset_of_arrays
+from graph2nn.data.own.feature_tables import dataset_of_table, read_frame
 from graph2nn.data.own.folders import Channels, dataset_of_folder
-from graph2nn.data.own.formats import FORMATS, format_in, load_format
+from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.data.own.members import ARCHIVES, SPLITS
 from graph2nn.data.own.splits import check_share
-from graph2nn.data.own.tables import dataset_of_table, read_frame
 from graph2nn.data.own.texts import SUFFIXES as TEXTS
 from graph2nn.data.own.texts import dataset_of_text
+from graph2nn.data.own.well_known import FORMATS, format_in, load_format
+from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
-from graph2nn.data.sequences import load_sequences, names_sequences
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root, refuse_special
 
@@ -97,7 +97,7 @@ def load_own(
 
     Args:
         path: folder, archive or file; or ``mnist``, ``fashion-mnist``, ``cifar100``; or a task of sequences, as
-            :func:`graph2nn.data.sequences.load_sequences` takes it.
+            :func:`graph2nn.data.sequence_sets.load_sequences` takes it.
         options: how to read it.
         cache: folder of decoded copies.
         progress: show bars on a terminal.
@@ -144,14 +144,14 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         inside = [entry.name.lower() for entry in path.iterdir() if not entry.name.startswith(".")]
         stems = {each.partition(".")[0]: each for each in inside}
-        if any(stems.get(split, "").endswith(tables.SUFFIXES) for split in SPLITS):
+        if any(stems.get(split, "").endswith(feature_tables.SUFFIXES) for split in SPLITS):
             return "table"
         if any(stems.get(split, "").endswith(".npz") for split in SPLITS):
             return "arrays"
         return "images"
     if name.endswith(".npz"):
         return "arrays"
-    if name.endswith(tables.SUFFIXES):
+    if name.endswith(feature_tables.SUFFIXES):
         return "table"
     if name.endswith(ARCHIVES):
         return "images"
@@ -212,7 +212,7 @@ def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) 
         return dataset_of_folder(path, size=options.size, channels=options.channels, progress=progress, **drawn)
     if kind == "table":
         return dataset_of_table(
-            {split: read_frame(file) for split, file in _by_split(path, tables.SUFFIXES).items()},
+            {split: read_frame(file) for split, file in _by_split(path, feature_tables.SUFFIXES).items()},
             options.target, split=options.split, missing=options.missing, drop=options.drop,
             most_values=options.most_values, **drawn,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.own.arrays import digest
+from graph2nn.data.own.from_arrays import digest
 from graph2nn.data.samples import Samples
 from graph2nn.errors import UserError
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
-from graph2nn.data.own.arrays import dataset_of_arrays
+from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
 

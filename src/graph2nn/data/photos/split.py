@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from graph2nn.data.augment import normalise
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.photos.index import Index
-from graph2nn.data.photos.reader import Photos, Reader, collate
+from graph2nn.data.photos.photo_decoder import Photos, Reader, collate
 from graph2nn.data.samples import Augment, Part, Split, Streamed, whole
 from graph2nn.errors import Graph2nnWarning, UserError
 

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.launchers.base import Launcher, Source
-from graph2nn.experiments.launchers.launch import SweepOutcome, launch
+from graph2nn.experiments.launchers.launch_sweep import SweepOutcome, launch
+from graph2nn.experiments.launchers.launcher import Launcher, Source
 from graph2nn.experiments.launchers.local import Local
 from graph2nn.experiments.launchers.ray import Ray
 from graph2nn.experiments.launchers.slurm import Slurm

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt
+from graph2nn.experiments.launchers.launcher import AttemptResult, OnEnd, OnEpoch, Work, attempt
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import TakenError, hold, holder
@@ -46,7 +46,7 @@ class Local:
         return cls(workers, threads=threads or 1)
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
-        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
+        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.launcher.Launcher`.
 
         Args:
             configs: the runs, in order.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt
+from graph2nn.experiments.launchers.launcher import AttemptResult, OnEnd, OnEpoch, Work, attempt
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import holder
@@ -68,7 +68,7 @@ class Ray:
         return cls(address, cpus=cpus, gpus=gpus, retries=retries, at_once=workers)
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
-        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
+        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.launcher.Launcher`.
 
         Args:
             configs: the runs, in order.

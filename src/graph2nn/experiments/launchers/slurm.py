@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.experiments.launchers.base import AttemptResult, OnEnd, OnEpoch, Work, attempt, ended_elsewhere
+from graph2nn.experiments.launchers.launcher import (
+    AttemptResult,
+    OnEnd,
+    OnEpoch,
+    Work,
+    attempt,
+    ended_elsewhere,
+)
 from graph2nn.experiments.sweep_file import read_plan
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
@@ -91,7 +98,7 @@ class Slurm:
         return cls(jobs, cpus, int(gpus), minutes, partition, options=dict(sbatch or {}), wait=wait)
 
     def run(self, configs: Sequence[RunConfig], work: Work, *, on_end: OnEnd, on_epoch: OnEpoch) -> None:
-        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.base.Launcher`.
+        """Attempt all runs; see :class:`~graph2nn.experiments.launchers.launcher.Launcher`.
 
         Args:
             configs: the runs, in order.

@@ -1,5 +1,5 @@
 """Loggers: where the metrics of a run go, in addition to its own files."""
 
-from graph2nn.experiments.loggers.base import LOGGERS, Logger, logged, make_logger, scalars
+from graph2nn.experiments.loggers.logger import LOGGERS, Logger, logged, make_logger, scalars
 
 __all__ = ["LOGGERS", "Logger", "logged", "make_logger", "scalars"]

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from graph2nn.errors import UserError
-from graph2nn.experiments.plans.own_data import plan_source, read_as
+from graph2nn.experiments.plans.plan_data import plan_source, read_as
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import read_text_file, replacing
 from graph2nn.results.config import first_complaint

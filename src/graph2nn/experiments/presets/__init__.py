@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.presets import cifar, connectomes, imagenet, own
-from graph2nn.experiments.presets.own import fitted
+from graph2nn.experiments.presets import cifar, published_imagenet, user_data
 from graph2nn.experiments.presets.preset import Preset, read_preset
+from graph2nn.experiments.presets.user_data import fitted
 
 __all__ = ["PRESETS", "Preset", "fitted", "preset", "read_preset"]
 
-PRESETS = {
-    preset.name: preset for preset in (*cifar.PRESETS, *imagenet.PRESETS, *own.PRESETS, *connectomes.PRESETS)
-}
+PRESETS = {preset.name: preset for preset in (*cifar.PRESETS, *published_imagenet.PRESETS, *user_data.PRESETS)}
 
 
 def preset(name: str) -> Preset:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.edge_weights import edge_weights, where_mask
 from graph2nn.graphs.io.matrices import pairs_of_matrix
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.pairs import Pairs, choose_edges, combined, repeated_keys
 from graph2nn.graphs.io.source import MOST_NODES, EdgeList, Matrix, Source
-from graph2nn.graphs.io.weights import edge_weights, where_mask
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from graph2nn.errors import GraphNote, UserError
 from graph2nn.files import refuse_special
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.io import arrays, sheets
+from graph2nn.graphs.io import array_files, sheets
 from graph2nn.graphs.io.archive import load_graph
 from graph2nn.graphs.io.assembly import Reading, assemble
 from graph2nn.graphs.io.dot import read_dot
@@ -22,13 +22,13 @@ from graph2nn.graphs.io.netfiles import read_gml, read_pajek
 from graph2nn.graphs.io.objects import source_of_object
 from graph2nn.graphs.io.options import ReadOptions, parse_share
 from graph2nn.graphs.io.source import Source
-from graph2nn.graphs.io.text import source_of_text
+from graph2nn.graphs.io.text_files import source_of_text
 
 _BINARY: dict[str, Callable[[bytes, ReadOptions], Source]] = {
-    "npy": arrays.read_npy,
-    "npz": arrays.read_npz,
-    "mat": arrays.read_mat,
-    "mtx": arrays.read_mtx,
+    "npy": array_files.read_npy,
+    "npz": array_files.read_npz,
+    "mat": array_files.read_mat,
+    "mtx": array_files.read_mtx,
     "excel": sheets.read_excel,
     "feather": sheets.read_feather,
     "parquet": sheets.read_parquet,

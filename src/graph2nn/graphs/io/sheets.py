@@ -7,10 +7,10 @@ import io
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.cells import source_of_cells
 from graph2nn.graphs.io.frames import source_of_frame
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import Source
+from graph2nn.graphs.io.text_cells import source_of_cells
 
 #: The smallest whole number that has neighbours which a number in a sheet cannot tell apart.
 _EXACT = 10**15

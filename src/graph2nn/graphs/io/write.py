@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
 from graph2nn.graphs.io.archive import dump_graph
-from graph2nn.graphs.io.arrays import DIRECTED_KEY, NAMES_KEY
+from graph2nn.graphs.io.array_files import DIRECTED_KEY, NAMES_KEY
 from graph2nn.graphs.io.formats import format_of
 from graph2nn.graphs.io.native import header_line
 

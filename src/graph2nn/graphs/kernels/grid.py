@@ -16,7 +16,7 @@ from graph2nn.graphs.kernels.bits import (
 )
 from graph2nn.graphs.kernels.jit import compiled
 from graph2nn.graphs.kernels.mt19937 import Words, state_of, threshold_of
-from graph2nn.graphs.kernels.rng import Streams, make_streams
+from graph2nn.graphs.kernels.random_words import Streams, make_streams
 from graph2nn.graphs.kernels.wsflex import EXHAUSTED, draw, draw_shared, ring
 from graph2nn.graphs.ws_flex import TRIES
 

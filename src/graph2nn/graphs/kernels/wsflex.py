@@ -107,7 +107,7 @@ def draw_shared(
         tries: attempts before giving up.
         start: ``[n]``, the ring; read.
         rows: ``[n]``, the graph; written.
-        words, rank, value, after: one seed's row of :class:`~graph2nn.graphs.kernels.rng.Streams`.
+        words, rank, value, after: one seed's row of :class:`~graph2nn.graphs.kernels.random_words.Streams`.
 
     Returns:
         0 or more, ``GAVE_UP`` or ``EXHAUSTED``.

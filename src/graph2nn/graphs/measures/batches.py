@@ -35,7 +35,7 @@ def measure_many(
     keep: bool = True,
     label: str = "measuring",
 ) -> list[Values]:
-    """Measure graphs, except those measured before; see :func:`graph2nn.graphs.measures.table.measured`.
+    """Measure graphs that have no values yet; see :func:`graph2nn.graphs.measures.measure_tables.measured`.
 
     Args:
         graphs: any graphs; equal ones are measured once.

@@ -26,7 +26,7 @@ from graph2nn.graphs.nulls import rich_club, small_worldness
 from graph2nn.graphs.storage import DENSE_LIMIT, refuse_dense
 
 #: Version of the values. Raise it when a measure changes what it gives: numbers kept on disk are then measured
-#: again, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.table`).
+#: again, and the shipped ones have to be (see :mod:`graph2nn.graphs.measures.measure_tables`).
 VERSION = 2
 
 #: Mean and spread of one graph ask for the same numbers, one after the other.

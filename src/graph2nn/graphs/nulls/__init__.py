@@ -19,7 +19,7 @@ from graph2nn.graphs.nulls.ensembles import (
 from graph2nn.graphs.nulls.ladder import KINDS, null
 from graph2nn.graphs.nulls.lattice import degree_lattice_null
 from graph2nn.graphs.nulls.null_graph import NullGraph
-from graph2nn.graphs.nulls.report import NullReport, null_differences
+from graph2nn.graphs.nulls.null_report import NullReport, null_differences
 from graph2nn.graphs.nulls.rich_club import rich_club_curve
 from graph2nn.graphs.nulls.small_worldness import SmallWorld, small_world, small_world_omega, small_world_sigma
 

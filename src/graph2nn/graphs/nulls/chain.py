@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
+from graph2nn.graphs.nulls.arc_rows import Rows
 from graph2nn.graphs.nulls.ladder import PROPOSALS
-from graph2nn.graphs.nulls.rows import Rows
 
 #: Proposals per edge between two references; the first has ten. After three, an edge that can move has done so
 #: with a chance of 99 % (docs/nulls.md).

@@ -26,9 +26,8 @@ from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
 from graph2nn.graphs.nulls import checks, shuffles
-from graph2nn.graphs.nulls.null_graph import NullGraph
-from graph2nn.graphs.nulls.rows import Rows
-from graph2nn.graphs.nulls.selection import (
+from graph2nn.graphs.nulls.arc_rows import Rows
+from graph2nn.graphs.nulls.node_selection import (
     Labels,
     Positions,
     Selection,
@@ -36,6 +35,7 @@ from graph2nn.graphs.nulls.selection import (
     node_numbers,
     node_positions,
 )
+from graph2nn.graphs.nulls.null_graph import NullGraph
 from graph2nn.graphs.nulls.spatial import swap_in_space
 
 #: Proposals per edge; docs/nulls.md shows that these are enough.

@@ -10,8 +10,8 @@ import numpy as np
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
+from graph2nn.graphs.nulls.arc_rows import Rows
 from graph2nn.graphs.nulls.ladder import Request
-from graph2nn.graphs.nulls.rows import Rows
 
 #: Proposals per edge: C levels off within them (docs/nulls.md).
 PROPOSALS = 300

@@ -9,8 +9,8 @@ from graph2nn.arrays import Longs
 from graph2nn.graphs.graph import RelationalGraph
 
 if TYPE_CHECKING:
-    from graph2nn.graphs.nulls.report import NullReport
-    from graph2nn.graphs.nulls.selection import Selection
+    from graph2nn.graphs.nulls.node_selection import Selection
+    from graph2nn.graphs.nulls.null_report import NullReport
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,8 +70,8 @@ class NullGraph(RelationalGraph):
             >>> g.null(graph, "degree", seed=1).report().table.loc["edges", "change"].item()
             0.0
         """
-        from graph2nn.graphs.nulls.report import report_of
-        from graph2nn.graphs.nulls.selection import node_numbers
+        from graph2nn.graphs.nulls.node_selection import node_numbers
+        from graph2nn.graphs.nulls.null_report import report_of
 
         graph = self if self.null_of is None else self.null_of
         chosen = self.inputs if inputs is None else node_numbers(graph, inputs, "inputs")

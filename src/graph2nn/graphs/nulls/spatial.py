@@ -6,8 +6,8 @@ import numpy as np
 
 from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.kernels import swaps
+from graph2nn.graphs.nulls.arc_rows import Rows
 from graph2nn.graphs.nulls.checks import BrokenNullError
-from graph2nn.graphs.nulls.rows import Rows
 
 #: Bins of the histogram of distances, of equal counts in the graph, and edges that a bin has at least.
 BINS, PER_BIN = 100, 50

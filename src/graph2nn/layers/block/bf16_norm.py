@@ -19,10 +19,10 @@ from graph2nn.layers.block.bf16_tiles import Lowering, multiply_node
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers
 from graph2nn.layers.block.norm import RunningStatistics, differentiate_through_norm, norm_node, running
+from graph2nn.layers.block.norm_rows import N
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
 from graph2nn.layers.block.refcount import borrowed
-from graph2nn.layers.block.rows import N
 
 
 def multiply_normed_bf16(

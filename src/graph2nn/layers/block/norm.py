@@ -18,6 +18,7 @@ from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.kernels import node_product
 from graph2nn.layers.block.layout import Integers, Products
+from graph2nn.layers.block.norm_rows import N, gradient, gradient_sums, norm_relu, squares, total
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import (
     Gradients,
@@ -30,7 +31,6 @@ from graph2nn.layers.block.product import (
     run_share,
 )
 from graph2nn.layers.block.refcount import borrowed
-from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
 
 
 class RunningStatistics(NamedTuple):

@@ -14,9 +14,9 @@ import numpy as np
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.copying import copy
 from graph2nn.layers.block.layout import Integers, Planes, Products
+from graph2nn.layers.block.norm_rows import N, gradient, gradient_sums, norm_relu, squares, total
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.refcount import borrowed
-from graph2nn.layers.block.rows import N, gradient, gradient_sums, norm_relu, squares, total
 
 
 @compiled

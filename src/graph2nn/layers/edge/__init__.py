@@ -2,6 +2,6 @@
 
 from graph2nn.layers.edge.linear import EdgeLinear
 from graph2nn.layers.edge.operator import edge_product
-from graph2nn.layers.edge.tables import Tables, arcs, tables_of
+from graph2nn.layers.edge.sparse_rows import Tables, arcs, tables_of
 
 __all__ = ["EdgeLinear", "Tables", "arcs", "edge_product", "tables_of"]

@@ -14,7 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.compact import same_mask
 from graph2nn.layers.edge.operator import edge_product
-from graph2nn.layers.edge.tables import Tables, feature_arcs, tables_of
+from graph2nn.layers.edge.sparse_rows import Tables, feature_arcs, tables_of
 from graph2nn.layers.masked import Init, RelationalLinear
 from graph2nn.layers.partition import initial_scale, node_sizes
 

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 from graph2nn.errors import UserError
 from graph2nn.layers.edge import product
-from graph2nn.layers.edge.tables import Tables
+from graph2nn.layers.edge.sparse_rows import Tables
 
 _HALVES = (torch.bfloat16, torch.float16)
 
@@ -137,7 +137,7 @@ def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | 
         ``[outputs, batch]``.
 
     Example:
-        >>> from graph2nn.layers.edge.tables import tables_of
+        >>> from graph2nn.layers.edge.sparse_rows import tables_of
         >>> tables = tables_of([[0, 1, 2], [1, 2, 0]], 3)
         >>> edge_product(torch.eye(3), torch.tensor([1.0, 2.0, 3.0]), tables).tolist()
         [[0.0, 0.0, 1.0], [2.0, 0.0, 0.0], [0.0, 3.0, 0.0]]

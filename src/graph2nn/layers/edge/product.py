@@ -21,7 +21,7 @@ from graph2nn.layers.block.copying import transpose
 from graph2nn.layers.block.threads import share
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 from graph2nn.layers.edge.kernels import dot_rows, sum_rows
-from graph2nn.layers.edge.tables import Tables
+from graph2nn.layers.edge.sparse_rows import Tables
 
 Gradients: TypeAlias = tuple[Tensor | None, ...]
 

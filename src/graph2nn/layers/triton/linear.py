@@ -16,7 +16,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.block.layout import Blocks
 from graph2nn.layers.block.linear import BlockLinear
 from graph2nn.layers.masked import Init, Symmetric
-from graph2nn.layers.triton.tables import DEPTH, SAMPLES, Lists, plan
+from graph2nn.layers.triton.index_tables import DEPTH, SAMPLES, Lists, plan
 
 
 def interpreted() -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from graph2nn.report.atlas.atlas_data import Box, Graphs, payload
 from graph2nn.report.atlas.codec import text
-from graph2nn.report.atlas.data import Box, Graphs, payload
 
 #: The script's files, in the order in which each needs the ones before it.
 _SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "sketch", "card", "list", "controls")

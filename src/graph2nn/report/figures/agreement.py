@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.correlation import shared_cells
-from graph2nn.analysis.tasks import Study, TaskFindings, common_score
+from graph2nn.analysis.task_findings import Study, TaskFindings, common_score
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, wrapped
 from graph2nn.report.phrasing import number

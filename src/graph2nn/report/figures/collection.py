@@ -9,11 +9,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from graph2nn.analysis.tasks import Study, TaskFindings
+from graph2nn.analysis.task_findings import Study, TaskFindings
 from graph2nn.errors import unknown
 from graph2nn.files import replacing, unwritable_refused
 from graph2nn.graphs import draw as drawing
 from graph2nn.report.figures import (
+    across_tasks,
     agreement,
     corners,
     gains,
@@ -22,7 +23,6 @@ from graph2nn.report.figures import (
     plane,
     shortcuts,
     slices,
-    tasks,
 )
 from graph2nn.report.figures.gallery import Plate
 from graph2nn.report.figures.measure import minimum
@@ -60,8 +60,8 @@ def missing(study: Study, graphs: corners.Graphs) -> list[str]:
     for name, task in study.tasks.items():
         if task.found.baseline is None:
             said.append(f"{name}: no baseline, so no gain is drawn.")
-        if tasks.alone(task):
-            said.append(f"{name}: no sweet spot is drawn: {tasks.alone(task)}.")
+        if across_tasks.alone(task):
+            said.append(f"{name}: no sweet spot is drawn: {across_tasks.alone(task)}.")
         if task.found.placed.empty:
             said.append(f"{name}: no map is drawn: every graph falls into parts, off the (C, L) plane.")
         elif not corners.chosen(task, graphs):
@@ -146,14 +146,14 @@ def across(study: Study) -> list[Plate]:
                 "Sweet spots of all tasks",
                 "Rectangles bound the graphs that a one-sided t-test does not call worse than the task's best "
                 f"graph, which the mark shows; grey dots are all graphs ({several}).",
-                partial(tasks.draw_spots, each),
+                partial(across_tasks.draw_spots, each),
             ),
             Plate(
                 "tasks_maps",
                 "The map of every task",
                 "Mean error of the graphs in each coarse cell, on a scale of its own for each task, with the "
                 f"sweet spot of its graphs dashed ({several}).",
-                partial(tasks.draw_maps, each),
+                partial(across_tasks.draw_maps, each),
             ),
             Plate(
                 "tasks_correlation",
@@ -258,13 +258,13 @@ def _levels_caption(task: TaskFindings) -> str:
     text = "Cells show the mean error of their graphs"
     if found.baseline is not None:
         text += ", star and line on the scale the baseline's"
-    if not tasks.alone(task):
+    if not across_tasks.alone(task):
         text += f"; the published rule keeps {len(found.spot.graphs):,} of {len(found.graphs):,} graphs"
         text += f", and their rectangle holds {found.spot.holds(found.graphs):,}"
         if len(shown) > 1:
             text += f"; for coarse cells it keeps {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
-        text += f"; no sweet spot: {tasks.alone(task)}"
+        text += f"; no sweet spot: {across_tasks.alone(task)}"
     if len(shown) < 3:
         text += "; finer levels would show the same graphs in smaller cells"
     if plane.colour_range(found)[2]:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report.figures import marks, plane, portraits
 from graph2nn.report.figures.theme import TEXT, Theme, canvas

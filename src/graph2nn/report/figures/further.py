@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from graph2nn.analysis.table import Gap
-from graph2nn.analysis.tasks import TaskFindings
-from graph2nn.report.figures import against, connectomes, nulls, predictors, selection, surface
+from graph2nn.analysis.task_findings import TaskFindings
+from graph2nn.report.figures import against, connectome_placement, null_effects, predictors, selection, surface
 from graph2nn.report.figures.gallery import Plate
 
 
@@ -22,8 +22,8 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         Plate(
             f"nulls_{kind}_{tag}",
             f"{task.name}: graphs against their {kind.replace('_', '-')} nulls",
-            nulls.caption(compared, kind, score, task.null_changes.get(kind)),
-            partial(nulls.draw, compared, score=score),
+            null_effects.caption(compared, kind, score, task.null_changes.get(kind)),
+            partial(null_effects.draw, compared, score=score),
         )
         for kind, compared in task.nulls.items()
     ]
@@ -47,7 +47,7 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         caption = predictors.caption(found.predictors)
         made.append(Plate(f"predictors_{tag}", f"{task.name}: what predicts the error", caption, draw))
     if not isinstance(found.connectomes, Gap) and not isinstance(found.surface, Gap):
-        draw = partial(connectomes.draw, found.connectomes, found.surface, task.found)
-        caption = connectomes.caption(found.connectomes)
+        draw = partial(connectome_placement.draw, found.connectomes, found.surface, task.found)
+        caption = connectome_placement.caption(found.connectomes)
         made.append(Plate(f"brains_{tag}", f"{task.name}: brains on the same plane", caption, draw))
     return made

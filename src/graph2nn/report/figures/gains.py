@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.table import Gap
-from graph2nn.analysis.tasks import TaskFindings, common_score
+from graph2nn.analysis.task_findings import TaskFindings, common_score
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, wrapped
 from graph2nn.report.phrasing import error

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.table import score_of
-from graph2nn.analysis.tasks import TaskFindings, common_score
+from graph2nn.analysis.task_findings import TaskFindings, common_score
 from graph2nn.errors import UserError
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.theme import COLUMN, TEXT, Theme, canvas, legend_below, wrapped

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from graph2nn.analysis.correlation import graph_count_curve, shared_cells, smaller_catalogues
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.arrays import Floats
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.report.figures import marks

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.slices import SliceFit
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.report.figures import marks
 from graph2nn.report.figures.measure import minimum, parabola
 from graph2nn.report.figures.plane import labels

@@ -14,7 +14,7 @@ import yaml
 from graph2nn.errors import UserError
 from graph2nn.files import read_text_file
 from graph2nn.progress import Bar
-from graph2nn.results.published.archive import Arrays, Pair
+from graph2nn.results.published.published_files import Arrays, Pair
 from graph2nn.yaml_values import read_yaml
 
 _FILE = re.compile(r"results_epoch(\d+)\.txt")

@@ -9,7 +9,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import FILLED, RESUMED
-from graph2nn.results.published.archive import Pair
+from graph2nn.results.published.published_files import Pair
 
 _TRANS, _NUM, _SPARSITY, _P, _GRAPH_SEED = 0, 2, 4, 5, 7
 _PARAMS, _MACS, _TOP1, _TOP5, _WIDTH, _SEED = 0, 1, 3, 4, 6, 7

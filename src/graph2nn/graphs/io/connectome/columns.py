@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.io.connectome.tables import Table
+from graph2nn.graphs.io.connectome.table_batches import Table
 
 #: Columns of the two ends of a connection, from the most to the least specific; the second reads the first.
 PUBLISHED = (

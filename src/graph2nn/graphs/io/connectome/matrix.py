@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.io.connectome.connection_rows import Rows
 from graph2nn.graphs.io.connectome.ids import Neurons, ids_of
-from graph2nn.graphs.io.connectome.rows import Rows
-from graph2nn.graphs.io.connectome.tables import Table, frame_of
+from graph2nn.graphs.io.connectome.table_batches import Table, frame_of
 
 
 def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, Any]) -> Rows:

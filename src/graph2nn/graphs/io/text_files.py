@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.cells import EXPECTED, source_of_cells
+from graph2nn.graphs.io.edge_weights import to_numbers
 from graph2nn.graphs.io.headers import find_ends
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.native import HEADER, native_edges
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
-from graph2nn.graphs.io.weights import to_numbers
+from graph2nn.graphs.io.text_cells import EXPECTED, source_of_cells
 
 #: Lines that decide the separator.
 _SAMPLE = 200

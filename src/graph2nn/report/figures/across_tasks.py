@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.cells import cell_means
-from graph2nn.analysis.tasks import TaskFindings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.report.figures import levels, marks
 from graph2nn.report.figures.plane import colour_range, labels
 from graph2nn.report.figures.theme import TEXT, Theme, canvas, legend_below, short, wrapped

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.io.edge_weights import is_time, to_numbers
 from graph2nn.graphs.io.frames import edges_of_table
 from graph2nn.graphs.io.headers import ID_WORDS, Ends, find_ends, words_of
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
-from graph2nn.graphs.io.weights import is_time, to_numbers
 
 EXPECTED = "expected a square 0/1 matrix or an edge list with two columns"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.download import download
-from graph2nn.data.text.pairs import PairSplit, split_of
+from graph2nn.data.text.sentence_pairs import PairSplit, split_of
 from graph2nn.data.text.vocabulary import SIZE, encoded, learn_vocabulary, pieces
 from graph2nn.errors import UserError
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.own.formats import FORMATS
 from graph2nn.data.own.reader import Options, is_word
+from graph2nn.data.own.well_known import FORMATS
 from graph2nn.errors import UserError
-from graph2nn.experiments.launchers.base import Source
+from graph2nn.experiments.launchers.launcher import Source
 from graph2nn.experiments.plans.schema import AsRead, ExperimentPlan, Settings
 from graph2nn.experiments.presets import fitted, preset
 from graph2nn.experiments.presets.preset import OWN

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.null_changes import sentence
-from graph2nn.analysis.beyond.nulls import ALL, NullComparison
-from graph2nn.analysis.ladder import Ladder
+from graph2nn.analysis.beyond.null_effects import ALL, NullComparison
+from graph2nn.analysis.ladder_comparison import Ladder
 from graph2nn.report.figures.theme import TEXT, Theme, canvas
 from graph2nn.report.phrasing import number, p_text, percent
 from graph2nn.tasks import TOP1, Score

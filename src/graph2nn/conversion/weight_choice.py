@@ -10,7 +10,7 @@ from torch import nn
 from graph2nn.conversion.names import around, named, no_match
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 #: A name with wildcards, a type of module, or a function of name and module.
 Selector = str | type[nn.Module] | Callable[[str, nn.Module], bool]

@@ -9,7 +9,7 @@ from torch import nn
 
 from graph2nn.errors import UserError
 from graph2nn.layers.norm_relu import NormReLU
-from graph2nn.models.shapes import LayerShape
+from graph2nn.models.layer_shapes import LayerShape
 
 #: Height and width of a feature map.
 Sides = tuple[int, int]

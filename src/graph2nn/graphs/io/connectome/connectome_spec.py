@@ -10,8 +10,8 @@ from typing import Any
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.assembly import Reading
 from graph2nn.graphs.io.connectome.columns import PUBLISHED, edge_ends
-from graph2nn.graphs.io.connectome.read import ConnectomeOptions, read_tables
-from graph2nn.graphs.io.connectome.tables import open_table
+from graph2nn.graphs.io.connectome.connectome_reader import ConnectomeOptions, read_tables
+from graph2nn.graphs.io.connectome.table_batches import open_table
 from graph2nn.graphs.io.options import ReadOptions
 
 #: Options that only a connectome of neurons has, and those that it shares with other files.

@@ -2,7 +2,7 @@
 
 Remade with::
 
-    python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
+    python -c "from graph2nn.graphs.measures.measures_page import write; write('docs/measures.md')"
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ the error is that random references leave.
 
 ```python
 from graph2nn import MEASURES, measure_all, ws_flex
-from graph2nn.graphs.measures.table import measured
+from graph2nn.graphs.measures.measure_tables import measured
 
 graph = ws_flex(n=64, k=8.19, p=0.128, seed=4)
 values = measure_all(graph, slow=False)       # one graph: a dict

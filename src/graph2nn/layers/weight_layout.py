@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graph2nn.arrays import BoolMatrix
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.grouped import GroupedLinear
+from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.partition import mask, weights_on
 
 

@@ -15,13 +15,13 @@ from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.example import example_run
 from graph2nn.conversion.names import rejoined, restacked
 from graph2nn.conversion.probe import can_probe, own_forward, probe
-from graph2nn.conversion.targets import Selection, check_named, choose
+from graph2nn.conversion.weight_choice import Selection, check_named, choose
 from graph2nn.conversion.weights import RELATIONAL, Weight, weights_of
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.engines import Kind
 from graph2nn.layers.engines import choose as choose_layer_engine
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 
 #: One graph for all, one for each module in order, or a function of a module's name and the module.
 Graphs = RelationalGraph | Sequence[RelationalGraph | None] | Callable[[str, nn.Module], RelationalGraph | None]
@@ -182,7 +182,7 @@ def choose_engines(module: nn.Module, steps: Sequence[Step], engine: ModuleEngin
 
 
 def _engine(step: Step, engine: ModuleEngine) -> StepEngine:
-    from graph2nn.layers.block.parametrisation import blocks_fit
+    from graph2nn.layers.block.block_weight import blocks_fit
 
     weight, layout = step.weight, step.layout
     if not blocks_fit(weight.module, weight.tensor, layout):

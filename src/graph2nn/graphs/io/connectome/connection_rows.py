@@ -15,7 +15,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.io.connectome.columns import EdgeColumns, named
 from graph2nn.graphs.io.connectome.ids import Ids, Neurons, distinct, ids_of
 from graph2nn.graphs.io.connectome.signs import Signs, refuse_unsigned, signs_of
-from graph2nn.graphs.io.connectome.tables import Table
+from graph2nn.graphs.io.connectome.table_batches import Table
 
 
 @dataclass

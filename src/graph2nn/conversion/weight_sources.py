@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from graph2nn.conversion.weights import weights_of
 from graph2nn.errors import UserError
-from graph2nn.layers.layout import Layout
+from graph2nn.layers.weight_layout import Layout
 from graph2nn.memory import refuse_memory
 
 Source = nn.Module | Mapping[str, Tensor] | str | Path

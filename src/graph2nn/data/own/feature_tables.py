@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
-from graph2nn.data.own.arrays import assemble, dataset_of_arrays
+from graph2nn.data.own.from_arrays import assemble, dataset_of_arrays
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.targets import read_targets
 from graph2nn.errors import UserError, unknown

@@ -19,10 +19,10 @@ from graph2nn.layers.block.autocast import autocast_type
 from graph2nn.layers.block.compact import Compact, same_mask
 from graph2nn.layers.block.operator import graph_as_text
 from graph2nn.layers.block.product import supported
-from graph2nn.layers.layout import Layout
 from graph2nn.layers.masked_class import own_class
 from graph2nn.layers.parametrisation import register, stored_weight
 from graph2nn.layers.stored_weight import StoredWeight, symbolic
+from graph2nn.layers.weight_layout import Layout
 from graph2nn.layers.weight_mask import WeightMask
 
 

@@ -23,11 +23,11 @@ from graph2nn.graphs.io.connectome.columns import (
     first_of,
     id_column,
 )
+from graph2nn.graphs.io.connectome.connection_rows import Rows, read_rows
 from graph2nn.graphs.io.connectome.ids import Neurons, as_text, ids_of, is_whole
 from graph2nn.graphs.io.connectome.matrix import rows_of_matrix
-from graph2nn.graphs.io.connectome.rows import Rows, read_rows
 from graph2nn.graphs.io.connectome.signs import counted, refuse_unsigned, signs_of
-from graph2nn.graphs.io.connectome.tables import Table, frame_of, open_table
+from graph2nn.graphs.io.connectome.table_batches import Table, frame_of, open_table
 from graph2nn.graphs.io.options import COMBINE
 
 

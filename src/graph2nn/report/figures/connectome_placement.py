@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from graph2nn.analysis.beyond.connectomes import NAMES, Placed
+from graph2nn.analysis.beyond.connectome_placement import NAMES, Placed
 from graph2nn.analysis.beyond.surface import Surface
 from graph2nn.analysis.findings import Findings
 from graph2nn.report.figures import surface as mesh

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.experiments.launchers.base import (
+from graph2nn.experiments.launchers.launcher import (
     AttemptResult,
     Launcher,
     OnEnd,

@@ -18,7 +18,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.download import download
-from graph2nn.data.own.arrays import digest
+from graph2nn.data.own.from_arrays import digest
 from graph2nn.data.samples import Split
 from graph2nn.data.unpickle import unpickle
 from graph2nn.errors import UserError

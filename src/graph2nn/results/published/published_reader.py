@@ -12,7 +12,7 @@ import pandas as pd
 from graph2nn.errors import UserError, unknown
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import COLUMNS, Evaluations
-from graph2nn.results.published import archive
+from graph2nn.results.published import published_files
 from graph2nn.results.published.out_dirs import holds_results, read_out_dirs
 from graph2nn.results.published.rows import decode, joined, repaired
 
@@ -38,7 +38,7 @@ def is_published(path: Path | str) -> bool:
         >>> is_published("published"), is_published("runs")
         (True, False)
     """
-    return str(path) == "published" or archive.holds_arrays(Path(path)) or holds_results(Path(path))
+    return str(path) == "published" or published_files.holds_arrays(Path(path)) or holds_results(Path(path))
 
 
 def read_published(
@@ -71,19 +71,19 @@ def read_published(
     Example:
         >>> published = read_published(tasks=["mlp_cifar10"])  # doctest: +SKIP
     """
-    source = archive.find(cache, progress=progress) if str(path) == "published" else Path(path)
-    if source.is_dir() and not archive.holds_arrays(source) and holds_results(source):
+    source = published_files.find(cache, progress=progress) if str(path) == "published" else Path(path)
+    if source.is_dir() and not published_files.holds_arrays(source) and holds_results(source):
         single = read_out_dirs(source, progress=progress)
         table = collect(single.arrays, tasks)
         noted = {task: (*notes, *single.notes.get(task, ())) for task, notes in table.notes.items()}
         return replace(table, notes=noted, ranks={})
-    arrays = archive.read_arrays(source, progress=progress)
-    if source.parent == archive.folder(cache) and archive.digest(arrays) != SHA256:
+    arrays = published_files.read_arrays(source, progress=progress)
+    if source.parent == published_files.folder(cache) and published_files.digest(arrays) != SHA256:
         raise UserError(f"analyze: {source} does not hold the published results; delete it and run again.")
     return collect(arrays, tasks)
 
 
-def collect(arrays: archive.Arrays, tasks: Sequence[str] = ()) -> Evaluations:
+def collect(arrays: published_files.Arrays, tasks: Sequence[str] = ()) -> Evaluations:
     """Do what :func:`read_published` does on arrays that are already read."""
     found = list(dict.fromkeys(task_of(group) for group, _ in arrays))
     for task in tasks:
@@ -110,7 +110,7 @@ def _place(task: str, found: Sequence[str]) -> int:
 
 
 def _task(
-    task: str, arrays: archive.Arrays, specs: dict[str, GraphSpec]
+    task: str, arrays: published_files.Arrays, specs: dict[str, GraphSpec]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     frames = [
         decode(pair, where=f"{group}, epoch {epoch}").assign(epoch=epoch)

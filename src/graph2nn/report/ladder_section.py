@@ -12,18 +12,18 @@ from typing import Any
 
 import pandas as pd
 
-from graph2nn.analysis.ladder import Ladder, ladder
+from graph2nn.analysis.ladder_comparison import Ladder, ladder
 from graph2nn.analysis.table import score_of
-from graph2nn.data.sequences import load_sequences, names_sequences
+from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
 from graph2nn.files import json_value, replacing, unwritable_refused
-from graph2nn.graphs.nulls.report import NullReport, report_of
+from graph2nn.graphs.nulls.null_report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
-from graph2nn.report.figures import nulls as figure
+from graph2nn.report.figures import null_effects as figure
 from graph2nn.report.figures.theme import DARK, LIGHT, render
 from graph2nn.report.page import Picture, asset, section_of
 from graph2nn.report.phrasing import number
-from graph2nn.report.write import provenance
+from graph2nn.report.report_folder import provenance
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
 from graph2nn.tasks import Score

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.analysis.tasks import Study, study
+from graph2nn.analysis.task_findings import Study, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import remove_leftovers, temporary_of, unwritable_refused, writing_to
 from graph2nn.graphs.graph import RelationalGraph
@@ -46,8 +46,8 @@ def write_report(
     there are left alone.
 
     Args:
-        results: what :func:`graph2nn.analysis.tasks.study` returned; or a results table (one row a finished
-            run, columns as in :data:`graph2nn.analysis.table.COLUMNS`), to be studied as one task.
+        results: what :func:`graph2nn.analysis.task_findings.study` returned; or a results table (one row per
+            finished run, columns as in :data:`graph2nn.analysis.table.COLUMNS`), to be studied as one task.
         out: the folder; made if need be.
         graphs: graphs by label, to be drawn. Labels it misses are not drawn.
         title: of the page; models and data if left out.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from graph2nn.analysis.beyond.agreement import Agreement, against
 from graph2nn.analysis.beyond.null_changes import null_changes
-from graph2nn.analysis.beyond.nulls import NullComparison, compare_nulls
+from graph2nn.analysis.beyond.null_effects import NullComparison, compare_nulls
 from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
 from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
 from graph2nn.analysis.findings import Findings, find
@@ -136,7 +136,7 @@ def study(
         ranks: see :func:`graph2nn.analysis.findings.find`.
         draws: bootstrap resamples.
         seed: of the resampling.
-        chosen_on: see :func:`graph2nn.analysis.beyond.nulls.compare_nulls`.
+        chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
         step: called after each part of the work: once a task, twice with ``known``.
 
     Raises:
@@ -178,7 +178,7 @@ def _beyond(
     # Waits for scikit-learn, which the plain analysis does not need.
     from threadpoolctl import threadpool_limits
 
-    from graph2nn.analysis.beyond import connectomes as brains
+    from graph2nn.analysis.beyond import connectome_placement as brains
     from graph2nn.analysis.beyond.study import study as further
 
     scores = brains.compare(known.connectomes) if known.connectomes else None
@@ -257,7 +257,7 @@ def compared(
         runs: results table of the graphs, one row per run.
         twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
             kind, as :func:`graph2nn.experiments.null_selection.plan_nulls` makes it.
-        chosen_on: see :func:`graph2nn.analysis.beyond.nulls.compare_nulls`.
+        chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
     """
     found: dict[str, NullComparison] = {}
     said: list[str] = []
