@@ -95,7 +95,7 @@ class Dataset:
             >>> data.classes, len(data.train), len(data.validation), len(data.test)
             (('cat', 'dog'), 70, 10, 20)
         """
-        dataset: Dataset = _reader("tables").dataset_of_samples(
+        dataset: Dataset = _reader("feature_tables").dataset_of_samples(
             x, y, test=test, validation=validation, task=task, name=name, seed=seed, features=features,
             targets=targets,
         )  # fmt: skip
