@@ -13,7 +13,8 @@ from scipy import stats
 from graph2nn import UserError
 from graph2nn.analysis.plan_tests import gain_by_epoch, planned_power, planned_tests, tost
 from graph2nn.experiments.plans import freeze_plan, planned_runs, read_plan
-from graph2nn.report.plan_findings import plan_findings, record, section
+from graph2nn.report.paper import latex
+from graph2nn.report.plan_findings import plan_findings, planned_table, record, section
 
 PLAN = """
 title: A small plan
@@ -142,6 +143,10 @@ def test_runs_are_checked_against_the_plan(plan_file, runs):
     page = section(found)
     assert page.index("gain") < page.index("unpaired")
     assert "was not planned" in page.replace("\n", " ")
+    table = planned_table(found)
+    assert list(table["test"][:2]) == ["gain (paired_t_by_seed)", "wiring (paired_t_over_graphs)"]
+    assert all(cell in page for cell in table["interval"])
+    assert r"gain (paired\_t\_by\_seed) & primary & " in latex(table)
     unnoted = runs.assign(arm=None, plan=None)  # as runs of a sweep without the plan: known by what they are
     again = plan_findings(plan_file, unnoted, pd.DataFrame())
     assert again.arms.equals(found.arms)

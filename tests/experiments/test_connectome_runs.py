@@ -264,7 +264,12 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     table = one.reports["density"].table
     assert table.loc["clustering", "graph"] == pytest.approx(graph.clustering)
     assert table.loc["clustering", "null"] == pytest.approx(null.clustering)
-    page = write_page(made, tmp_path / "page", title="Does it matter?").read_text(encoding="utf-8")
+    page = write_page(made, tmp_path / "page", title="Does it matter?", style="paper").read_text(
+        encoding="utf-8"
+    )
+    named = {path.name for path in (tmp_path / "page" / "paper").iterdir()}
+    assert named == {"ladder_0.pdf", "ladder_0.svg", "ladder_0.tex", "references.bib"}
+    assert "boundary & " in (tmp_path / "page" / "paper" / "ladder_0.tex").read_text(encoding="utf-8")
     assert one.found.sentence in page.replace("&#x27;", "'")
     assert "cannot reach the decision level" in page
     assert "Initial" in page or "How the arms start" in page

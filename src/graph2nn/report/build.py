@@ -19,7 +19,7 @@ from graph2nn.report.ladder_section import Comparison, comparisons, write_page
 from graph2nn.report.ladder_section import record as record_of
 from graph2nn.report.ladder_section import section as ladders
 from graph2nn.report.phrasing import plural
-from graph2nn.report.plan_findings import PlanFindings, plan_findings, record, section
+from graph2nn.report.plan_findings import PlanFindings, plan_findings, planned_table, record, section
 from graph2nn.report.report_folder import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
@@ -92,6 +92,8 @@ def report(
             first="" if planned is None else section(planned),
             more=None if planned is None else {"plan": record(planned)},
             command=command,
+            style=style,
+            paper=None if planned is None else {"planned": planned_table(planned)},
         )  # fmt: skip
     found = read_evaluations(
         results, tasks=tasks, where=where, only=None if planned is None else planned.common
@@ -143,6 +145,7 @@ def report(
                 **({"ladder": record_of(made)} if made else {}),
                 **({} if planned is None else {"plan": record(planned)}),
             },
+            paper=None if planned is None else {"planned": planned_table(planned)},
         )
 
 

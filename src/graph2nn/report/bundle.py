@@ -36,6 +36,7 @@ def contents(
     first: str = "",
     more: Mapping[str, object] | None = None,
     style: str = "page",
+    paper: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, bytes]:
     """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``."""
     # Matplotlib takes a second to import; reading a summary should not wait for them.
@@ -48,7 +49,7 @@ def contents(
     if style == "paper":
         from graph2nn.report.paper import paper_files
 
-        files |= paper_files(said, plates)
+        files |= paper_files(said, plates, paper or {})
     chapters = [
         Chapter(
             name,

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from graph2nn.analysis.ladder_comparison import Ladder, ladder
 from graph2nn.analysis.table import score_of
 from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
-from graph2nn.files import json_value, replacing, unwritable_refused
+from graph2nn.files import json_value
 from graph2nn.graphs.nulls.null_report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
 from graph2nn.report.figures import null_effects as figure
-from graph2nn.report.figures.theme import DARK, LIGHT, render
+from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render
 from graph2nn.report.page import Picture, asset, section_of
+from graph2nn.report.paper import paper_folder
 from graph2nn.report.phrasing import number
-from graph2nn.report.report_folder import provenance
+from graph2nn.report.report_folder import provenance, publish
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
 from graph2nn.tasks import Score
@@ -149,14 +151,23 @@ def _one(made: Comparison, place: int) -> str:
         figure.ladder_caption(found, made.score),
         *(render(lambda theme: figure.draw_ladder(found, theme, made.score), theme) for theme in (LIGHT, DARK)),
     )
+    rungs = _table("Differences", rungs_table(made))
     warned = "\n".join(f'<p class="note" role="note">{html.escape(text)}</p>' for text in made.warnings)
     return (
         f'<section>\n<p class="lead">{html.escape(found.sentence)}</p>\n{warned}\n</section>\n'
-        f"{section_of(picture, 2, f'ladder-{place}')}\n{_rungs(made)}\n{_starts(made)}\n{_changes(made)}"
+        f"{section_of(picture, 2, f'ladder-{place}')}\n{rungs}\n{_starts(made)}\n{_changes(made)}"
     )
 
 
-def _rungs(made: Comparison) -> str:
+def rungs_table(made: Comparison) -> pd.DataFrame:
+    """Differences of a ladder as a table of texts, one row per rung, for the page and for a paper.
+
+    Args:
+        made: the comparison.
+
+    Returns:
+        One row per kind of null and per dense network.
+    """
     unit = made.score.difference
     heads = ("against", "runs", "networks", "its score", f"minus {made.found.graph}'s ({unit})", "interval",
              "p (Holm)", "p (equivalence)", "training loss", "says")  # fmt: skip
@@ -168,7 +179,7 @@ def _rungs(made: Comparison) -> str:
         )
         for rung in made.found.rungs
     ]  # fmt: skip
-    return _table("Differences", heads, rows)
+    return pd.DataFrame(rows, columns=list(heads))
 
 
 def _starts(made: Comparison) -> str:
@@ -177,7 +188,8 @@ def _starts(made: Comparison) -> str:
         (name, *(f"{value:.4f}" for value in (start.weight, start.activity, start.read)))
         for name, start in made.starts.items()
     ]
-    return _table("How the arms start (root mean square, standard normal input)", heads, rows)
+    title = "How the arms start (root mean square, standard normal input)"
+    return _table(title, pd.DataFrame(rows, columns=list(heads)))
 
 
 def _changes(made: Comparison) -> str:
@@ -190,12 +202,16 @@ def _changes(made: Comparison) -> str:
          *(f"{report.table.loc[name, 'null']:,.4g}" for report in made.reports.values()))
         for name in first.index
     ]  # fmt: skip
-    return _table("What the nulls change besides (one null of each kind)", heads, rows)
+    title = "What the nulls change besides (one null of each kind)"
+    return _table(title, pd.DataFrame(rows, columns=list(heads)))
 
 
-def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{html.escape(head)}</th>" for head in heads)
-    body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+def _table(title: str, table: pd.DataFrame) -> str:
+    top = "".join(f"<th>{html.escape(str(head))}</th>" for head in table)
+    body = "\n".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
+        for row in table.itertuples(index=False)
+    )
     return (
         f'<section>\n<h3>{html.escape(title)}</h3>\n<div class="table" tabindex="0" role="region" '
         f'aria-label="{html.escape(title)}"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n'
@@ -231,6 +247,8 @@ def write_page(
     first: str = "",
     more: Mapping[str, object] | None = None,
     command: str | None = None,
+    style: str = "page",
+    paper: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
     """Write a page of comparisons alone: ``index.html`` and ``summary.json``.
 
@@ -242,6 +260,8 @@ def write_page(
         first: HTML before the comparisons, such as planned tests.
         more: further keys of summary.json.
         command: that made the page.
+        style: ``page``, or ``paper`` for a folder ``paper`` with the ladders and their tables too.
+        paper: further tables of that folder, by name: cells are texts.
 
     Returns:
         The path of ``index.html``.
@@ -265,12 +285,26 @@ def write_page(
         **(more or {}),
         "provenance": origin,
     }
-    with unwritable_refused(out, "report"):
-        out.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            ("summary.json", json.dumps(summary, indent=1, ensure_ascii=False)),
-            ("index.html", page),
-        ):
-            with replacing(out / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+    files = _paper(made, paper or {}) if style == "paper" else {}
+    summary |= {"figures": [], "paper": sorted(files)}
+    publish(
+        {
+            **files,
+            "summary.json": json.dumps(summary, indent=1, ensure_ascii=False).encode(),
+            "index.html": page.encode(),
+        },
+        out,
+    )
     return out / "index.html"
+
+
+def _paper(made: Sequence[Comparison], more: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+    def drawn(each: Comparison) -> Callable[[Theme], Figure]:
+        return lambda theme: figure.draw_ladder(each.found, theme, each.score)
+
+    names = [f"ladder_{place}" for place in range(len(made))]
+    return paper_folder(
+        {name: drawn(each) for name, each in zip(names, made, strict=True)},
+        {**{name: rungs_table(each) for name, each in zip(names, made, strict=True)}, **more},
+        [each.found.data for each in made],
+    )

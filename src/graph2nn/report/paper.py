@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,10 @@ from graph2nn.report.phrasing import error, number, readable
 from graph2nn.report.references import bibtex
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from graph2nn.report.figures.gallery import Plate
+    from graph2nn.report.figures.theme import Theme
 
 #: Rows of the table of graphs, below the baseline.
 TABLE_ROWS = 10
@@ -24,38 +27,52 @@ TABLE_ROWS = 10
 FORMATS = ("pdf", "svg")
 
 
-def paper_files(
-    said: Study, plates: Sequence[Plate], *, step: Callable[[], object] | None = None
-) -> dict[str, bytes]:
+def paper_files(said: Study, plates: Sequence[Plate], more: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
     """Return the files of the folder ``paper``: figures, tables and references.
 
     Args:
         said: what was found.
         plates: the figures to draw, each as PDF and SVG, as wide as a column or a page of text, with type of
             that size, black on white.
-        step: called after each figure.
+        more: further tables by name, such as planned tests; their cells are texts.
 
     Returns:
         Contents by name: ``paper/<figure>.pdf`` and ``.svg``, ``paper/tasks.tex`` (baseline, best graph and
         gains, one row per task), ``paper/graphs_<task>.tex``, ``paper/nulls_<task>_<kind>.tex`` where nulls
-        were compared, and ``paper/references.bib``. The tables need the LaTeX package booktabs.
+        were compared, the further ones, and ``paper/references.bib``. The tables need the LaTeX package
+        booktabs.
     """
     from graph2nn.report.figures.collection import file_names
-    from graph2nn.report.figures.theme import PAPER, rendered
 
-    files: dict[str, bytes] = {}
-    for plate in plates:
-        for kind, content in zip(FORMATS, rendered(plate.draw, PAPER, FORMATS), strict=True):
-            files[f"paper/{plate.name}.{kind}"] = content
-        if step is not None:
-            step()
     tables = {"tasks": _tasks(said)}
     for task, tag in zip(said.tasks.values(), file_names(list(said.tasks)), strict=True):
         tables[f"graphs_{tag}"] = _graphs(task.found)
         for kind in task.nulls:
             tables[f"nulls_{tag}_{kind}"] = _nulls(task, kind)
+    return paper_folder({plate.name: plate.draw for plate in plates}, {**tables, **more}, _data(said))
+
+
+def paper_folder(
+    figures: Mapping[str, Callable[[Theme], Figure]], tables: Mapping[str, pd.DataFrame], data: Sequence[str]
+) -> dict[str, bytes]:
+    """Return the folder ``paper`` of some figures and tables.
+
+    Args:
+        figures: by name, what draws each.
+        tables: by name; cells are texts.
+        data: labels of the data, to be cited.
+
+    Returns:
+        Contents by name: PDF and SVG of each figure, a ``.tex`` of each table, ``paper/references.bib``.
+    """
+    from graph2nn.report.figures.theme import PAPER, rendered
+
+    files: dict[str, bytes] = {}
+    for name, draw in figures.items():
+        for kind, content in zip(FORMATS, rendered(draw, PAPER, FORMATS), strict=True):
+            files[f"paper/{name}.{kind}"] = content
     files |= {f"paper/{name}.tex": latex(table).encode() for name, table in tables.items()}
-    files["paper/references.bib"] = bibtex(_data(said), version=metadata.version("graph2nn")).encode()
+    files["paper/references.bib"] = bibtex(data, version=metadata.version("graph2nn")).encode()
     return files
 
 

@@ -20,6 +20,9 @@ from graph2nn.files import json_value
 from graph2nn.report.phrasing import number, plural
 from graph2nn.tasks import TOP1, Score
 
+#: Of the table of planned tests.
+TEST_COLUMNS = ["test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says"]
+
 
 @dataclass(frozen=True)
 class PlanFindings:
@@ -144,10 +147,11 @@ def record(found: PlanFindings) -> dict[str, Any]:
 
 def section(found: PlanFindings) -> str:
     """The planned tests as a section of the page, before everything that was not planned."""
-    heads = ("test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says")
-    titles = "".join(f"<th>{head}</th>" for head in heads)
+    table = planned_table(found)
+    titles = "".join(f"<th>{html.escape(str(head))}</th>" for head in table)
     rows = "\n".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in _cells(t))}</tr>" for t in found.tests
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
+        for row in table.itertuples(index=False)
     )
     return (
         '<section id="planned">\n<h2>Planned tests</h2>\n<div class="table" tabindex="0" role="region" '
@@ -160,6 +164,18 @@ def section(found: PlanFindings) -> str:
         "table was "
         "not planned.</p>\n</section>"
     )
+
+
+def planned_table(found: PlanFindings) -> pd.DataFrame:
+    """Planned tests as a table of texts, one row per test, for the page and for a paper.
+
+    Args:
+        found: the tests and what they say.
+
+    Returns:
+        Columns ``test, family, estimate, interval, p, p (Holm), pairs, runs, says``.
+    """
+    return pd.DataFrame([_cells(test) for test in found.tests], columns=TEST_COLUMNS)
 
 
 def _cells(test: PlannedResult) -> Sequence[str]:

@@ -35,6 +35,7 @@ def write_report(
     first: str = "",
     more: Mapping[str, object] | None = None,
     style: str = "page",
+    paper: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
     """Write ``index.html``, ``summary.json``, tables as CSV and the folder ``figures`` of a study.
 
@@ -58,6 +59,7 @@ def write_report(
         first: HTML of a section that stands before all others, such as planned tests.
         more: further keys of summary.json.
         style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
+        paper: further tables of that folder, by name: cells are texts.
 
     Returns:
         The path of ``index.html``.
@@ -84,7 +86,24 @@ def write_report(
         first=first,
         more=more or {},
         style=style,
+        paper=paper or {},
     )
+    publish(files, out)
+    return out / "index.html"
+
+
+def publish(files: Mapping[str, bytes], out: Path) -> None:
+    """Write the files of a report into its folder, in their order, once all of them are on the disk.
+
+    Figures and tables that an earlier report wrote and this one lacks go; other files there are left alone.
+
+    Args:
+        files: contents by name; ``summary.json`` lists figures and what belongs to a paper.
+        out: the folder, made if need be.
+
+    Raises:
+        UserError: ``out`` cannot be written to, or the disk is full.
+    """
     # A sibling of the folder, so that moving files in never crosses a file system.
     draft = temporary_of(out.absolute())
     try:
@@ -97,7 +116,6 @@ def write_report(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     remove_leftovers(out.absolute())
-    return out / "index.html"
 
 
 def refuse_early(out: Path, formats: Sequence[str], style: str = "page") -> None:
