@@ -91,6 +91,14 @@ class GraphNote(UserWarning):
 def unknown(what: str, value: object, known: Iterable[str]) -> UserError:
     """Build the error for a name that is not in a list, with the nearest known one.
 
+    Args:
+        what: the name is for, beginning the message.
+        value: the name.
+        known: the names there are.
+
+    Returns:
+        The error, to be raised.
+
     >>> print(unknown("train: preset", "mlp-cifar", ["mlp-cifar10", "mlp-digits"]))
     train: preset 'mlp-cifar' is not known; did you mean 'mlp-cifar10'? Known: mlp-cifar10, mlp-digits.
     """

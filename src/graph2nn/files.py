@@ -43,6 +43,9 @@ def unwritable_refused(folder: Path, room: str, advice: str = "name another --ou
         room: first word of the line: the command or the part of the library.
         advice: what the user can do, ending the line.
 
+    Returns:
+        A context.
+
     Raises:
         UserError: in place of any ``OSError``.
     """

@@ -28,7 +28,6 @@ from graph2nn.experiments.search import (
     strategies,
     strategy,
 )
-from graph2nn.experiments.search.ask_tell import lowest_seen
 from graph2nn.experiments.search.evaluator import Training
 from graph2nn.experiments.search.strategies import spent
 from graph2nn.experiments.search.trials import promoted, rungs
@@ -283,7 +282,8 @@ def test_gp_beats_random_search_on_a_smooth_surface():
         for seed in range(16):
             evaluator = bowl(1, seeds=5, space=Space.of("n64-449"), depth=6)
             found = search(evaluator, strategy(name), budget=32, seed=seed)
-            lowest = lowest_seen(found.problem, found.trials)
+            # All lengths are full ones and each graph is drawn once, so the lowest error is a single trial's.
+            lowest = min(found.trials, key=lambda trial: trial.error).proposal.row
             row = lowest if name == "random" else found.recommended["row"]
             yield evaluator.expected[row] - evaluator.expected.min()
 
@@ -324,7 +324,6 @@ def test_a_replay_looks_errors_up():
     assert replay([Proposal(5, 2, 34)]) == [row]
     last = made.last("made_up").groupby("graph", sort=False)["test_error"].mean()
     assert replay.means == pytest.approx(last.to_numpy())
-    assert replay.with_seeds([2]).problem.seeds == (2,)
 
 
 def test_a_replay_needs_seeds_with_every_graph():

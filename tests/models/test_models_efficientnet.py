@@ -18,8 +18,8 @@ from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d
 from graph2nn.models import architecture, build_model, initialise
 from graph2nn.models.efficientnet import B0, B0_WIDTHS, EfficientNet
+from graph2nn.models.inverted_bottleneck import StochasticDepth
 from graph2nn.models.squeeze_excite import SqueezeExcite
-from graph2nn.models.stochastic_depth import StochasticDepth
 from graph2nn.wiring import Dense, Grouped, Layerwise, Relational, Staged
 
 SHALLOW = tuple(replace(stage, depth=2 if index == 2 else 1) for index, stage in enumerate(B0))

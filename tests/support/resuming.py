@@ -13,7 +13,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
-from graph2nn.models.stochastic_depth import StochasticDepth
+from graph2nn.models.inverted_bottleneck import StochasticDepth
 from graph2nn.training import Checkpoints, Recipe, Saving, train
 from graph2nn.wiring import Relational
 

@@ -9,7 +9,7 @@ from torch import nn
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.training import Recipe
-from graph2nn.training.decay import norms_and_biases, optimiser_of
+from graph2nn.training.optimiser import norms_and_biases, optimiser_of
 from graph2nn.wiring import Relational
 
 SPARED = Recipe(lr=0.5, momentum=0, weight_decay=0.1, weight_decay_on="weights")

@@ -127,6 +127,15 @@ def contrast_arms(
 ) -> ArmComparison:
     """Estimate the sum of ``weights`` times the mean errors of ``arms``; see :func:`compare_arms`.
 
+    Args:
+        runs: as for :func:`compare_arms`.
+        arms: labels of each arm's networks.
+        weights: one per arm.
+        confidence: of the interval.
+
+    Returns:
+        The estimate with its interval.
+
     Raises:
         UserError: as :func:`compare_arms`.
     """

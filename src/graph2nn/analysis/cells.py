@@ -75,7 +75,17 @@ def edges(binning: Binning, level: str) -> tuple[npt.NDArray[np.floating], npt.N
 def cell_of(
     clustering: npt.ArrayLike, path_length: npt.ArrayLike, binning: Binning, level: str = "coarse"
 ) -> npt.NDArray[np.int64]:
-    """Cell of each graph, ``[graphs, 2]``: i along C, j along L, from 1; an upper edge belongs to the next."""
+    """Cell of each graph, ``[graphs, 2]``: i along C, j along L, from 1; an upper edge belongs to the next.
+
+    Args:
+        clustering: C of each graph.
+        path_length: L of each graph.
+        binning: how the plane is cut.
+        level: of the cells: ``"fine"``, ``"medium"`` or ``"coarse"``.
+
+    Returns:
+        The pairs (i, j).
+    """
     c_edges, l_edges = edges(binning, level)
     i = np.digitize(np.asarray(clustering, dtype=np.float64), c_edges)
     j = np.digitize(np.asarray(path_length, dtype=np.float64), l_edges)
@@ -107,6 +117,15 @@ def cell_sweet_spot(
 
     The rule is that of :func:`graph2nn.analysis.sweet_spot`, with the runs of all graphs of a cell as one
     sample; the rectangle bounds centres of cells, as published. The baseline is never part of it.
+
+    Args:
+        table: one row per run.
+        binning: how the plane is cut; the default of the number of nodes if None.
+        level: of the cells.
+        alpha: level of the tests.
+
+    Returns:
+        The cells and their rectangle.
 
     Raises:
         UserError: a malformed table, no relational graph, an unknown level.

@@ -141,6 +141,9 @@ def find(
         rank: which graph in the order of means plays the best; see :func:`sweet_spot`. Runs with a score on a
             validation part decide that by themselves: their best graph is the one with the lowest mean there.
 
+    Returns:
+        The findings.
+
     Raises:
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
     """

@@ -80,7 +80,17 @@ class Contrast:
 
 
 def student(estimate: float, variance: float, freedom: float, confidence: float = 0.95) -> Contrast:
-    """Interval and p-value of an estimate with a t distribution; NaN where the variance is unknown or 0."""
+    """Interval and p-value of an estimate with a t distribution; NaN where the variance is unknown or 0.
+
+    Args:
+        estimate: its value.
+        variance: of the estimate.
+        freedom: degrees of freedom.
+        confidence: of the interval.
+
+    Returns:
+        Estimate, interval and p-value.
+    """
     from scipy import stats
 
     if not (np.isfinite(variance) and variance > 0 and freedom > 0):
@@ -160,6 +170,9 @@ def contrast_of(
         never_negative: components that are left out where their estimate is negative.
         floor: components whose negative estimates count as 0 in the variance, so that it is never below what
             the others give; the degrees of freedom still know how uncertain they are.
+
+    Returns:
+        The three.
     """
     gradient = np.array([float(weights @ components[name] @ weights) for name in fitted.names])
     negative = fitted.theta < 0
@@ -179,6 +192,9 @@ def kenward_roger(weights: Floats, x: Floats, fitted: Fit, components: Mapping[s
         x: as given to :func:`fit`.
         fitted: the model.
         components: as given to :func:`fit`.
+
+    Returns:
+        A variance, to be added.
     """
     inverse = np.linalg.inv(fitted.v)
     vx = inverse @ x

@@ -92,6 +92,9 @@ def lack_of_fit(fit: Quadratic, x: npt.ArrayLike, y: npt.ArrayLike, groups: int)
         x: ``[points]``.
         y: ``[points]``.
         groups: of neighbouring x, more than three.
+
+    Returns:
+        A p-value.
     """
     from scipy import stats
 

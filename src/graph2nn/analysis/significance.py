@@ -41,6 +41,11 @@ def worse(samples: Sequence[Floats], best: Floats, *, alpha: float) -> npt.NDArr
     The published rule: t < 0 and half the two-sided p below ``alpha``. Without any spread on either side
     the larger mean is worse and an equal one is not, the limit of the test.
 
+    Args:
+        samples: errors of each graph's runs.
+        best: errors of the best graph's runs.
+        alpha: level of the test.
+
     Returns:
         ``[graphs]``; False where no test exists (one seed on both sides).
     """

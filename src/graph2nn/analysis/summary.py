@@ -65,7 +65,15 @@ def per_graph(
 
 
 def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> pd.DataFrame:
-    """Do what :func:`per_graph` does on a table that is already checked."""
+    """Do what :func:`per_graph` does on a table that is already checked.
+
+    Args:
+        results: the checked table.
+        draws, seed, confidence: as for :func:`per_graph`.
+
+    Returns:
+        One row per graph.
+    """
     errors = results.errors()
     first = results.first_rows()
     share = [name for name in ("reachable", "directed") if name in first]

@@ -139,6 +139,9 @@ def study(
         chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
         step: called after each part of the work: once a task, twice with ``known``.
 
+    Returns:
+        The findings of all tasks.
+
     Raises:
         UserError: nothing can be said about any task; with one task, whatever is wrong with it.
     """
@@ -214,6 +217,13 @@ def task_findings(
 ) -> TaskFindings:
     """Work out what the evaluations of one task say; arguments are those of :func:`study`.
 
+    Args:
+        name: of the task.
+        evaluations, notes, rank, draws, seed, chosen_on: as for :func:`study`, of this task.
+
+    Returns:
+        The findings of the task.
+
     Raises:
         UserError: a malformed table, or no relational graph that finished.
     """
@@ -258,6 +268,9 @@ def compared(
         twins: results table of the nulls, ``null_of`` naming the graph of each. A null's name begins with its
             kind, as :func:`graph2nn.experiments.null_selection.plan_nulls` makes it.
         chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
+
+    Returns:
+        Comparisons by kind, and notes.
     """
     found: dict[str, NullComparison] = {}
     said: list[str] = []

@@ -35,7 +35,16 @@ class Judgement:
     filled: int
 
     def count(self, level: float, *, better: bool = True, column: str = "p_holm") -> int:
-        """Number of graphs that are better (or worse) than the baseline at a level after correction."""
+        """Number of graphs that are better (or worse) than the baseline at a level after correction.
+
+        Args:
+            level: of the tests.
+            better: count the better ones, or the worse ones.
+            column: of p-values, which says how they are corrected.
+
+        Returns:
+            A number of graphs.
+        """
         side = self.pooled["gain"] > 0 if better else self.pooled["gain"] < 0
         return int(((self.pooled[column] <= level) & side).sum())
 

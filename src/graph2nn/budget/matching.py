@@ -148,6 +148,11 @@ def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
 
     A search over widths cannot help: the stem keeps its width in every network.
 
+    Args:
+        model: name of the architecture.
+        wiring: that makes the wired layers.
+        options: of the architecture, of which ``stem`` may be one.
+
     Raises:
         TooNarrowError: with the option that widens the stem.
     """

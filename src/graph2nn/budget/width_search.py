@@ -35,6 +35,9 @@ def published(
         target: multiply-adds to meet.
         scalings: moves of the first, coarse round.
         below: end at or below the target (the published ``UPPER: False``), not at or above it.
+
+    Returns:
+        The widths, one per stage.
     """
     current = list(widths)
     if cost(current) == target:
@@ -99,6 +102,9 @@ def exact(
         smallest: least width allowed, the number of nodes.
         side: ``"below"`` and ``"above"`` allow equality.
         multiple_of: every width must be a multiple of this.
+
+    Returns:
+        The widths, one per stage.
 
     Raises:
         UserError: nothing on the wanted side, as when even the smallest widths cost more.

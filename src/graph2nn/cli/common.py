@@ -197,6 +197,14 @@ def show_table(table: Table) -> None:
 def one_graph(ws_flex: str | None, graph: str | None, data: Path | None) -> RelationalGraph | None:
     """Return the graph that the options name, if they do.
 
+    Args:
+        ws_flex: value of ``--ws-flex``.
+        graph: value of ``--graph``.
+        data: folder that may hold connectomes.
+
+    Returns:
+        The graph; None where neither option is given.
+
     Raises:
         UserError: both are given, or what is given names no graph.
     """
@@ -227,7 +235,16 @@ def numbers(option: str, text: str | None) -> tuple[int, ...] | None:
 
 
 def progress(description: str, total: int, done: int = 0) -> Bar:
-    """Return a progress bar on the commands' console, drawn at once; silent away from a terminal."""
+    """Return a progress bar on the commands' console, drawn at once; silent away from a terminal.
+
+    Args:
+        description: in front of the bar.
+        total: steps in all.
+        done: steps that are done already.
+
+    Returns:
+        The bar.
+    """
     return Bar(description, total, after=0.0, console=console, done=done)
 
 

@@ -34,6 +34,9 @@ def with_ends(settings: Sequence[str], inputs: str | None, outputs: str | None) 
         settings: ``key=value`` texts of ``--set``.
         inputs: value of ``--inputs``.
         outputs: value of ``--outputs``.
+
+    Returns:
+        The settings, with those two added.
     """
     given = {"inputs": inputs, "outputs": outputs}
     # Values of settings are YAML, to which JSON's quotes are quotes.

@@ -129,6 +129,13 @@ def own_options(
 ) -> Options | None:
     """Return how own data are read, from the options that were given; None where none was.
 
+    Args:
+        target, task, validation, test, split_seed, split_column, impute, drop, most_values, image_size,
+            channels, context: values of the options of these names.
+
+    Returns:
+        The options, or None.
+
     Raises:
         UserError: channels that are not known.
     """
@@ -175,6 +182,9 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
         data: path that ``--data`` names, or the name of a well-known data set.
         cache: folder of decoded copies.
         options: how own data are read.
+
+    Returns:
+        Where to load the data from.
 
     Raises:
         UserError: options for own data, and a preset that has data of its own.

@@ -21,6 +21,15 @@ from graph2nn.graphs.measures.registry import MEASURES, measure_all, measures_of
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
     """Draw ``graph`` and write it where that is asked for; return the files written.
 
+    Args:
+        graph: to draw and write.
+        plot: picture; None for none.
+        layout: of the picture.
+        out: file of the graph; None for none.
+
+    Returns:
+        The files written.
+
     Raises:
         UserError: an unknown layout or ending, or a folder that is not there.
     """

@@ -110,7 +110,16 @@ def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher
 def pick_acceleration(
     engine: Any, amp: Any, channels_last: bool, compiled: bool, cuda_graphs: bool
 ) -> Acceleration:
-    """How to compute, from the options that say so."""
+    """How to compute, from the options that say so.
+
+    Args:
+        engine: value of ``--engine``.
+        amp: value of ``--amp``.
+        channels_last, compiled, cuda_graphs: whether these options are given.
+
+    Returns:
+        The choice as one value.
+    """
     from graph2nn.training.acceleration import Acceleration
 
     return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)

@@ -63,6 +63,9 @@ def choose_work(
         options: ``select``, ``seeds``, ``nulls``, ``fresh_nulls``, ``null``, ``null_options``, ``settings`` and
             ``amp``, as given.
 
+    Returns:
+        The runs, and where their data are.
+
     Raises:
         UserError: neither a preset nor a plan, options that a plan decides, or a plan that is not frozen.
     """
@@ -83,7 +86,14 @@ def choose_work(
 def null_options(
     groups: str | None, inputs: str | None, outputs: str | None, within: str | None, positions: str | None
 ) -> dict[str, Any]:
-    """Return the options of nulls that were given, by the names of :func:`graph2nn.null`."""
+    """Return the options of nulls that were given, by the names of :func:`graph2nn.null`.
+
+    Args:
+        groups, inputs, outputs, within, positions: values of the options of these names.
+
+    Returns:
+        Those that are not None.
+    """
     columns = None if positions is None else [name.strip() for name in positions.split(",")]
     given = {"groups": groups, "inputs": inputs, "outputs": outputs, "within": within, "positions": columns}
     return {name: value for name, value in given.items() if value is not None}

@@ -42,6 +42,15 @@ def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> 
 
     In one of several processes started by torchrun or srun, what is returned is None unless it is the first.
 
+    Args:
+        devices: value of ``--devices``.
+        sync_bn: whether batch norms are over all devices.
+        plan: how the runs are divided among processes.
+        task: what to train, and where.
+
+    Returns:
+        Rows of the table of runs, or None.
+
     Raises:
         UserError: too few devices, or batches that cannot be divided among them.
         typer.Exit: a scheduler wants the machine back, and its code asks to be queued again; or a rank failed.

@@ -164,6 +164,9 @@ def live(
         log_every: also print one line per ``log_every`` batches.
         screen: where.
         score: what the runs minimise.
+
+    Returns:
+        Context that yields what shows the epochs.
     """
     per_epoch = max(1, images // configs[0].recipe.batch_size)
     # In a narrow terminal it is the name that is cut short.

@@ -41,6 +41,15 @@ def train_each(
 
     Of several ranks the first one talks and writes; the others only train, and return nothing.
 
+    Args:
+        configs: the runs.
+        data: that they are trained on.
+        task: where and how to train.
+        ranks: the processes that train together; None for one.
+
+    Returns:
+        Rows of the table of runs.
+
     Raises:
         Preempted: a scheduler wants the machine back; the run under way is saved.
     """

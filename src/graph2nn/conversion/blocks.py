@@ -24,6 +24,15 @@ def block_norms(weight: Tensor, layout: Layout, n: int, norm: Norm = "fro") -> M
     ``"fro"`` is the root of the mean square, ``"l1"`` the mean absolute value, both summed over the kernel and
     averaged over stacked parts; ``"max"`` the largest absolute value.
 
+    Args:
+        weight: of any layout.
+        layout: its axes and stacked parts.
+        n: number of nodes.
+        norm: ``"fro"``, ``"l1"`` or ``"max"``.
+
+    Returns:
+        The norms, float64 ``[n, n]``.
+
     Raises:
         UserError: a width smaller than n, or an unknown norm.
     """
@@ -52,7 +61,16 @@ def _pairs(layout: Layout, n: int) -> Matrix:
 
 
 def captured(weight: Tensor, layout: Layout, on: BoolMatrix) -> float:
-    """Share of the sum of squared weights that lies in the blocks ``on`` ``[n, n]`` and on the diagonal."""
+    """Share of the sum of squared weights that lies in the blocks ``on`` ``[n, n]`` and on the diagonal.
+
+    Args:
+        weight: of any layout.
+        layout: its axes and stacked parts.
+        on: blocks of the graph, ``[n, n]``.
+
+    Returns:
+        A share from 0 to 1.
+    """
     n = len(on)
     squares = block_norms(weight, layout, n) ** 2
     energy = squares * _pairs(layout, n)

@@ -58,6 +58,17 @@ def make_plan(
 ) -> Plan:
     """Decide what to do with each weight of ``module``, changing nothing.
 
+    Args:
+        module: the whole.
+        graph: one, or one per weight, as :func:`graph2nn.relationalize` takes it.
+        include, exclude: selectors of weights.
+        stacked: weights made of several along the output axis, and how many.
+        stacked_inputs: likewise along the input axis.
+        example: arguments for one call of the module; None where they are not known.
+
+    Returns:
+        One step per weight that changes, and the reason for each one that does not.
+
     Raises:
         UserError: nothing to do, or something named that cannot be done.
     """
@@ -174,6 +185,9 @@ def choose_engines(module: nn.Module, steps: Sequence[Step], engine: ModuleEngin
         module: the whole; a parameter that two of its modules share stays masked.
         steps: what is about to change.
         engine: as :func:`graph2nn.relationalize` takes it.
+
+    Returns:
+        One engine per step.
     """
     if engine == "masked":
         return ["masked"] * len(steps)

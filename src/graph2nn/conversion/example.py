@@ -20,6 +20,14 @@ from graph2nn.layers.weight_layout import Layout
 def example_inputs(input_size: Sequence[int] | None, inputs: Inputs | None, module: nn.Module) -> Inputs | None:
     """Return the arguments for one call of the module, if the caller said enough to know them.
 
+    Args:
+        input_size: shape of one sample, without the batch.
+        inputs: arguments of a call; wins by being the only one given.
+        module: that is called, for the type and the device of the sample.
+
+    Returns:
+        The arguments, or None.
+
     Raises:
         UserError: both an input size and inputs.
     """
@@ -100,6 +108,14 @@ def example_run(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) ->
 
     The module is run in evaluation mode, without gradients; those that are never called themselves (the output
     projection of an attention) take the place of the module around them.
+
+    Args:
+        module: the whole; its mode is put back afterwards.
+        weights: of it.
+        inputs: arguments of the call.
+
+    Returns:
+        What the run showed.
     """
     args, kwargs = call_arguments(inputs)
     called: dict[str, int] = {}

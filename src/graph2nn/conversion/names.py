@@ -28,7 +28,16 @@ def named(name: str, pattern: str) -> bool:
 
 
 def no_match(what: str, pattern: str, names: Iterable[str]) -> UserError:
-    """Build the error for a pattern that means no weight, with the nearest name."""
+    """Build the error for a pattern that means no weight, with the nearest name.
+
+    Args:
+        what: the pattern is for, beginning the message.
+        pattern: that matches nothing.
+        names: there are.
+
+    Returns:
+        The error, to be raised.
+    """
     known = {each for name in names for each in (name, *around(name))}
     near = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else f". Names are like {min(known, default='none')!r}."

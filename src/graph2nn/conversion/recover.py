@@ -117,28 +117,43 @@ def recover(
         >>> [weight.graph == graph for weight in recovered.values()]
         [True]
     """
-    how = Strongest(density, threshold, symmetric)
+    strongest = Strongest(density, threshold, symmetric)
     if n is not None and n < 2:
         raise UserError(f"recover: n = {n}, expected at least 2 nodes.")
     weights = rejoined(restacked(list(trained_weights(source)), stacked or {}), stacked_inputs or {})
     weights = _among(weights, layers)
-    found = {}
+    recovered = {}
     for weight in weights:
-        if not how.given and weight.mask is None:
+        if not strongest.given and weight.mask is None:
             continue
         nodes = n or weight.nodes
         if nodes is None:
             raise UserError(f"recover: {weight.name} does not tell how many nodes its graph has; give n.")
         if weight.layout.narrowest >= nodes:
-            found[weight.name] = _read(weight, nodes, how, norm)
-    if not found:
-        why = f"all are narrower than {n} nodes" if how.given else "none has a mask; give density or threshold"
+            recovered[weight.name] = _read(weight, nodes, strongest, norm)
+    if not recovered:
+        why = (
+            f"all are narrower than {n} nodes"
+            if strongest.given
+            else "none has a mask; give density or threshold"
+        )
         raise NoGraphError(f"recover: no graph in {len(weights)} weights: {why}.")
-    return found
+    return recovered
 
 
-def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None, **how: Any) -> pd.DataFrame:
-    """Read the graphs of many checkpoints, for example over training: a row for each checkpoint and weight.
+def recover_table(
+    paths: Iterable[str | Path] | str | Path,
+    n: int | None = None,
+    *,
+    density: float | None = None,
+    threshold: float | None = None,
+    norm: Norm = "fro",
+    layers: str | Iterable[str] | None = None,
+    symmetric: bool = False,
+    stacked: Mapping[str, int] | None = None,
+    stacked_inputs: Mapping[str, int | Sequence[int]] | None = None,
+) -> pd.DataFrame:
+    """Read the graphs of many checkpoints, for example over training: one row per checkpoint and weight.
 
     The columns are those of ``COLUMNS``. ``epoch`` is what the checkpoint says, or else the last number of its
     file name; a graph in parts has no ``path_length`` (NaN).
@@ -147,7 +162,8 @@ def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None
         paths: checkpoints, run folders, or folders of either; a folder's files in the order of the numbers in
             their names.
         n: number of nodes.
-        how: the options of :func:`recover`.
+        density, threshold, norm, layers, symmetric, stacked, stacked_inputs: those of :func:`recover`, the same
+            for each checkpoint.
 
     A checkpoint without a graph, such as that of a dense baseline, whose weights have no mask, is left out with
     a warning.
@@ -166,17 +182,22 @@ def recover_table(paths: Iterable[str | Path] | str | Path, n: int | None = None
     """
     import pandas as pd
 
+    if layers is not None and not isinstance(layers, str):
+        layers = tuple(layers)  # an iterator would be empty from the second checkpoint on
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     rows: list[tuple[Any, ...]] = []
     without: list[tuple[Path, NoGraphError]] = []
     for path in (file for each in given for file in checkpoints_in(each)):
         checkpoint = read_checkpoint(path)
         try:
-            found = recover(checkpoint.state, n, **how)
+            recovered = recover(
+                checkpoint.state, n, density=density, threshold=threshold, norm=norm, layers=layers,
+                symmetric=symmetric, stacked=stacked, stacked_inputs=stacked_inputs,
+            )  # fmt: skip
         except NoGraphError as error:
             without.append((checkpoint.path, error))
             continue
-        rows += [(str(checkpoint.path), checkpoint.epoch, *_row(one)) for one in found.values()]
+        rows += [(str(checkpoint.path), checkpoint.epoch, *_row(one)) for one in recovered.values()]
     if without and not rows:
         raise without[0][1]
     if without:
@@ -218,18 +239,18 @@ def _among(weights: list[Trained], layers: str | Iterable[str] | None) -> list[T
     return [weight for weight in weights if any(named(weight.name, pattern) for pattern in patterns)]
 
 
-def _read(weight: Trained, n: int, how: Strongest, norm: Norm) -> Recovered:
+def _read(weight: Trained, n: int, strongest: Strongest, norm: Norm) -> Recovered:
     if not bool(weight.value.isfinite().all()):
         raise UserError(
             f"recover: {weight.name} holds NaN or infinite values, whose blocks have no order; leave it out "
             "with --layer, or take a checkpoint from before it diverged."
         )
     norms = block_norms(weight.value, weight.layout, n, norm)
-    if how.given or weight.mask is None:
-        graph = RelationalGraph(how.edges(norms), name=weight.name)
+    if strongest.given or weight.mask is None:
+        graph = RelationalGraph(strongest.edges(norms), name=weight.name)
     else:
         graph = _of_mask(weight, weight.mask, n)
-        graph = graph.symmetrised() if how.symmetric else graph
+        graph = graph.symmetrised() if strongest.symmetric else graph
     return Recovered(weight.name, graph, norms, captured(weight.value, weight.layout, graph.adjacency))
 
 

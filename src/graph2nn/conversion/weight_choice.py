@@ -42,6 +42,9 @@ def choose(
         exclude: what to leave of that.
         order: names of the weights in the order in which they are run, where that is known.
 
+    Returns:
+        The chosen weights, and the reasons for the others.
+
     Raises:
         UserError: a selector that matches nothing.
     """
@@ -61,6 +64,12 @@ def check_named(
     weights: Sequence[Weight], include: Selection | None, changed: Collection[str], reasons: dict[str, str]
 ) -> None:
     """Refuse to pass over what was named in full: a pattern may match what cannot change, a name may not.
+
+    Args:
+        weights: all.
+        include: selectors that the user gave.
+        changed: names of the weights that change.
+        reasons: by name, why the others do not.
 
     Raises:
         UserError: a name of ``include`` of which nothing is changed.

@@ -67,6 +67,9 @@ def augment(
         generator: of the draws.
         chosen: which images make the batch, int64 ``[B]``; all of them if left out.
         part: which samples of the batch are returned. The draws are those of all.
+
+    Returns:
+        float32 ``[part of B, C, H, W]``.
     """
     if chosen is None:
         chosen = torch.arange(len(images), device=images.device)
@@ -99,6 +102,15 @@ def gather(
 
     Slower where it was tried, on a CPU: a slice per sample (6x), advanced indexing (3x), a strided window per
     sample (1.5x), gathering uint8 and masking the border (1.1x).
+
+    Args:
+        values: float32 ``[B, C, H, W]``.
+        flips: int64 ``[B]``, 1 = mirror; None for none.
+        offsets: int64 ``[2, B]`` in 0 … 2·pad; None for the centre.
+        pad: zeros around the image.
+
+    Returns:
+        float32 ``[B, C, H, W]``.
     """
     if flips is None and offsets is None:
         return values

@@ -57,6 +57,9 @@ def load_cifar10(
 
     Shapes: images uint8 ``[N, 3, 32, 32]`` RGB, labels int64 ``[N]``.
 
+    Returns:
+        The data set.
+
     Raises:
         UserError: the source is missing, damaged, not CIFAR-10, or cannot be downloaded; nothing is kept.
     """
@@ -88,7 +91,16 @@ def _decode_and_keep(source: Path, file: Path, per_batch: int, progress: bool) -
 
 
 def decode(source: Path, *, per_batch: int = 10_000, progress: bool = True) -> Dataset:
-    """Read and decode a folder or tar, without the cache. Errors as ``load_cifar10``."""
+    """Read and decode a folder or tar, without the cache. Errors as ``load_cifar10``.
+
+    Args:
+        source: the folder or tar.
+        per_batch: images in a batch of the original layouts.
+        progress: show bars on a terminal.
+
+    Returns:
+        The data set.
+    """
     files = read_files(source, progress=progress)
     layout = detect(files)
     try:

@@ -75,6 +75,9 @@ def crop(
         flips: int64 ``[B]``, 1 = mirror; None for none.
         offsets: int64 ``[2, B]`` in 0 … 2·pad; None for the centre.
         pad: zeros around the image.
+
+    Returns:
+        The samples.
     """
     count = len(chosen)
     out = torch.empty(count, *images.shape[1:])

@@ -17,6 +17,9 @@ def download(url: str, known_hash: str | None, folder: Path, *, progress: bool) 
         folder: made when it is not there.
         progress: show a bar on a terminal.
 
+    Returns:
+        Path of the file.
+
     Raises:
         UserError: it cannot be reached, cannot be written, or has another checksum; nothing is kept then.
     """

@@ -134,12 +134,26 @@ class Streamed(Protocol):
         limit: int | None = None,
         part: Part = whole,
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch of training batches; see :func:`graph2nn.data.augment.batches`."""
+        """One epoch of training batches; see :func:`graph2nn.data.augment.batches`.
+
+        Args:
+            batch_size, mean, sd, augment, generator, shuffle, drop_last, skip, limit, part: as there.
+
+        Returns:
+            Images and targets, batch by batch.
+        """
 
     def eval_batches(
         self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Every image once, in stored order; see :func:`graph2nn.data.augment.eval_batches`."""
+        """Every image once, in stored order; see :func:`graph2nn.data.augment.eval_batches`.
+
+        Args:
+            batch_size, mean, sd, part: as there.
+
+        Returns:
+            Images and targets, batch by batch.
+        """
 
 
 def resident(split: Split | Streamed, what: str) -> Split:

@@ -89,6 +89,14 @@ def graph_scalars(model: nn.Module, graph: RelationalGraph | None, density: floa
 
     A graph in parts has no L, and none is returned for it. Names: ``graph/<weight>/clustering`` and so on.
 
+    Args:
+        model: whose weights.
+        graph: that the model is built on; None reads the weights of a dense network, over 64 nodes.
+        density: share of the blocks to choose.
+
+    Returns:
+        Numbers by name.
+
     Raises:
         UserError: a density out of range; no weight that is as wide as the graph has nodes.
     """

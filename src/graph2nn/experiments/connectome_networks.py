@@ -39,6 +39,9 @@ def connectome_network(
         num_classes: outputs.
         options: keywords of :class:`ConnectomeRNN`; ``baseline_width``, ``baseline_cell`` (``rnn``, ``gru``).
 
+    Returns:
+        The network, and its cost.
+
     Raises:
         UserError: an unknown option, a missing one, or as the classes.
     """

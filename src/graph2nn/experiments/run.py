@@ -141,6 +141,22 @@ def train_in_folder(
     """Train a network in its folder, from the checkpoint there if there is one; return the row of the table.
 
     Of several ranks this is the first; the others train alone.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        network: to train.
+        data: to train on.
+        device: where to compute.
+        acceleration: how to compute.
+        saving: when to save a checkpoint.
+        stop: says when to make room.
+        watch: is told of each epoch.
+        ranks: the processes that train together.
+        weights: to start from; None for those of the seed.
+
+    Returns:
+        The row.
     """
     begin = time.perf_counter()
     folder.write_config(config.model_copy(update={"threads": torch.get_num_threads()}))

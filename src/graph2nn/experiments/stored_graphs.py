@@ -41,6 +41,9 @@ def stored_nulls(
         kind: of :func:`graph2nn.null`.
         options: ``inputs``, ``outputs``, ``groups``, ``within``; each kind gets those that it takes.
 
+    Returns:
+        The nulls, those of one graph next to each other.
+
     Raises:
         UserError: an unknown kind or option, a graph that is not stored, or as :func:`graph2nn.null`.
     """
@@ -69,6 +72,9 @@ def stored_null(spec: GraphSpec, kind: str, seed: int, **options: str) -> GraphS
         kind: of :func:`graph2nn.null`.
         seed: of the draw.
         options: of the kind.
+
+    Returns:
+        The null.
 
     Raises:
         UserError: as :func:`graph2nn.null`.

@@ -62,6 +62,9 @@ def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, A
         configs: the runs by name, in order.
         work: what else is needed to carry them out, as JSON can hold it.
 
+    Returns:
+        The path.
+
     Raises:
         UserError: ``out`` cannot be written to.
     """

@@ -17,6 +17,15 @@ def arcs_of_pairs(
 ) -> npt.NDArray[np.int64]:
     """Return the arcs of pairs ``(reader, read)``, each once and, unless ``directed``, both ways.
 
+    Args:
+        edges: pairs (reader, read) of node numbers.
+        n: number of nodes.
+        name: of the graph, for messages.
+        directed: whether a pair is one arc; otherwise it is two.
+
+    Returns:
+        The arcs ``[2, arcs]``: from (read), to (reader).
+
     Raises:
         UserError: something that is not a pair of whole numbers, or a node number outside 0 … n−1.
     """
@@ -50,6 +59,14 @@ def sorted_arcs(edge_index: npt.ArrayLike, n: int, name: str) -> tuple[CSR, npt.
 
     The order is None where they are sorted already.
 
+    Args:
+        edge_index: ``[2, arcs]``, from and to.
+        n: number of nodes.
+        name: of the graph, for messages.
+
+    Returns:
+        The matrix, row = the node that reads, and the order ``[arcs]`` or None.
+
     Raises:
         UserError: another shape, numbers outside 0 … n−1, or an arc given twice.
     """
@@ -82,7 +99,15 @@ def sorted_arcs(edge_index: npt.ArrayLike, n: int, name: str) -> tuple[CSR, npt.
 
 
 def positions(csr: CSR, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Where the arcs (row, column) are stored, −1 for those that are not there."""
+    """Where the arcs (row, column) are stored, −1 for those that are not there.
+
+    Args:
+        csr: matrix of arcs, columns ascending within a row.
+        rows, columns: the arcs to look for, ``[arcs]`` each.
+
+    Returns:
+        Index of each arc in ``csr.indices``, ``[arcs]``.
+    """
     n = csr.shape[0]
     keys = rows_of(csr) * n + csr.indices
     wanted = rows.astype(np.int64) * n + columns

@@ -37,7 +37,16 @@ class EdgeValues:
         return {"weights": self.weights, "signs": self.signs}
 
     def through(self, source: CSR, target: CSR, rows: npt.ArrayLike, columns: npt.ArrayLike) -> EdgeValues:
-        """Return the values of ``target``'s arcs, whose row i and column j are these of ``source``."""
+        """Return the values of ``target``'s arcs, whose row i and column j are these of ``source``.
+
+        Args:
+            source: the matrix whose arcs these values belong to.
+            target: the matrix whose arcs the result belongs to, a part of it.
+            rows, columns: numbers in ``source`` of the rows and columns of ``target``.
+
+        Returns:
+            The values in the order of ``target``'s arcs.
+        """
         if not self:
             return self
         at = positions(source, np.asarray(rows)[rows_of(target)], np.asarray(columns)[target.indices])
@@ -57,7 +66,17 @@ def is_symmetric(csr: CSR, values: EdgeValues) -> bool:
 def in_order(
     values: npt.ArrayLike | None, order: npt.NDArray[np.int64] | None, what: str, name: str
 ) -> npt.NDArray[Any] | None:
-    """Sort values that came with an edge index."""
+    """Sort values that came with an edge index.
+
+    Args:
+        values: one per arc as given, ``[arcs]``; None for none.
+        order: that sorts the arcs; None where they are sorted.
+        what: the values are, for messages.
+        name: of the graph, for messages.
+
+    Returns:
+        The values in the order of the stored arcs, or None.
+    """
     if values is None or order is None:
         return None if values is None else np.asarray(values)
     array = np.asarray(values)
@@ -66,7 +85,16 @@ def in_order(
 
 
 def symmetrised_values(values: EdgeValues, source: CSR, target: CSR) -> EdgeValues:
-    """Values of the symmetrised graph: the larger weight, and the sign on which both directions agree."""
+    """Values of the symmetrised graph: the larger weight, and the sign on which both directions agree.
+
+    Args:
+        values: of ``source``'s arcs.
+        source: the directed graph's matrix.
+        target: the symmetrised graph's matrix.
+
+    Returns:
+        Weights and signs in the order of ``target``'s arcs.
+    """
     if not values:
         return values
     nodes = np.arange(source.shape[0])
@@ -85,7 +113,16 @@ def symmetrised_values(values: EdgeValues, source: CSR, target: CSR) -> EdgeValu
 
 
 def checked_weights(weights: npt.ArrayLike | None, arcs: int, name: str) -> Weights | None:
-    """Check and copy weights ``[arcs]``: finite magnitudes above 0; read-only."""
+    """Check and copy weights ``[arcs]``: finite magnitudes above 0; read-only.
+
+    Args:
+        weights: one per arc; None for none.
+        arcs: how many arcs there are.
+        name: of the graph, for messages.
+
+    Returns:
+        The weights as a read-only copy, or None.
+    """
     if weights is None:
         return None
     try:
@@ -104,7 +141,16 @@ def checked_weights(weights: npt.ArrayLike | None, arcs: int, name: str) -> Weig
 
 
 def checked_signs(signs: npt.ArrayLike | None, arcs: int, name: str) -> Signs | None:
-    """Check and copy signs ``[arcs]`` of −1, 0 and +1; read-only."""
+    """Check and copy signs ``[arcs]`` of −1, 0 and +1; read-only.
+
+    Args:
+        signs: one per arc; None for none.
+        arcs: how many arcs there are.
+        name: of the graph, for messages.
+
+    Returns:
+        The signs as a read-only copy, or None.
+    """
     if signs is None:
         return None
     array = np.array(signs)
@@ -125,7 +171,16 @@ def _check_length(array: npt.NDArray[Any], arcs: int, what: str, name: str) -> N
 
 
 def checked_names(names: Iterable[str] | None, n: int, name: str) -> tuple[str, ...] | None:
-    """Check node names: n different texts."""
+    """Check node names: n different texts.
+
+    Args:
+        names: one per node; None for none.
+        n: number of nodes.
+        name: of the graph, for messages.
+
+    Returns:
+        The names as a tuple, or None.
+    """
     if names is None:
         return None
     listed = tuple(names)
@@ -142,7 +197,16 @@ def checked_names(names: Iterable[str] | None, n: int, name: str) -> tuple[str, 
 
 
 def checked_nodes(nodes: pd.DataFrame | None, n: int, name: str) -> pd.DataFrame | None:
-    """Check and copy the table of nodes: a data frame with one row per node."""
+    """Check and copy the table of nodes: a data frame with one row per node.
+
+    Args:
+        nodes: the table; None for none.
+        n: number of nodes.
+        name: of the graph, for messages.
+
+    Returns:
+        A copy of the table, or None.
+    """
     if nodes is None:
         return None
     import pandas as pd
@@ -155,7 +219,16 @@ def checked_nodes(nodes: pd.DataFrame | None, n: int, name: str) -> pd.DataFrame
 
 
 def values_digest(base: str, self_loops: str, values: EdgeValues) -> str:
-    """Extend the digest of a wiring by what changes the network: self-loops, weights and signs."""
+    """Extend the digest of a wiring by what changes the network: self-loops, weights and signs.
+
+    Args:
+        base: digest of the wiring.
+        self_loops: ``"all"``, ``"given"`` and the like, as the graph has it.
+        values: weights and signs of the arcs.
+
+    Returns:
+        ``base`` itself where nothing is added, else a digest of all of it.
+    """
     if self_loops == "all" and not values:
         return base
     total = hashlib.sha256(f"{base} self_loops={self_loops}".encode())
@@ -168,6 +241,14 @@ def values_digest(base: str, self_loops: str, values: EdgeValues) -> str:
 
 def queried(nodes: pd.DataFrame | None, expression: str, name: str) -> npt.NDArray[np.int64]:
     """Return the numbers of the nodes for which an expression on the table of nodes holds.
+
+    Args:
+        nodes: table of nodes; None for none.
+        expression: a condition as ``pandas.DataFrame.query`` takes it.
+        name: of the graph, for messages.
+
+    Returns:
+        Node numbers, ascending.
 
     Raises:
         UserError: no table, an expression that pandas does not understand, or one that is not a condition.

@@ -35,6 +35,9 @@ def save_planes(
         covered: graphs that show which fine bins can be reached: the fine catalogue of the same sweep.
         binning: how the plane was cut, for the grid lines and the reachable bins.
 
+    Returns:
+        The path of the figure.
+
     Raises:
         UserError: another ending.
     """
@@ -61,6 +64,11 @@ def draw_plane(
     """Draw the reachable fine bins in grey, coarse bins as lines, each chosen graph in its sparsity's colour.
 
     Arguments are those of :func:`save_planes`.
+
+    Args:
+        axes: to draw into.
+        chosen: one catalogue.
+        covered, binning: as for :func:`save_planes`.
     """
     if binning is not None:
         _draw_bins(axes, covered, binning)

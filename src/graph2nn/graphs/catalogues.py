@@ -75,6 +75,9 @@ def make_catalogues(
         l_max: likewise. Graphs with a longer path, or without C and L, are left aside.
         fill_above: likewise.
 
+    Returns:
+        The catalogues by level (fine, medium, coarse), and the binning.
+
     Raises:
         UserError: no such file, not a sweep, or nothing left to choose from.
     """

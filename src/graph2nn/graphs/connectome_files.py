@@ -18,6 +18,9 @@ def places(names: tuple[str, ...], data: str | Path | None, cache: str | Path | 
         names: file names, relative to such a folder or to a folder ``connectomes`` inside.
         data: a folder that may hold the file.
         cache: root of the cache; else GRAPH2NN_CACHE, else the platform's own place.
+
+    Returns:
+        Existing files, the first to be preferred.
     """
     for folder in (data, os.environ.get("GRAPH2NN_DATA")):
         if folder:
@@ -35,6 +38,14 @@ def cached(name: str, cache: str | Path | None) -> Path:
 
 def verified(path: Path, sha256: str, address: str) -> bytes:
     """Return the content of a file.
+
+    Args:
+        path: of the file.
+        sha256: of the published content.
+        address: where the published file is, for the message.
+
+    Returns:
+        The content.
 
     Raises:
         UserError: it is not the published file.
@@ -56,6 +67,9 @@ def download(what: str, address: str, sha256: str, target: Path) -> Path:
         address: of the file.
         sha256: of its content.
         target: where it is kept.
+
+    Returns:
+        ``target``.
 
     Raises:
         UserError: another file than published, no network, or a folder that cannot be written.

@@ -67,6 +67,9 @@ def default_binning(
         bins: in place of the default.
         l_max: in place of the default.
         fill_above: in place of the default.
+
+    Returns:
+        The complete binning.
     """
     return Binning(
         bins=(15 if n >= 64 else 12) if bins is None else bins,

@@ -46,6 +46,9 @@ def graph(graph: RelationalGraph, layout: str = "circular", *, seed: int = 0) ->
         layout: ``circular``, ``spring``, ``matrix`` or ``all``.
         seed: of the spring layout.
 
+    Returns:
+        The figure.
+
     Raises:
         UserError: an unknown layout.
     """

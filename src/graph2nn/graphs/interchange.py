@@ -36,6 +36,14 @@ def networkx_arguments(
     """Return the arguments of :meth:`RelationalGraph.from_edge_index` for a networkx graph.
 
     The arguments are those of :meth:`RelationalGraph.from_networkx`.
+
+    Args:
+        graph: of networkx, directed or not, simple or multiple.
+        name, drop_self_loops, weight, threshold, combine, self_loops: as for
+            :meth:`RelationalGraph.from_networkx`.
+
+    Returns:
+        Keywords by name.
     """
     position = {node: i for i, node in enumerate(graph.nodes)}
     label = name or str(getattr(graph, "name", "") or "graph")

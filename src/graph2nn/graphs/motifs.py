@@ -135,7 +135,15 @@ _ARCS = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1))
 
 @compiled
 def stored(indptr: Any, indices: Any, row: int, column: int) -> Any:
-    """1 if an entry is stored, else 0; columns ascend within a row."""
+    """1 if an entry is stored, else 0; columns ascend within a row.
+
+    Args:
+        indptr, indices: a CSR matrix.
+        row, column: of the entry.
+
+    Returns:
+        1 or 0.
+    """
     low, high = indptr[row], indptr[row + 1]
     while low < high:
         middle = (low + high) // 2
@@ -148,7 +156,15 @@ def stored(indptr: Any, indices: Any, row: int, column: int) -> Any:
 
 @compiled
 def census(indptr: Any, indices: Any, around_ptr: Any, around: Any) -> Longs:
-    """Count connected triples by the 6-bit code of their wiring, given as it is and symmetrised (CSR)."""
+    """Count connected triples by the 6-bit code of their wiring, given as it is and symmetrised (CSR).
+
+    Args:
+        indptr, indices: the directed graph, CSR.
+        around_ptr, around: its symmetrised form, CSR.
+
+    Returns:
+        Number of triples by code, ``[64]``.
+    """
     codes = np.zeros(64, np.int64)
     n = len(indptr) - 1
     for v in range(n):

@@ -84,6 +84,9 @@ def neuron_connectome(
         data: a folder that may hold the file, or a folder ``connectomes`` that does.
         cache: root of the cache; else GRAPH2NN_CACHE, else the platform's own place.
 
+    Returns:
+        The directed graph.
+
     Raises:
         UserError: a file with other content than published, or no file and no network.
     """

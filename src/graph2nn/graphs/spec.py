@@ -80,6 +80,9 @@ def find_graph(
         neurons, min_weight: of a table of connections, as in :func:`graph2nn.read_connectome`, which also reads
             the tables whose columns are those of a published connectome.
 
+    Returns:
+        The graph, and what should be said about it.
+
     Raises:
         UserError: nothing of that name, a wrong argument, or options of files for another graph.
     """

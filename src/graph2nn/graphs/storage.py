@@ -179,6 +179,12 @@ def adjacency_digest(adjacency: Adjacency) -> str:
 def refuse_dense(name: str, n: int, purpose: str, bytes_per_pair: float = 1.0) -> None:
     """Refuse what needs dense arrays over all pairs of nodes where they would be too large.
 
+    Args:
+        name: of the graph.
+        n: number of nodes.
+        purpose: what the arrays are for, for the message.
+        bytes_per_pair: bytes per pair of nodes.
+
     Raises:
         UserError: more than :data:`DENSE_BYTES`, with the estimate.
     """

@@ -106,6 +106,9 @@ def default_degrees(
         low: the least, in [2, n].
         high: the greatest, in [2, n].
 
+    Returns:
+        The degrees, ascending.
+
     Raises:
         UserError: n below 2, or bounds outside [2, n].
     """
@@ -133,6 +136,12 @@ def plan_sweep(
     seeds: Sequence[int] = range(30),
 ) -> SweepPlan:
     """Check a grid; see :func:`sweep` for the arguments.
+
+    Args:
+        nodes, k, p, seeds: as for :func:`sweep`.
+
+    Returns:
+        The grid.
 
     Raises:
         UserError: a value outside its range, or an empty list.
@@ -195,7 +204,15 @@ def sweep(
 def run_sweep(
     plan: SweepPlan, out: str | Path, *, progress: bool = True, workers: int | None = None
 ) -> SweepResult:
-    """Do the work of :func:`sweep` for a plan of :func:`plan_sweep`."""
+    """Do the work of :func:`sweep` for a plan of :func:`plan_sweep`.
+
+    Args:
+        plan: the grid.
+        out, progress, workers: as for :func:`sweep`.
+
+    Returns:
+        The file and what it holds.
+    """
     path = Path(out)
     parts = path.with_name(path.name + ".parts")
     refuse_special(path, "sweep")

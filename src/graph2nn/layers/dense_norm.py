@@ -55,6 +55,9 @@ def differentiate(
         beta: see there.
         mean: as returned by :func:`normalise`.
         scale: likewise.
+
+    Returns:
+        Gradients of ``z``, ``gamma`` and ``beta``.
     """
     dz, dgamma, dbeta = torch.empty_like(z), torch.empty_like(gamma), torch.empty_like(beta)
     _on_features(_differentiate, planes, upstream, z, gamma, beta, mean, scale, dgamma, dbeta, dz)

@@ -96,6 +96,9 @@ def multiply(product: Product, a: Tensor, b: Tensor, out: Tensor | None = None) 
         a: float32 ``[M, K]`` of any strides; for ``mm`` of any type.
         b: ``[K, N]`` likewise.
         out: ``[M, N]``, contiguous rows, to be written in place; a new tensor if left out.
+
+    Returns:
+        The product, ``out`` where it is given.
     """
     if product == "mm":
         return torch.mm(a, b) if out is None else torch.mm(a, b, out=out)

@@ -52,6 +52,14 @@ class Table:
 
         Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density. Layers
         narrower than any that was measured count as 0: what a call costs decides there.
+
+        Args:
+            kind: of layer.
+            width: features of the layer.
+            density: share of the weights in use.
+
+        Returns:
+            A ratio; 0 where the masked engine is to be taken.
         """
         points = [point for point in self.points if point.kind == kind]
         if not points or width < min(point.width for point in points):
@@ -79,6 +87,9 @@ def choose(
         density: share of the weights in use.
         nodes: of the graph. A linear layer with one feature per node is computed by the edge engine where the
             table says that it pays.
+
+    Returns:
+        The engine.
     """
     if engine in ("triton", "edge") and kind != "linear":
         return "masked"

@@ -54,6 +54,9 @@ def make_mask(
         weight: the parameter.
         rescale: keep the variance of what a layer gives although it reads less.
         remember: keep a copy of the values that are switched off, in main memory.
+
+    Returns:
+        The parametrisation.
     """
     mask = layout.mask(graph)
     on = mask.to(weight.device)
@@ -70,7 +73,14 @@ def make_mask(
 def register(
     module: nn.Module, tensor: str, step: WeightMask, stored: type[StoredWeight] = StoredWeight
 ) -> None:
-    """Parametrise ``module.<tensor>``; the parameter object stays the same, so optimisers keep it."""
+    """Parametrise ``module.<tensor>``; the parameter object stays the same, so optimisers keep it.
+
+    Args:
+        module: that holds the weight.
+        tensor: its name there.
+        step: the parametrisation.
+        stored: base class of modules with a weight of this kind.
+    """
     if parametrize.is_parametrized(module):
         own_class(module)
     order = tuple(module._parameters)
@@ -83,7 +93,13 @@ def register(
 
 
 def mask_weight(module: nn.Module, tensor: str, step: WeightMask) -> None:
-    """Parametrise ``module.<tensor>`` by a mask; the parameter object stays the same."""
+    """Parametrise ``module.<tensor>`` by a mask; the parameter object stays the same.
+
+    Args:
+        module: that holds the weight.
+        tensor: its name there.
+        step: the parametrisation.
+    """
     register(module, tensor, step)
     if isinstance(module, nn.RNNBase):
         _copy_recurrent_by_parameters(module)

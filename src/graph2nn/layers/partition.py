@@ -100,6 +100,9 @@ def initial_scale(graph: RelationalGraph, readers: Sizes, read: Sizes) -> npt.ND
         readers: numbers of the nodes that read, ``[pairs]``.
         read: numbers of the nodes that they read, ``[pairs]``.
 
+    Returns:
+        Factors, ``[pairs]``.
+
     Raises:
         UserError: the graph has no weights.
     """
@@ -118,6 +121,14 @@ def initial_scale(graph: RelationalGraph, readers: Sizes, read: Sizes) -> npt.ND
 
 def feature_scale(graph: RelationalGraph, in_features: int, out_features: int) -> npt.NDArray[np.float64]:
     """Return :func:`initial_scale` of every pair of features, ``[out_features, in_features]``.
+
+    Args:
+        graph: with weights.
+        in_features: before the layer.
+        out_features: after it.
+
+    Returns:
+        Factors, 0 where there is no connection or 1, as :func:`initial_scale` has them.
 
     Raises:
         UserError: the graph has no weights, a width smaller than the number of nodes, or a large matrix.

@@ -95,7 +95,16 @@ class Layout:
 
 
 def layout_of(module: nn.Module, tensor: str, weight: Tensor) -> Layout | str:
-    """Return the layout of one parameter of ``module``, or the reason why a graph cannot be laid over it."""
+    """Return the layout of one parameter of ``module``, or the reason why a graph cannot be laid over it.
+
+    Args:
+        module: that holds the parameter.
+        tensor: its name there.
+        weight: the parameter.
+
+    Returns:
+        The layout, or one sentence.
+    """
     rule = next((rule for kinds, rule in _RULES if isinstance(module, kinds)), None)
     if _is_transformers_conv1d(module):
         rule = _conv1d_of_transformers

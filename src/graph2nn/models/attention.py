@@ -66,6 +66,9 @@ class MultiHeadAttention(nn.Module):
             cache: keys and values of earlier calls: those of a memory are taken as they are, those of ``x`` are
                 added to them.
             name: of this layer in the cache.
+
+        Returns:
+            ``[batch, T, width]``.
         """
         past = None if cache is None else cache.get(name)
         q = self._split(self.query(x))
@@ -120,6 +123,14 @@ def attention_shapes(width: int, queries: int, keys: int, *, stage: int = 0) -> 
     """Return the layers of :class:`MultiHeadAttention` between this many tokens, and its two products.
 
     A causal mask saves nothing: the products are counted as they are computed, whole.
+
+    Args:
+        width: features of a token.
+        queries, keys: tokens that read, tokens that are read.
+        stage: number of the width.
+
+    Returns:
+        The layers.
     """
 
     def projection(tokens: int) -> LayerShape:

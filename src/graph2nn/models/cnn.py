@@ -69,7 +69,14 @@ class CNN(nn.Module):
 def cnn_shapes(
     widths: Sequence[int], convs: int, num_classes: int, input_size: Size, *, entry: Stem, stem: int = 64
 ) -> list[Shape]:
-    """Return the layers of :class:`CNN` as the budget sees them."""
+    """Return the layers of :class:`CNN` as the budget sees them.
+
+    Args:
+        widths, convs, num_classes, input_size, entry, stem: as for :class:`CNN`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     channels, sides = image("cnn", input_size)
     layers: list[Shape] = [entry.shape(channels, stem, sides)]
     sides = entry.after(sides)

@@ -278,6 +278,9 @@ def choose_nodes(graph: RelationalGraph, nodes: Nodes, what: str) -> npt.NDArray
         nodes: node numbers, a boolean mask ``[n]``, or an expression for ``pandas.DataFrame.query``.
         what: they are, for messages.
 
+    Returns:
+        The node numbers.
+
     Raises:
         UserError: none, one twice, one that does not exist; an expression that cannot be evaluated.
     """

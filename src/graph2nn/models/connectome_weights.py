@@ -153,6 +153,9 @@ def gain_groups(
         connections: ``[2, connections]``.
         by: ``"neuron"``, or a column of ``graph.nodes``.
 
+    Returns:
+        Number of the gain, ``[connections]``, and the names in the order of the numbers.
+
     Raises:
         UserError: no such column.
     """

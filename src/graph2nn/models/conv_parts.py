@@ -31,7 +31,16 @@ def image(name: str, input_size: Sequence[int]) -> tuple[int, Sides]:
 
 
 def after(sides: Sides, kernel: int, stride: int = 1) -> Sides:
-    """Return the sides behind a convolution or pooling padded by ``kernel // 2``, as all are here."""
+    """Return the sides behind a convolution or pooling padded by ``kernel // 2``, as all are here.
+
+    Args:
+        sides: height and width before.
+        kernel: odd side of the kernel.
+        stride: step.
+
+    Returns:
+        Height and width.
+    """
     height, width = ((side + 2 * (kernel // 2) - kernel) // stride + 1 for side in sides)
     return height, width
 
@@ -48,7 +57,22 @@ def conv_shape(
     bias: bool = False,
     norm: bool = True,
 ) -> LayerShape:
-    """Return the shape of a convolution whose output has ``sides``."""
+    """Return the shape of a convolution whose output has ``sides``.
+
+    Args:
+        in_channels: before.
+        out_channels: after.
+        sides: height and width of the output.
+        kernel: side of the kernel.
+        groups: of channels.
+        wired: whether the graph decides what reads what.
+        stage: number of the width, from 0.
+        bias: whether there is one.
+        norm: whether a batch norm follows.
+
+    Returns:
+        The shape.
+    """
     return LayerShape(
         in_channels,
         out_channels,
@@ -98,7 +122,16 @@ class Stem:
         return layers
 
     def shape(self, in_channels: int, out_channels: int, sides: Sides) -> LayerShape:
-        """Return the shape of the convolution on an image of ``sides``."""
+        """Return the shape of the convolution on an image of ``sides``.
+
+        Args:
+            in_channels: of the image.
+            out_channels: after.
+            sides: height and width of the image.
+
+        Returns:
+            The shape.
+        """
         return conv_shape(in_channels, out_channels, after(sides, self.kernel, self.stride), self.kernel)
 
     def after(self, sides: Sides) -> Sides:

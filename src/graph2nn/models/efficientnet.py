@@ -156,6 +156,14 @@ def efficientnet_shapes(
     """Return the layers of :class:`EfficientNet` as the budget sees them, under either rule of expansion.
 
     ``depths``, ``kernels``, ``strides`` and ``expansions`` replace those of ``stages``, one number per stage.
+
+    Args:
+        widths, num_classes, input_size, baseline, stages, depths, kernels, strides, expansions, stem, head,
+            head_type, se, dropout, drop_connect, drop_schedule, activation, linear_projection: as for
+            :class:`EfficientNet`.
+
+    Returns:
+        The layers in the order in which they run.
     """
     stages = with_numbers(stages, depths=depths, kernels=kernels, strides=strides, expansions=expansions)
     widths, fixed = _checked(widths, baseline, stages, se)
@@ -198,6 +206,9 @@ def with_numbers(
         kernels: odd sides of the depthwise kernels.
         strides: of the first block of each stage.
         expansions: widening of the blocks; 1 leaves the expanding convolution out.
+
+    Returns:
+        The stages.
 
     Raises:
         UserError: lists of different lengths, a number below 1, an even kernel.

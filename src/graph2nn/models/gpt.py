@@ -108,7 +108,14 @@ def gpt_shapes(
     positions: Positions = "learned",
     dropout: float = 0.0,
 ) -> list[Shape]:
-    """Return the layers of :class:`GPT` on a whole text as the budget sees them."""
+    """Return the layers of :class:`GPT` on a whole text as the budget sees them.
+
+    Args:
+        width, num_classes, input_size, depth, heads, ratio, positions, dropout: as for :class:`GPT`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     length, config = _length(input_size), _config(width, heads, ratio, positions)
     placed = length * width if positions == "learned" else 0
     layers: list[Shape] = [FixedShape(weights=num_classes * width + placed + norm_weights(width))]

@@ -5,14 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
+from graph2nn.errors import UserError
 from graph2nn.layers.norm_relu import NormedSequential
 from graph2nn.models.layer_shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
 from graph2nn.models.squeeze_excite import Activation, SqueezeExcite, activation_of, squeeze_excite_shapes
-from graph2nn.models.stochastic_depth import StochasticDepth
 from graph2nn.wiring import Wiring
+
+
+class StochasticDepth(nn.Module):
+    """Zero whole samples with probability ``rate`` while training, and scale the others by 1/(1 − rate).
+
+    Shapes: ``[batch, …]`` to the same. Random numbers are torch's own.
+
+    Raises:
+        UserError: a rate outside [0, 1).
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise UserError(
+                f"stochastic depth: rate {rate:g} lies outside [0, 1); it is the share of samples left out."
+            )
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop samples of ``x`` while training."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= self.rate
+        return x * keep / (1 - self.rate)
+
+    def extra_repr(self) -> str:
+        """Rate, for ``print(model)``."""
+        return f"rate={self.rate:g}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +84,9 @@ def blocks(
         stages: kernel, stride, depth and expansion of each stage.
         stem: channels before the first stage.
         se: squeezed width as a share of the width before the block.
+
+    Returns:
+        The blocks in the order in which they run.
     """
     listed, before = [], stem
     for index, (stage, width) in enumerate(zip(stages, widths, strict=True)):
@@ -70,7 +103,16 @@ def blocks(
 
 
 def norm_act(layer: nn.Module, channels: int, activation: Activation = "swish") -> nn.Sequential:
-    """Follow a convolution by batch norm and an activation."""
+    """Follow a convolution by batch norm and an activation.
+
+    Args:
+        layer: the convolution.
+        channels: that it gives.
+        activation: after the norm.
+
+    Returns:
+        The three in a row.
+    """
     return NormedSequential(layer, nn.BatchNorm2d(channels), activation_of(activation))
 
 
@@ -161,7 +203,16 @@ def either(wide: Sequence[LayerShape], dense: Sequence[LayerShape]) -> LayerShap
 
 
 def block_shapes(block: Block, size: tuple[int, int], after: tuple[int, int]) -> list[LayerShape]:
-    """Return the layers of a block that maps images of ``size`` to images of size ``after``."""
+    """Return the layers of a block that maps images of ``size`` to images of size ``after``.
+
+    Args:
+        block: channels, kernel, stride.
+        size: height and width of its input.
+        after: height and width of its output.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     here, there, wide = size[0] * size[1], after[0] * after[1], block.expanded
     layers = []
     if block.expands:

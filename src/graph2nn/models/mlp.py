@@ -71,7 +71,14 @@ class MLP(nn.Module):
 
 
 def mlp_shapes(in_features: int, stem: int, hidden: Sequence[int], num_classes: int) -> list[Shape]:
-    """Return the layers of :class:`MLP` as the budget sees them."""
+    """Return the layers of :class:`MLP` as the budget sees them.
+
+    Args:
+        in_features, stem, hidden, num_classes: as for :class:`MLP`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     wired = [LayerShape(i, o, wired=True) for i, o in pairwise([stem, *hidden])]
     head = LayerShape(hidden[-1], num_classes, bias=True, norm=False)
     return [LayerShape(in_features, stem), *wired, head]

@@ -90,7 +90,14 @@ def _block(in_channels: int, out_channels: int, stride: int, wiring: Wiring) -> 
 def mobilenet_v1_shapes(
     widths: Sequence[int], num_classes: int, input_size: Size, *, stem: int = 32
 ) -> list[Shape]:
-    """Return the layers of :class:`MobileNetV1` as the budget sees them."""
+    """Return the layers of :class:`MobileNetV1` as the budget sees them.
+
+    Args:
+        widths, num_classes, input_size, stem: as for :class:`MobileNetV1`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     channels, sides = image("mobilenet-v1", input_size)
     layers: list[Shape] = [_ENTRY.shape(channels, stem, sides)]
     sides = _ENTRY.after(sides)

@@ -58,7 +58,16 @@ class RecurrentLayer(nn.Module):
     def step(
         self, inputs: Sequence[Tensor], before: Sequence[Tensor], state: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return the next state, from what each gate makes of the input and of the state ``[batch, width]``."""
+        """Return the next state, from what each gate makes of the input and of the state ``[batch, width]``.
+
+        Args:
+            inputs: what each gate makes of the input, ``[batch, width]`` each.
+            before: what each gate makes of the state, likewise.
+            state: ``[batch, width]`` each.
+
+        Returns:
+            The next state, as ``state``.
+        """
 
 
 class RNNLayer(RecurrentLayer):
@@ -69,7 +78,14 @@ class RNNLayer(RecurrentLayer):
     def step(
         self, inputs: Sequence[Tensor], before: Sequence[Tensor], state: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Return tanh(input + state)."""
+        """Return tanh(input + state).
+
+        Args:
+            inputs, before, state: as for :meth:`RecurrentLayer.step`.
+
+        Returns:
+            The next state.
+        """
         return (torch.tanh(inputs[0] + before[0]),)
 
 
@@ -81,7 +97,14 @@ class GRULayer(RecurrentLayer):
     def step(
         self, inputs: Sequence[Tensor], before: Sequence[Tensor], state: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Mix the old state and a new one that has read the old through the reset gate."""
+        """Mix the old state and a new one that has read the old through the reset gate.
+
+        Args:
+            inputs, before, state: as for :meth:`RecurrentLayer.step`.
+
+        Returns:
+            The next state.
+        """
         reset, update = (torch.sigmoid(inputs[i] + before[i]) for i in (0, 1))
         new = torch.tanh(inputs[2] + reset * before[2])
         return ((1 - update) * new + update * state[0],)
@@ -99,7 +122,14 @@ class LSTMLayer(RecurrentLayer):
     def step(
         self, inputs: Sequence[Tensor], before: Sequence[Tensor], state: tuple[Tensor, ...]
     ) -> tuple[Tensor, ...]:
-        """Forget some of the cell, add to it, and show some of it."""
+        """Forget some of the cell, add to it, and show some of it.
+
+        Args:
+            inputs, before, state: as for :meth:`RecurrentLayer.step`.
+
+        Returns:
+            The next output and the next cell.
+        """
         sums = [i + b for i, b in zip(inputs, before, strict=True)]
         write, forget, show = (torch.sigmoid(sums[i]) for i in (0, 1, 3))
         cell = forget * state[1] + write * torch.tanh(sums[2])
@@ -177,7 +207,14 @@ def _kind(cell: str) -> type[RecurrentLayer]:
 def recurrent_shapes(
     cell: Cell, width: int, num_classes: int, input_size: Size, *, depth: int = 2, dropout: float = 0.0
 ) -> list[Shape]:
-    """Return the layers of :class:`RecurrentClassifier` on ``(time, features)``, or images, for the budget."""
+    """Return the layers of :class:`RecurrentClassifier` on ``(time, features)``, or images, for the budget.
+
+    Args:
+        cell, width, num_classes, input_size, depth, dropout: as for :class:`RecurrentClassifier`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     time, features = _steps(input_size)
     gate = LayerShape(width, width, positions=time, wired=True, bias=True, norm=False)
     return [

@@ -88,7 +88,14 @@ def resnet_shapes(
     entry: Stem,
     stem: int = 64,
 ) -> list[Shape]:
-    """Return the layers of :class:`ResNet` as the budget sees them."""
+    """Return the layers of :class:`ResNet` as the budget sees them.
+
+    Args:
+        block, blocks, widths, num_classes, input_size, entry, stem: as for :class:`ResNet`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     channels, sides = image("resnet", input_size)
     layers: list[Shape] = [entry.shape(channels, stem, sides)]
     sides = entry.after(sides)

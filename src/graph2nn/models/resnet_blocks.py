@@ -63,14 +63,35 @@ class Block(nn.Module):
     def make_path(
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
-        """Return the layers next to the shortcut; ``last`` is the norm that ends them."""
+        """Return the layers next to the shortcut; ``last`` is the norm that ends them.
+
+        Args:
+            in_channels: before.
+            out_channels: after.
+            stride: of the first convolution.
+            wiring: that makes the layers.
+            last: the norm that ends them.
+
+        Returns:
+            The layers.
+        """
 
     @staticmethod
     @abstractmethod
     def path_shapes(
         in_channels: int, out_channels: int, before: Sides, behind: Sides, stage: int
     ) -> list[Shape]:
-        """Return the layers of :meth:`make_path`, on images with sides ``before`` and ``behind`` the block."""
+        """Return the layers of :meth:`make_path`, on images with sides ``before`` and ``behind`` the block.
+
+        Args:
+            in_channels: before.
+            out_channels: after.
+            before, behind: height and width before and behind the block.
+            stage: number of the width.
+
+        Returns:
+            The layers.
+        """
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
@@ -87,7 +108,19 @@ class Block(nn.Module):
         first: bool = False,
         stage: int,
     ) -> list[Shape]:
-        """Return the layers of the block as the budget sees them, on an image with sides ``before``."""
+        """Return the layers of the block as the budget sees them, on an image with sides ``before``.
+
+        Args:
+            in_channels: before.
+            out_channels: after.
+            before: height and width before the block.
+            stride: of the block.
+            first: whether it is the first block of its stage.
+            stage: number of the width.
+
+        Returns:
+            The layers, those of the shortcut included.
+        """
         behind, wired = after(before, 3, stride), cls.wired_shortcut
         path = cls.path_shapes(in_channels, out_channels, before, behind, stage)
         if not first:
@@ -114,7 +147,14 @@ class Basic(Block):
     def make_path(
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
-        """Return 3×3, norm, ReLU, 3×3, norm."""
+        """Return 3×3, norm, ReLU, 3×3, norm.
+
+        Args:
+            in_channels, out_channels, stride, wiring, last: as for :meth:`Block.make_path`.
+
+        Returns:
+            The layers.
+        """
         return NormedSequential(
             norm_relu(wiring.conv2d(in_channels, out_channels, 3, stride=stride, padding=1), out_channels),
             wiring.conv2d(out_channels, out_channels, 3, padding=1),
@@ -125,7 +165,14 @@ class Basic(Block):
     def path_shapes(
         in_channels: int, out_channels: int, before: Sides, behind: Sides, stage: int
     ) -> list[Shape]:
-        """Return both convolutions."""
+        """Return both convolutions.
+
+        Args:
+            in_channels, out_channels, before, behind, stage: as for :meth:`Block.path_shapes`.
+
+        Returns:
+            The layers.
+        """
         return [
             conv_shape(i, out_channels, behind, 3, wired=True, stage=stage) for i in (in_channels, out_channels)
         ]
@@ -138,7 +185,14 @@ class Separable(Block):
     def make_path(
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
-        """Return depthwise, 1×1, norm, ReLU, depthwise, 1×1, norm."""
+        """Return depthwise, 1×1, norm, ReLU, depthwise, 1×1, norm.
+
+        Args:
+            in_channels, out_channels, stride, wiring, last: as for :meth:`Block.make_path`.
+
+        Returns:
+            The layers.
+        """
         return NormedSequential(
             depthwise(in_channels, stride),
             norm_relu(wiring.conv2d(in_channels, out_channels, 1), out_channels),
@@ -151,7 +205,14 @@ class Separable(Block):
     def path_shapes(
         in_channels: int, out_channels: int, before: Sides, behind: Sides, stage: int
     ) -> list[Shape]:
-        """Return all four convolutions."""
+        """Return all four convolutions.
+
+        Args:
+            in_channels, out_channels, before, behind, stage: as for :meth:`Block.path_shapes`.
+
+        Returns:
+            The layers.
+        """
         layers: list[Shape] = []
         for i in (in_channels, out_channels):
             layers.append(conv_shape(i, i, behind, 3, groups=i, norm=False))
@@ -168,7 +229,14 @@ class Bottleneck(Block):
     def make_path(
         in_channels: int, out_channels: int, stride: int, wiring: Wiring, last: nn.Module
     ) -> nn.Sequential:
-        """Return 1×1, norm, ReLU, 3×3, norm, ReLU, 1×1, norm."""
+        """Return 1×1, norm, ReLU, 3×3, norm, ReLU, 1×1, norm.
+
+        Args:
+            in_channels, out_channels, stride, wiring, last: as for :meth:`Block.make_path`.
+
+        Returns:
+            The layers.
+        """
         inner = round(out_channels / 4)
         return NormedSequential(
             norm_relu(wiring.conv2d(in_channels, inner, 1), inner),
@@ -181,7 +249,14 @@ class Bottleneck(Block):
     def path_shapes(
         in_channels: int, out_channels: int, before: Sides, behind: Sides, stage: int
     ) -> list[Shape]:
-        """Return all three convolutions."""
+        """Return all three convolutions.
+
+        Args:
+            in_channels, out_channels, before, behind, stage: as for :meth:`Block.path_shapes`.
+
+        Returns:
+            The layers.
+        """
         inner = round(out_channels / 4)
         return [
             conv_shape(in_channels, inner, before, wired=True, stage=stage),

@@ -50,7 +50,16 @@ def share_draws(model: nn.Module, seed: int) -> None:
 
 
 def dense_draw(name: str, shape: tuple[int, ...], seed: int) -> Tensor:
-    """Return standard normal numbers ``[out, in, *kernel]``; a larger ``out`` or ``in`` only adds to them."""
+    """Return standard normal numbers ``[out, in, *kernel]``; a larger ``out`` or ``in`` only adds to them.
+
+    Args:
+        name: of the weight; part of the seed.
+        shape: ``(out, in, *kernel)``.
+        seed: of the run.
+
+    Returns:
+        The numbers, float64.
+    """
     key = zlib.crc32(name.encode())
     size = math.prod(shape[1:])
     rows = [np.random.default_rng([seed, key, row]).standard_normal(size) for row in range(shape[0])]

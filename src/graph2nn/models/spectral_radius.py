@@ -34,6 +34,9 @@ def spectral_radius(
         n: number of nodes.
         seed: of the vector that the iteration starts from; the result depends on it within its accuracy.
 
+    Returns:
+        The radius, above 0.
+
     Raises:
         UserError: the connections form no cycle: every eigenvalue is 0.
 

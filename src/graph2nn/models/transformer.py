@@ -145,6 +145,14 @@ def sinusoids(length: int, width: int, *, device: torch.device | str | None = No
     """Return the positions of Vaswani et al. (2017, section 3.5), ``[length, width]``.
 
     Feature 2i of position t is sin(t / 10000^(2i/width)), feature 2i + 1 the cosine.
+
+    Args:
+        length: positions.
+        width: features.
+        device: of the result.
+
+    Returns:
+        float32 ``[length, width]``.
     """
     even = torch.arange(0, width, 2, device=device)
     angles = torch.arange(length, device=device)[:, None] * torch.exp(even * (-math.log(10_000) / width))
@@ -176,7 +184,15 @@ def transformer_shapes(
     pre_norm: bool = False,
     dropout: float = 0.0,
 ) -> list[Shape]:
-    """Return the layers of :class:`Transformer` on ``(S, T)`` tokens as the budget sees them."""
+    """Return the layers of :class:`Transformer` on ``(S, T)`` tokens as the budget sees them.
+
+    Args:
+        width, num_classes, input_size, vocabulary, shared, tied, depth, heads, ratio, pre_norm, dropout: as
+            for :class:`Transformer`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     check_heads(width, heads)
     s, t = _lengths(input_size)
     config = LayerConfig(width, heads, round(ratio * width), pre_norm)

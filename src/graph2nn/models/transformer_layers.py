@@ -67,7 +67,16 @@ class EncoderLayer(_Beside):
         self.feed_forward = feed_forward(config, wiring)
 
     def forward(self, x: Tensor, *, causal: bool = False, hidden: Tensor | None = None) -> Tensor:
-        """Let the tokens read each other: if ``causal`` only those before, and none that is ``hidden``."""
+        """Let the tokens read each other: if ``causal`` only those before, and none that is ``hidden``.
+
+        Args:
+            x: ``[batch, T, width]``.
+            causal: whether a token reads nothing that is after it.
+            hidden: bool ``[batch, T]``, True for padding; None for none.
+
+        Returns:
+            As ``x``.
+        """
         x = self.beside(0, x, lambda x: self.attention(x, causal=causal, hidden=hidden))
         return self.beside(1, x, self.feed_forward)
 
@@ -93,7 +102,18 @@ class DecoderLayer(_Beside):
         cache: Cache | None = None,
         name: str = "",
     ) -> Tensor:
-        """Let each token read those before it, itself, and the memory but for what is ``hidden`` there."""
+        """Let each token read those before it, itself, and the memory but for what is ``hidden`` there.
+
+        Args:
+            x: ``[batch, T, width]``.
+            memory: ``[batch, S, width]``.
+            hidden: bool ``[batch, S]``, True for padding of the memory; None for none.
+            cache: keys and values of earlier calls.
+            name: of this layer in the cache.
+
+        Returns:
+            As ``x``.
+        """
         x = self.beside(0, x, lambda x: self.attention(x, causal=True, cache=cache, name=f"{name}own"))
         x = self.beside(1, x, lambda x: self.cross(x, memory, hidden=hidden, cache=cache, name=f"{name}memory"))
         return self.beside(2, x, self.feed_forward)
@@ -110,7 +130,16 @@ def feed_forward(config: LayerConfig, wiring: Wiring) -> nn.Sequential:
 
 
 def encoder_layer_shapes(config: LayerConfig, tokens: int, *, stage: int = 0) -> list[Shape]:
-    """Return the layers of :class:`EncoderLayer` on ``tokens`` tokens."""
+    """Return the layers of :class:`EncoderLayer` on ``tokens`` tokens.
+
+    Args:
+        config: widths and heads of the layer.
+        tokens: in a text.
+        stage: number of the width.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     return [
         *attention_shapes(config.width, tokens, tokens, stage=stage),
         *_feed_forward_shapes(config, tokens, stage),
@@ -119,7 +148,17 @@ def encoder_layer_shapes(config: LayerConfig, tokens: int, *, stage: int = 0) ->
 
 
 def decoder_layer_shapes(config: LayerConfig, tokens: int, memory: int, *, stage: int = 0) -> list[Shape]:
-    """Return the layers of :class:`DecoderLayer` on ``tokens`` tokens that read a memory."""
+    """Return the layers of :class:`DecoderLayer` on ``tokens`` tokens that read a memory.
+
+    Args:
+        config: widths and heads of the layer.
+        tokens: in the target.
+        memory: tokens of the source.
+        stage: number of the width.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     return [
         *attention_shapes(config.width, tokens, tokens, stage=stage),
         *attention_shapes(config.width, tokens, memory, stage=stage),

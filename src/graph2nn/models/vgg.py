@@ -113,7 +113,14 @@ def vgg_shapes(
     hidden: int = 4096,
     stem: int = 64,
 ) -> list[Shape]:
-    """Return the layers of :class:`VGG` as the budget sees them."""
+    """Return the layers of :class:`VGG` as the budget sees them.
+
+    Args:
+        convs, widths, num_classes, input_size, head, hidden, stem: as for :class:`VGG`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     before, (height, width) = image("vgg", input_size)
     pooled = _checked(head) == "pool"
     last = _last((height, width), head)

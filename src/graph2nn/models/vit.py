@@ -121,7 +121,15 @@ def vit_shapes(
     mlp_ratio: float = 4,
     dropout: float = 0.0,
 ) -> list[Shape]:
-    """Return the layers of :class:`VisionTransformer` as the budget sees them."""
+    """Return the layers of :class:`VisionTransformer` as the budget sees them.
+
+    Args:
+        width, num_classes, input_size, patch, depth, heads, mlp_ratio, dropout: as for
+            :class:`VisionTransformer`.
+
+    Returns:
+        The layers in the order in which they run.
+    """
     patches, config = count_patches(input_size, patch), _config(width, heads, mlp_ratio)
     layers: list[Shape] = [
         LayerShape(input_size[0], width, patches, kernel=patch**2, conv=True, bias=True, norm=False),
@@ -139,6 +147,9 @@ def vit(size: str, width: int, heads: int) -> Architecture:
         size: its name, for messages.
         width: of the baseline.
         heads: of the baseline.
+
+    Returns:
+        The entry of the registry.
     """
 
     def build(

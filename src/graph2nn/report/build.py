@@ -250,6 +250,13 @@ def read_evaluations(
 
     ``only`` names the runs to read; all of them where None.
 
+    Args:
+        results, tasks, where: as for :func:`report`.
+        only: names of the runs to read; None for all.
+
+    Returns:
+        The evaluations.
+
     Raises:
         UserError: nothing there, damaged files, an unknown task, a condition that nothing meets.
     """

@@ -38,7 +38,16 @@ def contents(
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
 ) -> dict[str, bytes]:
-    """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``."""
+    """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``.
+
+    Args:
+        said: what was found.
+        graphs, title, notes, formats, step, first, more, style: as for ``write_report``.
+        origin: what the page says of its making, by heading.
+
+    Returns:
+        Bytes by file name.
+    """
     # Matplotlib takes a second to import; reading a summary should not wait for them.
     from graph2nn.report.figures import collection
     from graph2nn.report.page import Chapter, page

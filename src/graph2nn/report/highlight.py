@@ -31,6 +31,9 @@ def labels_to_highlight(
         nulls: labels of nulls and whose they are.
         data: a folder that may hold the connectomes.
 
+    Returns:
+        Labels among the results.
+
     Raises:
         UserError: a graph that is not among the results.
 

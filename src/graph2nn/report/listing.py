@@ -41,7 +41,16 @@ _OF_GRAPH = 11
 
 
 def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> str:
-    """Return the section; ``heading`` is the level of its title, ``name`` its anchor."""
+    """Return the section; ``heading`` is the level of its title, ``name`` its anchor.
+
+    Args:
+        findings: of one task.
+        heading: level, 1 to 6.
+        name: the anchor.
+
+    Returns:
+        HTML.
+    """
     heads = "".join(
         f'<th scope="col" title="{html.escape(why)}"><button type="button">{html.escape(head)}</button></th>'
         for head, _, _, why in columns_of(findings)

@@ -28,7 +28,16 @@ _HEADS = (
 
 
 def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") -> str:
-    """Return a section per kind of null; ``heading`` is the level of its title, ``name`` its anchor."""
+    """Return a section per kind of null; ``heading`` is the level of its title, ``name`` its anchor.
+
+    Args:
+        task: what was found.
+        heading: level, 1 to 6.
+        name: start of the anchors.
+
+    Returns:
+        HTML.
+    """
     return "\n".join(_section(task, kind, heading, f"{name}-{kind.replace('_', '-')}") for kind in task.nulls)
 
 

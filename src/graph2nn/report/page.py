@@ -72,6 +72,19 @@ def page(
     With one chapter its headline is the page's; with several each has an article of its own, linked from the
     top. ``first`` is the HTML of a section before all others. ``pictures`` are of all tasks together; ``gaps``
     say at the end what is not shown, and why. Text is escaped, so labels, titles and notes stay text.
+
+    Args:
+        chapters: one per task.
+        atlas: of all tasks.
+        title: headline.
+        pictures: of all tasks together.
+        notes: remarks to put first.
+        gaps: what is not shown, and why.
+        provenance: what the page says of its making, by heading.
+        first: HTML to put before all sections.
+
+    Returns:
+        HTML.
     """
     alone = chapters[0] if len(chapters) == 1 else None
     return Template(asset("page.html")).substitute(
@@ -148,7 +161,16 @@ def _gaps(gaps: Sequence[str]) -> str:
 
 
 def section_of(picture: Picture, level: int, anchor: str) -> str:
-    """Return a figure with title and caption as HTML, under a heading of a level."""
+    """Return a figure with title and caption as HTML, under a heading of a level.
+
+    Args:
+        picture: with title and caption.
+        level: of the heading, 1 to 6.
+        anchor: of the section.
+
+    Returns:
+        HTML.
+    """
     light, dark = (base64.b64encode(_small(png)).decode() for png in (picture.light, picture.dark))
     alt = html.escape(alt_text(picture.name, picture.title))
     wide = ' class="wide"' if picture.name.startswith(_WIDE) else ""

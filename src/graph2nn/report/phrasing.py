@@ -58,7 +58,16 @@ def plural(count: int, noun: str) -> str:
 
 
 def points(value: float, score: Score = TOP1, digits: int = 2) -> str:
-    """Write a difference of errors, or of another score."""
+    """Write a difference of errors, or of another score.
+
+    Args:
+        value: the difference.
+        score: its unit.
+        digits: after the point.
+
+    Returns:
+        The text.
+    """
     text = number(abs(value), digits)
     return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
 
@@ -150,7 +159,16 @@ def _no_interval(found: Findings) -> str:
 
 
 def signed(value: float, score: Score = TOP1, digits: int = 2) -> str:
-    """Write a gain with its sign and unit."""
+    """Write a gain with its sign and unit.
+
+    Args:
+        value: the gain.
+        score: its unit.
+        digits: after the point.
+
+    Returns:
+        The text.
+    """
     text = number(value, digits)
     return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
 

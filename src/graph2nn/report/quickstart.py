@@ -33,7 +33,18 @@ def run_quickstart(
     workers: int = 1,
     on_run: Callable[[dict[str, Any]], None] | None = None,
 ) -> Path:
-    """Train what is missing in ``out``, ``workers`` at a time; return the page of the report."""
+    """Train what is missing in ``out``, ``workers`` at a time; return the page of the report.
+
+    Args:
+        configs: the runs.
+        data: to train on.
+        out: folder of runs and report.
+        workers: runs at a time.
+        on_run: called with the row of each run.
+
+    Returns:
+        The page.
+    """
     outcome = launch(configs, data, out, Local(workers), on_run=on_run)
     if outcome.failed:
         raise UserError(f"quickstart: {outcome.complaint(out)}")

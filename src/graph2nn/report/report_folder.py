@@ -121,6 +121,11 @@ def publish(files: Mapping[str, bytes], out: Path) -> None:
 def refuse_early(out: Path, formats: Sequence[str], style: str = "page") -> None:
     """Raise UserError for a report that could not be written, before the work that takes a minute.
 
+    Args:
+        out: folder of the report.
+        formats: of the figure files.
+        style: of the report.
+
     Raises:
         UserError: an unknown format or style; ``out`` is a file, or a place that cannot be written to.
     """

@@ -41,6 +41,15 @@ def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mappi
     ``tasks`` holds one record per task; with a single task its keys also stand at the top. Errors are top-1
     percentages, gains are points, both from the final epoch. Names of the published analysis are kept:
     see :mod:`graph2nn.report.published_names`.
+
+    Args:
+        study: what was found.
+        title: of the report.
+        notes: of the report.
+        provenance: what the page says of its making, by heading.
+
+    Returns:
+        What to write.
     """
     tasks = {name: task_summary(task) for name, task in study.tasks.items()}
     alone = next(iter(tasks.values())) if len(tasks) == 1 else {}

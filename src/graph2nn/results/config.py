@@ -361,6 +361,9 @@ def wiring_of_config(config: RunConfig, graph: RelationalGraph | None, engine: E
         graph: its graph, built; None for the baseline.
         engine: of relational layers.
 
+    Returns:
+        The wiring.
+
     Raises:
         UserError: groups and symmetric weights at once; a graph that cannot have symmetric weights.
     """

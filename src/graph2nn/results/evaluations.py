@@ -86,6 +86,9 @@ def of_runs(
         table: only these runs, rows of :func:`graph2nn.results.validation.runs_of`.
         preset_notes: what a reader of each preset's results must know, by the name of the preset.
 
+    Returns:
+        The evaluations.
+
     Raises:
         UserError: no finished run, a damaged one; a preset with runs that differ in more than graph and seed.
     """

@@ -43,6 +43,9 @@ def record_failure(out: Path, config: RunConfig, error: BaseException | str, att
         error: what ended it; a text where the process died and there is no traceback.
         attempts: how many were made so far.
 
+    Returns:
+        What was kept.
+
     Raises:
         UserError: ``out`` cannot be written to.
     """

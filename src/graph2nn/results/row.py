@@ -65,6 +65,9 @@ def result_row(
         seconds: of the whole run.
         score: of the task.
         finite: whether the run did not diverge; by default whether its last training loss is finite.
+
+    Returns:
+        The row, by column.
     """
     patience = config.recipe.patience
     last, graph, found = history[-1], network.graph, network.match

@@ -20,7 +20,17 @@ class Decodes(Protocol):
     def decode(
         self, target: Tensor, memory: Tensor, hidden: Tensor | None = None, cache: Cache | None = None
     ) -> Tensor:
-        """Scores of the tokens that follow each target token."""
+        """Scores of the tokens that follow each target token.
+
+        Args:
+            target: tokens ``[batch, T]``.
+            memory: encoded source, ``[batch, S, width]``.
+            hidden: bool ``[batch, S]``, True for padding; None for none.
+            cache: keys and values of earlier calls.
+
+        Returns:
+            ``[batch, T, tokens]``.
+        """
 
 
 def most_tokens(source: Tensor) -> int:

@@ -86,6 +86,14 @@ class Task(Protocol):
 def counted(total: float, samples: int, reduction: Reduction) -> float:
     """Return the training score of ``samples`` samples from the sum of what they missed.
 
+    Args:
+        total: sum of what was missed.
+        samples: how many.
+        reduction: how the sum becomes a score.
+
+    Returns:
+        The score.
+
     Example:
         >>> counted(5, 20, "percent"), counted(80.0, 20, "root")
         (25.0, 2.0)

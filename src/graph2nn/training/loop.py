@@ -24,11 +24,11 @@ from graph2nn.training.acceleration import PLAIN, Acceleration, keep_memory
 from graph2nn.training.averaging import WeightAverage
 from graph2nn.training.batch_norm import precise_bn, set_norms
 from graph2nn.training.checkpoints import Checkpoints
-from graph2nn.training.decay import optimiser_of
 from graph2nn.training.distributed.ranks import ALONE, Lockstep, Ranks
 from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.mixing import Mixing
+from graph2nn.training.optimiser import optimiser_of
 from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
 from graph2nn.training.rng import own_random_numbers, stream
@@ -302,7 +302,17 @@ def train_epoch(
     optimiser: torch.optim.Optimizer,
     step: Step | None = None,
 ) -> tuple[float, float]:
-    """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent."""
+    """Take one step per batch, eagerly by default; return the mean loss and the top-1 error in percent.
+
+    Args:
+        model: in training mode.
+        samples: batches and their targets.
+        optimiser: of the model's parameters.
+        step: what is done with a batch.
+
+    Returns:
+        Mean loss and error.
+    """
     running = EpochProgress()
     for _ in _advance(model, samples, step or eager_step(model, optimiser), running, Lockstep(model)):
         pass
@@ -322,6 +332,17 @@ def training_batches(
 
     It ends after ``limit`` batches, if that is given. With ``part`` only those samples of each batch; what is
     drawn from the generator stays the same.
+
+    Args:
+        data: whose training split.
+        recipe: batch size and augmentation.
+        generator: of order and augmentation.
+        skip: batches to leave out at the start.
+        limit: batches to end after; None for all.
+        part: which samples of each batch to return.
+
+    Returns:
+        Samples and targets, batch by batch.
     """
     augment = Augment(flip=recipe.flip, pad=recipe.pad, resized=recipe.resized_crop, lighting=recipe.lighting)
     return batches(

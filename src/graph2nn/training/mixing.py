@@ -31,6 +31,11 @@ class Mixing:
     def check(self, image_shape: tuple[int, ...], ranks: Ranks, *, sequences: bool = False) -> None:
         """Refuse what cannot be done to these samples, or by several processes.
 
+        Args:
+            image_shape: of one sample.
+            ranks: the processes that train together.
+            sequences: whether samples are sequences.
+
         Raises:
             UserError: cutout of vectors, mixup of sequences, or a batch that several ranks share.
         """

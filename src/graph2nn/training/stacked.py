@@ -235,7 +235,16 @@ class _Stepper:
 
 @torch.no_grad()
 def evaluate_stack(stack: Stack, data: Dataset, *, batch_size: int = 1000) -> list[Evaluation]:
-    """Evaluate every member on the test split, as :func:`graph2nn.evaluate` does one."""
+    """Evaluate every member on the test split, as :func:`graph2nn.evaluate` does one.
+
+    Args:
+        stack: the networks.
+        data: whose test split.
+        batch_size: samples at a time.
+
+    Returns:
+        One evaluation per member.
+    """
     top = min(5, data.num_classes)
     loss, wrong, wrong_top5 = [0.0] * len(stack), [0] * len(stack), [0] * len(stack)
     for images, labels in eval_batches(data.test, batch_size, mean=data.mean, sd=data.sd):

@@ -49,6 +49,9 @@ def draw(
         images: size of the training split.
         steps: batches wanted, at most an epoch; an epoch if left out.
         device: where the draws are wanted.
+
+    Returns:
+        The draws of all networks.
     """
     batch, pad = recipes[0].batch_size, widest_pad(recipes)
     steps = min(images // batch, images if steps is None else steps)

@@ -141,6 +141,14 @@ class Stack:
         """Map ``[M, features, batch]``, or ``[features, batch]`` for all alike, to ``[M, classes, batch]``.
 
         In training the norms use the batch and move the running statistics by ``momentum``, if given.
+
+        Args:
+            x: samples, features first.
+            training: whether the norms use the batch.
+            momentum: of the running statistics; None leaves them as they are.
+
+        Returns:
+            Scores.
         """
         for weight, gain, shift, mean, variance in zip(
             self.weights[:-1], self.gains, self.shifts, self.means, self.variances, strict=True

@@ -35,6 +35,9 @@ def eager_step(
         loss: what is learnt.
         parts: into how many equal parts each batch is cut; the weights move by the mean of their gradients.
         clip: the largest norm of all gradients together; None does not clip.
+
+    Returns:
+        The step.
     """
     scaler = scaler or torch.amp.GradScaler("cuda", enabled=False)
 

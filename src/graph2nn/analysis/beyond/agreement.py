@@ -86,6 +86,9 @@ def against(
         seed: of the resampling.
         confidence: of the intervals.
 
+    Returns:
+        Agreement by name of the other table.
+
     Raises:
         UserError: a malformed table.
     """
@@ -191,6 +194,15 @@ def turned(points: Floats, error: Floats, draws: int, rng: np.random.Generator) 
     """Errors whose slope and curvature point elsewhere, what is left of them permuted, ``[draws, graphs]``.
 
     The sizes of slope and curvature stay, so that a smooth surface keeps its few degrees of freedom.
+
+    Args:
+        points: C and L, ``[graphs, 2]``.
+        error: mean errors, ``[graphs]``.
+        draws: how many.
+        rng: random numbers.
+
+    Returns:
+        The errors.
     """
     scaled = (points - points.mean(axis=0)) / points.std(axis=0)
     c, length = scaled.T

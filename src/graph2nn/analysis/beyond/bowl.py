@@ -35,7 +35,16 @@ class Bowl:
         return design @ self._beta, self.residual * np.sqrt(variance)
 
     def samples(self, points: Floats, draws: int, rng: np.random.Generator) -> Floats:
-        """Draw surfaces from the posterior under flat priors (multivariate t), ``[draws, rows]``."""
+        """Draw surfaces from the posterior under flat priors (multivariate t), ``[draws, rows]``.
+
+        Args:
+            points: C and L, ``[rows, 2]``.
+            draws: how many.
+            rng: random numbers.
+
+        Returns:
+            The surfaces.
+        """
         scale = self.residual * np.sqrt(self.freedom / rng.chisquare(self.freedom, draws))
         root = np.linalg.cholesky(self._spread)
         beta = self._beta + scale[:, None] * (rng.standard_normal((draws, TERMS)) @ root.T)

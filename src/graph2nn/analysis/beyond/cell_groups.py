@@ -18,7 +18,16 @@ def nodes_of(rows: pd.DataFrame) -> int:
 
 
 def cell_numbers(points: Floats, binning: Binning, side: int) -> Longs:
-    """Number of the cell of ``points [rows, 2]``, cells being ``side`` fine bins wide, ``[rows]``."""
+    """Number of the cell of ``points [rows, 2]``, cells being ``side`` fine bins wide, ``[rows]``.
+
+    Args:
+        points: C and L.
+        binning: how the plane is cut.
+        side: of a cell, in fine bins.
+
+    Returns:
+        One number per point; equal numbers are one cell.
+    """
     i = np.digitize(points[:, 0], binning.c_edges[:-1]) - 1
     j = np.digitize(points[:, 1], binning.l_edges[:-1]) - 1
     number: Longs = (i // side) * (SIDE * binning.bins // side) + j // side

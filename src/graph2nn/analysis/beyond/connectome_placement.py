@@ -99,6 +99,9 @@ def place(
         spot: its sweet spot.
         surface: its surface.
         scores: of :func:`compare`, to work them out once for several tasks.
+
+    Returns:
+        One row per connectome, and the scores.
     """
     cell = cell_groups.cell_size(surface.binning, cell_groups.COARSE)
     at = graphs[["clustering", "path_length"]].to_numpy(dtype=np.float64)

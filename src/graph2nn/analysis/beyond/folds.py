@@ -73,6 +73,9 @@ def held_out(
         repeats: new divisions into folds.
         seed: of the divisions.
 
+    Returns:
+        Scores of the models.
+
     Raises:
         UserError: fewer than three groups, or ``folds`` or ``repeats`` too small.
     """

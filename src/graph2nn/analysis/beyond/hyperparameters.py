@@ -87,7 +87,17 @@ class Scales:
 
 
 def kernel(one: Floats, other: Floats, theta: Floats) -> Floats:
-    """Matérn 5/2 covariance of ``one [rows, 2]`` with ``other [columns, 2]``."""
+    """Matérn 5/2 covariance of ``one [rows, 2]`` with ``other [columns, 2]``.
+
+    Args:
+        one: points, ``[rows, 2]``.
+        other: points, ``[columns, 2]``.
+        theta: logarithms: 0 and 1 the length scales of C and L, 2 the standard deviation of the smooth part,
+            4 that of the slope.
+
+    Returns:
+        ``[rows, columns]``.
+    """
     scaled = (one[:, None] - other) / np.exp(theta[:2])
     distance = np.sqrt(5 * (scaled**2).sum(axis=-1))
     smooth = np.exp(2 * theta[2]) * (1 + distance + distance**2 / 3) * np.exp(-distance)
@@ -103,6 +113,9 @@ def draw_scales(points: Floats, error: Floats, variance: Floats, rng: np.random.
         error: mean error (%), ``[rows]``.
         variance: of each mean, from its runs, ``[rows]``.
         rng: of the draws.
+
+    Returns:
+        The draws.
     """
     from scipy import optimize
 
@@ -158,6 +171,9 @@ def dependence(points: Floats, error: Floats, rng: np.random.Generator) -> float
         points: C and L, ``[rows, 2]``.
         error: ``[rows]``.
         rng: of the permutations.
+
+    Returns:
+        A p-value.
     """
     scaled = (points - points.mean(axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-12)
     squared = ((scaled[:, None] - scaled) ** 2).sum(axis=-1)

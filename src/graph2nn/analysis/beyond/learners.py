@@ -48,7 +48,16 @@ def ridge(x: Floats, y: Floats) -> Predictor:
 
 
 def trees(x: Floats, y: Floats, seed: int = 0) -> Predictor:
-    """Gradient-boosted shallow trees on the columns of ``x [rows, any]``."""
+    """Gradient-boosted shallow trees on the columns of ``x [rows, any]``.
+
+    Args:
+        x: features.
+        y: what is predicted, ``[rows]``.
+        seed: of the trees.
+
+    Returns:
+        Fits on some rows and predicts others.
+    """
 
     def predict(train: Longs, test: Longs) -> Floats:
         from sklearn.ensemble import HistGradientBoostingRegressor
@@ -67,7 +76,17 @@ def trees(x: Floats, y: Floats, seed: int = 0) -> Predictor:
 
 
 def smooth(points: Floats, y: Floats, runs: Floats, surface: Surface) -> Predictor:
-    """Gaussian process over C and L, ``points [rows, 2]``, made as ``surface`` is and with its scales."""
+    """Gaussian process over C and L, ``points [rows, 2]``, made as ``surface`` is and with its scales.
+
+    Args:
+        points: C and L.
+        y: what is predicted, ``[rows]``.
+        runs: behind each row, ``[rows]``.
+        surface: whose scales to take.
+
+    Returns:
+        Fits on some rows and predicts others.
+    """
     variance = float((surface.points["variance"] * surface.points["runs"]).iloc[0])
     cell = cell_groups.cell_numbers(points, surface.binning, cell_groups.MEDIUM)
 

@@ -259,6 +259,9 @@ def power(
         graphs, nulls, seeds: graphs, nulls of each, training seeds of each network.
         level: of the test.
 
+    Returns:
+        A probability.
+
     Raises:
         UserError: fewer than one graph or seed or two nulls, or no spread at all.
     """
@@ -289,7 +292,17 @@ def plan_power(
     seeds: tuple[int, ...] = (1, 2, 3, 5),
     level: float = 0.05,
 ) -> pd.DataFrame:
-    """Power of every design, cheapest first: ``graphs, nulls, seeds, runs, power``. See :func:`power`."""
+    """Power of every design, cheapest first: ``graphs, nulls, seeds, runs, power``. See :func:`power`.
+
+    Args:
+        difference, null_sd, seed_sd, level: as for :func:`power`.
+        graphs: how many.
+        nulls: numbers of nulls to try.
+        seeds: numbers of seeds to try.
+
+    Returns:
+        One row per design.
+    """
     rows = [
         {
             "graphs": graphs,

@@ -51,6 +51,9 @@ def fit_process(points: Floats, error: Floats, variance: Floats, start: Process 
         error: mean error (%), ``[rows]``.
         variance: of each mean, from its runs, ``[rows]``.
         start: begin at, and stay with, its length scales: for cross-validation.
+
+    Returns:
+        The process.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor

@@ -53,6 +53,9 @@ def repeat(
         noise: of the runs.
         subsets: seeds to choose on, a split each.
         draws, seed: of the simulation.
+
+    Returns:
+        What the repetitions gave.
     """
     rng = np.random.default_rng([seed, *errors.shape])
     size = there.sum(axis=1)

@@ -26,6 +26,9 @@ def held_out(
 
     Args:
         errors: ``[..., graphs, seeds]``. there: ``[graphs, seeds]``, which of them count.
+
+    Returns:
+        Errors, and numbers of graphs.
     """
     filled = np.where(there, errors, 0.0)
     scores, picks = [], []

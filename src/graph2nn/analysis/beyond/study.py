@@ -63,6 +63,9 @@ def study(
         scores: of :func:`connectomes.compare`, to work them out once for several tasks.
         seed: of everything drawn.
 
+    Returns:
+        What the analyses say; None where one cannot be made.
+
     Raises:
         UserError: ``measures`` has no row for any graph, or one label twice.
     """

@@ -95,6 +95,13 @@ def dataset_of_table(
 ) -> Dataset:
     """Make a data set of one table, or of one per split; see :meth:`graph2nn.Dataset.from_table`.
 
+    Args:
+        tables: by split; ``"train"`` alone where the splits are to be drawn.
+        target, test, validation, task, name, seed, split, missing, drop, most_values: as there.
+
+    Returns:
+        The data set.
+
     Raises:
         UserError: as there.
     """
@@ -155,6 +162,9 @@ def dataset_of_frame(
         shares: of the test and of the validation part, where they are to be drawn.
         task, name, seed, targets, missing, most_values: see :meth:`graph2nn.Dataset.from_table`.
         notes: what was left out already.
+
+    Returns:
+        The data set.
 
     Raises:
         UserError: as there.
@@ -257,6 +267,9 @@ def dataset_of_samples(
     Args:
         x, y, test, validation, task, name, seed, features, targets: see
             :meth:`graph2nn.Dataset.from_arrays`.
+
+    Returns:
+        The data set.
 
     Raises:
         UserError: as there.

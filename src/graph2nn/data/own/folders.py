@@ -56,6 +56,13 @@ def dataset_of_folder(
 ) -> Dataset:
     """Read images in class folders; see :meth:`graph2nn.Dataset.from_folder`.
 
+    Args:
+        path: the folder.
+        size, channels, test, validation, task, name, seed, progress: as there.
+
+    Returns:
+        The data set.
+
     Raises:
         UserError: as there.
     """

@@ -44,6 +44,9 @@ def dataset_of_arrays(
         classes: names of the classes 0, 1, …, where ``y`` holds their numbers.
         notes: what was left out or changed on the way here.
 
+    Returns:
+        The data set.
+
     Raises:
         UserError: as there.
     """
@@ -143,6 +146,9 @@ def assemble(
         seed: of the draw.
         features: names of the columns of vectors.
         notes: what was left out or changed on the way here.
+
+    Returns:
+        The data set.
 
     Raises:
         UserError: a test part that is missing, splits that cannot be drawn, images of one colour.

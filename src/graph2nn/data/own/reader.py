@@ -102,6 +102,9 @@ def load_own(
         cache: folder of decoded copies.
         progress: show bars on a terminal.
 
+    Returns:
+        The data set.
+
     Raises:
         UserError: no such path, a kind that is not known, options for another kind, or as
             ``Dataset.from_folder`` and ``Dataset.from_table``.
@@ -163,14 +166,34 @@ def kind_of(path: Path) -> Kind:
 def load_folder(
     path: Path, *, cache: Path | str | None, progress: bool, name: str | None, **given: Any
 ) -> Dataset:
-    """Read images in class folders; see :meth:`graph2nn.Dataset.from_folder`."""
+    """Read images in class folders; see :meth:`graph2nn.Dataset.from_folder`.
+
+    Args:
+        path: the folder.
+        cache: folder of decoded copies.
+        progress: show bars on a terminal.
+        name: of the data; that of the folder if left out.
+
+    Returns:
+        The data set.
+    """
     return load_own(path, Options(name=name, **given), cache=cache, progress=progress)
 
 
 def load_table(
     path: Any, target: str | Sequence[str], *, cache: Path | str | None, drop: Sequence[str], **given: Any
 ) -> Dataset:
-    """Read a table; see :meth:`graph2nn.Dataset.from_table`."""
+    """Read a table; see :meth:`graph2nn.Dataset.from_table`.
+
+    Args:
+        path: a file, several by split, or a data frame.
+        target: column or columns to learn.
+        cache: folder of decoded copies.
+        drop: columns to leave out.
+
+    Returns:
+        The data set.
+    """
     targets = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(path, pd.DataFrame):
         name = given.pop("name") or "table"

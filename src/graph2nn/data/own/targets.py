@@ -47,6 +47,9 @@ def read_targets(
         names: of the numbers, or of the one column that the targets come from.
         classes: names of the classes 0, 1, …, where the targets are their numbers.
 
+    Returns:
+        The targets as numbers, with their task and names.
+
     Raises:
         UserError: missing targets, an unknown task, one class, a class that training lacks.
     """

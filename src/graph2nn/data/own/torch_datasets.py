@@ -29,6 +29,12 @@ def dataset_of_torch(
 ) -> Dataset:
     """Make a data set of torch data sets; see :meth:`graph2nn.Dataset.from_torch`.
 
+    Args:
+        train, test, validation, task, name, seed, classes, targets, progress: as there.
+
+    Returns:
+        The data set.
+
     Raises:
         UserError: as there.
     """

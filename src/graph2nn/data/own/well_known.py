@@ -166,6 +166,9 @@ def load_format(name: str, path: Path | None, folder: Path, *, progress: bool = 
         folder: of the cache.
         progress: show bars on a terminal.
 
+    Returns:
+        The data set.
+
     Raises:
         UserError: files are missing or damaged, or cannot be downloaded.
     """

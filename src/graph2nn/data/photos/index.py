@@ -58,6 +58,14 @@ class Index:
 def index_split(folder: Path, cache: Path, *, progress: bool = True) -> Index:
     """Index one split: a folder of class folders, or of tar shards (``key.jpg`` next to ``key.cls``).
 
+    Args:
+        folder: of the split.
+        cache: folder of the index, which is read from there where it is.
+        progress: show a bar on a terminal.
+
+    Returns:
+        Where each photo lies, and its class.
+
     Raises:
         UserError: neither, an empty class, or a damaged shard.
     """

@@ -27,6 +27,14 @@ def random_box(width: int, height: int, area: tuple[float, float], rng: np.rando
 
     Its area is uniform between ``area[0]`` and ``area[1]`` of the photo's, its width / height log-uniform in
     :data:`RATIOS`. After ten draws that do not fit, the largest central crop of an allowed shape is taken.
+
+    Args:
+        width, height: of the photo in pixels.
+        area: smallest and largest share of the photo's area.
+        rng: of the draws.
+
+    Returns:
+        The crop.
     """
     low, high = (math.log(ratio) for ratio in RATIOS)
     for _ in range(10):
@@ -43,7 +51,16 @@ def random_box(width: int, height: int, area: tuple[float, float], rng: np.rando
 
 
 def central_box(width: int, height: int, *, resize: int, size: int) -> Box:
-    """The crop that, scaled to ``size``, is the middle of the photo with its shorter side at ``resize``."""
+    """The crop that, scaled to ``size``, is the middle of the photo with its shorter side at ``resize``.
+
+    Args:
+        width, height: of the photo in pixels.
+        resize: what the shorter side becomes.
+        size: side of the crop after that.
+
+    Returns:
+        The crop in pixels of the photo.
+    """
     side = min(width, height) * size / resize
     left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side

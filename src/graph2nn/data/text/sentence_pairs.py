@@ -74,6 +74,20 @@ class PairSplit:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of training batches: random pools, sorted by length within, in random order.
 
+        Args:
+            batch_size: pairs per batch.
+            mean, sd: of images; not used.
+            augment: of images; must ask for nothing.
+            generator: of the order.
+            shuffle: whether the order is random.
+            drop_last: leave out a last batch that is not full.
+            skip: batches to leave out at the start.
+            limit: batches to end after; None for all.
+            part: which pairs of each batch to return.
+
+        Returns:
+            Tokens and targets, batch by batch.
+
         Raises:
             UserError: an augmentation of images.
         """
@@ -99,7 +113,16 @@ class PairSplit:
     def eval_batches(
         self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every pair once, the shortest first, so that little is padded."""
+        """Every pair once, the shortest first, so that little is padded.
+
+        Args:
+            batch_size: pairs per batch.
+            mean, sd: of images; not used.
+            part: which pairs of each batch to return.
+
+        Returns:
+            Tokens and targets, batch by batch.
+        """
         order = self.lengths().argsort(stable=True)
         for number, chosen in enumerate(torch.split(order, batch_size)):
             wanted = part(number, len(chosen))

@@ -156,7 +156,17 @@ def _outcome(
 def wait_for_others(
     out: Path, runs: Iterable[str], on_end: OnEnd, on_wait: Callable[[int], None] | None = None
 ) -> list[str]:
-    """Wait until all of these runs have ended somewhere else, or some of them are free; return those."""
+    """Wait until all of these runs have ended somewhere else, or some of them are free; return those.
+
+    Args:
+        out: folder of results.
+        runs: names of the runs that others train.
+        on_end: called with each that ends.
+        on_wait: called with the number of runs that are still waited for.
+
+    Returns:
+        Names of the runs that are free.
+    """
     waiting = list(runs)
     if waiting and on_wait:
         on_wait(len(waiting))

@@ -152,6 +152,14 @@ class Launcher(Protocol):
 def attempt(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | None = None) -> AttemptResult:
     """Carry out one run, unless it is done, has failed or is somebody else's; keep what went wrong.
 
+    Args:
+        config: of the run.
+        work: where its data and its folder are.
+        on_epoch: called after each epoch.
+
+    Returns:
+        How the attempt ended.
+
     Raises:
         SystemExit: the run was told to make room; it can go on from its checkpoint.
         UserError: the folder of results cannot be written to.

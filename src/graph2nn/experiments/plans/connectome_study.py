@@ -61,6 +61,9 @@ def draft_connectome_plan(
         seeds: runs per arm, each with a null of its own.
         settings: values of the config common to all arms; they win over those of the draft.
 
+    Returns:
+        The plan.
+
     Raises:
         UserError: a task without a margin, no task, or fewer than two seeds.
 

@@ -131,13 +131,6 @@ def cautious(mean: Floats, sd: Floats) -> Floats:
     return mean + sd
 
 
-def lowest_seen(problem: Problem, trials: Sequence[Trial]) -> int:
-    """Row of the graph with the lowest mean error so far: what a plain random search takes."""
-    full = [trial for trial in trials if trial.proposal.epochs == problem.epochs and not trial.diverged]
-    rows = sorted({trial.proposal.row for trial in full})
-    return min(rows, key=lambda row: _mean([trial.error for trial in full if trial.proposal.row == row]))
-
-
 def conclude(problem: Problem, trials: Sequence[Trial]) -> Found:
     """Work out what trials say of the graphs, and which one to take.
 

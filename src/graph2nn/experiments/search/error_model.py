@@ -118,7 +118,18 @@ def fit(space: Space, trials: Sequence[Trial]) -> Surface:
 
 
 def fit_errors(space: Space, rows: Rows, errors: Floats, epochs: int, below: Surface | None = None) -> Surface:
-    """Fit the errors (%) of training runs of one length; the likeliest hyperparameters given the prior."""
+    """Fit the errors (%) of training runs of one length; the likeliest hyperparameters given the prior.
+
+    Args:
+        space: the graphs.
+        rows: graph of each run.
+        errors: of each run.
+        epochs: length of the runs.
+        below: surface of shorter runs, a multiple of which is the prior mean; None for none.
+
+    Returns:
+        The surface.
+    """
     slope, residual = 0.0, errors
     if below is not None:
         lower, _ = below.band(rows)

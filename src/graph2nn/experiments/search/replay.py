@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -71,10 +71,6 @@ class Replay:
     def __call__(self, proposals: Sequence[Proposal]) -> list[float]:
         """Look the errors up."""
         return [self.errors[proposal] for proposal in proposals]
-
-    def with_seeds(self, seeds: Sequence[int]) -> Replay:
-        """The same results with these training seeds only, used in this order."""
-        return replace(self, problem=replace(self.problem, seeds=tuple(seeds)))
 
     @cached_property
     def means(self) -> Floats:

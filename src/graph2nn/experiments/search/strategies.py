@@ -71,7 +71,17 @@ def _proposals(
 def ask_random(
     problem: Problem, trials: Sequence[Trial], budget: float, rng: np.random.Generator
 ) -> list[Proposal]:
-    """Propose graphs at random, each equally likely."""
+    """Propose graphs at random, each equally likely.
+
+    Args:
+        problem: pool, seeds and lengths.
+        trials: so far.
+        budget: full training runs in all.
+        rng: of the draws.
+
+    Returns:
+        Proposals, none where the budget is spent.
+    """
     # A permutation, repeated, meets every graph until its seeds are used up.
     rows = (int(row) for _ in problem.seeds for row in rng.permutation(len(problem.space)))
     return _proposals(problem, trials, budget, rows)
@@ -80,7 +90,14 @@ def ask_random(
 def ask_sweep(
     problem: Problem, trials: Sequence[Trial], budget: float, rng: np.random.Generator
 ) -> list[Proposal]:
-    """Propose graphs in the order of the pool, seed by seed, as a sweep does."""
+    """Propose graphs in the order of the pool, seed by seed, as a sweep does.
+
+    Args:
+        problem, trials, budget, rng: as for :func:`ask_random`.
+
+    Returns:
+        Proposals.
+    """
     count = len(problem.space)
     first = len(trials) % count
     return _proposals(problem, trials, budget, [*range(first, count), *range(first)])
@@ -93,6 +110,12 @@ def ask_gp(
 
     A draw's minimum lies where the surface is low or little known, so that promising graphs get more seeds,
     as do their neighbours, from which the surface learns as much.
+
+    Args:
+        problem, trials, budget, rng: as for :func:`ask_random`.
+
+    Returns:
+        Proposals.
     """
     if not trials or all(trial.diverged for trial in trials):
         return _proposals(problem, trials, budget, problem.space.spread(START, rng), most=START)
@@ -122,7 +145,14 @@ def _seeds_left(problem: Problem, trials: Sequence[Trial]) -> Rows:
 def ask_gp_halving(
     problem: Problem, trials: Sequence[Trial], budget: float, rng: np.random.Generator
 ) -> list[Proposal]:
-    """Train many graphs briefly and the best of them for longer; go on as :func:`ask_gp` with all of it."""
+    """Train many graphs briefly and the best of them for longer; go on as :func:`ask_gp` with all of it.
+
+    Args:
+        problem, trials, budget, rng: as for :func:`ask_random`.
+
+    Returns:
+        Proposals.
+    """
     numbers = counts(problem, budget)
     if len(problem.lengths) < 2 or numbers[0] < 2:
         return ask_gp(problem, trials, budget, rng)

@@ -18,6 +18,16 @@ from graph2nn.graphs.ws_flex import ws_flex
 def whole(family: str, argument: str, value: object, least: int, most: int | None = None) -> int:
     """Return ``value`` as an int between ``least`` and ``most``.
 
+    Args:
+        family: of graphs, for messages.
+        argument: its name, for messages.
+        value: to check.
+        least: smallest value allowed.
+        most: largest value allowed; None for no bound.
+
+    Returns:
+        The value as an int.
+
     Raises:
         UserError: no whole number, or outside that range.
     """
@@ -33,6 +43,14 @@ def whole(family: str, argument: str, value: object, least: int, most: int | Non
 
 def share(family: str, argument: str, value: float) -> float:
     """Return ``value`` as a probability.
+
+    Args:
+        family: of graphs, for messages.
+        argument: its name, for messages.
+        value: to check.
+
+    Returns:
+        The value as a float.
 
     Raises:
         UserError: outside [0, 1].
@@ -295,7 +313,16 @@ def random_directed(n: int, m: int, seed: int = 0, self_loops: bool = False) -> 
 
 
 def pairs_drawn(n: int, drawn: npt.NDArray[np.int64], name: str) -> RelationalGraph:
-    """Return the directed graph in which node i reads node j where i·n + j was drawn, itself included."""
+    """Return the directed graph in which node i reads node j where i·n + j was drawn, itself included.
+
+    Args:
+        n: number of nodes.
+        drawn: numbers i·n + j of the pairs.
+        name: of the graph.
+
+    Returns:
+        The directed graph.
+    """
     matrix = np.zeros(n * n, dtype=bool)
     matrix[drawn] = True
     return RelationalGraph(matrix.reshape(n, n), name=name, directed=True, self_loops="given")

@@ -44,6 +44,9 @@ def assemble(source: Source, options: ReadOptions, *, label: str) -> Reading:
         options: of :func:`graph2nn.read_graph`.
         label: name of a graph that has none of its own.
 
+    Returns:
+        The graph, and what should be said about it.
+
     Raises:
         UserError: whatever the file and the options leave open, named with the option that decides.
     """

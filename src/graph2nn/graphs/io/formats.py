@@ -71,6 +71,14 @@ def format_of(path: Path, given: str | None) -> str:
 def read_format(path: Path, options: ReadOptions, *, known: dict[str, str] | None = None) -> str:
     """Return the format named, or the one that the ending of a file means, compressed or not.
 
+    Args:
+        path: of the file.
+        options: ``format`` wins over the ending.
+        known: formats by ending.
+
+    Returns:
+        Name of the format.
+
     Raises:
         UserError: neither is known.
     """

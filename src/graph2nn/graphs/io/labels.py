@@ -19,6 +19,14 @@ def align(values: npt.NDArray[np.float64], rows: Sequence[str] | None, columns: 
 
     Labels that only count (0 … n−1, 1 … n, and R's V1 … Vn and X1 … Xn) give way to names on the other side.
 
+    Args:
+        values: the matrix.
+        rows: labels of its rows; None for none.
+        columns: labels of its columns; None for none.
+
+    Returns:
+        The matrix, rows in the order of the columns, with the labels as names of nodes.
+
     Raises:
         UserError: rows and columns with different labels, or labels in another order that repeat.
     """

@@ -72,6 +72,14 @@ def repeated_keys(keys: Indices, values: Floats) -> int | None:
 def combined(keys: Indices, values: Floats, rule: str) -> tuple[Indices, Floats]:
     """Make one entry of equal keys, in the order in which they first stand.
 
+    Args:
+        keys: one per entry; equal ones are combined.
+        values: one per entry.
+        rule: ``"sum"``, ``"max"`` and the like, as ``combine`` of :func:`graph2nn.read_graph`.
+
+    Returns:
+        Keys, each once, and their values.
+
     >>> combined(np.array([4, 2, 4]), np.array([1.0, 5.0, 2.0]), "sum")
     (array([4, 2]), array([3., 5.]))
     """

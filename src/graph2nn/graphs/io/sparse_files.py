@@ -123,6 +123,11 @@ def sparse_matrix(arrays: dict[str, npt.NDArray[Any]]) -> Any:
 def check_csr(indices: npt.NDArray[Any], pointers: npt.NDArray[Any], n: int) -> None:
     """Check indices and row pointers of a square matrix of ``n`` rows before scipy trusts them.
 
+    Args:
+        indices: column of each entry.
+        pointers: where each row begins, ``[n + 1]``.
+        n: number of rows.
+
     Raises:
         UserError: numbers outside the matrix, or pointers that do not count up to the number of indices.
     """

@@ -34,6 +34,9 @@ def source_of_cells(
         options: of the reader; a column named as the weight settles what a fourth column is for.
         columns: headers that a comment gives.
 
+    Returns:
+        Edges or a matrix.
+
     Raises:
         UserError: rows of different lengths, entries that are not numbers, or neither shape.
     """

@@ -51,6 +51,9 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
         kind: ``matrix``, ``edges``, ``adjlist``, or ``text`` to look and decide.
         options: of the reader.
 
+    Returns:
+        Edges or a matrix.
+
     Raises:
         UserError: an empty file, ragged rows, entries that are not numbers, or no shape of a graph.
     """

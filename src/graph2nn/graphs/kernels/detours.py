@@ -28,7 +28,13 @@ LONGEST = 6
 
 @compiled
 def reciprocal_degrees(source: Ints, target: Ints, start: Longs, hub: Ints, bits: Bits, pairs: Longs) -> None:
-    """Count the reciprocal pairs of each node into ``pairs``."""
+    """Count the reciprocal pairs of each node into ``pairs``.
+
+    Args:
+        source, target, start: the arcs, sorted by source; where each source's arcs begin.
+        hub, bits: rows of bits of the nodes with many arcs, see :mod:`graph2nn.graphs.kernels.swaps`.
+        pairs: ``[n]``, written.
+    """
     pairs[:] = 0
     for slot in range(len(source)):
         a, b = source[slot], target[slot]
@@ -47,7 +53,18 @@ def detours(
     proposals: Int,
     state: np.uint64,
 ) -> Int:
-    """Propose detours and return how many were taken; see :func:`graph2nn.graphs.kernels.swaps.swap`."""
+    """Propose detours and return how many were taken; see :func:`graph2nn.graphs.kernels.swaps.swap`.
+
+    Args:
+        source, target, start, hub, bits: the arcs, changed in place, as for
+            :func:`graph2nn.graphs.kernels.swaps.swap`.
+        movable: numbers of the arcs that may be moved.
+        proposals: how many to make.
+        state: of the random numbers.
+
+    Returns:
+        Number of detours taken.
+    """
     n, arcs = len(hub), len(target)
     count = np.uint64(len(movable))
     low = np.uint64(0xFFFFFFFF)
@@ -85,7 +102,13 @@ def detours(
 
 @compiled
 def undo(source: Ints, target: Ints, hub: Ints, bits: Bits, old: Ints) -> None:
-    """Give every arc its old target back."""
+    """Give every arc its old target back.
+
+    Args:
+        source, target: the arcs; targets are changed in place.
+        hub, bits: rows of bits, changed in place.
+        old: the targets before.
+    """
     for slot in range(len(source)):
         if hub[source[slot]] >= 0:
             now = target[slot]

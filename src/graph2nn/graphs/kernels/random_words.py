@@ -35,7 +35,16 @@ class Streams(NamedTuple):
 
 
 def make_streams(n: int, states: Words, length: int) -> Streams:
-    """Read ``length`` words from each of ``states[S, 624]``, or what the budget allows, for n ≤ 64 nodes."""
+    """Read ``length`` words from each of ``states[S, 624]``, or what the budget allows, for n ≤ 64 nodes.
+
+    Args:
+        n: number of nodes.
+        states: of the Mersenne Twister, one per seed.
+        length: words wanted per seed.
+
+    Returns:
+        The words of each seed, one row per seed.
+    """
     seeds = len(states)
     afford = BUDGET // (_BYTES_PER_WORD * seeds)
     total = WORDS * max(1, min(length, afford) // WORDS)

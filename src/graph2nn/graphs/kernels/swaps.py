@@ -59,7 +59,16 @@ def below(half: np.uint64, count: np.uint64) -> Int:
 
 @inlined
 def joined(target: Ints, start: Longs, hub: Ints, bits: Bits, a: Int, b: Int) -> Any:
-    """Whether the arc a → b exists."""
+    """Whether the arc a → b exists.
+
+    Args:
+        target, start: targets of the arcs, sorted by source; where each source's arcs begin.
+        hub, bits: rows of bits of the nodes with many arcs.
+        a, b: source and target of the arc.
+
+    Returns:
+        Whether it exists.
+    """
     row = hub[a]
     if row >= 0:
         return (bits[row, b >> 6] >> np.uint64(b & 63)) & np.uint64(1) != np.uint64(0)
@@ -71,7 +80,14 @@ def joined(target: Ints, start: Longs, hub: Ints, bits: Bits, a: Int, b: Int) ->
 
 @inlined
 def redirect(target: Ints, hub: Ints, bits: Bits, slot: Int, a: Int, b: Int) -> None:
-    """Let the arc in a slot, whose source is a, end at b."""
+    """Let the arc in a slot, whose source is a, end at b.
+
+    Args:
+        target: of each arc, changed in place.
+        hub, bits: rows of bits of the nodes with many arcs, changed in place.
+        slot: number of the arc.
+        a, b: its source and its new target.
+    """
     row = hub[a]
     if row >= 0:
         old = target[slot]
@@ -82,7 +98,17 @@ def redirect(target: Ints, hub: Ints, bits: Bits, slot: Int, a: Int, b: Int) -> 
 
 @inlined
 def fits(target: Ints, start: Longs, hub: Ints, bits: Bits, mode: Int, a: Int, b: Int, c: Int, d: Int) -> bool:
-    """Whether a → b and c → d may become a → d and c → b."""
+    """Whether a → b and c → d may become a → d and c → b.
+
+    Args:
+        target, start, hub, bits: the arcs, as for :func:`joined`.
+        mode: what a swap keeps besides degrees.
+        a, b: source and target of the one arc.
+        c, d: source and target of the other.
+
+    Returns:
+        Whether the swap is allowed.
+    """
     if a == c or b == d or a == d or c == b:  # noqa: SIM109
         return False
     if joined(target, start, hub, bits, a, d) or joined(target, start, hub, bits, c, b):
@@ -96,7 +122,15 @@ def fits(target: Ints, start: Longs, hub: Ints, bits: Bits, mode: Int, a: Int, b
 def exchange(
     source: Ints, target: Ints, hub: Ints, bits: Bits, mate: Ints, label: Ints, mode: Int, i: Int, j: Int
 ) -> None:
-    """Exchange the targets of two arcs and, of pairs and edges, those of the arcs that go the other way."""
+    """Exchange the targets of two arcs and, of pairs and edges, those of the arcs that go the other way.
+
+    Args:
+        source, target, hub, bits: the arcs, changed in place.
+        mate: of each arc the one that goes the other way, or −1.
+        label: of the edge that each arc belongs to; read and written for undirected graphs.
+        mode: what a swap keeps besides degrees.
+        i, j: numbers of the two arcs.
+    """
     a, b, c, d = source[i], target[i], source[j], target[j]
     redirect(target, hub, bits, i, a, d)
     redirect(target, hub, bits, j, c, b)
@@ -113,7 +147,16 @@ def exchange(
 
 @inlined
 def rotate(source: Ints, target: Ints, start: Longs, hub: Ints, bits: Bits, mode: Int, slots: Longs) -> bool:
-    """Let three arcs pass their targets on in a circle, if nothing forbids it."""
+    """Let three arcs pass their targets on in a circle, if nothing forbids it.
+
+    Args:
+        source, target, start, hub, bits: the arcs, changed in place.
+        mode: what a swap keeps besides degrees.
+        slots: numbers of the three arcs.
+
+    Returns:
+        Whether they were rotated.
+    """
     i, j, k = slots[0], slots[1], slots[2]
     a, c, e = source[i], source[j], source[k]
     b, d, f = target[i], target[j], target[k]
@@ -204,7 +247,16 @@ def swap(
 
 @inlined
 def bin_of(positions: Floats, edges: Floats, a: Int, b: Int) -> Int:
-    """The bin of the distance between two nodes; ``edges`` are squared distances in ascending order."""
+    """The bin of the distance between two nodes; ``edges`` are squared distances in ascending order.
+
+    Args:
+        positions: of the nodes, ``[n, axes]``.
+        edges: upper ends of all bins but the last, squared.
+        a, b: the nodes.
+
+    Returns:
+        Number of the bin, from 0.
+    """
     squared = 0.0
     for axis in range(positions.shape[1]):
         gap = positions[a, axis] - positions[b, axis]
@@ -257,6 +309,9 @@ def swap_near(
         edges: upper ends of all bins but the last, squared.
         histogram: arcs (or edges) per bin now; changed in place.
         least, most: bounds of the histogram.
+
+    Returns:
+        Number of swaps made, and the state of the random numbers.
     """
     accepted = 0
     for _ in range(proposals):
@@ -290,7 +345,15 @@ def swap_near(
 
 @inlined
 def steps(a: Int, b: Int, n: Int) -> Int:
-    """Steps between two places on a ring of n."""
+    """Steps between two places on a ring of n.
+
+    Args:
+        a, b: places, 0 … n−1.
+        n: places on the ring.
+
+    Returns:
+        The smaller number of steps of the two ways round.
+    """
     gap = abs(a - b)
     return min(gap, n - gap)
 
@@ -314,6 +377,9 @@ def swap_closer(
 
     Args:
         ring: place of each node on the ring, 0 … n−1 ``[n]``.
+
+    Returns:
+        Number of swaps made, and the state of the random numbers.
     """
     n = len(ring)
     accepted = 0
@@ -331,7 +397,14 @@ def swap_closer(
 
 @compiled
 def mates(source: Ints, target: Ints, start: Longs) -> Ints:
-    """Return for each arc the arc that goes the other way, or −1; the targets of each row ascend."""
+    """Return for each arc the arc that goes the other way, or −1; the targets of each row ascend.
+
+    Args:
+        source, target, start: the arcs, sorted by source; where each source's arcs begin.
+
+    Returns:
+        Number of that arc, ``[arcs]``.
+    """
     mate = np.full(len(source), -1, np.int32)
     for slot in range(len(source)):
         a, b = source[slot], target[slot]
@@ -349,7 +422,13 @@ def mates(source: Ints, target: Ints, start: Longs) -> Ints:
 
 @compiled
 def fill_bits(target: Ints, start: Longs, hub: Ints, bits: Bits) -> None:
-    """Set the bits of the nodes that have a row of them."""
+    """Set the bits of the nodes that have a row of them.
+
+    Args:
+        target, start: targets of the arcs, sorted by source; where each source's arcs begin.
+        hub: row of bits of each node, or −1.
+        bits: the rows, written.
+    """
     for node in range(len(hub)):
         if hub[node] >= 0:
             for slot in range(start[node], start[node + 1]):

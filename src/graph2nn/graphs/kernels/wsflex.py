@@ -212,6 +212,9 @@ def draw(edges: int, threshold: int, tries: int, rows: Bits, start: Words) -> bo
         tries: attempts before giving up.
         rows: ``[n, W]``, written.
         start: ``[624]``, the state of the seed; read.
+
+    Returns:
+        Whether ``rows`` holds a connected graph.
     """
     state = start.copy()
     block = np.empty(WORDS, np.uint32)

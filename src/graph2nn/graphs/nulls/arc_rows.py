@@ -124,7 +124,13 @@ class Rows:
         return int(after)
 
     def take_detours(self, movable: npt.NDArray[np.bool_], proposals: float, state: int) -> None:
-        """Propose detours that keep every node's number of reciprocal pairs, ``proposals`` per arc."""
+        """Propose detours that keep every node's number of reciprocal pairs, ``proposals`` per arc.
+
+        Args:
+            movable: which arcs may be moved, ``[arcs]``.
+            proposals: per arc that may be moved.
+            state: seed of the random numbers.
+        """
         numbers = np.flatnonzero(movable).astype(np.int32)
         if len(numbers) > 1:
             detours.detours(

@@ -45,7 +45,13 @@ def same_reciprocal_degrees(graph: RelationalGraph, drawn: RelationalGraph) -> N
 
 
 def same_block_degrees(graph: RelationalGraph, drawn: RelationalGraph, labels: Longs) -> None:
-    """Every node has its in- and out-degree from and to each group."""
+    """Every node has its in- and out-degree from and to each group.
+
+    Args:
+        graph: the original.
+        drawn: its null.
+        labels: group of each node, ``[n]``.
+    """
     span = int(labels.max()) + 1
     for here, there in ((0, 1), (1, 0)):
         before, after = (
@@ -55,7 +61,13 @@ def same_block_degrees(graph: RelationalGraph, drawn: RelationalGraph, labels: L
 
 
 def same_boundary(graph: RelationalGraph, drawn: RelationalGraph, fixed: npt.NDArray[np.bool_]) -> None:
-    """Every connection that touches the fixed nodes is where it was, with its weight and sign."""
+    """Every connection that touches the fixed nodes is where it was, with its weight and sign.
+
+    Args:
+        graph: the original.
+        drawn: its null.
+        fixed: which nodes are fixed, ``[n]``.
+    """
     before, after = (_touching(g, fixed) for g in (graph, drawn))
     same = all((x is None and y is None) or np.array_equal(x, y) for x, y in zip(before, after, strict=True))
     _require(same, "the connections of inputs and outputs", drawn)

@@ -90,6 +90,9 @@ def drawn_until_connected(
         connected: whether the null must be.
         options: ``groups``, ``inputs``, ``outputs``, ``within``, ``positions`` of :func:`graph2nn.null`.
 
+    Returns:
+        The null.
+
     Raises:
         UserError: ``connected`` is asked for and the graph is not, or 100 draws were not.
     """

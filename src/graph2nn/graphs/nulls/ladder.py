@@ -69,7 +69,16 @@ class Request:
         return int(self.rng.integers(2**63))
 
     def drawn(self, edge_index: Any, weights: Any = None, signs: Any = None) -> NullGraph:
-        """Make the null from its arcs; nodes, names and direction are those of the graph."""
+        """Make the null from its arcs; nodes, names and direction are those of the graph.
+
+        Args:
+            edge_index: ``[2, arcs]``, from and to.
+            weights: of the arcs, or None.
+            signs: of the arcs, or None.
+
+        Returns:
+            The null.
+        """
         graph = self.graph
         drawn: Any = NullGraph.from_edge_index(
             edge_index,

@@ -28,6 +28,9 @@ def node_numbers(graph: RelationalGraph, selection: Selection, name: str) -> npt
         selection: node numbers, a mask ``[n]``, or an expression on ``graph.nodes``.
         name: of the argument, for the messages.
 
+    Returns:
+        The node numbers.
+
     Raises:
         UserError: no node, a number outside 0 … n−1, or an expression that cannot be evaluated.
     """
@@ -55,6 +58,14 @@ def node_numbers(graph: RelationalGraph, selection: Selection, name: str) -> npt
 
 def node_labels(graph: RelationalGraph, labels: Labels, name: str) -> npt.NDArray[np.int64]:
     """Return the label of each node as a number ``[n]``; missing labels are one label of their own.
+
+    Args:
+        graph: whose nodes.
+        labels: a column of ``graph.nodes``, or one label per node.
+        name: of the argument, for the messages.
+
+    Returns:
+        Number of each node's label, from 0.
 
     Raises:
         UserError: no such column, or another number of labels than nodes.

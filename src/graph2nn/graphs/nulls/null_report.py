@@ -207,7 +207,16 @@ def _flow(graph: RelationalGraph, inputs: Longs | None, outputs: Longs | None) -
 def walk(
     target: npt.NDArray[np.int32], start: Longs, inputs: Longs, exits: npt.NDArray[np.bool_]
 ) -> tuple[int, int]:
-    """Return the steps from inputs to the exits they reach, summed over the pairs, and the number of these."""
+    """Return the steps from inputs to the exits they reach, summed over the pairs, and the number of these.
+
+    Args:
+        target, start: targets of the arcs, sorted by source; where each source's arcs begin.
+        inputs: node numbers to start from.
+        exits: which nodes are exits, ``[n]``.
+
+    Returns:
+        Sum of the steps, and number of pairs with a path.
+    """
     n = len(exits)
     distance = np.full(n, -1, np.int64)
     queue = np.empty(n, np.int64)

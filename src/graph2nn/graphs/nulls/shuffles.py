@@ -14,7 +14,17 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 
 def random_pairs(n: int, count: int, rng: np.random.Generator, *, directed: bool) -> Pairs:
-    """Draw ``count`` different pairs of different nodes, every set of them equally likely, ``[2, count]``."""
+    """Draw ``count`` different pairs of different nodes, every set of them equally likely, ``[2, count]``.
+
+    Args:
+        n: number of nodes.
+        count: how many pairs.
+        rng: random numbers.
+        directed: whether (i, j) and (j, i) are different pairs.
+
+    Returns:
+        The pairs, two rows.
+    """
     total = n * (n - 1) if directed else n * (n - 1) // 2
     gaps = 2 * count > total
     codes = _different(total, total - count if gaps else count, rng)
@@ -38,7 +48,16 @@ def _different(total: int, count: int, rng: np.random.Generator) -> npt.NDArray[
 def shuffled(
     values: npt.NDArray[_Value], within: npt.NDArray[np.int64] | None, rng: np.random.Generator
 ) -> npt.NDArray[_Value]:
-    """Permute values, among all places or among those of one label of ``within``."""
+    """Permute values, among all places or among those of one label of ``within``.
+
+    Args:
+        values: to permute.
+        within: label of each place; None for one label.
+        rng: random numbers.
+
+    Returns:
+        The permuted values, a new array.
+    """
     if within is None:
         return np.asarray(rng.permutation(values))
     places = np.argsort(within, kind="stable")
@@ -110,6 +129,9 @@ def shuffled_signs(
         graph: with signs.
         labels: of the nodes ``[n]``: signs are dealt among nodes (or edges whose ends have) equal labels.
         rng: random numbers.
+
+    Returns:
+        Sign of each arc.
     """
     assert graph.signs is not None
     source = graph.edge_index[0]
@@ -138,7 +160,17 @@ def shuffled_over_edges(
     within: npt.NDArray[np.int64] | None,
     rng: np.random.Generator,
 ) -> npt.NDArray[_Value]:
-    """Permute the values of the arcs; both directions of an undirected edge keep one value."""
+    """Permute the values of the arcs; both directions of an undirected edge keep one value.
+
+    Args:
+        graph: whose arcs.
+        values: one per arc.
+        within: label of each arc, to permute among equal ones; None for one label.
+        rng: random numbers.
+
+    Returns:
+        The permuted values, one per arc.
+    """
     if graph.directed:
         return shuffled(values, within, rng)
     source, target = graph.edge_index

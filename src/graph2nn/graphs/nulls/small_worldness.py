@@ -214,6 +214,15 @@ def references(graph: RelationalGraph, null: str, count: int, seed: int) -> tupl
 
     Degree references of a small graph are states of one chain of swaps; all others are drawn by
     :func:`ensemble`.
+
+    Args:
+        graph: to draw references of.
+        null: kind of reference.
+        count: how many.
+        seed: of the draws.
+
+    Returns:
+        C and L of the references.
     """
     if null != "degree" or graph.n > SMALL:
         nulls = ensemble(graph, null, count, seed, connected=True)

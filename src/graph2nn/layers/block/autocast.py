@@ -49,6 +49,9 @@ def multiply_autocast(x: Tensor, weight: Tensor, g: Geometry) -> Tensor:
         x: ``[N, in, H, W]``, float32 or 16 bits.
         weight: compact weights, float32.
         g: geometry of the layer on float32 inputs of this shape.
+
+    Returns:
+        The product in float32.
     """
     lowering = _lowering(g)
     if lowering is None:
@@ -64,6 +67,9 @@ def multiply_normed_autocast(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g:
         weight: compact weights, float32.
         norm: in training; float32.
         g: geometry of the layer on float32 samples.
+
+    Returns:
+        The result in float32, ``[N, out]``.
     """
     lowering = _lowering(g)
     if lowering is None:

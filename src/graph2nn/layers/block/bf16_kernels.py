@@ -22,7 +22,16 @@ from graph2nn.layers.block.refcount import borrowed
 
 @compiled
 def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: Rows, out: Any) -> None:
-    """Make pairs of neighbouring features, for a range of (group, node); zero after the last sample."""
+    """Make pairs of neighbouring features, for a range of (group, node); zero after the last sample.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last unit of each part, ``[parts, 2]``.
+        x: float32 rows, flat.
+        p: planes that ``x`` lies in.
+        rows: features of each node.
+        out: int32 pairs, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -46,7 +55,15 @@ def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: Rows, ou
 
 @compiled
 def pair_samples(part: Int, ranges: Integers, packed: Any, p: Planes, rows: Rows, out: Any) -> None:
-    """Make pairs of neighbouring samples from pairs of features, for a range of (group, node)."""
+    """Make pairs of neighbouring samples from pairs of features, for a range of (group, node).
+
+    Args:
+        part, ranges: as for :func:`pack_features`.
+        packed: what :func:`pack_features` wrote.
+        p: planes of the samples.
+        rows: features of each node.
+        out: int32 pairs, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -73,7 +90,16 @@ def pair_samples(part: Int, ranges: Integers, packed: Any, p: Planes, rows: Rows
 def pack_weights(
     part: Int, ranges: Integers, w: Any, at: WeightRows, segments: Segments, products: PairProducts, out: Any
 ) -> None:
-    """Pack the weights of a range of nodes: each row's pairs next to each other."""
+    """Pack the weights of a range of nodes: each row's pairs next to each other.
+
+    Args:
+        part, ranges: as for :func:`pack_features`.
+        w: compact float32 weights, flat.
+        at: where the rows of each node's weights begin.
+        segments: stretches of neighbouring features that a node reads.
+        products: where each node's pairs belong.
+        out: int32 pairs, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -102,7 +128,17 @@ def pack_turned(
     products: PairProducts,
     out: Any,
 ) -> None:
-    """Pack the weights that read a range of nodes: pairs of a reader's rows, a pair's features together."""
+    """Pack the weights that read a range of nodes: pairs of a reader's rows, a pair's features together.
+
+    Args:
+        part, ranges: as for :func:`pack_features`.
+        w: compact float32 weights, flat.
+        at: where the rows of each node's weights begin.
+        edges: who reads each node.
+        readers: features of each node that reads.
+        products: where each node's pairs belong.
+        out: int32 pairs, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -137,7 +173,20 @@ def multiply_pairs(
     p: Planes,
     out: Any,
 ) -> None:
-    """Do a range of (group, node), group by group: float32 rows ``out`` from rows of pairs."""
+    """Do a range of (group, node), group by group: float32 rows ``out`` from rows of pairs.
+
+    Args:
+        part, ranges: as for :func:`pack_features`.
+        lowering: how two products are added to an accumulator.
+        turned: multiply with the weights by what they read, for the gradient of the input.
+        w: pairs of weights, flat.
+        source: pairs of activations, flat.
+        group_step: distance between groups of samples in ``source``.
+        vectors: vectors of samples in a group.
+        products: one per node.
+        p: planes of the result.
+        out: float32 rows, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -168,7 +217,21 @@ def differentiate_weights(
     at: WeightRows,
     out: Any,
 ) -> None:
-    """The weight gradients of a range of nodes, from ``dz`` in float32 rows and pairs of samples of x."""
+    """The weight gradients of a range of nodes, from ``dz`` in float32 rows and pairs of samples of x.
+
+    Args:
+        part, ranges: as for :func:`pack_features`.
+        lowering: how two products are added to an accumulator.
+        dz: gradient of the output in float32 rows, flat.
+        y: planes of ``dz``.
+        samples: pairs of samples of the input, flat.
+        x: planes of ``samples``.
+        groups: of samples.
+        products: one per node.
+        stretches: of neighbouring features that a node reads.
+        at: where the rows of each node's weights begin.
+        out: compact gradients, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return

@@ -91,7 +91,15 @@ _eight: Any = intrinsic(_pair_eight)
 
 @compiled
 def pack_neighbours(count: Int, x: Any, at: Int, out: Any, to: Int) -> None:
-    """``out[to + q] = pair(x[at + 2 q], x[at + 2 q + 1])``, ``count`` times."""
+    """``out[to + q] = pair(x[at + 2 q], x[at + 2 q + 1])``, ``count`` times.
+
+    Args:
+        count: pairs to make.
+        x: float32, flat.
+        at: where to begin in ``x``.
+        out: int32, flat, written.
+        to: where to begin in ``out``.
+    """
     if count < EIGHT:
         for q in range(count):
             out[to + q] = pair(x[at + 2 * q], x[at + 2 * q + 1])
@@ -104,7 +112,16 @@ def pack_neighbours(count: Int, x: Any, at: Int, out: Any, to: Int) -> None:
 
 @compiled
 def pack_rows_of_two(count: Int, x: Any, at: Int, second: Int, out: Any, to: Int) -> None:
-    """``out[to + c] = pair(x[at + c], x[second + c])``, ``count`` times; two rows that are not the same."""
+    """``out[to + c] = pair(x[at + c], x[second + c])``, ``count`` times; two rows that are not the same.
+
+    Args:
+        count: pairs to make.
+        x: float32, flat.
+        at: where the first row begins.
+        second: where the second row begins.
+        out: int32, flat, written.
+        to: where to begin in ``out``.
+    """
     if count < EIGHT:
         for c in range(count):
             out[to + c] = pair(x[at + c], x[second + c])

@@ -132,6 +132,9 @@ def pack_rows(rows: Tensor, kind: str, pairs: Pairs) -> Tensor:
         rows: as :func:`lay_out` returns them.
         kind: ``"source"`` for inputs, ``"result"`` for outputs.
         pairs: layout of the call.
+
+    Returns:
+        int32 rows of pairs, flat.
     """
     planes: Planes = getattr(pairs.g, kind)
     out = _words(rows, pairs.g.groups * _pair_count(pairs, kind) * planes.channel_step)
@@ -149,7 +152,13 @@ def pack_weights(weight: Tensor, pairs: Pairs) -> Tensor:
 
 
 def run_kernel(kernel: Callable[..., None], kind: str, pairs: Pairs, *arguments: object) -> None:
-    """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays."""
+    """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays.
+
+    Args:
+        kernel: compiled; its first arguments are the part and the ranges.
+        kind: name of the ranges that the work is divided by.
+        pairs: layout of the call.
+    """
     flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
     share(kernel, pairs.shares(kind, torch.get_num_threads()), *flat)
 

@@ -233,7 +233,19 @@ def multiply_node(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """One node's product, tile by tile as :meth:`TileWriter.write` says; ``…_at`` is where an array begins."""
+    """One node's product, tile by tile as :meth:`TileWriter.write` says; ``…_at`` is where an array begins.
+
+    Args:
+        lowering: how two products are added to an accumulator.
+        turned: weights of a column lie next to each other.
+        rows: of the result.
+        depth: pairs that are summed.
+        vectors: of columns.
+        w, w_at, w_step: pairs of weights, where they begin, distance between rows.
+        x, x_at: pairs of activations, and where they begin.
+        taps, tap_at: shift of each pair's activations, and where the list begins.
+        out, out_at, out_step: float32 rows, where they begin, distance between rows.
+    """
     parts = -(-rows // ROWS)
     done: Int = 0
     while done < vectors:

@@ -93,6 +93,9 @@ class CompactMask(WeightMask, Compact):
             x: ``[N, in, H, W]``, at least as large as the kernel with its padding.
             stored: the compact weight.
             bias: ``[out]``.
+
+        Returns:
+            The output, or None.
         """
         if stored.shape != self.stored_shape or not (supported(x, stored) or autocast_type(x, stored)):
             return None
@@ -215,6 +218,9 @@ def blocks_fit(module: nn.Module, tensor: str, layout: Layout) -> bool:
         module: that holds the weight.
         tensor: name of the weight.
         layout: of the weight; stacked weights do not fit.
+
+    Returns:
+        Whether it can.
     """
     weight = getattr(module, tensor)
     if (

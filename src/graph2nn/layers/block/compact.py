@@ -113,7 +113,16 @@ class Compact(nn.Module):
     def new_weight(
         self, shape: torch.Size, device: torch.device | str | None, dtype: torch.dtype | None
     ) -> Tensor:
-        """Return an uninitialised weight of the masked ``shape`` as it is stored, ``[out, pitch]``."""
+        """Return an uninitialised weight of the masked ``shape`` as it is stored, ``[out, pitch]``.
+
+        Args:
+            shape: of the masked weight, ``[out, in, *kernel]``.
+            device: of the weight.
+            dtype: of the weight; torch's default if None.
+
+        Returns:
+            The weight, not initialised.
+        """
         self.graph_text = graph_as_text(self.graph)
         return torch.empty(*self._stored_shape, device=device, dtype=dtype)
 
@@ -214,7 +223,16 @@ class Compact(nn.Module):
         return supported(x, self.weight) or autocast_type(x, self.weight) is not None
 
     def rounded(self, y: Tensor, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the output ``y`` for an input ``x`` in the type that autocast gives it, contiguous."""
+        """Return the output ``y`` for an input ``x`` in the type that autocast gives it, contiguous.
+
+        Args:
+            y: output of the kernels, float32.
+            x: input as the layer was given it.
+            weight: as stored; None where the input alone decides.
+
+        Returns:
+            The output in the type that torch's own layer would give.
+        """
         dtype = autocast_type(x, self.weight if weight is None else weight)
         return y if dtype is None else y.to(dtype, memory_format=torch.contiguous_format)
 

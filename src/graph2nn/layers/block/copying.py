@@ -75,6 +75,10 @@ def prefetch(array: Any, low: Int, high: Int) -> None:
     """Ask for elements to be brought nearer while others are worked on; they need not exist.
 
     Best a few at a time: all at once would fill the queue that the loads of the work itself wait in.
+
+    Args:
+        array: flat.
+        low, high: first element, and the one after the last.
     """
     for at in range(low, high, 64 // array.itemsize):
         _prefetch_line(array, at)
@@ -116,7 +120,13 @@ _run: Any = intrinsic(_copy)
 def transpose(
     rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
 ) -> None:
-    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns."""
+    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns.
+
+    Args:
+        rows, columns: of the source.
+        source, at, step: flat array, where it begins, distance between rows.
+        out, out_at, out_step: flat array that is written, where it begins, distance between its rows.
+    """
     side = VECTOR_BYTES // source.itemsize
     if rows < side or columns < side:
         for r in range(rows):
@@ -135,7 +145,11 @@ def transpose(
 def transpose_wide(
     rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
 ) -> None:
-    """:func:`transpose` of few columns: after the last row there is a vector more to read."""
+    """:func:`transpose` of few columns: after the last row there is a vector more to read.
+
+    Args:
+        rows, columns, source, at, step, out, out_at, out_step: as for :func:`transpose`.
+    """
     side = VECTOR_BYTES // source.itemsize
     if rows < side:
         transpose(rows, columns, source, at, step, out, out_at, out_step)
@@ -182,13 +196,25 @@ _rows: Any = intrinsic(_copy_rows)
 
 @compiled
 def copy_panel(rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int) -> None:
-    """Copy rows, ``step`` apart, to where they lie one after another; a vector more may be written."""
+    """Copy rows, ``step`` apart, to where they lie one after another; a vector more may be written.
+
+    Args:
+        rows, columns: to copy.
+        source, at, step: flat array, where it begins, distance between rows.
+        out, out_at: flat array that is written, and where it begins.
+    """
     _rows((rows, columns, source, at, step, out, out_at))
 
 
 @compiled
 def copy(source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int, count: Int) -> None:
-    """Copy ``count`` elements, at least none, ``step`` (at least 1) apart, to places ``out_step`` apart."""
+    """Copy ``count`` elements, at least none, ``step`` (at least 1) apart, to places ``out_step`` apart.
+
+    Args:
+        source, at, step: flat array, where it begins, distance between elements.
+        out, out_at, out_step: flat array that is written, where it begins, distance between elements.
+        count: elements to copy.
+    """
     _run((source, at, step, out, out_at, out_step, max(count, 0)))
 
 
@@ -197,6 +223,13 @@ def lay_out_rows(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) 
     """Lay samples ``[N, C]`` out as rows of channels, for a range of (group, bundle of channels).
 
     Missing samples of the last group are zero.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last unit of each part, ``[parts, 2]``.
+        source: samples, flat.
+        p: planes of the result.
+        out: flat, written.
     """
     if part < 0:
         on_team(len(ranges))
@@ -217,7 +250,14 @@ def lay_out_rows(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) 
 
 @compiled
 def lay_out_planes(part: Int, ranges: Integers, source: Any, p: Planes, out: Any) -> None:
-    """Lay images ``[N, C, H, W]`` out in padded planes, for a range of (group, channel)."""
+    """Lay images ``[N, C, H, W]`` out in padded planes, for a range of (group, channel).
+
+    Args:
+        part, ranges: as for :func:`lay_out_rows`.
+        source: images, flat.
+        p: planes of the result.
+        out: flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -235,36 +275,48 @@ def lay_out_planes(part: Int, ranges: Integers, source: Any, p: Planes, out: Any
 
 
 @compiled
-def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, plane: Int) -> None:
-    """Copy the pixels of one phase of one image."""
+def _row_of_phase(p: Planes, a: Int, b: Int, r: Int) -> tuple[int, int, int]:
+    """First pixel of a row in the image, its place in the plane, and how many; none in a row of padding."""
+    y = r * p.stride + a - p.padding
+    if y < 0 or y >= p.height:
+        return 0, 0, 0
     skip = -((b - p.padding) // p.stride) if b < p.padding else 0
     stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
+    return y * p.width + b - p.padding + skip * p.stride, r * p.pitch + skip, stop - skip
+
+
+@compiled
+def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, plane: Int) -> None:
+    """Copy the pixels of one phase of one image."""
     for r in range(p.rows):
-        y = r * p.stride + a - p.padding
-        if y < 0 or y >= p.height:
-            continue
-        x = image + y * p.width + b - p.padding
-        row = plane + r * p.pitch
-        copy(source, x + skip * p.stride, p.stride, out, row + skip, 1, stop - skip)
+        pixel, place, count = _row_of_phase(p, a, b, r)
+        copy(source, image + pixel, p.stride, out, plane + place, 1, count)
 
 
 @compiled
 def scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, image: Int) -> None:
-    """Copy the computed pixels of one phase of one image to where they belong: the reverse."""
-    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
-    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
+    """Copy the computed pixels of one phase of one image to where they belong: the reverse.
+
+    Args:
+        scratch, at: flat array of one phase, and where it begins.
+        p: planes of the images.
+        a, b: the phase: its first row and column.
+        out, image: flat array of images, and where this one begins.
+    """
     for r in range(p.rows):
-        y = r * p.stride + a - p.padding
-        if y < 0 or y >= p.height:
-            continue
-        x = image + y * p.width + b - p.padding
-        row = at + r * p.pitch
-        copy(scratch, row + skip, 1, out, x + skip * p.stride, p.stride, stop - skip)
+        pixel, place, count = _row_of_phase(p, a, b, r)
+        copy(scratch, at + place, 1, out, image + pixel, p.stride, count)
 
 
 @compiled
 def fill_padding(t: Int, products: Products, out: Any) -> None:
-    """Write zeros behind each row of a node's weights: padding has no gradient."""
+    """Write zeros behind each row of a node's weights: padding has no gradient.
+
+    Args:
+        t: number of the node.
+        products: one per node.
+        out: compact weights, flat, written.
+    """
     depth, step = products.depth[t], products.step[t]
     for r in range(products.rows[t]):
         at = products.weight_at[t] + r * step

@@ -288,5 +288,18 @@ class Geometry:
 def geometry(
     blocks: Blocks, kernel: int, stride: int, padding: int, images: int, height: int, width: int, itemsize: int
 ) -> Geometry:
-    """Return the geometry of a call, once for all calls of its kind."""
+    """Return the geometry of a call, once for all calls of its kind.
+
+    Args:
+        blocks: which features each node has and reads.
+        kernel: side of the kernel.
+        stride: step of the kernel.
+        padding: zeros on each side.
+        images: in the batch.
+        height, width: of an image in pixels.
+        itemsize: bytes per number.
+
+    Returns:
+        Everything that the kernels need to know of a call.
+    """
     return Geometry(blocks, kernel, stride, padding, images, height, width, itemsize)

@@ -65,6 +65,17 @@ def node_product(
     ``tap_at``.
 
     On the way, ``share`` elements of the source are fetched from ``ahead``, and the next node's results.
+
+    Args:
+        rows: of the node's result.
+        depth: what is summed over.
+        columns: of the result.
+        w, w_at, w_step: weights, flat; where they begin; distance between rows.
+        turned: weights of a column lie next to each other.
+        source, start: activations, flat, and where to begin.
+        taps, tap_at: shifts, and where the node's begin.
+        out, out_at, out_step: flat array that is written, where to begin, distance between rows.
+        ahead, share: where to fetch from, and how many elements.
     """
     lanes = VECTOR_BYTES // source.itemsize
     parts, vectors = -(-rows // ROWS), -(-columns // lanes)
@@ -132,6 +143,22 @@ def multiply(
     ``p`` says where the results belong, of which the first ``begin`` columns are not wanted: product t makes
     phase ``t mod used²`` of the rows of its node. With a ``pitch``, rows of results are written as they come,
     that far apart. If ``turned``, ``w`` are the weights of the products ``of``, by what they read.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last unit of each part, ``[parts, 2]``.
+        w: weights, flat.
+        source: activations that are laid out, flat.
+        group_step: distance between groups of samples.
+        groups: of samples.
+        block: groups that are done together.
+        begin, columns: first column that is wanted, and how many are computed.
+        products, of: what is computed; the products that the weights are stored for.
+        turn: places of the weights by what they read.
+        turned: multiply with the weights by what they read.
+        p: planes of the result.
+        rowwise, pitch: write rows as they come, that far apart.
+        out: flat, written.
     """
     if part < 0:
         on_team(len(ranges))
@@ -197,7 +224,18 @@ def differentiate_rows(
     stretches: Stretches,
     out: Any,
 ) -> None:
-    """The same for samples of one pixel: products with the gradient, turned."""
+    """The same for samples of one pixel: products with the gradient, turned.
+
+    Args:
+        part, ranges: as for :func:`multiply`.
+        gradient: of the output, laid out, flat.
+        y: planes of the gradient.
+        source: input that is laid out, flat.
+        x: planes of the input.
+        products: one per node.
+        stretches: of neighbouring features that a node reads.
+        out: compact gradients, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return
@@ -274,7 +312,16 @@ def _stretch_product(
 def turn_over(
     part: Int, ranges: Integers, w: Any, forward: Products, backward: Products, turn: Turn, out: Any
 ) -> None:
-    """Write the weights that read a range of nodes as rows of these nodes, phase by phase."""
+    """Write the weights that read a range of nodes as rows of these nodes, phase by phase.
+
+    Args:
+        part, ranges: as for :func:`multiply`.
+        w: compact weights, flat.
+        forward: products of the layer.
+        backward: products of the gradient of the input.
+        turn: places of the weights by what they read.
+        out: flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return

@@ -143,7 +143,16 @@ class Blocks:
 
 @lru_cache(maxsize=1024)
 def blocks_of(graph: RelationalGraph, in_features: int, out_features: int) -> Blocks:
-    """Return the blocks of a weight, once for all layers of the same shape on the same graph."""
+    """Return the blocks of a weight, once for all layers of the same shape on the same graph.
+
+    Args:
+        graph: node i reads node j along its arcs.
+        in_features: before the layer.
+        out_features: after it.
+
+    Returns:
+        The blocks.
+    """
     return Blocks(graph, in_features, out_features)
 
 
@@ -153,7 +162,16 @@ def starts(sizes: Integers) -> Integers:
 
 
 def runs(reads: npt.NDArray[np.bool_], first: Integers, sizes: Integers) -> list[tuple[int, int]]:
-    """First feature and length of each stretch of neighbouring features that are read."""
+    """First feature and length of each stretch of neighbouring features that are read.
+
+    Args:
+        reads: which nodes are read, ``[n]``.
+        first: first feature of each node.
+        sizes: features of each node.
+
+    Returns:
+        Stretches in ascending order.
+    """
     nodes = np.flatnonzero(reads)
     if not len(nodes):
         return []
@@ -165,6 +183,15 @@ def joined(
     on: npt.NDArray[np.bool_], features: tuple[Integers, Integers], step: int, taps: list[int]
 ) -> tuple[Integers, Offsets]:
     """For each node, the places of what it reads: every tap of every feature; and where each list begins.
+
+    Args:
+        on: which node reads which, ``[n, n]``.
+        features: first feature and number of features of each node.
+        step: distance between features.
+        taps: shifts of the kernel.
+
+    Returns:
+        Where each list begins, ``[n + 1]``, and the places, one list after another.
 
     Raises:
         UserError: images so large that the places do not fit 32 bits.

@@ -108,7 +108,18 @@ def _gradients(
 def differentiate_through_norm(
     upstream: Tensor, gamma: Tensor, beta: Tensor, z: Tensor, mean: Tensor, scale: Tensor, *, g: Geometry
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of the product ``z``, laid out, and of the norm's scale and shift."""
+    """Return the gradients of the product ``z``, laid out, and of the norm's scale and shift.
+
+    Args:
+        upstream: gradient of the result.
+        gamma, beta: scale and shift of the norm, ``[out]``.
+        z: product before the norm.
+        mean, scale: of each feature, 1/deviation, ``[out]``.
+        g: geometry of the layer.
+
+    Returns:
+        Gradients of ``z``, ``gamma`` and ``beta``.
+    """
     laid_out = lay_out(upstream, "result", g)
     dz = torch.empty_like(laid_out) if is_rows(upstream, g.result) else laid_out
     dgamma, dbeta = torch.empty_like(gamma), torch.empty_like(beta)
@@ -181,7 +192,20 @@ def norm_node(
     z: Any,
     out: Any,
 ) -> None:
-    """Norm and ReLU of one node's rows ``z``: ``mean`` and 1/deviation ``scale``, running averages, result."""
+    """Norm and ReLU of one node's rows ``z``: ``mean`` and 1/deviation ``scale``, running averages, result.
+
+    Args:
+        first: first feature of the node.
+        rows: features of the node.
+        pitch: distance between rows.
+        images: samples in the batch.
+        gamma, beta: scale and shift of the norm.
+        running_mean, running_variance, momentum: running averages, written, and by how much they move.
+        eps: added to the variance.
+        mean, scale: written.
+        numbers: scratch of one row.
+        z, out: rows of the product, rows of the result.
+    """
     unbiased = images / (images - 1)
     for c in range(first, first + rows):
         at = c * pitch

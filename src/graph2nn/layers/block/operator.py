@@ -77,6 +77,9 @@ def block_multiply(
         kernel: side of the kernel; 1 for a linear layer.
         stride: step of the kernel.
         padding: zeros on each side.
+
+    Returns:
+        The output.
     """
     g = _geometry(x, (graph, into, out, kernel, stride, padding))
     return product.multiply(x.detach(), weight.detach(), g)
@@ -102,7 +105,15 @@ def block_input_gradient(
     stride: int,
     padding: int,
 ) -> Tensor:
-    """Return the gradient of the input from that of the output."""
+    """Return the gradient of the input from that of the output.
+
+    Args:
+        upstream: gradient of the output, ``[N, out, H′, W′]``.
+        x, weight, graph, into, out, kernel, stride, padding: as for :func:`block_multiply`.
+
+    Returns:
+        As ``x``.
+    """
     g = _geometry(x, (graph, into, out, kernel, stride, padding))
     laid_out = product.lay_out(upstream, "result", g)
     dx, _ = product.gradients(laid_out, laid_out, weight.contiguous(), g, (True, False))
@@ -137,7 +148,15 @@ def block_weight_gradient(
     stride: int,
     padding: int,
 ) -> Tensor:
-    """Return the gradient of the compact weight from that of the output."""
+    """Return the gradient of the compact weight from that of the output.
+
+    Args:
+        upstream: gradient of the output, ``[N, out, H′, W′]``.
+        x, weight, graph, into, out, kernel, stride, padding: as for :func:`block_multiply`.
+
+    Returns:
+        As ``weight``.
+    """
     g = _geometry(x, (graph, into, out, kernel, stride, padding))
     laid_out = product.lay_out(upstream, "result", g)
     # Images are laid out there.

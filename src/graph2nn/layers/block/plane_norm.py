@@ -42,6 +42,19 @@ def norm_planes(
     """Norm the channels of a range of nodes: their ``mean`` and 1/deviation ``scale``, and what they become.
 
     Results that are not above ``floor`` become zero; running averages move by ``momentum``.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last unit of each part, ``[parts, 2]``.
+        z: products ``[N, C, H, W]``, flat.
+        products: one per node.
+        images, channels, pixels: sizes of ``z``.
+        floor: 0 for ReLU, −∞ without.
+        gamma, beta: scale and shift of the norm.
+        running_mean, running_variance, momentum: running averages, written, and by how much they move.
+        eps: added to the variance.
+        mean, scale: written, ``[C]``.
+        out: flat, written.
     """
     if part < 0:
         on_team(len(ranges))
@@ -91,7 +104,20 @@ def differentiate_planes(
     dbeta: Any,
     out: Any,
 ) -> None:
-    """The gradient of the channels of a range of nodes through norm and ReLU, laid out in the planes ``p``."""
+    """The gradient of the channels of a range of nodes through norm and ReLU, laid out in the planes ``p``.
+
+    Args:
+        part, ranges: as for :func:`norm_planes`.
+        upstream: gradient of the result, flat.
+        z: products, flat.
+        products: one per node.
+        p: planes of ``out``.
+        floor: as for :func:`norm_planes`.
+        gamma, beta: scale and shift of the norm.
+        mean, scale: what :func:`norm_planes` wrote.
+        dgamma, dbeta: gradients of scale and shift, written.
+        out: gradient of ``z``, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return

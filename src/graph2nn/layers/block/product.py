@@ -44,6 +44,9 @@ def multiply(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         weight: compact weights ``[out, pitch]``, contiguous or not.
         geometry: of the layer on inputs of this shape.
 
+    Returns:
+        The output.
+
     Raises:
         UserError: weights of another shape.
     """
@@ -86,7 +89,16 @@ class _Multiply(Function):
 
 
 def product(source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
-    """Return the output ``[N, out, H′, W′]`` for an input that is laid out."""
+    """Return the output ``[N, out, H′, W′]`` for an input that is laid out.
+
+    Args:
+        source: input that is laid out, flat.
+        weight: compact weights.
+        g: geometry of the layer.
+
+    Returns:
+        The output.
+    """
     out = source.new_empty(g.images, g.blocks.out_features, g.out_height, g.out_width)
     _run("forward", weight, source, g, out)
     return out
@@ -132,6 +144,9 @@ def gradients(
         g: geometry of the layer.
         wanted: whether the input's is, whether the weight's is.
         of_rows: return the input's as rows of features, see :func:`as_rows`.
+
+    Returns:
+        Both gradients, None where not wanted.
     """
     dx = _input_gradient(upstream, weight, g, of_rows) if wanted[0] else None
     if not wanted[1]:
@@ -173,7 +188,13 @@ def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geomet
 
 
 def run_share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: object) -> None:
-    """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays."""
+    """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays.
+
+    Args:
+        kernel: compiled; its first arguments are the part and the ranges.
+        kind: name of the ranges that the work is divided by.
+        g: geometry of the layer.
+    """
     flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
     share(kernel, g.shares(kind, torch.get_num_threads()), *flat)
 
@@ -193,7 +214,16 @@ def as_rows(flat: Tensor, planes: Planes) -> Tensor:
 
 
 def lay_out(x: Tensor, kind: Literal["source", "result"], g: Geometry) -> Tensor:
-    """Return activations as the kernels want them, flat; the same memory where they lie so already."""
+    """Return activations as the kernels want them, flat; the same memory where they lie so already.
+
+    Args:
+        x: ``[N, C, H, W]``.
+        kind: whether ``x`` is the input or the output of the layer.
+        g: geometry of the layer.
+
+    Returns:
+        The activations, flat.
+    """
     if g.direct:
         return x.contiguous()
     planes = g.source if kind == "source" else g.result

@@ -247,6 +247,14 @@ def product_tile(
 
     Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
     distance between rows.
+
+    Args:
+        rows, across: of the tile; ``across`` in columns.
+        w, w_at, w_step: weights.
+        x, x_at: activations.
+        taps, tap_at: shifts.
+        depth: what is summed over.
+        out, out_at, out_step: written.
     """
     _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
@@ -267,7 +275,12 @@ def turned_product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """:func:`product_tile` with the weights of a column next to each other, columns ``w_step`` apart."""
+    """:func:`product_tile` with the weights of a column next to each other, columns ``w_step`` apart.
+
+    Args:
+        rows, across, w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step: as for
+            :func:`product_tile`.
+    """
     _turned(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
@@ -287,7 +300,12 @@ def half_product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """:func:`product_tile` with vectors half as wide, for columns that fill those better."""
+    """:func:`product_tile` with vectors half as wide, for columns that fill those better.
+
+    Args:
+        rows, across, w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step: as for
+            :func:`product_tile`.
+    """
     _product_of_halves(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
@@ -320,6 +338,16 @@ def dot_tiles(
     that is next is fetched, and ``share`` vectors a tile from ``next_at`` of each group of y.
 
     Arrays as for :func:`product_tile`. There are at least as many columns as a vector has lanes.
+
+    Args:
+        rows, across, count: of y; values of d per tile; tiles.
+        panel, panel_at: rows of y as a panel.
+        y, next_at, y_group, share: what is fetched ahead: array, place, distance between groups, vectors per
+            tile.
+        x, x_at, x_group: activations, where they begin, distance between groups.
+        taps, tap_at: shifts.
+        groups, columns: how many g and c there are.
+        out, out_at: added to.
     """
     _dots(
         rows, across,

@@ -44,7 +44,16 @@ class Pen:
         self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 
     def row(self, start: Value, step: Value, number: Any) -> Value:
-        """``start + step · number``."""
+        """``start + step · number``.
+
+        Args:
+            start: of row 0.
+            step: distance between rows.
+            number: of the row.
+
+        Returns:
+            Where the row begins.
+        """
         count = INDEX(number) if isinstance(number, int) else number
         return self.builder.add(start, self.builder.mul(step, count))
 
@@ -74,7 +83,13 @@ class Pen:
         self.builder.store(value, wide, align=self.size)
 
     def store_lanes(self, value: Value, pointer: Value, count: Value) -> None:
-        """Write the first ``count`` lanes of a vector; what lies behind them is not touched."""
+        """Write the first ``count`` lanes of a vector; what lies behind them is not touched.
+
+        Args:
+            value: a vector.
+            pointer: where to write.
+            count: lanes to write.
+        """
         flags = ir.VectorType(ir.IntType(1), self.lanes)
         wide = self.builder.bitcast(pointer, self.vector.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [self.vector, wide.type, ir.IntType(32), flags])
@@ -98,7 +113,15 @@ class Pen:
         return self.shuffle(one, nothing, [0] * self.lanes)
 
     def shuffle(self, a: Value, b: Value, order: list[int]) -> Value:
-        """The lanes of ``a`` and ``b``, counted through, in some order."""
+        """The lanes of ``a`` and ``b``, counted through, in some order.
+
+        Args:
+            a, b: vectors.
+            order: numbers of lanes, those of ``b`` after those of ``a``.
+
+        Returns:
+            A vector.
+        """
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order))
 
     def lanes_from(self, first: Value) -> Value:
@@ -109,7 +132,12 @@ class Pen:
         return self.builder.icmp_signed(">=", number, self.shuffle(one, nothing, [0] * self.lanes))
 
     def add_product(self, a: Value, b: Value, slot: Value) -> None:
-        """Add ``a · b`` to an accumulator, in one instruction where the machine has it."""
+        """Add ``a · b`` to an accumulator, in one instruction where the machine has it.
+
+        Args:
+            a, b: vectors.
+            slot: pointer to the accumulator.
+        """
         name = f"llvm.fmuladd.v{self.lanes}f{8 * self.size}"
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, kind, name)

@@ -34,7 +34,21 @@ def differentiate(
     products: Products,
     out: Any,
 ) -> None:
-    """The gradient of the weights of a range of nodes: dots of output and input rows."""
+    """The gradient of the weights of a range of nodes: dots of output and input rows.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last unit of each part, ``[parts, 2]``.
+        gradient: of the output, laid out, flat.
+        y: planes of the gradient.
+        source: input that is laid out, flat.
+        x: planes of the input.
+        groups, columns: of samples; columns per group.
+        block: groups that are done together.
+        fetch: whether to fetch ahead.
+        products: one per node.
+        out: compact gradients, flat, written.
+    """
     if part < 0:
         on_team(len(ranges))
         return

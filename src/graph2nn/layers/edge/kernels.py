@@ -86,7 +86,20 @@ def dot_rows(
     fetch: bool,
     y: Array,
 ) -> None:
-    """``w[e] = Σ_c y[i, c] · x[index[e], c]`` for each connection of each row ``i``; arguments as above."""
+    """``w[e] = Σ_c y[i, c] · x[index[e], c]`` for each connection of each row ``i``; arguments as above.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last row of each part, ``[parts, 2]``.
+        at: where each row's connections begin.
+        index: what each connection reads.
+        w: written.
+        x: activations that are read.
+        half: whether activations are bfloat16.
+        step: columns in a row of activations.
+        fetch: whether to fetch ahead.
+        y: activations or gradients of the rows.
+    """
     if part < 0:
         on_team(len(ranges))
         return

@@ -31,22 +31,18 @@ def edge_sums(
     order: Tensor,
     turned: bool,
 ) -> Tensor:
-    """Return ``[outputs, batch]``, or if ``turned`` ``[inputs, batch]``; see :func:`product.sums`."""
+    """Return ``[outputs, batch]``, or if ``turned`` ``[inputs, batch]``; see :func:`product.sums`.
+
+    Args:
+        x: ``[inputs, batch]``, or if ``turned`` ``[outputs, batch]``.
+        weight: ``[connections]``.
+        at, source, at_source, target, order: fields of :class:`Tables`.
+        turned: sum over what reads an input rather than over what an output reads.
+
+    Returns:
+        The sums.
+    """
     return product.sums(x, weight, Tables(at, source, at_source, target, order), turned, None)
-
-
-@edge_sums.register_fake
-def _(
-    x: Tensor,
-    weight: Tensor,
-    at: Tensor,
-    source: Tensor,
-    at_source: Tensor,
-    target: Tensor,
-    order: Tensor,
-    turned: bool,
-) -> Tensor:
-    return x.new_empty((at_source if turned else at).shape[0] - 1, x.shape[1])
 
 
 @torch.library.custom_op("graph2nn::edge_dots", mutates_args=(), device_types="cpu")
@@ -60,21 +56,26 @@ def edge_dots(
     target: Tensor,
     order: Tensor,
 ) -> Tensor:
-    """Return the dot product of both ends of each connection; see :func:`product.dots`."""
+    """Return the dot product of both ends of each connection; see :func:`product.dots`.
+
+    Args:
+        y: ``[outputs, batch]``.
+        x: ``[inputs, batch]``.
+        weight: gives shape and type of the result.
+        at, source, at_source, target, order: fields of :class:`Tables`.
+
+    Returns:
+        One number per connection.
+    """
     return product.dots(y, x, weight.contiguous(), Tables(at, source, at_source, target, order))
 
 
-@edge_dots.register_fake
-def _(
-    y: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    at: Tensor,
-    source: Tensor,
-    at_source: Tensor,
-    target: Tensor,
-    order: Tensor,
-) -> Tensor:
+def _shape_of_sums(x: Tensor, weight: Tensor, *tables: Any) -> Tensor:
+    at, _, at_source, *_, turned = tables
+    return x.new_empty((at_source if turned else at).shape[0] - 1, x.shape[1])
+
+
+def _shape_of_dots(y: Tensor, x: Tensor, weight: Tensor, *tables: Tensor) -> Tensor:
     return weight.new_empty(weight.shape)
 
 
@@ -115,8 +116,12 @@ def _flops(x: torch.Size, weight: torch.Size, *tables: Any, out_val: Any = None,
     return 2 * weight[0] * x[1]
 
 
-edge_sums.register_autograd(_differentiate_sums, setup_context=_keep_sums)
-edge_dots.register_autograd(_differentiate_dots, setup_context=_keep_dots)
+for _operator, _shape, _keep, _differentiate in (
+    (edge_sums, _shape_of_sums, _keep_sums, _differentiate_sums),
+    (edge_dots, _shape_of_dots, _keep_dots, _differentiate_dots),
+):
+    _operator.register_fake(_shape)
+    _operator.register_autograd(_differentiate, setup_context=_keep)
 
 
 def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | None = None) -> Tensor:

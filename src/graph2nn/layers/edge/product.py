@@ -90,6 +90,9 @@ def sums(x: Tensor, weight: Tensor, tables: Tables, turned: bool, by_source: Ten
         tables: of the connections.
         turned: sum over what reads an input rather than over what an output reads.
         by_source: the weights in the order of ``tables.target``, which saves looking for them; ``turned`` only.
+
+    Returns:
+        The sums, of the type of ``x``.
     """
     views = _views(tables)
     into, rows = (views.outputs, views.inputs) if turned else (views.inputs, views.outputs)
@@ -114,6 +117,9 @@ def dots(y: Tensor, x: Tensor, weight: Tensor, tables: Tables) -> Tensor:
         x: ``[inputs, batch]``, of the same type.
         weight: gives the shape and the type of the result.
         tables: of the connections.
+
+    Returns:
+        One number per connection.
     """
     views = _views(tables)
     _check(x, weight, views, views.inputs)
@@ -179,7 +185,14 @@ def _share(kernel: Any, ranges: Any, *arguments: object) -> None:
 def multiply(
     x: Tensor, weight: Tensor, tables: Tables, *, turned: bool = False, by_source: Tensor | None = None
 ) -> Tensor:
-    """Return :func:`sums`, differentiable any number of times in ``x`` and ``weight``."""
+    """Return :func:`sums`, differentiable any number of times in ``x`` and ``weight``.
+
+    Args:
+        x, weight, tables, turned, by_source: as for :func:`sums`.
+
+    Returns:
+        The sums.
+    """
     if not x.is_contiguous():
         x = cast(Tensor, _BatchInnermost.apply(x))  # type: ignore[no-untyped-call]
     return cast(Tensor, _Sums.apply(x, weight, tables, turned, by_source))  # type: ignore[no-untyped-call]
@@ -264,6 +277,9 @@ def multiply_anywhere(x: Tensor, weight: Tensor, tables: Tables) -> Tensor:
         x: ``[inputs, batch]``.
         weight: ``[connections]``.
         tables: of the connections, on the same device.
+
+    Returns:
+        ``[outputs, batch]``.
     """
     read = x.index_select(0, tables.source) * weight[:, None]
     out = read.new_zeros(tables.outputs, x.shape[1])

@@ -138,6 +138,9 @@ def feature_arcs(graph: RelationalGraph, in_features: int, out_features: int) ->
         in_features: at least ``graph.n``.
         out_features: at least ``graph.n``.
 
+    Returns:
+        Numbers of outputs, numbers of inputs.
+
     Raises:
         TooNarrowError: a width smaller than the number of nodes.
     """

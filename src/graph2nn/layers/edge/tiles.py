@@ -173,7 +173,15 @@ def _in_groups(builder: Builder, a: RowArguments, group: int, step: Callable[[Va
 
 
 def write_sums(pen: Pen, a: RowArguments, columns: Columns, ordered: bool, fetch: bool) -> None:
-    """Write ``out[c] = Σ_e w[e] · x[index[e], c]`` for one row and some columns."""
+    """Write ``out[c] = Σ_e w[e] · x[index[e], c]`` for one row and some columns.
+
+    Args:
+        pen: writes the instructions.
+        a: the arrays, as LLVM values.
+        columns: which to do.
+        ordered: whether connections are added one after the other, in order.
+        fetch: whether to fetch ahead.
+    """
     builder, count = pen.builder, columns.count
     group = max(1, SUMS // count)
     slots = pen.accumulators(count * group)
@@ -197,7 +205,15 @@ def write_sums(pen: Pen, a: RowArguments, columns: Columns, ordered: bool, fetch
 
 
 def write_dots(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bool) -> None:
-    """Write or add ``w[e] = Σ_c out[c] · x[index[e], c]`` for one row and some columns; ``out`` is read."""
+    """Write or add ``w[e] = Σ_c out[c] · x[index[e], c]`` for one row and some columns; ``out`` is read.
+
+    Args:
+        pen: writes the instructions.
+        a: the arrays, as LLVM values.
+        columns: which to do.
+        add: to ``w`` instead of writing it.
+        fetch: whether to fetch ahead.
+    """
     builder = pen.builder
     row = _rows_of(pen, a, fetch, columns)
     gradient = columns.load(pen.pointer(a.out, a.out_at))

@@ -23,6 +23,14 @@ def multiply(
 
     The weight is ``w[weight_at + r·pitch + k]``, or if ``TURNED`` ``w[weights[k] + r]``. ``WIDEN`` multiplies
     in float32 whatever the type, for the interpreter, which has no bfloat16.
+
+    Args:
+        x, w, out: pointers to activations, weights, result.
+        nodes, taps, weights, tiles: pointers to the index tables.
+        samples, sample_tiles: how many there are.
+        x_step, out_step, w_step: distances between rows.
+        TURNED, WIDEN: see above.
+        SAMPLES, SIDE, DEPTH: sides of a tile: samples, features, inputs at a time.
     """
     program = tl.program_id(0)
     tile = tiles + program // sample_tiles * 2
@@ -68,7 +76,16 @@ def differentiate(
     y, x, dw, nodes, taps, tiles, samples, y_step, x_step, w_step,
     WIDEN: tl.constexpr, SAMPLES: tl.constexpr, SIDE: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """``dw[weight_at + r·pitch + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for a tile of rows r, columns k."""
+    """``dw[weight_at + r·pitch + k] = Σ_s y[s, first + r] · x[s, taps[k]]`` for a tile of rows r, columns k.
+
+    Args:
+        y, x, dw: pointers to gradient of the output, activations, gradient of the weights.
+        nodes, taps, tiles: pointers to the index tables.
+        samples: how many there are.
+        y_step, x_step, w_step: distances between rows.
+        WIDEN: multiply in float32.
+        SAMPLES, SIDE, DEPTH: sides of a tile: samples at a time, rows, columns.
+    """
     tile = tiles + tl.program_id(0) * 3
     node = nodes + tl.load(tile) * 5
     first, size, depth = tl.load(node), tl.load(node + 1), tl.load(node + 2)

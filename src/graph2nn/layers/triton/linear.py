@@ -69,6 +69,14 @@ def multiply(x: Tensor, weight: Tensor, blocks: Blocks) -> Tensor:
     """Return ``[samples, out]`` without bias for ``[samples, in]``, differentiable once in both arguments.
 
     Under autocast both are cast first, as torch does for its own linear layers; sums are float32 all the same.
+
+    Args:
+        x: ``[samples, in]``.
+        weight: compact weights.
+        blocks: which features each node has and reads.
+
+    Returns:
+        ``[samples, out]``.
     """
     where = x.device.type
     if torch.is_autocast_enabled(where):

@@ -90,6 +90,9 @@ def draw_silencing(table: pd.DataFrame, score: Score, theme: Theme) -> Figure:
         table: of :func:`graph2nn.experiments.silencing.silence_types`.
         score: of the task.
         theme: of the page.
+
+    Returns:
+        The figure.
     """
     rows = table[::-1].reset_index(drop=True)
     figure = canvas(6.4, 1.0 + 0.26 * len(rows))

@@ -208,7 +208,16 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
 
 
 def of_task(task: TaskFindings, tag: str, graphs: corners.Graphs) -> list[Plate]:
-    """Return the figures of one task; ``tag`` ends their file names."""
+    """Return the figures of one task; ``tag`` ends their file names.
+
+    Args:
+        task: what was found.
+        tag: end of file names.
+        graphs: by label.
+
+    Returns:
+        The figures, not drawn.
+    """
     name = task.name
     if task.found.placed.empty:
         return []

@@ -36,7 +36,17 @@ def caption(placed: Placed) -> str:
 
 
 def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Figure:
-    """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores."""
+    """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores.
+
+    Args:
+        placed: the connectomes.
+        surface: of the task.
+        found: findings of the task.
+        theme: colours.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(TEXT, 4.3)
     plane, scores = figure.subplots(1, 2, width_ratios=[1.15, 1])
     top = float(surface.map["mean"].quantile(0.9))

@@ -103,7 +103,16 @@ def _first(graphs: Graphs, rows: pd.DataFrame, order: Iterable[int]) -> tuple[in
 
 
 def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
-    """Draw the map in the middle, the graphs at its sides, and a line from each to its point."""
+    """Draw the map in the middle, the graphs at its sides, and a line from each to its point.
+
+    Args:
+        task: what was found.
+        picked: graphs to show.
+        theme: colours.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(TEXT, 4.3)
     # Places by hand: a layout engine would make the margins of the map for the lines that cross them.
     figure.set_layout_engine("none")

@@ -32,6 +32,14 @@ class Plate:
 def plates(found: Findings, graphs: Mapping[str, RelationalGraph], curves: pd.DataFrame | None) -> list[Plate]:
     """Return the figures that these findings have material for.
 
+    Args:
+        found: findings of one task.
+        graphs: by label.
+        curves: one row per run and epoch; None for none.
+
+    Returns:
+        The figures, not drawn.
+
     Raises:
         UserError: the curves lack a column.
     """

@@ -58,7 +58,15 @@ def draw(picked: pd.DataFrame, theme: Theme) -> Figure:
 
 
 def by_role(axes: Axes, picked: pd.DataFrame, column: str, theme: Theme, labels: Mapping[str, str]) -> None:
-    """Draw a line for each of best, baseline and worst: mean over seeds, band from lowest to highest."""
+    """Draw a line for each of best, baseline and worst: mean over seeds, band from lowest to highest.
+
+    Args:
+        axes: to draw into.
+        picked: one row per run and epoch, with its role.
+        column: to draw.
+        theme: colours.
+        labels: by role.
+    """
     looks = {
         "best": (theme.good, "solid"),
         "baseline": (theme.base, marks.DASHED),

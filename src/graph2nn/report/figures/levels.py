@@ -61,6 +61,9 @@ def panel(
         theme: colours.
         coarse: outline the sweet spot of coarse cells too.
         ring: size of the best graph's ring, points squared.
+
+    Returns:
+        The coloured cells, for a colour bar.
     """
     found = task.found
     low, high, _ = colour_range(found)
@@ -77,7 +80,16 @@ def panel(
 
 
 def coloured_cells(axes: Axes, means: pd.DataFrame, norm: Normalize) -> PolyCollection:
-    """Draw each cell as a rectangle in the colour of its mean error."""
+    """Draw each cell as a rectangle in the colour of its mean error.
+
+    Args:
+        axes: to draw into.
+        means: cells, as :func:`cell_means` gives them.
+        norm: from errors to colours.
+
+    Returns:
+        The cells, for a colour bar.
+    """
     left, right, low, high = (means[name].to_numpy() for name in ("C_low", "C_high", "L_low", "L_high"))
     corners = np.stack(
         [np.stack([x, y], axis=1) for x, y in ((left, low), (right, low), (right, high), (left, high))], axis=1
@@ -91,7 +103,14 @@ def coloured_cells(axes: Axes, means: pd.DataFrame, norm: Normalize) -> PolyColl
 
 
 def outline_spots(axes: Axes, task: TaskFindings, theme: Theme, *, coarse: bool) -> None:
-    """Outline the sweet spot of graphs, and that of coarse cells."""
+    """Outline the sweet spot of graphs, and that of coarse cells.
+
+    Args:
+        axes: to draw into.
+        task: what was found.
+        theme: colours.
+        coarse: whether to outline the coarse cells, too.
+    """
     spot = task.found.spot
     if spot.bounded:
         marks.cased(marks.rectangle(axes, spot, theme.ink, "published rectangle of graphs"), theme)

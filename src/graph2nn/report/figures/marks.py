@@ -33,7 +33,19 @@ class Box(Protocol):
 def rectangle(
     axes: Axes, box: Box, colour: str, label: str, *, line: Any = DASHED, fill: float = 0
 ) -> Rectangle:
-    """Outline a rectangle of the plane, filled at opacity ``fill``."""
+    """Outline a rectangle of the plane, filled at opacity ``fill``.
+
+    Args:
+        axes: to draw into.
+        box: bounds of C and L.
+        colour: of the line.
+        label: for the legend.
+        line: style of the line.
+        fill: opacity, 0 to 1.
+
+    Returns:
+        The rectangle.
+    """
     patch = Rectangle(
         (box.C_min, box.L_min),
         box.C_max - box.C_min,
@@ -60,7 +72,15 @@ def cased(patch: Any, theme: Theme) -> None:
 def best_ring(
     axes: Axes, findings: Findings, theme: Theme, *, size: float = 80, label: str = "best graph"
 ) -> None:
-    """Ring the best graph, where it has a place on the plane."""
+    """Ring the best graph, where it has a place on the plane.
+
+    Args:
+        axes: to draw into.
+        findings: of the task.
+        theme: colours.
+        size: points squared.
+        label: for the legend.
+    """
     best = findings.best
     if best["graph"] not in set(findings.placed["graph"]):
         return
@@ -111,7 +131,15 @@ def highlights(
 
 
 def baseline_star(axes: Axes, findings: Findings, norm: Normalize, theme: Theme, *, size: float = 170) -> None:
-    """Put a star where the complete graph lies, in the colour of the baseline's error."""
+    """Put a star where the complete graph lies, in the colour of the baseline's error.
+
+    Args:
+        axes: to draw into.
+        findings: of the task.
+        norm: from errors to colours.
+        theme: colours.
+        size: points squared.
+    """
     if findings.baseline is None:
         return
     axes.scatter(
@@ -176,7 +204,13 @@ def colour_bar(
 
 
 def gap(axes: Axes, text: str, theme: Theme) -> None:
-    """Say inside an empty panel why it is empty."""
+    """Say inside an empty panel why it is empty.
+
+    Args:
+        axes: the empty panel.
+        text: why.
+        theme: colours.
+    """
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=theme.ink, fontsize=7,
         style="italic", linespacing=1.4,
@@ -193,7 +227,14 @@ def bare(axes: Axes) -> None:
 
 
 def baseline_line(axes: Axes, findings: Findings, theme: Theme, *, vertical: bool) -> None:
-    """Mark the baseline's mean by a line and its interval by a band."""
+    """Mark the baseline's mean by a line and its interval by a band.
+
+    Args:
+        axes: to draw into.
+        findings: of the task.
+        theme: colours.
+        vertical: whether errors are on the x-axis.
+    """
     if findings.baseline is None:
         return
     line, span = (axes.axvline, axes.axvspan) if vertical else (axes.axhline, axes.axhspan)

@@ -24,7 +24,16 @@ GROUPS = 12
 
 
 def draw(found: Findings, measure: str, theme: Theme) -> Figure:
-    """Draw mean error with intervals against ``measure``, the baseline as a band, and the fit."""
+    """Draw mean error with intervals against ``measure``, the baseline as a band, and the fit.
+
+    Args:
+        found: findings of the task.
+        measure: column of the table of graphs.
+        theme: colours.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(5.9, 3.9)
     axes = figure.add_subplot()
     rows = found.placed
@@ -94,7 +103,15 @@ def has_bars(found: Findings) -> bool:
 
 
 def parabola(axes: Axes, fit: Quadratic, theme: Theme, *, confidence: float, label: str = "") -> None:
-    """Draw a parabola with its band over the range of its points, and its minimum where it lies inside."""
+    """Draw a parabola with its band over the range of its points, and its minimum where it lies inside.
+
+    Args:
+        axes: to draw into.
+        fit: the parabola.
+        theme: colours.
+        confidence: of the band.
+        label: for the legend.
+    """
     x = np.linspace(fit.x_min, fit.x_max, 200)
     low, high = fit.band(x, confidence=confidence)
     bottom, top = axes.get_ylim()

@@ -36,7 +36,17 @@ _TOLD = 3
 def caption(
     found: NullComparison, kind: str = "degree", score: Score = TOP1, changes: pd.DataFrame | None = None
 ) -> str:
-    """Say how to read the figure, and what it says; ``changes`` are what the nulls change."""
+    """Say how to read the figure, and what it says; ``changes`` are what the nulls change.
+
+    Args:
+        found: the comparison.
+        kind: of the nulls.
+        score: what errors are called.
+        changes: what the nulls change; None where it was not measured.
+
+    Returns:
+        The sentences.
+    """
     total = found.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
     start = "The" if len(found.rows) == 2 else "Over all graphs the"
@@ -69,6 +79,14 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw one line per graph: left its error among its nulls', right the effect; the mean effect below.
 
     Nulls are set a little apart, as equal errors would hide one another.
+
+    Args:
+        found: the comparison.
+        theme: colours.
+        score: what errors are called.
+
+    Returns:
+        The figure.
     """
     rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
     total = found.rows[found.rows["graph"] == ALL] if len(rows) > 1 else found.rows.iloc[:0]
@@ -131,7 +149,16 @@ def ladder_caption(found: Ladder, score: Score = TOP1) -> str:
 
 
 def draw_ladder(found: Ladder, theme: Theme, score: Score = TOP1) -> Figure:
-    """Draw one line per rung, the kind of null that keeps least at the bottom, dense networks on top."""
+    """Draw one line per rung, the kind of null that keeps least at the bottom, dense networks on top.
+
+    Args:
+        found: the ladder.
+        theme: colours.
+        score: what errors are called.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(6.4, 1.2 + 0.34 * len(found.rungs))
     axes = figure.subplots()
     axes.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)

@@ -62,7 +62,17 @@ def draw(found: Findings, theme: Theme) -> Figure:
 
 
 def scatter(axes: Axes, found: Findings, theme: Theme, *, scale: float = 1) -> PathCollection:
-    """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots."""
+    """Draw the map into ``axes``, its dots ``scale`` times as wide, and return the dots.
+
+    Args:
+        axes: to draw into.
+        found: findings of the task.
+        theme: colours.
+        scale: of the dots.
+
+    Returns:
+        The dots, for a colour bar.
+    """
     low, high, _ = colour_range(found)
     norm = Normalize(low, high, clip=True)
     rows = found.placed.iloc[::-1]  # the best on top

@@ -26,7 +26,16 @@ MOST_NODES = 512
 
 
 def chosen(found: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool) -> list[pd.Series]:
-    """Rows of the graphs to draw: up to three from one end of the ranking, never the same at both ends."""
+    """Rows of the graphs to draw: up to three from one end of the ranking, never the same at both ends.
+
+    Args:
+        found: findings of the task.
+        graphs: by label.
+        best: from the best end, or from the worst.
+
+    Returns:
+        Rows of the table of graphs.
+    """
     labels = found.graphs["graph"]
     known = [i for i in range(len(labels)) if labels[i] in graphs and graphs[labels[i]].n <= MOST_NODES]
     top = known[: min(SHOWN, (len(known) + 1) // 2)]
@@ -42,7 +51,18 @@ def draw(
     best: bool,
     score: Score = TOP1,
 ) -> Figure:
-    """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column)."""
+    """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column).
+
+    Args:
+        rows: graphs to draw.
+        graphs: by label.
+        theme: colours.
+        best: whether they are the best, or the worst.
+        score: what errors are called.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(2.3 * SHOWN, 3.9)
     axes = figure.subplots(2, SHOWN, height_ratios=[2.1, 1.0], squeeze=False)
     colour = theme.good if best else theme.bad
@@ -69,6 +89,13 @@ def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot
     """Draw a graph's nodes on a circle of radius 1, a line where either of two nodes reads the other.
 
     With more than half of all pairs joined, the disc is filled and the lines left blank are the missing edges.
+
+    Args:
+        axes: to draw into.
+        graph: to draw.
+        colour: of lines and nodes.
+        theme: colours of the rest.
+        dot: size of a node.
     """
     # Node 0 on top, then clockwise, as on the ring that WS-flex starts from.
     angle = np.pi / 2 - 2 * np.pi * np.arange(graph.n) / graph.n

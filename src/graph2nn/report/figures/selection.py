@@ -41,7 +41,16 @@ def caption(found: Selection, score: Score = TOP1) -> str:
 
 
 def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
-    """Draw the estimates of one task, and below them how often each graph is chosen or truly best."""
+    """Draw the estimates of one task, and below them how often each graph is chosen or truly best.
+
+    Args:
+        found: the gain with and without selection.
+        theme: colours.
+        score: what errors are called.
+
+    Returns:
+        The figure.
+    """
     rows = found.chosen.head(SHOWN)
     figure = canvas(TEXT, 2.9 + 0.34 * len(rows))
     upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])

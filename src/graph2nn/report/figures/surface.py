@@ -54,7 +54,16 @@ def _lowest(found: Surface) -> str:
 
 
 def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
-    """Draw mean, uncertainty and the probability of being near the optimum, side by side."""
+    """Draw mean, uncertainty and the probability of being near the optimum, side by side.
+
+    Args:
+        found: the surface.
+        theme: colours.
+        score: what errors are called.
+
+    Returns:
+        The figure.
+    """
     figure = canvas(TEXT, 3.5)
     mean, sd, near = figure.subplots(1, 3, sharey=True)
     rows = found.map
@@ -91,7 +100,16 @@ def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
 
 
 def shade(axes: Axes, found: Surface, column: str, **style: Any) -> Any:
-    """Fill the cells of the map by one of its columns; returns the mesh, for a colour bar."""
+    """Fill the cells of the map by one of its columns; returns the mesh, for a colour bar.
+
+    Args:
+        axes: to draw into.
+        found: the surface.
+        column: of its map.
+
+    Returns:
+        The mesh.
+    """
     return _cells(axes, found, found.map[column], **style)
 
 

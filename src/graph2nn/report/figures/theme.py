@@ -136,14 +136,33 @@ PAPER = replace(LIGHT, name="paper", ink="#000000", faint="#555b66", spelled=Tru
 
 
 def render(draw: Callable[[Theme], Figure], theme: Theme, *, dpi: int = DPI) -> bytes:
-    """Draw a figure under a theme and return its PNG."""
+    """Draw a figure under a theme and return its PNG.
+
+    Args:
+        draw: makes the figure.
+        theme: its colours and fonts.
+        dpi: dots per inch.
+
+    Returns:
+        The PNG.
+    """
     return rendered(draw, theme, ("png",), dpi=dpi)[0]
 
 
 def rendered(
     draw: Callable[[Theme], Figure], theme: Theme, formats: Sequence[str], *, dpi: int = DPI
 ) -> list[bytes]:
-    """Draw a figure once and return it in several formats; the same figure gives the same bytes."""
+    """Draw a figure once and return it in several formats; the same figure gives the same bytes.
+
+    Args:
+        draw: makes the figure.
+        theme: its colours and fonts.
+        formats: ``png``, ``pdf``, ``svg``.
+        dpi: dots per inch, of PNG.
+
+    Returns:
+        One file's bytes per format.
+    """
     files = []
     with mpl.rc_context({**theme.style(), "svg.hashsalt": "graph2nn"}):
         figure = draw(theme)
@@ -175,7 +194,16 @@ def short(label: str, limit: int = 30) -> str:
 
 
 def wrapped(label: str, width: int = 14, lines: int = 3) -> str:
-    """Break a label after its underscores, hyphens and spaces, so that it fits a narrow place."""
+    """Break a label after its underscores, hyphens and spaces, so that it fits a narrow place.
+
+    Args:
+        label: to break.
+        width: characters per line.
+        lines: at most.
+
+    Returns:
+        The label with line breaks.
+    """
     rows = [""]
     for piece in re.split(r"(?<=[_\-\s])", label):
         if rows[-1] and len(rows[-1]) + len(piece) > width:

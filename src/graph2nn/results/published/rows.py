@@ -56,6 +56,14 @@ def decode(pair: Pair, *, where: str) -> pd.DataFrame:
 def key(sparsity: float, p: float, seed: float) -> str:
     """Name of a graph as the published file names hold it: six digits after the point.
 
+    Args:
+        sparsity: average degree over n.
+        p: probability of rewiring.
+        seed: of the graph.
+
+    Returns:
+        The name.
+
     >>> key(0.1280008781103134, 0.1280634444804868, 4)
     '0.128001_0.128063_4'
     """

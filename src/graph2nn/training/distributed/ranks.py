@@ -189,7 +189,16 @@ class Lockstep:
         torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:8], "little") >> 1)
 
     def after(self, loss: Tensor, wrong: Tensor, images: int) -> tuple[Tensor, Tensor, int]:
-        """Return mean loss, wrong answers and images of the whole batch from those of this rank's part."""
+        """Return mean loss, wrong answers and images of the whole batch from those of this rank's part.
+
+        Args:
+            loss: mean over this rank's part.
+            wrong: wrong answers in it.
+            images: in it.
+
+        Returns:
+            The three of the whole batch.
+        """
         if self._ranks.alone:
             return loss, wrong, images
         with torch.no_grad():

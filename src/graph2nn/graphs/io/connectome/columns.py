@@ -94,6 +94,14 @@ def edge_ends(columns: Sequence[str], pairs: Sequence[tuple[str, str]] = ENDS) -
 def named(table: Table, option: str, name: str) -> str:
     """Return a column that the user named.
 
+    Args:
+        table: that should have the column.
+        option: by which the user named it, for the message.
+        name: of the column.
+
+    Returns:
+        ``name``.
+
     Raises:
         UserError: the table has no such column.
     """
@@ -110,6 +118,9 @@ def edge_columns(
     Args:
         table: of connections.
         pre, post, weight, sign: columns that the user named; ``sign`` may be one of the table of neurons.
+
+    Returns:
+        Names of the columns, or None.
 
     Raises:
         UserError: a column that is not there, one end named without the other, or several columns that could

@@ -62,6 +62,9 @@ def read_rows(
         where: the value, or values, that a column must have.
         transmitter_signs: rule for the column of signs.
 
+    Returns:
+        Ends, weights and signs of the rows that are kept, and the neurons.
+
     Raises:
         UserError: an id, weight or sign that cannot be, or conditions that no row meets.
     """

@@ -39,6 +39,9 @@ def read_spec(
         neurons: tables of neurons.
         min_weight: smallest weight of a connection.
 
+    Returns:
+        The graph with what should be said about it, or None.
+
     Raises:
         UserError: options that a connectome of neurons does not have, or as :func:`read_connectome`.
     """

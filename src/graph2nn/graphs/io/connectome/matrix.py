@@ -22,6 +22,9 @@ def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, An
         neurons: those known; None for those of the table, in the order of its rows.
         where: conditions on rows of a list of connections, which a matrix cannot meet.
 
+    Returns:
+        Ends and weights of the connections, and the neurons.
+
     Raises:
         UserError: neither a list of connections nor a square matrix, labels that differ, missing numbers.
     """

@@ -35,6 +35,9 @@ def signs_of(values: Any, rule: Mapping[str, int] | None, where: str) -> tuple[S
             :data:`INSECT_SIGNS`.
         where: table and column, for messages.
 
+    Returns:
+        The signs, int8 ``[rows]``, and the number of rows per entry.
+
     Raises:
         UserError: numbers other than −1, 0, +1, or a rule with other values.
     """
@@ -55,6 +58,11 @@ def signs_of(values: Any, rule: Mapping[str, int] | None, where: str) -> tuple[S
 
 def refuse_unsigned(signs: Signs, counts: Counter[str], where: str) -> None:
     """Refuse a column that was meant to give signs and gives none.
+
+    Args:
+        signs: of all rows.
+        counts: rows per entry of the column, for the message.
+        where: table and column, for the message.
 
     Raises:
         UserError: every sign is 0.

@@ -94,6 +94,9 @@ def frame_of(table: Table, columns: Sequence[str], labels: Sequence[str] = ()) -
         table: a small one, such as a table of neurons.
         columns: those to read.
         labels: columns of a text file that stay text whatever they hold.
+
+    Returns:
+        The data frame.
     """
     import pyarrow as pa
 
