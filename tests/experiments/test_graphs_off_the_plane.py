@@ -156,6 +156,16 @@ def test_large_graphs_are_packed_and_small_ones_keep_their_digest():
     assert "packed" not in small.model_dump(exclude_defaults=True)["graph"]
 
 
+def test_names_of_nodes_stay_in_the_config_and_out_of_its_digest():
+    plain = parts()
+    named = RelationalGraph(plain.adjacency, name=plain.name, node_names=[f"node {i}" for i in range(plain.n)])
+    run = config(named)
+    back = RunConfig.from_yaml(run.to_yaml()).graph.build()
+    assert (back, back.node_names) == (plain, named.node_names)
+    assert run.digest == config(plain).digest
+    assert run.folder == config(plain).folder
+
+
 def test_a_damaged_config_is_refused():
     with pytest.raises(UserError, match="graph 'x' is damaged"):
         GraphSpec(name="x", packed="AAAA", sha256="0").build()

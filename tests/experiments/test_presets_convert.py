@@ -276,6 +276,7 @@ def test_a_file_without_auto_match_keeps_its_widths():
         (MLP, {"OPTIM.DAMPENING": 0.1}, "OPTIM.DAMPENING = 0.1: expected 0 with nesterov"),
         (MLP, {"TEST.SPLIT": "train"}, "cifar10 is tested on 'test'"),
         (MLP, {"RGRAPH.SEED_TRAIN_END": 1}, "leave no seed"),
+        (TALK_CIFAR, {"RGRAPH.SEED_GRAPH": -1}, "SEED_GRAPH = -1 is not a seed; expected 0 or more"),
         (MLP, {"MODEL.NUM_CLASSES": 100}, "MODEL.NUM_CLASSES = 100, yet cifar10 has 10"),
         (R34, {"MODEL.DEPTH": 35}, "MODEL.DEPTH = 35: expected 18, 34, 50"),
         (R34, {"OPTIM.STEPS": [30, 60]}, "expected a list that starts with 0"),

@@ -12,7 +12,7 @@ from PIL import Image
 
 from graph2nn.analysis.findings import find
 from graph2nn.errors import UserError
-from graph2nn.graphs import ws_flex
+from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.report.figures import gallery, plane, portraits
 from graph2nn.report.figures.alt_texts import alt_text
 from graph2nn.report.figures.theme import DARK, LIGHT, canvas, render, short
@@ -96,6 +96,26 @@ def test_a_dense_graph_shows_the_edges_that_it_lacks(k, drawn):
     assert len(lines.get_segments()) == drawn
     assert len(axes.patches) == (k == 12)
     assert to_hex(lines.get_color()[0]) == (LIGHT.paper if k == 12 else LIGHT.good)
+
+
+def test_portraits_name_the_nodes_that_have_names():
+    names = ("a", "b", "c", "$d_{", "a long name")
+    known = {
+        "named": RelationalGraph(ws_flex(5, 4, 0.0, 1).adjacency, name="named", node_names=names),
+        "numbered": ws_flex(5, 4, 0.0, 1),
+        "large": RelationalGraph(ws_flex(50, 4, 0.0, 1).adjacency, node_names=[f"n{i}" for i in range(50)]),
+    }
+    runs = table({name: [30.0 + i, 31.0 + i] for i, name in enumerate(known)})
+    found = find(runs, draws=200)
+    figures = []
+
+    def draw(theme):
+        figures.append(portraits.draw([row for _, row in found.graphs.iterrows()], known, theme, best=True))
+        return figures[-1]
+
+    render(draw, LIGHT)
+    written = [[text.get_text() for text in axes.texts] for axes in figures[0].axes[:3]]
+    assert written == [["a", "b", "c", "$d_{", short("a long name", 8)], [], []]
 
 
 def test_hopeless_graphs_share_the_last_colour():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
@@ -21,6 +23,7 @@ from graph2nn.report.report_folder import write_report
 WS = {f"ws-{i}": ws_flex(16, 4 + i, 0.2 * i, i).renamed(f"ws-{i}") for i in range(4)}
 PARTS = RelationalGraph.from_edges([(0, 1), (1, 2), (2, 0), (3, 4)], 6, name="parts", directed=True)
 GRAPHS = {**WS, "parts": PARTS}
+NAMES = ("a", "b", "c", "$d_{", "e", "f")
 
 
 def table(graphs=GRAPHS, baseline: bool = True) -> pd.DataFrame:
@@ -133,6 +136,9 @@ def test_the_atlas_knows_who_is_off_the_plane_and_who_is_marked():
     meanings = {column["key"]: column["meaning"] for column in packed["columns"]}
     assert meanings["path_length"] == "average path length (symmetrised)"
     assert meanings["reachable"] == "share of ordered pairs of nodes that have a path"
+    assert packed["names"] == {}
+    named = payload(rows, {**WS, "parts": replace(PARTS, node_names=NAMES)})
+    assert named["names"] == {str(packed["labels"].index("parts")): NAMES}
     plain = payload(rows[rows["graph"] != "parts"], WS)
     assert {column["key"]: column["meaning"] for column in plain["columns"]}["path_length"] == (
         "average path length"
@@ -156,6 +162,9 @@ def test_notes_say_which_graphs_are_off_and_count_the_nulls():
     nulls = {"degree null(parts,0)": "parts"}
     notes = _off_plane({**GRAPHS, "degree null(parts,0)": PARTS}, nulls)
     assert notes[0].startswith("Graph parts falls into parts, so it is off the (C, L) plane: 26.7 %")
+    assert notes[0].endswith("1 node without an edge: 5.")
+    (named, _) = _off_plane({"parts": replace(PARTS, node_names=NAMES)}, {})
+    assert named.endswith("1 node without an edge: f.")
     assert notes[-1].startswith("1 of 1 null fall")
     assert _off_plane(WS, {}) == []
     (directed,) = _directed(GRAPHS)

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
 from graph2nn.cli.common import console
 from graph2nn.errors import UserError
-from graph2nn.graphs.components import component_sizes
+from graph2nn.graphs.components import component_sizes, isolated_nodes
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all, measures_of
 
@@ -76,7 +75,7 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         "sparsity": graph.sparsity,
         "sha256": graph.digest,
         "components": len(component_sizes(graph.csr)),
-        "isolated": isolated(graph),
+        "isolated": isolated_nodes(graph.adjacency, graph.node_names),
         "node_names": None if graph.node_names is None else list(graph.node_names),
         "measures": values,
         "not_measured": refused,
@@ -89,14 +88,6 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         }
         facts["symmetrised"]["reachable"] = symmetrised.reachable
     return facts
-
-
-def isolated(graph: RelationalGraph) -> list[str]:
-    """Return the names, or the numbers, of the nodes that neither read another node nor are read by one."""
-    read, readers = graph.edge_index
-    joined = np.union1d(read[read != readers], readers[read != readers])
-    alone = np.setdiff1d(np.arange(graph.n), joined)
-    return [str(i) if graph.node_names is None else graph.node_names[i] for i in alone]
 
 
 def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | None], dict[str, str]]:

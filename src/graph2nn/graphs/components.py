@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.graphs.storage import Adjacency, to_csr
+from graph2nn.graphs.storage import Adjacency, to_csr, without_loops
 
 
 def component_labels(
@@ -32,3 +33,16 @@ def component_sizes(adjacency: Adjacency, connection: Literal["weak", "strong"] 
     """Sizes of the connected components, largest first; arguments as of :func:`component_labels`."""
     sizes: list[Any] = np.sort(np.bincount(component_labels(adjacency, connection)))[::-1].tolist()
     return sizes
+
+
+def isolated_nodes(adjacency: Adjacency, names: Sequence[str] | None = None) -> list[str]:
+    """Names, or numbers as text, of the nodes that neither read another node nor are read by one.
+
+    Args:
+        adjacency: row reads column, dense or sparse; a node that reads itself alone is isolated.
+        names: of the nodes; their numbers where None.
+    """
+    csr = without_loops(to_csr(adjacency))
+    reads = np.diff(csr.indptr) > 0
+    reads[csr.indices] = True
+    return [str(node) if names is None else names[node] for node in np.flatnonzero(~reads)]

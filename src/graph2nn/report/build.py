@@ -10,6 +10,7 @@ import pandas as pd
 from graph2nn.analysis.task_findings import Known, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
+from graph2nn.graphs.components import isolated_nodes
 from graph2nn.graphs.connectomes import connectome, on_this_machine
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.measure_tables import measured
@@ -202,11 +203,12 @@ def _off_plane(graphs: Mapping[str, RelationalGraph], nulls: Mapping[str, str]) 
         if graph.origin is None  # WS-flex graphs are drawn until they are connected
     }
     parts = {label: whole.paths for label, whole in wholes.items() if whole.reachable < 1}
+    alone = {label: _isolated(wholes[label]) for label in parts}
     own = [label for label in parts if label not in nulls]
     notes = [
         f"Graph {label} falls into parts, so it is off the (C, L) plane: "
         f"{100 * parts[label].reachable:.3g} % of its ordered pairs of nodes have a path, and its L "
-        f"({parts[label].mean:.3f}) is the mean over these."
+        f"({parts[label].mean:.3f}) is the mean over these.{alone[label]}"
         for label in own[:_NAMED]
     ]
     if len(own) > _NAMED:
@@ -221,7 +223,13 @@ def _off_plane(graphs: Mapping[str, RelationalGraph], nulls: Mapping[str, str]) 
     return notes
 
 
-#: Graphs that a note names one by one.
+def _isolated(graph: RelationalGraph) -> str:
+    """Name the nodes of a graph that have no edge."""
+    alone = isolated_nodes(graph.adjacency, graph.node_names)
+    return f" {plural(len(alone), 'node')} without an edge: {_some(alone)}." if alone else ""
+
+
+#: Graphs or nodes that a note names one by one.
 _NAMED = 5
 
 

@@ -73,7 +73,8 @@ class GraphSpec(_Value):
     nodes or given self-connections, is ``packed`` instead: an archive of
     :func:`graph2nn.graphs.io.archive.dump_graph` in base 64, next to the graph's ``sha256``, which stands for
     it in the digest of a run. ``null_of`` is the name of the graph that this one is a null of; None for a graph
-    that stands for itself.
+    that stands for itself. ``node_names`` go with ``rows``, for figures and tables: they change no number and
+    are not part of the digest.
 
     Example:
         >>> from graph2nn import ws_flex
@@ -90,6 +91,7 @@ class GraphSpec(_Value):
     sha256: str | None = None
     directed: bool = False
     null_of: str | None = None
+    node_names: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, graph: RelationalGraph) -> GraphSpec:
@@ -101,7 +103,7 @@ class GraphSpec(_Value):
             packed = base64.b64encode(file.getvalue()).decode()
             return cls(name=graph.name, packed=packed, sha256=graph.digest, directed=bool(graph.directed))
         rows = tuple("".join("1" if entry else "0" for entry in row) for row in graph.adjacency)
-        return cls(name=graph.name, rows=rows, directed=bool(graph.directed))
+        return cls(name=graph.name, rows=rows, directed=bool(graph.directed), node_names=graph.node_names)
 
     @classmethod
     def of_ws_flex(cls, n: int, sparsity: float, p: float, seed: int, *, directed: bool = False) -> GraphSpec:
@@ -160,7 +162,9 @@ class GraphSpec(_Value):
         if self.rows is None:
             raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows nor a stored graph.")
         matrix = [[int(entry) for entry in row] for row in self.rows]
-        return RelationalGraph.from_adjacency(matrix, name=self.name, directed=self.directed)
+        return RelationalGraph.from_adjacency(
+            matrix, name=self.name, directed=self.directed, node_names=self.node_names
+        )
 
 
 class ModelSpec(_Value):
@@ -226,7 +230,7 @@ class RunConfig(_Value):
         Values left at their default do not enter, so that an option added later, off by default, leaves the
         names of earlier runs as they are.
         """
-        left_out: Any = {"threads": True, "graph": {"packed"}}
+        left_out: Any = {"threads": True, "graph": {"packed", "node_names"}}
         text = json.dumps(self.model_dump(mode="json", exclude_defaults=True, exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -60,6 +60,8 @@ def _graph(kind: str, n: int, values: Mapping[str, Any]) -> GraphSpec:
         )
     if kind == "random":
         return GraphSpec.of(published_random(n, sparsity))
+    if seed < 0:
+        raise UserError(f"presets: RGRAPH.SEED_GRAPH = {seed} is not a seed; expected 0 or more.")
     if kind == "ws":
         spec = GraphSpec.of_ws_flex(n, sparsity, p, seed, directed=directed)
         spec.build()  # complains of arguments out of range

@@ -69,7 +69,7 @@ def payload(
         ...     ("mlp", "relational", "b", 0.2, 2.1, 1, 200, 33.0),
         ... ]
         >>> sorted(payload(pd.DataFrame(rows, columns=columns), {}))
-        ['columns', 'edges', 'highlighted', 'labels', 'tasks']
+        ['columns', 'edges', 'highlighted', 'labels', 'names', 'tasks']
     """
     absent = [name for name in NEEDED if name not in evaluations]
     if absent:
@@ -85,9 +85,11 @@ def payload(
         for name, rows in evaluations.groupby("task", sort=False)
         if (rows["kind"] == "relational").any()
     ]
+    drawn = list(_drawn(labels, graphs))
     return {
         "labels": labels,
-        "edges": pack_edges(_drawn(labels, graphs)),
+        "edges": pack_edges(drawn),
+        "names": {str(i): graph.node_names for i, graph in enumerate(drawn) if graph and graph.node_names},
         "columns": _columns(first, labels, measures),
         "tasks": tasks,
         "highlighted": [labels.index(label) for label in highlighted if label in labels],

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.findings import Findings
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.report.figures.theme import Theme, canvas
+from graph2nn.report.figures.theme import Theme, canvas, short
 from graph2nn.report.phrasing import error, number
 from graph2nn.tasks import TOP1, Score
 
@@ -23,6 +23,8 @@ SHOWN = 3
 MOSTLY = 0.5
 #: Larger graphs are a solid disc on a circle and a grey square as a matrix.
 MOST_NODES = 512
+#: Most nodes whose names are written around a circle, and most letters of each.
+_NAMED, _LETTERS = 40, 8
 
 
 def chosen(found: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool) -> list[pd.Series]:
@@ -51,7 +53,9 @@ def draw(
     best: bool,
     score: Score = TOP1,
 ) -> Figure:
-    """Draw each graph twice: as a circle of nodes, and as its matrix (row reads column).
+    """Draw each graph twice: as a circle of nodes, named where they have names, and as its matrix.
+
+    Rows of the matrix read its columns; node 0 is at the top of the circle, the others follow clockwise.
 
     Args:
         rows: graphs to draw.
@@ -75,6 +79,7 @@ def draw(
         row = rows[column]
         graph = graphs[row["graph"]]
         circle(upper, graph, colour, theme)
+        _names(upper, graph, theme)
         _matrix(lower, graph, colour, theme)
         mean = error(row, score.digits(float(row["mean"])))
         said = f"error {mean} %" if score.unit == "%" else f"{score.name} {mean}"
@@ -113,6 +118,23 @@ def circle(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme, *, dot
     axes.set_xlim(-1.08, 1.08)
     axes.set_ylim(-1.08, 1.08)
     axes.set_aspect("equal")
+
+
+def _names(axes: Axes, graph: RelationalGraph, theme: Theme) -> None:
+    """Write the names of the nodes around the circle, where they have some and there is room."""
+    if graph.node_names is None or graph.n > _NAMED:
+        return
+    for i, name in enumerate(graph.node_names):
+        turn = 90 - 360 * i / graph.n
+        x, y = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+        left = x < -1e-9
+        axes.text(
+            1.09 * x, 1.09 * y, short(name, _LETTERS), fontsize=5, color=theme.ink,
+            rotation=turn + 180 if left else turn, rotation_mode="anchor", va="center_baseline",
+            ha="right" if left else "left",
+        )  # fmt: skip
+    axes.set_xlim(-1.5, 1.5)
+    axes.set_ylim(-1.5, 1.5)
 
 
 def _matrix(axes: Axes, graph: RelationalGraph, colour: str, theme: Theme) -> None:

@@ -48,6 +48,12 @@ function showCard() {
   showMeasures(graph);
 }
 
+// The first names of nodes, and how many more there are.
+function listNames(names, most = 60) {
+  const more = names.length - most;
+  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${more.toLocaleString("en")} more` : "");
+}
+
 function showPortrait(id) {
   const graph = graphOf(id);
   $("portrait").hidden = !graph;
@@ -55,12 +61,13 @@ function showPortrait(id) {
     $("edges").textContent = "This graph is not in the page as a picture.";
     return;
   }
-  drawCircle($("circle"), graph);
+  const names = namesOf(id), listed = names ? ` Nodes clockwise from the top: ${listNames(names)}.` : "";
+  drawCircle($("circle"), graph, names);
   drawMatrix($("matrix"), graph);
   const edges = graph.matrix.reduce((sum, bit) => sum + bit, 0) / (graph.directed ? 1 : 2);
   const said = `${graph.n} nodes, ${edges.toLocaleString("en")} ${graph.directed ? "directed " : ""}edges`;
-  $("edges").textContent = `${said}. Left: nodes on a circle. Right: adjacency, row reads column.`;
-  $("circle").setAttribute("aria-label", `${labels[id]} on a circle: ${said}`);
+  $("edges").textContent = `${said}. Left: nodes on a circle. Right: adjacency, row reads column.${listed}`;
+  $("circle").setAttribute("aria-label", `${labels[id]} on a circle: ${said}.${listed}`);
   $("matrix").setAttribute("aria-label", `Adjacency matrix of ${labels[id]}: ${said}`);
 }
 

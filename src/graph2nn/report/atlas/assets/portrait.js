@@ -11,8 +11,27 @@ function blank(canvas) {
   return { pen, width, height };
 }
 
-function drawCircle(canvas, graph) {
-  const { pen, width } = blank(canvas), { n, matrix } = graph, middle = width / 2, radius = width / 2 - 6;
+// Up to this many nodes are named around the circle, by up to so many letters.
+const MOST_NAMED = 40, MOST_LETTERS = 6;
+
+function drawNames(pen, names, middle, radius) {
+  pen.font = "8px system-ui, sans-serif";
+  pen.textBaseline = "middle";
+  names.forEach((name, i) => {
+    const angle = (2 * Math.PI * i) / names.length - Math.PI / 2, left = Math.cos(angle) < -1e-9;
+    pen.save();
+    pen.translate(middle, middle);
+    pen.rotate(left ? angle + Math.PI : angle);
+    pen.textAlign = left ? "right" : "left";
+    const shown = name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 1)}…` : name;
+    pen.fillText(shown, left ? -radius - 5 : radius + 5, 0);
+    pen.restore();
+  });
+}
+
+function drawCircle(canvas, graph, names) {
+  const { pen, width } = blank(canvas), { n, matrix } = graph, middle = width / 2;
+  const written = names && n <= MOST_NAMED, radius = width / 2 - (written ? 32 : 6);
   const at = Array.from({ length: n }, (_, i) => {
     const angle = (2 * Math.PI * i) / n - Math.PI / 2;
     return [middle + radius * Math.cos(angle), middle + radius * Math.sin(angle)];
@@ -65,6 +84,7 @@ function drawCircle(canvas, graph) {
     pen.arc(x, y, Math.min(4, Math.max(1.2, 110 / n)), 0, 2 * Math.PI);
     pen.fill();
   });
+  if (written) drawNames(pen, names, middle, radius);
 }
 
 function drawMatrix(canvas, { n, matrix }) {

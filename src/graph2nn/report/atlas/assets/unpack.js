@@ -53,6 +53,8 @@ const highlighted = new Set(packed.highlighted);
 // The label of a graph, with a mark where it is highlighted.
 const named = (id) => `${highlighted.has(id) ? "◆ " : ""}${labels[id]}`;
 const graphOf = unpackEdges(packed.edges);
+// Names of the nodes of a graph that is drawn, or nothing where they are numbers.
+const namesOf = (id) => packed.names[id];
 const measures = packed.columns.map((column) => ({ ...column, values: unpack(column.values) }));
 const unpacked = new Map();
 const taskOf = (index) => {
