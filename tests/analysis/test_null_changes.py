@@ -31,6 +31,7 @@ def test_degree_nulls_keep_edges_and_lose_triangles():
     assert row["delta_clustering"] == pytest.approx(np.mean([n.clustering for n in nulls]) - graph.clustering)
     assert row["informative"]
     assert not row["symmetrised"]
+    assert not row["directed"]
     assert "uninformative" not in sentence(pd.Series(row))
 
 
@@ -51,6 +52,15 @@ def test_a_directed_graph_and_undirected_nulls_are_both_symmetrised():
     assert row["symmetrised"]
     assert (row["edges"], row["clustering"]) == (both.edges, pytest.approx(both.clustering))
     assert row["delta_reciprocity"] == pytest.approx(1 - row["reciprocity"])
+
+
+def test_changes_of_directed_graphs_say_what_c_and_l_are():
+    matrix = np.random.default_rng(2).random((20, 20)) < 0.25
+    np.fill_diagonal(matrix, False)
+    graph = g.RelationalGraph(matrix, directed=True, name="own")
+    row = changes(graph, [g.null(graph, "degree", seed) for seed in range(2)])
+    assert (row["directed"], row["symmetrised"]) == (True, False)
+    assert "directed: C of Fagiolo 2007, L along the edges" in sentence(pd.Series(row))
 
 
 def test_a_graph_that_nothing_builds_gets_no_row():

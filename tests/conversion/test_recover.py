@@ -221,6 +221,7 @@ def test_a_table_over_training(tmp_path):
     table = recover_table(tmp_path, 8, density=0.5, layers="hidden")
     assert list(table.columns) == [
         "checkpoint", "epoch", "layer", "n", "edges", "density", "captured", "clustering", "path_length",
+        "directed",
     ]  # fmt: skip
     assert table["epoch"].tolist() == [0, 0, 9, 9, 10, 10]
     first = table[table["layer"] == "hidden.0.0.weight"]
@@ -232,6 +233,7 @@ def test_a_table_over_training(tmp_path):
     assert first["path_length"].iloc[-1] == expected.path_length
     thin = recover_table(tmp_path / "epoch0.pt", 8, density=1 / 8, layers="hidden")
     assert thin["path_length"].isna().all()
+    assert first["directed"].tolist() == [True] * 3
 
 
 # --- the command
@@ -244,6 +246,12 @@ def test_the_command_prints_and_writes(tmp_path, capsys, monkeypatch):
     assert main(["recover", str(tmp_path / "out"), "--nodes", "8"]) == 0
     out, err = capsys.readouterr()
     assert out.count("hidden.1.0.weight") == 2
+    assert "Fagiolo" not in out
+    assert main(["recover", str(tmp_path / "out"), "--nodes", "8", "--density", "0.4"]) == 0
+    assert (
+        "C and L of directed graphs are directed: C of Fagiolo 2007, L along the edges."
+        in capsys.readouterr()[0]
+    )
     assert f"{GRAPH.clustering:.4f}" in out
     assert "run1" in out
     assert err == ""

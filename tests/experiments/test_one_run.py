@@ -165,7 +165,10 @@ def test_the_graphs_of_the_weights_are_logged_if_asked_for(digits, tmp_path):
     config = config_of(digits, GraphSpec.of_ws_flex(64, 0.2, 0.3, 1), settings=(*SETTINGS, "recipe.epochs=1"))
     execute(config, digits, tmp_path, watch=Watch(loggers=(logger,), log_graphs=0.3))
     names = dict(logger.said)[1]
-    assert {"graph/hidden.0.0.weight/clustering", "graph/hidden.0.0.weight/path_length"} <= set(names)
+    assert {
+        "graph/hidden.0.0.weight/clustering_directed",
+        "graph/hidden.0.0.weight/path_length_directed",
+    } <= set(names)
     assert {"train/loss", "test/error", "test/error_top5", "lr", "seconds"} <= set(names)
 
 

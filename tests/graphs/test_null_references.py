@@ -175,7 +175,10 @@ def test_differences_stand_next_to_an_effect():
     table = null_differences(directed, [null(directed, "density", seed) for seed in range(3)])
     assert table.loc["reciprocity", "graph"] == 0 < table.loc["reciprocity", "change"]
     complete = generators.complete(8)
-    assert not null_differences(complete, ensemble(complete, "degree", 2))["changes"].any(), "uninformative"
+    assert table.index.name == "measure (directed: C of Fagiolo 2007, L along the edges)"
+    undirected = null_differences(complete, ensemble(complete, "degree", 2))
+    assert undirected.index.name == "measure"
+    assert not undirected["changes"].any(), "uninformative"
     with pytest.raises(UserError, match="symmetrise both arms, or neither"):
         null_differences(directed, [directed.symmetrised()])
     with pytest.raises(UserError, match="there is no null"):

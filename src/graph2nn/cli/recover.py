@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph2nn.cli.common import Json, print_json
+from graph2nn.graphs.quantities import ALONG_EDGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,9 +70,11 @@ def _print(table: pd.DataFrame) -> None:
         shown.add_column("layer", overflow="fold")
         for column in ("n", "edges", "density", "captured", "C", "L"):
             shown.add_column(column, justify="right", no_wrap=True)
-        for row in rows.drop(columns=["checkpoint", "epoch"]).itertuples(index=False):
+        for row in rows.drop(columns=["checkpoint", "epoch", "directed"]).itertuples(index=False):
             shown.add_row(*(Text(_cell(value)) for value in row))
         Console(markup=False).print(shown)
+    if table["directed"].any():
+        typer.echo(f"C and L of directed graphs are {ALONG_EDGES}.")
 
 
 def _cell(value: object) -> str:

@@ -44,7 +44,9 @@ LoggerNames = Annotated[
 LogGraphs = Annotated[
     float | None,
     typer.Option(
-        "--log-graphs", metavar="DENSITY", help="Log C and L of the graphs of the strongest weights too."
+        "--log-graphs",
+        metavar="DENSITY",
+        help="Log directed C (Fagiolo 2007) and L of the strongest weights' graphs too.",
     ),
 ]
 

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from graph2nn.budget import parameters
 from graph2nn.conversion.weights import weights_of
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.quantities import ALONG_EDGES
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.layers.parametrisation import masked_weights
 
@@ -54,7 +55,7 @@ def model_card(
             f"| {graph.name} | {graph.n} | {graph.edges} | {graph.clustering:.4f} | {shown} | {count} |"
         )
     directed = any(graph.directed for graph in _graphs(module))
-    lines += ["", "C and L of directed graphs are those of the directed graph.", ""] if directed else [""]
+    lines += ["", f"C and L of directed graphs are {ALONG_EDGES}.", ""] if directed else [""]
     dense = sum(weight.parameter.numel() for weight in weights_of(module) if weight.mask is None)
     lines += ["| budget | |", "| --- | --- |", f"| parameters in use | {parameters(module):,} |"]
     lines += [f"| of these in dense weights | {dense:,} |"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: Columns of :func:`recover_table`, in order.
 COLUMNS = (
     "checkpoint", "epoch", "layer", "n", "edges", "density", "captured", "clustering", "path_length",
+    "directed",
 )  # fmt: skip
 
 
@@ -156,7 +157,8 @@ def recover_table(
     """Read the graphs of many checkpoints, for example over training: one row per checkpoint and weight.
 
     The columns are those of ``COLUMNS``. ``epoch`` is what the checkpoint says, or else the last number of its
-    file name; a graph in parts has no ``path_length`` (NaN).
+    file name; a graph in parts has no ``path_length`` (NaN). Of a ``directed`` graph C is that of Fagiolo
+    (2007), and L runs along the edges.
 
     Args:
         paths: checkpoints, run folders, or folders of either; a folder's files in the order of the numbers in
@@ -228,7 +230,16 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
 
 def _row(one: Recovered) -> tuple[str, int, int, float, float, float, float]:
     length = math.nan if one.path_length is None else one.path_length
-    return one.name, one.graph.n, one.graph.edges, one.density, one.captured, one.clustering, length
+    return (
+        one.name,
+        one.graph.n,
+        one.graph.edges,
+        one.density,
+        one.captured,
+        one.clustering,
+        length,
+        bool(one.graph.directed),
+    )
 
 
 def _among(weights: list[Trained], layers: str | Iterable[str] | None) -> list[Trained]:

@@ -29,7 +29,8 @@ class Watch:
         on_batch: called after each batch with the sums of its epoch.
         on_start: see :func:`graph2nn.train`.
         loggers: take the numbers of each epoch.
-        log_graphs: log also C and L of the graphs that this share of the weights' strongest blocks makes.
+        log_graphs: log also directed C and L of the graphs that this share of the weights' strongest blocks
+            makes.
     """
 
     on_epoch: OnEpoch | None = None
@@ -87,7 +88,9 @@ NODES = 64
 def graph_scalars(model: nn.Module, graph: RelationalGraph | None, density: float) -> dict[str, float]:
     """Return C and L of each weight's strongest blocks, and the share of its squares that they hold.
 
-    A graph in parts has no L, and none is returned for it. Names: ``graph/<weight>/clustering`` and so on.
+    A graph in parts has no L, and none is returned for it. Blocks are chosen by direction, so C is the directed
+    one of Fagiolo (2007) and L runs along the edges, as the names say:
+    ``graph/<weight>/clustering_directed`` and so on.
 
     Args:
         model: whose weights.
@@ -103,8 +106,8 @@ def graph_scalars(model: nn.Module, graph: RelationalGraph | None, density: floa
     recovered = recover(model, graph.n if graph else NODES, density=density)
     values: dict[str, float] = {}
     for name, one in recovered.items():
-        values[f"graph/{name}/clustering"] = one.clustering
+        values[f"graph/{name}/clustering_directed"] = one.clustering
         values[f"graph/{name}/captured"] = one.captured
         if one.path_length is not None:
-            values[f"graph/{name}/path_length"] = one.path_length
+            values[f"graph/{name}/path_length_directed"] = one.path_length
     return values

@@ -14,6 +14,9 @@ from graph2nn.graphs.interchange import SelfLoops
 from graph2nn.graphs.paths import Paths, measure_paths
 from graph2nn.graphs.storage import CSR, Adjacency
 
+#: What C and L of a directed graph are, where they are not those of its symmetrised form.
+ALONG_EDGES = "directed: C of Fagiolo 2007, L along the edges"
+
 
 class Quantities:
     """What follows from the wiring of a graph and from its values."""

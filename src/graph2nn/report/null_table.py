@@ -7,6 +7,7 @@ import html
 import pandas as pd
 
 from graph2nn.analysis.task_findings import TaskFindings
+from graph2nn.graphs.quantities import ALONG_EDGES
 from graph2nn.report.phrasing import number
 
 #: Rows per kind of null; summary.json has all.
@@ -55,6 +56,8 @@ def _section(task: TaskFindings, kind: str, heading: int, name: str) -> str:
         " C, L and edges are those of the symmetrised graphs where a graph is directed and its nulls are not."
     )
     some = both if len(changes) and changes["symmetrised"].any() else ""
+    if len(changes) and changes["directed"].any():
+        some += f" Otherwise C and L of directed graphs are {ALONG_EDGES}."
     return (
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'

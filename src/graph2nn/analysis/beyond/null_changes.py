@@ -12,6 +12,7 @@ from graph2nn.analysis.beyond.null_effects import NullComparison
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.degrees import reciprocity
 from graph2nn.graphs.nulls import null_differences
+from graph2nn.graphs.quantities import ALONG_EDGES
 
 #: Measures whose change decides whether an effect says anything.
 TOLD = ("edges", "clustering", "path_length", "reciprocity")
@@ -30,7 +31,8 @@ def null_changes(found: NullComparison, graphs: Mapping[str, RelationalGraph]) -
         One row per graph: ``graph``; ``edges, null_edges``; ``clustering, path_length, reciprocity`` of the
         graph and ``delta_clustering, delta_path_length, delta_reciprocity``, mean of its nulls minus its own;
         ``symmetrised``, whether edges, C and L are those of the symmetrised graphs, as where a graph is
-        directed and its nulls are not; ``informative``, false if edges, C, L and reciprocity of the nulls are
+        directed and its nulls are not, and ``directed``, whether they are those of directed graphs;
+        ``informative``, false if edges, C, L and reciprocity of the nulls are
         within one per cent of the graph's, so that the effect compares the graph with copies of itself.
 
     Example:
@@ -53,7 +55,7 @@ def null_changes(found: NullComparison, graphs: Mapping[str, RelationalGraph]) -
         if label in graphs and nulls:
             rows.append({"graph": label, **_row(graphs[str(label)], nulls)})
     columns = ["graph", "edges", "null_edges", *TOLD[1:], *(f"delta_{name}" for name in TOLD[1:])]
-    return pd.DataFrame(rows, columns=[*columns, "symmetrised", "informative"])
+    return pd.DataFrame(rows, columns=[*columns, "symmetrised", "directed", "informative"])
 
 
 def _row(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def _row(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -> dict[str, 
         **{name: float(own[name]) for name in TOLD[1:]},
         **{f"delta_{name}": float(changes[name]) for name in TOLD[1:]},
         "symmetrised": not same,
+        "directed": same and bool(graph.directed),
         "informative": bool((changes[told].abs() > 0.01 * own[told].abs()).any()),
     }
 
@@ -97,6 +100,7 @@ def sentence(changes: pd.Series) -> str:
         f"{signed('path_length')}, in reciprocity by {signed('reciprocity')}; edges {edges}"
     )
     text += " (C, L and edges of the symmetrised graphs)" if changes["symmetrised"] else ""
+    text += f" ({ALONG_EDGES})" if changes["directed"] else ""
     if not changes["informative"]:
         text += "; the nulls hardly differ from the graph, so its effect is uninformative"
     return text

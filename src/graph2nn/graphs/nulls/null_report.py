@@ -16,6 +16,7 @@ from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels.jit import compiled
 from graph2nn.graphs.measures.degrees import reciprocity
+from graph2nn.graphs.quantities import ALONG_EDGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,8 @@ class NullReport:
     """What changed from a graph to its null.
 
     Attributes:
-        table: one row per measure: ``graph``, ``null`` and ``change`` = null − graph.
+        table: one row per measure: ``graph``, ``null`` and ``change`` = null − graph. The name of its index
+            says of a directed graph what C and L are.
         warnings: sentences on short cuts that the null opens or closes.
         kind: of the null. name: of the graph.
 
@@ -75,7 +77,7 @@ def report_of(
     }
     table = pd.DataFrame(columns, dtype=np.float64)
     table["change"] = table["null"] - table["graph"]
-    table.index.name = "measure"
+    table.index.name = _heading(graph)
     return NullReport(table, short_cuts(table), getattr(null, "kind", ""), graph.name)
 
 
@@ -116,8 +118,13 @@ def null_differences(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -
     table["null_sd"] = drawn.std(ddof=1) if len(drawn) > 1 else math.nan
     table["change"] = table["null_mean"] - table["graph"]
     table["changes"] = table["change"].abs() > 0.01 * table["graph"].abs()
-    table.index.name = "measure"
+    table.index.name = _heading(graph)
     return table
+
+
+def _heading(graph: RelationalGraph) -> str:
+    """Name the column of measures, which says what C and L are where the graph is directed."""
+    return f"measure ({ALONG_EDGES})" if graph.directed else "measure"
 
 
 def short_cuts(table: pd.DataFrame) -> tuple[str, ...]:

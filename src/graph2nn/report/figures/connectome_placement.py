@@ -71,8 +71,8 @@ def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Fig
             zorder=6,
             label=f"{row.name}",
         )
-    plane.set_xlabel("clustering coefficient C")
-    plane.set_ylabel("average path length L")
+    plane.set_xlabel("clustering coefficient C (symmetrised)")
+    plane.set_ylabel("average path length L (symmetrised)")
     _scores(scores, placed.scores, styles, theme)
     handles, labels = plane.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)

@@ -6,7 +6,15 @@ from functools import partial
 
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.task_findings import TaskFindings
-from graph2nn.report.figures import against, connectome_placement, null_effects, predictors, selection, surface
+from graph2nn.report.figures import (
+    against,
+    connectome_placement,
+    null_effects,
+    plane,
+    predictors,
+    selection,
+    surface,
+)
 from graph2nn.report.figures.gallery import Plate
 
 
@@ -40,7 +48,7 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         made.append(Plate(f"selection_{tag}", f"{task.name}: the gain without luck", caption, draw))
     if not isinstance(found.surface, Gap):
         draw = partial(surface.draw, found.surface, score=score)
-        caption = surface.caption(found.surface, score)
+        caption = surface.caption(found.surface, score) + plane.forms(found)
         made.append(Plate(f"surface_{tag}", f"{task.name}: error as a smooth surface", caption, draw))
     if not isinstance(found.predictors, Gap):
         draw = partial(predictors.draw, found.predictors)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from graph2nn.analysis.beyond.null_changes import sentence
 from graph2nn.analysis.beyond.null_effects import ALL, NullComparison
 from graph2nn.analysis.ladder_comparison import Ladder
+from graph2nn.graphs.quantities import ALONG_EDGES
 from graph2nn.report.figures.theme import TEXT, Theme, canvas
 from graph2nn.report.phrasing import number, p_text, percent
 from graph2nn.tasks import TOP1, Score
@@ -72,6 +73,7 @@ def _changed(changes: pd.DataFrame | None) -> str:
     )
     flat = int((~changes["informative"].astype(bool)).sum())
     text += f"; the effects of {flat:,} graphs, whose nulls hardly differ, are uninformative" if flat else ""
+    text += f" (C and L of directed graphs: {ALONG_EDGES})" if changes["directed"].any() else ""
     return text + "."
 
 
