@@ -5,6 +5,7 @@ import pytest
 from analysis_tables import sweep, table
 from scipy import stats
 
+from graph2nn.analysis import findings
 from graph2nn.analysis.findings import find
 from graph2nn.errors import UserError
 from graph2nn.report.phrasing import headline, number, p_text, points
@@ -145,3 +146,15 @@ def test_numbers_in_words():
     assert [points(x) for x in (1.0, -1.29)] == ["1.00 point", "1.29 points"]
     assert p_text(0.00001) == "p\u00a0<\u00a00.001"
     assert p_text(float("nan")) == "p not computable"
+
+
+def test_the_p_value_of_a_rank_correlation_of_few_graphs_counts_all_orders():
+    """One order in three is as extreme as three graphs in line: Student's distribution would say p = 0."""
+    for n, p in ((3, 1 / 3), (4, 1 / 12), (5, 1 / 60)):
+        assert findings._spearman(np.arange(n), 2.0 * np.arange(n)).p_value == pytest.approx(p)
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 6))
+    law = stats.permutation_test(
+        (x,), lambda a: stats.spearmanr(a, y).statistic, permutation_type="pairings", n_resamples=np.inf
+    )
+    assert findings._spearman(x, y).p_value == pytest.approx(law.pvalue)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from scipy.sparse.linalg import ArpackNoConvergence
 from strategies import graphs
 
 from graph2nn import RelationalGraph, UserError, ws_flex
-from graph2nn.graphs import draw, generators
+from graph2nn.errors import Graph2nnWarning
+from graph2nn.graphs import draw, generators, layouts
 
 SMALL = ws_flex(12, 4, 0.2, seed=1)
 
@@ -57,3 +59,25 @@ def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         draw.save(draw.graph(SMALL), tmp_path / "no" / "x.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_would_take_long_are_drawn_on_circles_with_a_warning(monkeypatch):
+    """Two rings of 6: springs for the first only; eigenvectors that do not converge leave a circle, too."""
+    ring = np.arange(12)
+    two = RelationalGraph.from_edge_index([ring, ring // 6 * 6 + (ring + 1) % 6], 12, name="rings")
+    whole = layouts.springs(two, 0)
+    monkeypatch.setattr(layouts, "_SPRING_WORK", 36 + layouts._PER_COMPONENT)
+    with pytest.warns(Graph2nnWarning, match=r"'rings': 1 of its 2 parts are drawn on circles"):
+        halved = layouts.springs(two, 0)
+    np.testing.assert_allclose(halved[:6], whole[:6])
+    radii = np.linalg.norm(halved[6:] - halved[6:].mean(axis=0), axis=1)
+    np.testing.assert_allclose(radii, radii[0])
+    monkeypatch.setattr(layouts, "SPRINGS", 5)
+    monkeypatch.setattr(layouts, "_MATRIX_WORK", 0)
+    monkeypatch.setattr("scipy.sparse.linalg.eigsh", stops)
+    with pytest.warns(Graph2nnWarning, match="2 of its 2 parts"):
+        assert np.isfinite(layouts.springs(two, 0)).all()
+
+
+def stops(*_args, **_kwargs):
+    raise ArpackNoConvergence("%d/%d: no", np.zeros(0), np.zeros((0, 0)))

@@ -86,7 +86,7 @@ def test_closeness_equals_networkx():
 
 
 def test_a_sample_of_nodes_estimates_the_path_length_within_its_error(graph, monkeypatch):
-    monkeypatch.setattr(paths, "EXACT_WORK", 0)
+    monkeypatch.setattr(paths, "EXACT_WORK", 10**6)
     inside = []
     monkeypatch.setattr(paths, "SAMPLE", 200)
     for seed in range(40):
@@ -97,6 +97,17 @@ def test_a_sample_of_nodes_estimates_the_path_length_within_its_error(graph, mon
     copy = graph.renamed("copy")
     with pytest.warns(Graph2nnWarning, match=r"estimated from the paths to 200 of 4,596 nodes drawn at random"):
         assert math.isfinite(copy.path_length)
+
+
+def test_the_sample_shrinks_until_it_takes_half_a_minute(graph, monkeypatch):
+    exact = paths.measure_paths(graph.adjacency)
+    assert exact.sampled is None
+    monkeypatch.setattr(paths, "EXACT_WORK", 0)
+    few = paths.measure_paths(graph.adjacency)
+    assert few.sampled == 32, "at least some, whatever they take"
+    assert abs(few.mean - exact.mean) < 4 * few.standard_error
+    monkeypatch.setattr(paths, "EXACT_WORK", 10**9)
+    assert paths.measure_paths(graph.adjacency) == exact
 
 
 def test_long_chains_take_few_steps_per_level():

@@ -15,10 +15,12 @@ from graph2nn.graphs.storage import Adjacency, arrays_of, to_csr, without_loops
 
 #: Up to this many nodes, matrix products measure distances faster than a compiled search starts.
 _SMALL = 256
-#: Edges times batches of 512 searches up to which all pairs are measured: some minutes on one core.
+#: Searches that the compiled kernel runs at once (:data:`graph2nn.graphs.kernels.sparse.BATCH`).
+BATCH = 512
+#: Looks at an edge, each for up to 512 searches at once, that take about thirty seconds on one core.
 EXACT_WORK = 10**9
-#: Nodes that are searched for where not all are.
-SAMPLE = 2048
+#: Nodes that are searched for where not all are, and those that tell how long a search takes.
+SAMPLE, _PROBE = 2048, 32
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Paths:
         if self.sampled is not None:
             notes.append(
                 f"L = {self.mean:.6g} ± {self.standard_error:.2g} (standard error), estimated from the paths "
-                f"to {self.sampled:,} of {self.n:,} nodes drawn at random"
+                f"to {self.sampled:,} of {self.n:,} nodes drawn at random, as all would take more than half a "
+                "minute"
             )
         if notes:
             warnings.warn(f"graph {name!r}: {'; '.join(notes)}.", Graph2nnWarning, stacklevel=3)
@@ -65,7 +68,8 @@ class Paths:
 def measure_paths(adjacency: Adjacency, *, seed: int = 0) -> Paths:
     """Measure the shortest paths of a graph along its edges, row reads column.
 
-    All pairs where that takes minutes at most, else the paths from every node to :data:`SAMPLE` nodes.
+    All pairs where that is expected to take half a minute at most, else the paths from every node to as many
+    nodes drawn at random, :data:`SAMPLE` at most. What decides is the work of the first searches, not a clock.
 
     Args:
         adjacency: dense or CSR; the diagonal plays no part.
@@ -78,11 +82,13 @@ def measure_paths(adjacency: Adjacency, *, seed: int = 0) -> Paths:
     if n <= _SMALL:
         return _of_matrix(distances(np.asarray(adjacency)))
     csr = without_loops(to_csr(adjacency))
-    batches = -(-n // 512)
-    if batches * csr.nnz <= EXACT_WORK:
-        return _searched(csr, np.arange(n), sampled=False)
-    targets = np.random.default_rng(seed).choice(n, size=min(SAMPLE, n), replace=False)
-    return _searched(csr, np.sort(targets), sampled=True)
+    drawn = np.random.default_rng(seed).choice(n, size=min(max(SAMPLE, BATCH), n), replace=False)
+    search = _Search(csr)
+    if search.sample(drawn[:SAMPLE]):
+        return search.paths(sampled=True)
+    whole = _Search(csr)
+    whole.extend(np.arange(n))
+    return whole.paths(sampled=False)
 
 
 def _of_matrix(steps: npt.NDArray[np.int64]) -> Paths:
@@ -105,53 +111,86 @@ def distances_from(adjacency: Adjacency) -> tuple[npt.NDArray[np.int64], npt.NDA
     if adjacency.shape[0] <= _SMALL:
         steps = distances(np.asarray(adjacency))
         return np.where(steps > 0, steps, 0).sum(axis=1), (steps > 0).sum(axis=1)
-    csr = without_loops(to_csr(adjacency)).T.tocsr()  # distances to a node, along edges turned round
-    sums, reached, _, _ = _searches(csr, np.arange(csr.shape[0]))
-    return sums, reached
+    search = _Search(without_loops(to_csr(adjacency)).T.tocsr())  # to a node, along edges turned round
+    search.extend(np.arange(adjacency.shape[0]))
+    return np.concatenate(search.sums), np.concatenate(search.reached)
 
 
-def _searched(csr: Adjacency, targets: npt.NDArray[np.int64], *, sampled: bool) -> Paths:
-    n, count = csr.shape[0], len(targets)
-    sums, reached, per_distance, longest = _searches(csr, targets)
-    pairs = count * (n - 1)
-    total, there = int(sums.sum()), int(reached.sum())
-    mean = total / there if there else math.nan
-    shares = per_distance[:longest] / np.arange(1, longest + 1)
-    return Paths(
-        mean=mean,
-        reachable=there / pairs,
-        standard_error=_ratio_error(sums, reached, mean, n) if sampled else 0.0,
-        sampled=count if sampled else None,
-        n=n,
-        longest=longest,
-        efficiency=float(shares.sum() / pairs),
-    )
+class _Search:
+    """Breadth-first searches for the paths to nodes, and what they gave so far.
 
+    Args:
+        csr: adjacency without self-connections, row reads column.
+    """
 
-def _searches(
-    csr: Adjacency, targets: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
-    """Search for the paths to some nodes: sums of distances, nodes with a path, pairs by distance, longest."""
-    from graph2nn.graphs.kernels import sparse
+    def __init__(self, csr: Adjacency) -> None:
+        self.csr, self.turned, self.n = csr, csr.T.tocsr(), csr.shape[0]
+        self.sums: list[npt.NDArray[np.int64]] = []
+        self.reached: list[npt.NDArray[np.int64]] = []
+        self.per_distance = np.zeros(self.n, dtype=np.int64)
+        self.longest = self.work = 0
 
-    turned = csr.T.tocsr()
-    _, indices, indptr = arrays_of(csr)
-    sums, reached = np.zeros((2, len(targets)), dtype=np.int64)
-    per_distance, longest = np.zeros(csr.shape[0], dtype=np.int64), 0
-    for start in range(0, len(targets), sparse.BATCH):
-        part = slice(start, start + sparse.BATCH)
-        steps = sparse.distances_to(
-            indptr,
-            indices,
-            turned.indptr,
-            turned.indices,
-            targets[part],
-            sums[part],
-            reached[part],
-            per_distance,
+    def extend(self, targets: npt.NDArray[np.int64]) -> int:
+        """Search for the paths to more nodes; return how many edges were looked at."""
+        from graph2nn.graphs.kernels import sparse
+
+        _, indices, indptr = arrays_of(self.csr)
+        before = self.work
+        for start in range(0, len(targets), sparse.BATCH):
+            part = targets[start : start + sparse.BATCH]
+            sums, reached = np.zeros((2, len(part)), dtype=np.int64)
+            longest, looked = sparse.distances_to(
+                indptr,
+                indices,
+                self.turned.indptr,
+                self.turned.indices,
+                part,
+                sums,
+                reached,
+                self.per_distance,
+            )
+            self.sums.append(sums)
+            self.reached.append(reached)
+            self.longest, self.work = max(self.longest, int(longest)), self.work + int(looked)
+        return self.work - before
+
+    def sample(self, drawn: npt.NDArray[np.int64]) -> bool:
+        """Search for nodes until :data:`EXACT_WORK` is spent; False if searching for all would not spend it.
+
+        Args:
+            drawn: nodes in random order.
+        """
+        probe = max(1, self.extend(drawn[:_PROBE]))
+        if probe * self.n / _PROBE <= EXACT_WORK:
+            return False
+        if probe * BATCH / _PROBE > EXACT_WORK:  # searches that share little, along chains say
+            self.extend(drawn[_PROBE : _PROBE * max(1, EXACT_WORK // probe)])
+            return True
+        batch = self.extend(drawn[_PROBE:BATCH])
+        if batch * math.ceil(self.n / BATCH) <= EXACT_WORK:
+            return False
+        for start in range(BATCH, len(drawn), BATCH):
+            if self.work + batch > EXACT_WORK:
+                break
+            self.extend(drawn[start : start + BATCH])
+        return True
+
+    def paths(self, *, sampled: bool) -> Paths:
+        """Sum up what was found."""
+        sums, reached = np.concatenate(self.sums), np.concatenate(self.reached)
+        pairs = len(sums) * (self.n - 1)
+        total, there = int(sums.sum()), int(reached.sum())
+        mean = total / there if there else math.nan
+        shares = self.per_distance[: self.longest] / np.arange(1, self.longest + 1)
+        return Paths(
+            mean=mean,
+            reachable=there / pairs,
+            standard_error=_ratio_error(sums, reached, mean, self.n) if sampled and there else 0.0,
+            sampled=len(sums) if sampled else None,
+            n=self.n,
+            longest=self.longest,
+            efficiency=float(shares.sum() / pairs),
         )
-        longest = max(longest, steps)
-    return sums, reached, per_distance, longest
 
 
 def _ratio_error(sums: npt.NDArray[np.int64], reached: npt.NDArray[np.int64], mean: float, n: int) -> float:

@@ -207,7 +207,7 @@ def _stats(found: Findings) -> str:
         "graph chosen on": found.chosen_on,
         "epochs": f"{runs['epochs'].iloc[0]:g}",
         "graphs": f"{len(graphs):,}" + (" + baseline" if found.baseline is not None else ""),
-        "seeds a graph": _span(graphs["seeds"]),
+        "seeds per graph": _span(graphs["seeds"]),
         "runs": f"{len(runs):,}",
         "MACs": _size(runs["macs"]),
         "parameters": _size(runs["params"]),

@@ -185,7 +185,7 @@ def distances_to(
     sums: Counts,
     reached: Counts,
     per_distance: Counts,
-) -> int:
+) -> tuple[int, int]:
     """Measure the steps from every node to each of up to 512 target nodes along the edges row → column.
 
     Args:
@@ -197,7 +197,7 @@ def distances_to(
         per_distance: ``[n]``; pairs at each distance are added.
 
     Returns:
-        The longest distance.
+        The longest distance, and how many edges were looked at.
     """
     n = len(indptr) - 1
     full = np.zeros(WORDS, np.uint64)
@@ -213,15 +213,17 @@ def distances_to(
         frontier[targets[t], t >> 6] |= bit(t & 63)
         flag[targets[t]] = 1
         active[t] = targets[t]
-    level = 0
+    level = looked = 0
     while count > 0:
         work = 0
         for i in range(count):
             work += tptr[active[i] + 1] - tptr[active[i]]
         if work * 8 < len(indices):
             found = _push(tptr, tidx, active, count, frontier, seen, new, mark, fresh)
+            looked += work + count
         else:
             found = _pull(indptr, indices, full, flag, frontier, seen, new, mark, fresh)
+            looked += len(indices) + n
         for i in range(count):
             flag[active[i]] = 0
         level += 1
@@ -240,4 +242,4 @@ def distances_to(
         flag, mark = mark, flag
         active, fresh = fresh, active
         count = found
-    return level - 1
+    return level - 1, looked
