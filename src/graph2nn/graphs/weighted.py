@@ -69,8 +69,8 @@ def weighted_path_length(graph: RelationalGraph) -> float:
         return math.nan
     if graph.n * len(graph.weights) > _EXACT_WORK:
         raise UserError(
-            f"graph {graph.name!r}: the weighted paths between all {graph.n:,} nodes would take more than half a "
-            "minute. Take a subgraph with .select(…) or .largest_component()."
+            f"graph {graph.name!r}: the weighted paths between all {graph.n:,} nodes would take more than half "
+            "a minute. Take a subgraph with .select(…) or .largest_component()."
         )
     lengths = _matrix(graph, 1 / graph.weights)
     total, pairs = 0.0, 0
