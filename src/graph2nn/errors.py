@@ -88,13 +88,13 @@ class GraphNote(UserWarning):
     """
 
 
-def unknown(what: str, value: object, known: Iterable[str]) -> UserError:
+def unknown(what: str, value: object, allowed: Iterable[str]) -> UserError:
     """Build the error for a name that is not in a list, with the nearest known one.
 
     Args:
         what: the name is for, beginning the message.
         value: the name.
-        known: the names there are.
+        allowed: the names there are.
 
     Returns:
         The error, to be raised.
@@ -102,7 +102,7 @@ def unknown(what: str, value: object, known: Iterable[str]) -> UserError:
     >>> print(unknown("train: preset", "mlp-cifar", ["mlp-cifar10", "mlp-digits"]))
     train: preset 'mlp-cifar' is not known; did you mean 'mlp-cifar10'? Known: mlp-cifar10, mlp-digits.
     """
-    names = sorted(str(name) for name in known)
+    names = sorted(str(name) for name in allowed)
     near = difflib.get_close_matches(cut(str(value), 100), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return UserError(f"{what} {shown(value)} is not known{hint} Known: {', '.join(names)}.")

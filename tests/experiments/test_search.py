@@ -196,7 +196,7 @@ def test_rungs_triple_up_to_the_full_length():
     assert rungs(200) == (23, 67, 200)
     assert rungs(2) == (1, 2)
     assert rungs(1) == (1,)
-    assert rungs(200, known={0, 200}) == (200,)
+    assert rungs(200, measured={0, 200}) == (200,)
 
 
 def test_each_rung_trains_the_best_of_the_one_below():

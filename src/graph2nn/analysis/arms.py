@@ -161,8 +161,8 @@ def contrast_arms(
     floor = [SEED_IN_ARM] if any(set(square.weights) == {NOISE} for square in data.squares) else []
     estimate, variance, freedom = contrast_of(rows, data.y, free, parts, never_negative=differ, floor=floor)
     added = kenward_roger(combination, x, held, parts)
-    own = {name: np.zeros_like(part) if name.startswith("network") else part for name, part in parts.items()}
-    _, own_variance, own_freedom = contrast_of(rows, data.y, free, own, floor=floor)
+    within = {name: np.zeros_like(part) if name.startswith("network") else part for name, part in parts.items()}
+    _, own_variance, own_freedom = contrast_of(rows, data.y, free, within, floor=floor)
     variance += added
     answer = student(estimate, variance if variance > 1e-16 else float("nan"), freedom, confidence)
     return ArmComparison(

@@ -130,19 +130,19 @@ def ladder(
         >>> found.sentence
         'larva on toy: it does better than degree.'
     """
-    own = runs[(runs["graph"] == graph) & runs["null_of"].isna()]
+    of_graph = runs[(runs["graph"] == graph) & runs["null_of"].isna()]
     nulls = runs[runs["null_of"] == graph]
     kinds = nulls["graph"].str.split(" ").str[0]
     arms = {kind: nulls[kinds == kind] for kind in sorted(set(kinds), key=_place)}
     dense = runs[runs["kind"].isin(["baseline", "dense"])]
     arms |= {str(label[1]): rows for label, rows in dense.groupby(["kind", "graph"])}
-    if own.empty or not arms:
-        lacking = "of it" if own.empty else "to compare it with (no nulls, no dense network)"
+    if of_graph.empty or not arms:
+        lacking = "of it" if of_graph.empty else "to compare it with (no nulls, no dense network)"
         raise UserError(f"ladder: {graph!r} cannot be compared: there is no run {lacking}.")
-    rungs = [_rung(kind, own, rows, margin) for kind, rows in arms.items()]
+    rungs = [_rung(kind, of_graph, rows, margin) for kind, rows in arms.items()]
     corrected = holm(np.array([rung.p_value for rung in rungs]))
     rungs = [replace(rung, p_holm=float(p)) for rung, p in zip(rungs, corrected, strict=True)]
-    warnings = _warnings(own, arms, len(rungs), chance, alpha)
+    warnings = _warnings(of_graph, arms, len(rungs), chance, alpha)
     return Ladder(graph, str(runs["data"].iloc[0]), tuple(rungs), margin, warnings, alpha)
 
 
@@ -150,19 +150,19 @@ def _place(kind: str) -> tuple[int, str]:
     return ORDER.index(kind) if kind in ORDER else len(ORDER), kind
 
 
-def _rung(kind: str, own: pd.DataFrame, other: pd.DataFrame, margin: float | None) -> Rung:
+def _rung(kind: str, of_graph: pd.DataFrame, other: pd.DataFrame, margin: float | None) -> Rung:
     from scipy import stats
 
-    both = pd.concat([other, own])
+    both = pd.concat([other, of_graph])
     labels = list(dict.fromkeys(other["graph"]))
     nan = float("nan")
     try:
-        found = compare_arms(both, a=labels, b=[str(own["graph"].iloc[0])])
-        numbers = (found.estimate, found.low, found.high, found.p_value)
-        error, freedom = found.standard_error, found.freedom
+        compared = compare_arms(both, a=labels, b=[str(of_graph["graph"].iloc[0])])
+        numbers = (compared.estimate, compared.low, compared.high, compared.p_value)
+        error, freedom = compared.standard_error, compared.freedom
     except UserError:  # too few runs to estimate a spread
         numbers, error, freedom = (
-            (float(other["test_error"].mean() - own["test_error"].mean()), nan, nan, nan),
+            (float(other["test_error"].mean() - of_graph["test_error"].mean()), nan, nan, nan),
             nan,
             nan,
         )
@@ -172,8 +172,8 @@ def _rung(kind: str, own: pd.DataFrame, other: pd.DataFrame, margin: float | Non
         equivalent = float(max(sides))
     loss = nan
     if "train_loss" in both:
-        loss = float(other["train_loss"].mean() - own["train_loss"].mean())
-    means = float(other["test_error"].mean()), float(own["test_error"].mean())
+        loss = float(other["train_loss"].mean() - of_graph["train_loss"].mean())
+    means = float(other["test_error"].mean()), float(of_graph["test_error"].mean())
     return Rung(
         kind,
         len(other),
@@ -183,22 +183,22 @@ def _rung(kind: str, own: pd.DataFrame, other: pd.DataFrame, margin: float | Non
         nan,
         equivalent,
         loss,
-        len(set(own["seed"]) & set(other["seed"])),
+        len(set(of_graph["seed"]) & set(other["seed"])),
     )
 
 
 def _warnings(
-    own: pd.DataFrame, arms: dict[str, pd.DataFrame], rungs: int, chance: float | None, alpha: float
+    of_graph: pd.DataFrame, arms: dict[str, pd.DataFrame], rungs: int, chance: float | None, alpha: float
 ) -> tuple[str, ...]:
     said = []
-    seeds = own["seed"].nunique()
+    seeds = of_graph["seed"].nunique()
     if 2.0 ** (1 - seeds) > alpha / rungs:
         said.append(
             f"{seeds} seeds cannot reach the decision level: were the connectome better in every one of them, "
             f"a sign test would still have p = {2.0 ** (1 - seeds):.3g}, and {rungs} comparisons at {alpha:g} "
             f"need {alpha / rungs:.3g}; take at least {int(np.ceil(1 + np.log2(rungs / alpha)))} seeds."
         )
-    named = {str(own["graph"].iloc[0]): own, **arms}
+    named = {str(of_graph["graph"].iloc[0]): of_graph, **arms}
     if chance:
         share = {name: float(rows["test_error"].mean()) / chance for name, rows in named.items()}
         if top := [name for name, value in share.items() if value < CEILING]:

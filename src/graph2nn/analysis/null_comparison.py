@@ -112,7 +112,7 @@ def null_effects(
     used = {NOISE: parts[NOISE]}
     if any(len(_seeds(group)) > 1 for family in [*pairs, *others] for group in family):
         used |= {SEED: parts[SEED], GROUP: parts[GROUP]}
-    if any(len(_seeds(own) & _seeds(nulls)) > 1 for own, nulls in pairs):
+    if any(len(_seeds(of_graph) & _seeds(nulls)) > 1 for of_graph, nulls in pairs):
         used[FAMILY] = parts[FAMILY]
     several = any(part.errors.shape[0] > 1 for _, nulls in pairs for part in nulls)
     if GROUP not in used and len(pairs) > FEWEST_EFFECTS:
@@ -185,8 +185,8 @@ def _reduced(families: Sequence[_Family]) -> tuple[_Rows, Floats, list[SumOfSqua
         (shared,) = seeds
         kept.append(
             tuple(
-                (_Part(shared, np.broadcast_to(own, (group[0][0], len(shared)))),)
-                for group, own in zip(design, middle, strict=True)
+                (_Part(shared, np.broadcast_to(mean, (group[0][0], len(shared)))),)
+                for group, mean in zip(design, middle, strict=True)
             )
         )
         units.append(len(members))
@@ -227,10 +227,10 @@ def _within(part: _Part) -> list[SumOfSquares]:
 def _spread_of_effects(pairs: Sequence[_Family]) -> list[SumOfSquares]:
     """How effects differ between graphs of one design; an upper bound of their error if true effects differ."""
     designs: dict[tuple[int, int], list[float]] = {}
-    for own, nulls in pairs:
-        if len(own) == len(nulls) == 1 and own[0].seeds == nulls[0].seeds:
-            key = (len(nulls[0].errors), len(own[0].seeds))
-            designs.setdefault(key, []).append(_difference(own, nulls))
+    for of_graph, nulls in pairs:
+        if len(of_graph) == len(nulls) == 1 and of_graph[0].seeds == nulls[0].seeds:
+            key = (len(nulls[0].errors), len(of_graph[0].seeds))
+            designs.setdefault(key, []).append(_difference(of_graph, nulls))
     made = []
     for (count, seeds), effects in designs.items():
         if len(effects) > 1:
@@ -240,16 +240,18 @@ def _spread_of_effects(pairs: Sequence[_Family]) -> list[SumOfSquares]:
     return made
 
 
-def _difference(own: Sequence[_Part], nulls: Sequence[_Part]) -> float:
+def _difference(of_graph: Sequence[_Part], nulls: Sequence[_Part]) -> float:
     each = [float(np.mean(errors)) for part in nulls for errors in part.errors]
-    return float(np.mean(each)) - float(np.mean(own[0].errors))
+    return float(np.mean(each)) - float(np.mean(of_graph[0].errors))
 
 
-def _contrast(pair: _Family, held: Fit, free: Fit, known: bool, confidence: float) -> Contrast:
+def _contrast(pair: _Family, held: Fit, free: Fit, given: bool, confidence: float) -> Contrast:
     rows = _rows([pair])
     parts = rows.components()
-    own = {name: parts[name] for name in held.names}
-    v = sum((value * own[name] for name, value in zip(held.names, held.theta, strict=True)), np.zeros(()))
+    held_parts = {name: parts[name] for name in held.names}
+    v = sum(
+        (value * held_parts[name] for name, value in zip(held.names, held.theta, strict=True)), np.zeros(())
+    )
     v = v + 1e-9 * np.trace(v) / len(v) * np.eye(len(v))
     x = (rows.group[:, None] == np.arange(2)).astype(np.float64)
     vx = np.linalg.solve(v, x)
@@ -257,7 +259,9 @@ def _contrast(pair: _Family, held: Fit, free: Fit, known: bool, confidence: floa
     side = np.array([-1.0, 1.0])
     weights = side @ local.beta_weights
     # Where the noise of a run is known by itself (from several nulls), no error lies below it.
-    floor = [GROUP] if known else []
-    estimate, variance, freedom = contrast_of(weights, rows.y, free, own, never_negative=[NETWORK], floor=floor)
-    variance += kenward_roger(side, x, local, own)
+    floor = [GROUP] if given else []
+    estimate, variance, freedom = contrast_of(
+        weights, rows.y, free, held_parts, never_negative=[NETWORK], floor=floor
+    )
+    variance += kenward_roger(side, x, local, held_parts)
     return student(estimate, variance if variance > 1e-16 else float("nan"), freedom, confidence)

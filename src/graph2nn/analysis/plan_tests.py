@@ -105,17 +105,17 @@ def planned_tests(plan: ExperimentPlan, runs: pd.DataFrame) -> list[PlannedResul
     made = [_tested(test, plan.rules.alpha, counts, parts, pooled) for test in plan.tests]
     answer: list[PlannedResult] = []
     for family in ("primary", "secondary", "descriptive"):
-        own = [result for result in made if result.family == family]
+        of_family = [result for result in made if result.family == family]
         if family != "descriptive":
             complete = np.array(
-                [result.p_value if result.complete else np.nan for result in own], dtype=np.float64
+                [result.p_value if result.complete else np.nan for result in of_family], dtype=np.float64
             )
             corrected = holm(complete)
-            own = [
+            of_family = [
                 replace(result, p_holm=float(p), decided=bool(p <= plan.rules.alpha))
-                for result, p in zip(own, corrected, strict=True)
+                for result, p in zip(of_family, corrected, strict=True)
             ]
-        answer += own
+        answer += of_family
     return answer
 
 
@@ -136,9 +136,9 @@ def _tested(
         one, other = (table["test_error"].to_numpy(dtype=np.float64) for table in tables)
         pairs, numbers = min(len(one), len(other)), (nan, nan, nan, nan)
         if pairs > 1:
-            found = stats.ttest_ind(one, other, equal_var=False)
-            ends = found.confidence_interval(1 - alpha)
-            numbers = (float(one.mean() - other.mean()), float(ends.low), float(ends.high), float(found.pvalue))
+            welch = stats.ttest_ind(one, other, equal_var=False)
+            ends = welch.confidence_interval(1 - alpha)
+            numbers = (float(one.mean() - other.mean()), float(ends.low), float(ends.high), float(welch.pvalue))
     else:
         differences = _differences(test, tables)
         pairs = len(differences)
@@ -313,11 +313,11 @@ def planned_power(
     for test in plan.tests:
         if test.kind == "best_recipe":
             continue
-        own = [arms[name] for name in test.arms]
+        test_arms = [arms[name] for name in test.arms]
         weights = np.array(test.weights or (1.0, -1.0))
         # Several networks with one seed each differ as well; a lone one does not.
-        each = np.array([run_sd**2 + (network_sd**2 if len(arm.networks) > 1 else 0.0) for arm in own])
-        pairs = min(arm.count for arm in own)
+        each = np.array([run_sd**2 + (network_sd**2 if len(arm.networks) > 1 else 0.0) for arm in test_arms])
+        pairs = min(arm.count for arm in test_arms)
         sd = float(np.sqrt((weights**2 * each).sum()))
         error = sd / np.sqrt(pairs)
         same = [other for other in plan.tests if other.kind == "contrast" and other.part == test.part]
@@ -329,10 +329,10 @@ def planned_power(
             if test.margin is not None:
                 one_sided = float(stats.t.ppf(1 - plan.rules.alpha, freedom))
                 ends = [stats.norm.cdf((test.margin + s * difference) / error - one_sided) for s in (1, -1)]
-                found = max(0.0, float(sum(ends)) - 1)
+                power = max(0.0, float(sum(ends)) - 1)
             else:
                 shift = difference / error
-                found = float(stats.nct.sf(edge, freedom, shift) + stats.nct.cdf(-edge, freedom, shift))
-            row[f"{difference:g}"] = found
+                power = float(stats.nct.sf(edge, freedom, shift) + stats.nct.cdf(-edge, freedom, shift))
+            row[f"{difference:g}"] = power
         rows.append(row)
     return pd.DataFrame(rows)

@@ -83,10 +83,12 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
             raise UserError(f"split_seed_gain: the table has no finished run of a {missing}; train one.")
     if kept[kept["kind"] == "relational"].groupby("graph").size().max() == 1:
         return _one_run_each(kept, arms, seed, confidence)
-    found = select(checked(kept, columns=NEEDED), seed=seed, confidence=confidence)
-    if isinstance(found, Gap):
-        raise UserError(f"split_seed_gain: {found.reason}.")
-    return SplitSeedGain(found.best, found.honest, found.low, found.high, found.p_value, "split seeds")
+    selection = select(checked(kept, columns=NEEDED), seed=seed, confidence=confidence)
+    if isinstance(selection, Gap):
+        raise UserError(f"split_seed_gain: {selection.reason}.")
+    return SplitSeedGain(
+        selection.best, selection.honest, selection.low, selection.high, selection.p_value, "split seeds"
+    )
 
 
 def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], seed: int, confidence: float) -> SplitSeedGain:

@@ -145,12 +145,12 @@ def study(
     Raises:
         UserError: nothing can be said about any task; with one task, whatever is wrong with it.
     """
-    found: dict[str, TaskFindings] = {}
+    by_task: dict[str, TaskFindings] = {}
     left_out: dict[str, str] = {}
     for name, table in evaluations.items():
         try:
             rank = (ranks or {}).get(name, 0)
-            found[name] = task_findings(
+            by_task[name] = task_findings(
                 name,
                 table,
                 notes=(notes or {}).get(name, ()),
@@ -165,18 +165,18 @@ def study(
             left_out[name] = str(error)
         if step:
             step()
-    if not found:
+    if not by_task:
         raise UserError(
             "analyze: no task can be analysed: " + " ".join(f"{k}: {v}" for k, v in left_out.items())
         )
-    tables = {name: task.runs for name, task in found.items()}
+    tables = {name: task.runs for name, task in by_task.items()}
     if known is not None:
-        found = _beyond(found, known, seed, step)
-    return Study(found, task_correlations(tables), left_out, known.measures if known else None)
+        by_task = _beyond(by_task, known, seed, step)
+    return Study(by_task, task_correlations(tables), left_out, known.measures if known else None)
 
 
 def _beyond(
-    found: Mapping[str, TaskFindings], known: Known, seed: int, step: Callable[[], object] | None
+    by_task: Mapping[str, TaskFindings], context: Known, seed: int, step: Callable[[], object] | None
 ) -> dict[str, TaskFindings]:
     # Waits for scikit-learn, which the plain analysis does not need.
     from threadpoolctl import threadpool_limits
@@ -184,21 +184,21 @@ def _beyond(
     from graph2nn.analysis.beyond import connectome_placement as brains
     from graph2nn.analysis.beyond.study import study as further
 
-    scores = brains.compare(known.connectomes) if known.connectomes else None
+    scores = brains.compare(context.connectomes) if context.connectomes else None
     deeper = {}
-    for name, task in found.items():
-        own = known.measures[known.measures.index.isin(task.found.graphs["graph"])]
+    for name, task in by_task.items():
+        task_measures = context.measures[context.measures.index.isin(task.found.graphs["graph"])]
         # The models are small: a second thread gains nothing, and on a busy machine waits for the first.
         with threadpool_limits(1):
             done = further(
                 task.found,
-                measures=own if len(own) else None,
-                connectomes=known.connectomes,
+                measures=task_measures if len(task_measures) else None,
+                connectomes=context.connectomes,
                 scores=scores,
                 seed=seed,
             )
-        changes = {kind: null_changes(compared, known.graphs) for kind, compared in task.nulls.items()}
-        elsewhere = against(task.runs, known.others, seed=seed)
+        changes = {kind: null_changes(compared, context.graphs) for kind, compared in task.nulls.items()}
+        elsewhere = against(task.runs, context.others, seed=seed)
         deeper[name] = replace(task, beyond=done, against=elsewhere, null_changes=changes)
         if step:
             step()
@@ -233,19 +233,19 @@ def task_findings(
         table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
     table, twins = _apart(table)
     evaluations = _apart(evaluations)[0]
-    found = find(table, draws=draws, seed=seed, rank=rank)
-    nulls, lone = compared(found.results.runs, twins, chosen_on=chosen_on)
-    binning = binning_of(found.results.runs)
+    findings = find(table, draws=draws, seed=seed, rank=rank)
+    nulls, lone = compared(findings.results.runs, twins, chosen_on=chosen_on)
+    binning = binning_of(findings.results.runs)
     return TaskFindings(
         name=name,
-        found=found,
+        found=findings,
         evaluations=evaluations,
         binning=binning,
-        cells=cell_sweet_spot(found.results.runs, binning),
-        slices=fit_slices(found.results.runs),
+        cells=cell_sweet_spot(findings.results.runs, binning),
+        slices=fit_slices(findings.results.runs),
         epochs=epoch_correlations(evaluations),
-        counts=graph_count_correlations(found.results.runs),
-        notes=(*notes, *_gaps(found), *_ties(found), *lone),
+        counts=graph_count_correlations(findings.results.runs),
+        notes=(*notes, *_gaps(findings), *_ties(findings), *lone),
         nulls=nulls,
     )
 
@@ -272,29 +272,31 @@ def compared(
     Returns:
         Comparisons by kind, and notes.
     """
-    found: dict[str, NullComparison] = {}
+    comparisons: dict[str, NullComparison] = {}
     said: list[str] = []
-    known = twins[twins["null_of"].isin(runs["graph"])] if len(twins) else twins
-    for kind, own in known.groupby(known["graph"].str.partition(" ")[0], sort=True) if len(known) else ():
-        pairs = own[["null_of", "graph"]].drop_duplicates().set_axis(["graph", "null"], axis=1)
+    of_these = twins[twins["null_of"].isin(runs["graph"])] if len(twins) else twins
+    for kind, of_kind in (
+        of_these.groupby(of_these["graph"].str.partition(" ")[0], sort=True) if len(of_these) else ()
+    ):
+        pairs = of_kind[["null_of", "graph"]].drop_duplicates().set_axis(["graph", "null"], axis=1)
         try:
-            table = pd.concat([runs, own], ignore_index=True)
-            found[str(kind)] = compare_nulls(table, pairs, chosen_on=chosen_on)
-            said += [*found[str(kind)].refused.values(), *filter(None, [found[str(kind)].note])]
+            table = pd.concat([runs, of_kind], ignore_index=True)
+            comparisons[str(kind)] = compare_nulls(table, pairs, chosen_on=chosen_on)
+            said += [*comparisons[str(kind)].refused.values(), *filter(None, [comparisons[str(kind)].note])]
         except UserError as error:
             said.append(str(error))
-    if len(known) < len(twins):
-        lost = ", ".join(sorted(set(twins["null_of"]) - set(known["null_of"])))
+    if len(of_these) < len(twins):
+        lost = ", ".join(sorted(set(twins["null_of"]) - set(of_these["null_of"])))
         said.append(f"Nulls of {lost} are left out: there is no finished run of the graph itself.")
-    return found, said
+    return comparisons, said
 
 
-def _gaps(found: Findings) -> list[str]:
+def _gaps(by_task: Findings) -> list[str]:
     """Say what the table lacks and what that means."""
     said = []
-    if found.baseline is None:
+    if by_task.baseline is None:
         said.append("There is no dense baseline among the runs, so no gain can be told.")
-    seeds = found.graphs["seeds"]
+    seeds = by_task.graphs["seeds"]
     if seeds.max() == 1:
         said.append("Every graph has one training seed: there is no spread, no interval and no test.")
     elif seeds.min() < seeds.max():
@@ -305,17 +307,17 @@ def _gaps(found: Findings) -> list[str]:
     return said
 
 
-def _ties(found: Findings, among: int = 10) -> list[str]:
+def _ties(findings: Findings, among: int = 10) -> list[str]:
     """Name exact ties among the first graphs: which of them is called best is then a matter of order."""
-    top = found.graphs.head(among)
+    top = findings.graphs.head(among)
     said = []
-    if found.rank and found.chosen_on == "test":
-        first = found.graphs.iloc[0]
+    if findings.rank and findings.chosen_on == "test":
+        first = findings.graphs.iloc[0]
         said.append(
-            f"Best is number {found.rank + 1} of a stable sort by mean error, {found.best['graph']}, as "
+            f"Best is number {findings.rank + 1} of a stable sort by mean error, {findings.best['graph']}, as "
             f"published; the lowest mean is that of {first['graph']}, {first['mean']:.3f} %."
         )
-    unit = found.score.unit if found.score.unit == "%" else found.score.name
+    unit = findings.score.unit if findings.score.unit == "%" else findings.score.name
     ties = [
         f"{' and '.join(rows['graph'])} tie exactly at {rows['mean'].iloc[0]:.3f} {unit}"
         for _, rows in top.groupby("mean", sort=True)

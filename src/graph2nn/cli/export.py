@@ -106,5 +106,5 @@ def translate(
     translations = translate_sentences(run, sentences, beams=beam)
     typer.echo("\n".join(translations))
     if references is not None:
-        found = bleu_of(translations, references)
-        typer.echo(f"BLEU {found.bleu:.2f}, chrF {found.chrf:.2f} ({found.signature})", err=True)
+        scored = bleu_of(translations, references)
+        typer.echo(f"BLEU {scored.bleu:.2f}, chrF {scored.chrf:.2f} ({scored.signature})", err=True)

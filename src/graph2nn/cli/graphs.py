@@ -118,7 +118,7 @@ def show(
     reading = find_graph(x, options, data=data, neurons=neurons or (), min_weight=min_weight)
     graph = reading.graph.symmetrised() if symmetrise else reading.graph
     written = graphs_show.write(graph, plot=plot, layout=layout, out=out)
-    graphs_show.show(graph, slow=every, json=json, notes=reading.notes, how=reading.how)
+    graphs_show.show(graph, slow=every, json=json, notes=reading.notes, read_as=reading.how)
     if not json:
         graphs_show.say_written(written)
 

@@ -108,7 +108,9 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str] = (), how: str = "") -> None:
+def show(
+    graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str] = (), read_as: str = ""
+) -> None:
     """Print the summary as JSON or as a table; notes about the file go to standard error as well.
 
     Args:
@@ -116,13 +118,13 @@ def show(graph: RelationalGraph, *, slow: bool, json: bool, notes: Sequence[str]
         slow: also measure what takes long.
         json: print JSON.
         notes: what was left aside or decided while the file was read.
-        how: one line that says how the file was read.
+        read_as: one line that says how the file was read.
     """
-    for line in (*([how] if how else []), *notes):
+    for line in (*([read_as] if read_as else []), *notes):
         console.print(f"graph2nn: {graph.name}: {line}.", markup=False, soft_wrap=True)
     facts = summary(graph, slow=slow)
     if json:
-        facts = {**facts, "read": how or None, "notes": list(notes)}
+        facts = {**facts, "read": read_as or None, "notes": list(notes)}
         typer.echo(json_module.dumps(facts, indent=2, ensure_ascii=False))
         return
     from rich.console import Console

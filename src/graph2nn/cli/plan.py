@@ -149,12 +149,13 @@ def connectome(
     from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
     from graph2nn.experiments.presets import preset
 
-    known = preset("connectome-rnn")
-    specs = select(known, [graph])
+    rnn_preset = preset("connectome-rnn")
+    specs = select(rnn_preset, [graph])
     ends = with_ends(settings, inputs, outputs)
-    check_runs(runs_of(known, specs, [1], data="", settings=ends))
+    check_runs(runs_of(rnn_preset, specs, [1], data="", settings=ends))
     labels = {
-        name: source_of(known, Path(place), None).load().label for name, place in _pairs("--data", data).items()
+        name: source_of(rnn_preset, Path(place), None).load().label
+        for name, place in _pairs("--data", data).items()
     }
     margins = {name: _number("--margin", value) for name, value in _pairs("--margin", margin).items()}
     connections = 0 if specs[0] is None else specs[0].build().edges

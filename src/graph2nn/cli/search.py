@@ -118,26 +118,26 @@ def search(
 
     check_budget(budget)
     searching = look_up(strategy)
-    own = own_options(
+    own_data = own_options(
         target=target, task=task_name, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
         channels=channels, context=context,
     )  # fmt: skip
     if replay is not None:
-        if own is not None:
-            raise UserError(f"--replay: trains nothing and reads no data; leave {own_words(own)[0]} out.")
+        if own_data is not None:
+            raise UserError(f"--replay: trains nothing and reads no data; leave {own_words(own_data)[0]} out.")
         simulator, task = _simulator(replay, preset)
-        found = _run(simulator, searching, budget, seed)
-        _print(found, as_json, preset=task, strategy=strategy, seed=seed, budget=budget, command=None)
-        _judge(simulator, found)
+        outcome = _run(simulator, searching, budget, seed)
+        _print(outcome, as_json, preset=task, strategy=strategy, seed=seed, budget=budget, command=None)
+        _judge(simulator, outcome)
         return
     count = number_of_workers(workers)
     evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
-    source = source_of(look_up_preset(preset), data, cache, own)
-    found = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
-    best = found.recommended
+    source = source_of(look_up_preset(preset), data, cache, own_data)
+    outcome = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
+    best = outcome.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]
-    words += own_words(own)
+    words += own_words(own_data)
     words += (
         [f"--set {setting}" for setting in settings]
         + [f"--data {shlex.quote(str(data))}"] * bool(data)
@@ -146,7 +146,14 @@ def search(
     command = " ".join(words)
     score = task_of(source.load()).score
     _print(
-        found, as_json, preset=preset, strategy=strategy, seed=seed, budget=budget, command=command, score=score
+        outcome,
+        as_json,
+        preset=preset,
+        strategy=strategy,
+        seed=seed,
+        budget=budget,
+        command=command,
+        score=score,
     )
     console.print(f"Train it further: {command}", soft_wrap=True)
 
@@ -188,8 +195,8 @@ def _train(
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.experiments.search import Space
 
-    known, space = look_up(preset), Space.of(pool)
-    plan(known, [None], [1], data="", settings=settings)  # complain before the data are read
+    chosen_preset, space = look_up(preset), Space.of(pool)
+    plan(chosen_preset, [None], [1], data="", settings=settings)  # complain before the data are read
     use_threads(threads)
     where = pick_device(device)
 
@@ -201,7 +208,7 @@ def _train(
     acceleration.check(where)
     loaded = source.load()
     training = Training(
-        fitted(known, loaded),
+        fitted(chosen_preset, loaded),
         space,
         loaded,
         out,
@@ -240,17 +247,17 @@ def _arguments(graph: Any) -> str:
     return f"{int(graph['n'])},{float(graph['sparsity'])!r},{float(graph['p'])!r},{int(graph['seed'])}"
 
 
-def _print(found: Found, as_json: bool, *, command: str | None, score: Score = TOP1, **what: Any) -> None:
+def _print(outcome: Found, as_json: bool, *, command: str | None, score: Score = TOP1, **what: Any) -> None:
     if as_json:
         from graph2nn.experiments.search.ask_tell import search_record
 
-        print_json({**what, **search_record(found), "command": command})
+        print_json({**what, **search_record(outcome), "command": command})
         return
     from rich.table import Table
 
-    digits = score.digits(float(found.graphs["expected"].median()))
+    digits = score.digits(float(outcome.graphs["expected"].median()))
     unit = "error %" if score == TOP1 else score.label
-    title = f"{len(found.trials)} training runs, {found.spent:.4g} of {what['budget']:g} full ones spent"
+    title = f"{len(outcome.trials)} training runs, {outcome.spent:.4g} of {what['budget']:g} full ones spent"
     table = Table(title=title, title_justify="left", header_style="")
     for name in (
         "",
@@ -264,7 +271,7 @@ def _print(found: Found, as_json: bool, *, command: str | None, score: Score = T
         "95 %",
     ):
         table.add_column(name, justify="left" if name in ("", "graph") else "right")
-    for place, row in found.graphs.head(SHOWN + 1).iterrows():
+    for place, row in outcome.graphs.head(SHOWN + 1).iterrows():
         table.add_row(
             "recommended" if place == 0 else str(place),
             row["graph"],
@@ -280,13 +287,13 @@ def _print(found: Found, as_json: bool, *, command: str | None, score: Score = T
     console.print(
         "Expected: mean over training seeds, by a surface through all errors of this search over C, L and k; "
         "recommended is what has the lowest expected error plus one standard deviation. One training varies by "
-        f"±{found.noise:.{digits}f}.",
+        f"±{outcome.noise:.{digits}f}.",
         soft_wrap=True,
     )
 
 
-def _judge(simulator: Replay, found: Found) -> None:
-    row, means, expected = int(found.recommended["row"]), simulator.means, simulator.expected
+def _judge(simulator: Replay, outcome: Found) -> None:
+    row, means, expected = int(outcome.recommended["row"]), simulator.means, simulator.expected
     seeds = len(simulator.problem.seeds)
     place = int((means < means[row]).sum()) + 1
     console.print(

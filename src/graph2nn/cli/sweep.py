@@ -186,7 +186,7 @@ def sweep(
     )  # fmt: skip
     acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
-    own = own_options(
+    own_data = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
         channels=channels, context=context,
@@ -196,7 +196,7 @@ def sweep(
         fresh_nulls=fresh_nulls, null=null or [],
         null_options=null_options(groups, inputs, outputs, within, positions),
         settings=settings, amp=amp, data=data, cache=cache, dry_run=dry_run,
-        own=own,
+        own_data=own_data,
     )  # fmt: skip
     check_networks(work.configs, work.source.load(), engine=acceleration.engine)
     if dry_run:

@@ -48,7 +48,7 @@ def choose_work(
     data: Path | None,
     cache: Path | None,
     dry_run: bool,
-    own: Options | None = None,
+    own_data: Options | None = None,
     **options: Any,
 ) -> Work:
     """Return the runs that the options of ``sweep`` ask for.
@@ -59,7 +59,7 @@ def choose_work(
         data: where the data are.
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
-        own: how the user's own data are read.
+        own_data: how the user's own data are read.
         options: ``select``, ``seeds``, ``nulls``, ``fresh_nulls``, ``null``, ``null_options``, ``settings`` and
             ``amp``, as given.
 
@@ -72,7 +72,7 @@ def choose_work(
     if plan_file is None:
         if preset is None:
             raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
-        return _of_preset(preset, data=data, cache=cache, own=own, **options)
+        return _of_preset(preset, data=data, cache=cache, own_data=own_data, **options)
     given = {"preset": preset, **options}
     words = {"preset": "PRESET", "settings": "--set", "null_options": "an option of --null"}
     for name, value in given.items():
@@ -80,7 +80,7 @@ def choose_work(
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
-    return _of_plan(plan_file, data, cache, dry_run, own)
+    return _of_plan(plan_file, data, cache, dry_run, own_data)
 
 
 def null_options(
@@ -104,7 +104,7 @@ def _of_preset(
     *,
     data: Path | None,
     cache: Path | None,
-    own: Options | None,
+    own_data: Options | None,
     select: list[str] | None,
     seeds: int | None,
     nulls: int,
@@ -122,12 +122,12 @@ def _of_preset(
     from graph2nn.experiments.presets import preset as look_up
     from graph2nn.experiments.presets.preset import OWN
 
-    known = look_up(preset)
+    chosen_preset = look_up(preset)
     words = select or ["all"]
-    cells = ["gru"] if known.model.name == CONNECTOME_RNN and "gru" in words else []
+    cells = ["gru"] if chosen_preset.model.name == CONNECTOME_RNN and "gru" in words else []
     if cells and len(words := [word for word in words if word != "gru"]) == 0:
         raise UserError("sweep: gru is a dense network to compare with; select a connectome, too.")
-    graphs = choose(known, words, data=None if known.data_of(data) == OWN else data)
+    graphs = choose(chosen_preset, words, data=None if chosen_preset.data_of(data) == OWN else data)
     if (null or null_options.keys() - {"inputs", "outputs"}) and not (nulls or fresh_nulls):
         raise UserError(
             "sweep: --null and its options say which nulls; say how many of each with --nulls N, or "
@@ -135,17 +135,17 @@ def _of_preset(
         )
     if nulls and fresh_nulls:
         raise UserError("sweep: --fresh-nulls draws one null per seed, --nulls N so many for all; give one.")
-    if known.model.name == CONNECTOME_RNN:
+    if chosen_preset.model.name == CONNECTOME_RNN:
         settings = with_ends(settings, null_options.get("inputs"), null_options.get("outputs"))
     ends = null_options.keys() & {"inputs", "outputs"}
-    if ends and known.model.name != CONNECTOME_RNN and "boundary" not in null:
+    if ends and chosen_preset.model.name != CONNECTOME_RNN and "boundary" not in null:
         raise UserError(
             "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
             "only; leave them out."
         )
     if nulls:
         graphs = with_nulls(graphs, nulls, null or "degree", null_options)
-    numbers = range(known.first_seed, known.first_seed + (seeds or known.seeds))
+    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + (seeds or chosen_preset.seeds))
     fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if fresh_nulls else {}
 
     def runs(preset: Preset, label: str) -> list[RunConfig]:
@@ -155,7 +155,7 @@ def _of_preset(
             for config in plan(preset, [*graphs, *fresh.get(seed, ())], [seed], data=label, settings=settings)
         ]
         for cell in cells:
-            width = int(cast(int, known.model.options.get("baseline_width", 1)))
+            width = int(cast(int, chosen_preset.model.options.get("baseline_width", 1)))
             more = [
                 f"model.options.baseline_width={round(width / 3**0.5)}",  # three gates
                 *settings,
@@ -164,19 +164,21 @@ def _of_preset(
             made += plan(preset, [None], numbers, data=label, settings=more)
         return made
 
-    check_runs(runs(known, ""))  # complain before the data are read
-    source = source_of(known, data, cache, own)
+    check_runs(runs(chosen_preset, ""))  # complain before the data are read
+    source = source_of(chosen_preset, data, cache, own_data)
     loaded = source.load()
-    known = fitted(known, loaded)
-    return Work(runs(known, loaded.label), source, amp)
+    chosen_preset = fitted(chosen_preset, loaded)
+    return Work(runs(chosen_preset, loaded.label), source, amp)
 
 
-def _of_plan(file: Path, data: Path | None, cache: Path | None, dry_run: bool, own: Options | None) -> Work:
+def _of_plan(
+    file: Path, data: Path | None, cache: Path | None, dry_run: bool, own_data: Options | None
+) -> Work:
     from graph2nn.experiments.plans import plan_source, planned_runs, read_plan, with_data
 
     plan = read_plan(file)
-    if own is not None:
-        raise UserError(f"sweep: the plan decides what {own_words(own)[0]} would change; leave it out.")
+    if own_data is not None:
+        raise UserError(f"sweep: the plan decides what {own_words(own_data)[0]} would change; leave it out.")
     if plan.sha256 is None and not dry_run:
         raise UserError(f"sweep: {file} is not frozen; graph2nn plan freeze {file} does that.")
     source = plan_source(plan, file.parent, path=data, cache=cache)

@@ -135,24 +135,28 @@ def train(
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
 
-    known = look_up(preset)
+    chosen_preset = look_up(preset)
     if log_graphs is not None and not 0 < log_graphs <= 1:
         raise UserError(f"--log-graphs: density = {log_graphs:g} lies outside (0, 1], a share of the blocks.")
-    how = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
+    acceleration = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
     how_read = own_options(
         target=target, task=task, validation=validation, test=test, split_seed=split_seed,
         split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
         channels=channels, context=context,
     )  # fmt: skip
-    graphs = [_one_graph(known, select, graph, ws_flex, None if known.data_of(data) == OWN else data)]
-    first = known.first_seed if seed is None else seed
+    graphs = [
+        _one_graph(chosen_preset, select, graph, ws_flex, None if chosen_preset.data_of(data) == OWN else data)
+    ]
+    first = chosen_preset.first_seed if seed is None else seed
     numbers = range(first, first + (seeds or 1))
     use_threads(threads)
-    job = Training(out, pick_device(device), how, saving, tuple(logger), log_graphs, log_every, threads)
+    job = Training(
+        out, pick_device(device), acceleration, saving, tuple(logger), log_graphs, log_every, threads
+    )
     settings = with_ends(settings, inputs, outputs)
-    source = source_of(known, data, cache, how_read)
-    plan = partial(_plan, known, graphs, numbers, settings, source, how, job.device)
+    source = source_of(chosen_preset, data, cache, how_read)
+    plan = partial(_plan, chosen_preset, graphs, numbers, settings, source, acceleration, job.device)
     rows = train_on(devices, sync_bn, plan, job)
     if rows is None:  # another process talks
         return

@@ -134,9 +134,9 @@ def _graphs(graph: Any, chosen: Sequence[Weight]) -> dict[str, RelationalGraph |
     modules = {weight.module_name: weight.module for weight in chosen}
     if isinstance(graph, RelationalGraph):
         return dict.fromkeys(modules, graph)
-    found: dict[str, RelationalGraph | None]
+    by_name: dict[str, RelationalGraph | None]
     if callable(graph):
-        found = {name: graph(name, module) for name, module in modules.items()}
+        by_name = {name: graph(name, module) for name, module in modules.items()}
     elif isinstance(graph, Sequence):
         if len(graph) != len(modules):
             some = ", ".join([*modules][:2])
@@ -144,16 +144,16 @@ def _graphs(graph: Any, chosen: Sequence[Weight]) -> dict[str, RelationalGraph |
                 f"relationalize: {len(graph)} graphs for {len(modules)} modules ({some}, …). "
                 "Give one graph for all, one for each, or a function of name and module."
             )
-        found = dict(zip(modules, graph, strict=True))
+        by_name = dict(zip(modules, graph, strict=True))
     else:
-        found = dict.fromkeys(modules, graph)
-    for name, one in found.items():
+        by_name = dict.fromkeys(modules, graph)
+    for name, one in by_name.items():
         if not isinstance(one, RelationalGraph | None):
             raise UserError(
                 f"relationalize: {name} got a {type(one).__name__}, not a RelationalGraph; "
                 "RelationalGraph.from_networkx and read_graph make one."
             )
-    return found
+    return by_name
 
 
 def _tied(steps: Sequence[Step], weights: Sequence[Weight], reasons: dict[str, str]) -> list[Step]:

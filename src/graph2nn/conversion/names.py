@@ -38,9 +38,9 @@ def no_match(what: str, pattern: str, names: Iterable[str]) -> UserError:
     Returns:
         The error, to be raised.
     """
-    known = {each for name in names for each in (name, *around(name))}
-    near = difflib.get_close_matches(pattern, sorted(known), n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f". Names are like {min(known, default='none')!r}."
+    candidates = {each for name in names for each in (name, *around(name))}
+    near = difflib.get_close_matches(pattern, sorted(candidates), n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else f". Names are like {min(candidates, default='none')!r}."
     return UserError(f"{what} {pattern!r} matches no weight{hint}")
 
 
@@ -71,18 +71,18 @@ def restacked(weights: Sequence[Named], stacked: Mapping[str, int]) -> list[Name
     Raises:
         UserError: a pattern that matches nothing, or outputs that the number of parts does not divide.
     """
-    found = list(weights)
+    named_weights = list(weights)
     for pattern, parts in stacked.items():
-        meant = [i for i, weight in enumerate(found) if named(weight.name, pattern)]
+        meant = [i for i, weight in enumerate(named_weights) if named(weight.name, pattern)]
         if not meant:
-            raise no_match("stacked:", pattern, (weight.name for weight in found))
+            raise no_match("stacked:", pattern, (weight.name for weight in named_weights))
         for i in meant:
-            layout = found[i].layout
+            layout = named_weights[i].layout
             if isinstance(layout, Layout):
                 if parts < 1 or layout.out_features % parts:
-                    name = found[i].name
+                    name = named_weights[i].name
                     raise UserError(
                         f"stacked: {name} gives {layout.out_features} features, which {parts} does not divide."
                     )
-                found[i] = replace(found[i], layout=layout.stacked(parts))
-    return found
+                named_weights[i] = replace(named_weights[i], layout=layout.stacked(parts))
+    return named_weights

@@ -52,12 +52,12 @@ class Weight:
     def kind(self) -> str:
         """Type of its module as torch names it, even where a subclass or a parametrisation is used."""
         kinds = type(self.module).__mro__
-        known = (
+        layers = (
             kind.__name__
             for kind in kinds
             if getattr(nn, kind.__name__, None) is kind and kind is not nn.Module
         )
-        return next(known, parametrize.type_before_parametrizations(self.module).__name__)
+        return next(layers, parametrize.type_before_parametrizations(self.module).__name__)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,8 +73,8 @@ class Weight:
         """What the module computes with."""
         if isinstance(self.module, RelationalLinear | RelationalConv2d):
             return self.module.effective_weight()
-        found: Tensor = getattr(self.module, self.tensor)
-        return found
+        parameter: Tensor = getattr(self.module, self.tensor)
+        return parameter
 
 
 def weights_of(module: nn.Module) -> list[Weight]:

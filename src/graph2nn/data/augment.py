@@ -181,14 +181,14 @@ def batches(
         raise UserError(
             f"batches: batch size {batch_size} exceeds the {len(split)} training images; choose a smaller one."
         )
-    how = augment or Augment()
+    settings = augment or Augment()
     if not isinstance(split, Split):
         order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip}
         order |= {"limit": limit, "part": part}
-        return split.batches(batch_size, mean=mean, sd=sd, augment=how, generator=generator, **order)
-    if how.resized or how.lighting:
+        return split.batches(batch_size, mean=mean, sd=sd, augment=settings, generator=generator, **order)
+    if settings.resized or settings.lighting:
         raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
-    made = _batches(split, batch_size, mean, sd, how, generator, shuffle, drop_last, limit, part)
+    made = _batches(split, batch_size, mean, sd, settings, generator, shuffle, drop_last, limit, part)
     # Making a batch costs far less than training on it, and draws what it always draws.
     for _ in islice(made, skip):
         pass
@@ -253,7 +253,7 @@ def _batches(
     batch_size: int,
     mean: Sequence[float],
     sd: Sequence[float],
-    how: Augment,
+    settings: Augment,
     generator: torch.Generator,
     shuffle: bool,
     drop_last: bool,
@@ -268,7 +268,7 @@ def _batches(
     order = order.to(device)
     for number, chosen in enumerate(torch.split(order[:stop], batch_size)[:limit]):
         wanted = part(number, len(chosen))
-        images = augment(split.images, mean, sd, how, generator, chosen=chosen, part=wanted)
+        images = augment(split.images, mean, sd, settings, generator, chosen=chosen, part=wanted)
         yield images, _targets(split.labels.index_select(0, chosen[wanted]))
 
 

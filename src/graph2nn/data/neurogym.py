@@ -59,11 +59,11 @@ def _make(environment: str) -> Any:
         raise UserError(
             f"data: {PREFIX}:{environment} needs NeuroGym, an extra; install it with pip install neurogym."
         ) from None
-    known = neurogym.all_envs()
-    if environment not in known:
+    environments = neurogym.all_envs()
+    if environment not in environments:
         from graph2nn.errors import unknown
 
-        raise unknown(f"data: {PREFIX}: task", environment, known)
+        raise unknown(f"data: {PREFIX}: task", environment, environments)
     task = neurogym.make(environment).unwrapped
     observed = task.observation_space.shape
     if not isinstance(task.action_space, gymnasium.spaces.Discrete) or observed is None or len(observed) != 1:

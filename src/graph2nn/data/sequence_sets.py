@@ -96,16 +96,16 @@ def _parse(text: str) -> SequenceWord:
     if name == PREFIX:
         environment, _, written = written.partition(":")
         name = f"{PREFIX}:{environment}"
-        own: list[str] = ["time"]
+        options: list[str] = ["time"]
     else:
         if name not in SEQUENCE_TASKS:
             raise unknown("data: sequence task", name, SEQUENCE_TASKS)
-        own = [one for one in inspect.signature(SEQUENCE_TASKS[name]).parameters if one not in SHARED]
+        options = [one for one in inspect.signature(SEQUENCE_TASKS[name]).parameters if one not in SHARED]
     given: dict[str, Any] = {}
     for part in written.split(",") if written else ():
         option, _, value = part.partition("=")
-        if option not in (*own, *SHARED):
-            raise unknown(f"data: {name}: option", option, [*own, *SHARED])
+        if option not in (*options, *SHARED):
+            raise unknown(f"data: {name}: option", option, [*options, *SHARED])
         if option in given:
             raise UserError(f"data: {name}: {option} is given twice; leave one out.")
         try:

@@ -146,8 +146,8 @@ def refuse_init(config: RunConfig) -> None:
 
 def _keywords(graph: RelationalGraph | None, options: Mapping[str, Any]) -> list[str]:
     """Return the keywords of :class:`ConnectomeRNN`; all options must be known, and those it needs be there."""
-    known = inspect.signature(ConnectomeRNN).parameters.values()
-    keywords = [parameter.name for parameter in known if parameter.kind is parameter.KEYWORD_ONLY]
+    parameters = inspect.signature(ConnectomeRNN).parameters.values()
+    keywords = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     for name in options:
         if name not in (*keywords, *BASELINE_OPTIONS):
             raise unknown("model: option", name, [*keywords, *BASELINE_OPTIONS])

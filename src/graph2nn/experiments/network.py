@@ -51,10 +51,10 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
             f"{config.model.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
         )
     wiring = wiring_of_config(config, graph, engine)
-    found, shape = _matched(config, wiring, data)
-    model = build_model(config.model.name, wiring, found.widths, **shape)
+    matched, shape = _matched(config, wiring, data)
+    model = build_model(config.model.name, wiring, matched.widths, **shape)
     set_norms(model, config.recipe)
-    return Network(model, graph, found, *quoted_measures(graph))
+    return Network(model, graph, matched, *quoted_measures(graph))
 
 
 def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> tuple[Match, dict[str, Any]]:

@@ -255,11 +255,11 @@ def costs_of(configs: Sequence[RunConfig], data: Dataset) -> list[int]:
         >>> costs_of(configs, load_dataset("digits"))
         [58624, 58624]
     """
-    known: dict[str, int] = {}
+    cost_by_network: dict[str, int] = {}
     costs = []
     for config in configs:
         network = config.model_copy(update={"seed": 0, "recipe": type(config.recipe)()}).digest
-        if network not in known:
-            known[network] = build(config, data, engine="masked").match.macs
-        costs.append(known[network])
+        if network not in cost_by_network:
+            cost_by_network[network] = build(config, data, engine="masked").match.macs
+        costs.append(cost_by_network[network])
     return costs

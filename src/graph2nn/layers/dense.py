@@ -206,5 +206,5 @@ def _differentiable(ctx: Any, upstream: Tensor) -> Gradients:
     x, weight, gamma, beta = inputs
     normed = F.batch_norm(F.linear(x, weight), None, None, gamma, beta, training=True, eps=ctx.eps)
     wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
-    found = iter(torch.autograd.grad(normed.relu(), wanted, upstream, create_graph=True))
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[:4])
+    gradients = iter(torch.autograd.grad(normed.relu(), wanted, upstream, create_graph=True))
+    return tuple(next(gradients) if needed else None for needed in ctx.needs_input_grad[:4])

@@ -30,9 +30,9 @@ class NormReLU(nn.Sequential):
     def _compute(self, x: Tensor) -> Tensor:
         if self._in_one():
             layer: Any = self[0]
-            found: Tensor | None = layer.normed_relu(x, self[1])
-            if found is not None:
-                return found
+            fused: Tensor | None = layer.normed_relu(x, self[1])
+            if fused is not None:
+                return fused
         y: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return y
 
@@ -92,11 +92,11 @@ class NormedSequential(nn.Sequential):
         if torch.compiler.is_compiling() or not hasattr(layer, "normed"):
             return layer(x)  # type: ignore[no-any-return]
         norm = next(behind, None)
-        found: Tensor | None = None
+        fused: Tensor | None = None
         if isinstance(norm, nn.BatchNorm2d) and type(norm).forward is nn.BatchNorm2d.forward:
             engine: Any = layer
-            found = engine.normed(x, norm) if unwatched(layer, norm) else None
-        if found is None:
-            found = layer(x)
-            return found if norm is None else self._next(found, norm, behind)
-        return found
+            fused = engine.normed(x, norm) if unwatched(layer, norm) else None
+        if fused is None:
+            fused = layer(x)
+            return fused if norm is None else self._next(fused, norm, behind)
+        return fused

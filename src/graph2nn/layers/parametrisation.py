@@ -39,8 +39,8 @@ def stored_weight(module: nn.Module, tensor: str) -> Tensor:
     if parametrize.is_parametrized(module, tensor):
         original: Tensor = module.parametrizations[tensor].original  # type: ignore[union-attr, index]
         return original
-    found: Tensor = getattr(module, tensor)
-    return found
+    parameter: Tensor = getattr(module, tensor)
+    return parameter
 
 
 def make_mask(
@@ -112,8 +112,8 @@ def unmask(module: nn.Module, *, keep: Keep = "masked") -> int:
         UserError: the values off the mask are wanted back but were not remembered, or something else was
             parametrised on top of a mask.
     """
-    found = list(masked_weights(module))
-    for owner, tensor, step in found:
+    masked = list(masked_weights(module))
+    for owner, tensor, step in masked:
         if len(owner.parametrizations[tensor]) > 1:  # type: ignore[index]
             raise UserError(
                 f"densify: {tensor} has another parametrisation on top of its mask; remove that first."
@@ -123,13 +123,13 @@ def unmask(module: nn.Module, *, keep: Keep = "masked") -> int:
                 "densify: the values off the mask were not kept (remember=False, or weights without memory); "
                 "use keep='masked'."
             )
-    for owner, tensor, _ in found:
+    for owner, tensor, _ in masked:
         _remove(owner, tensor)
     if keep == "original":
         # Last, and once a mask: weights that share a parameter share the mask.
-        for owner, tensor, step in {id(step): (owner, tensor, step) for owner, tensor, step in found}.values():
+        for owner, tensor, step in {id(step): (owner, tensor, step) for owner, tensor, step in masked}.values():
             _put_back(stored_weight(owner, tensor), step)
-    return len(found)
+    return len(masked)
 
 
 @torch.no_grad()

@@ -110,10 +110,10 @@ def layout_of(module: nn.Module, tensor: str, weight: Tensor) -> Layout | str:
         rule = _conv1d_of_transformers
     if rule is None:
         return f"no rule for the parameters of {type(module).__name__}"
-    found = rule(module, tensor, tuple(weight.shape))
-    if isinstance(found, Layout) and (found.shape != tuple(weight.shape) or not weight.is_floating_point()):
-        return f"a {weight.dtype} {list(weight.shape)}, not the floats {list(found.shape)} a graph needs"
-    return f"no rule for {tensor} of {type(module).__name__}" if found is None else found
+    layout = rule(module, tensor, tuple(weight.shape))
+    if isinstance(layout, Layout) and (layout.shape != tuple(weight.shape) or not weight.is_floating_point()):
+        return f"a {weight.dtype} {list(weight.shape)}, not the floats {list(layout.shape)} a graph needs"
+    return f"no rule for {tensor} of {type(module).__name__}" if layout is None else layout
 
 
 Shape = tuple[int, ...]

@@ -75,14 +75,14 @@ def architecture(name: str) -> Architecture:
     name = ALIASES.get(name, name)
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    if found := re.fullmatch(r"mlp(\d+)", name):
-        return mlp(int(found.group(1)))
-    if found := re.fullmatch(r"cnn(\d+)-(cifar|imagenet)", name):
-        return cnn(int(found.group(1)), cifar=found.group(2) == "cifar")
-    if found := re.fullmatch(r"resnet(\d+)-cifar(?:-(basic|sep|bottleneck))?", name):
-        return resnet_cifar(int(found.group(1)), cast(Kind, found.group(2) or "basic"))
-    if found := re.fullmatch(r"resnet(\d+)-(basic|sep|bottleneck)", name):
-        return resnet(int(found.group(1)), cast(Kind, found.group(2)))
+    if parts := re.fullmatch(r"mlp(\d+)", name):
+        return mlp(int(parts.group(1)))
+    if parts := re.fullmatch(r"cnn(\d+)-(cifar|imagenet)", name):
+        return cnn(int(parts.group(1)), cifar=parts.group(2) == "cifar")
+    if parts := re.fullmatch(r"resnet(\d+)-cifar(?:-(basic|sep|bottleneck))?", name):
+        return resnet_cifar(int(parts.group(1)), cast(Kind, parts.group(2) or "basic"))
+    if parts := re.fullmatch(r"resnet(\d+)-(basic|sep|bottleneck)", name):
+        return resnet(int(parts.group(1)), cast(Kind, parts.group(2)))
     raise unknown("model", name, list(ARCHITECTURES))
 
 
@@ -122,16 +122,16 @@ def build_model(
         >>> model(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 10])
     """
-    known = architecture(name)
-    known.check_options(options)
+    entry = architecture(name)
+    entry.check_options(options)
     sizes = (
-        known.widths if widths is None else widths,
-        num_classes or known.num_classes,
-        known.input_size if input_size is None else input_size,
+        entry.widths if widths is None else widths,
+        num_classes or entry.num_classes,
+        entry.input_size if input_size is None else input_size,
     )
-    _refuse_large(known, wiring_of(wiring), sizes, options)
+    _refuse_large(entry, wiring_of(wiring), sizes, options)
     try:
-        return known.build(known.prepare(wiring_of(wiring)), *sizes, **options)
+        return entry.build(entry.prepare(wiring_of(wiring)), *sizes, **options)
     except ValueError as error:
         if isinstance(error, UserError) or not options:
             raise
@@ -143,7 +143,7 @@ def build_model(
 _MODEST = 8192
 
 
-def _refuse_large(known: Architecture, wiring: Wiring, sizes: tuple[Any, Any, Any], options: Any) -> None:
+def _refuse_large(entry: Architecture, wiring: Wiring, sizes: tuple[Any, Any, Any], options: Any) -> None:
     """Refuse a network whose weights would not fit into memory, by its shapes alone.
 
     Raises:
@@ -157,7 +157,7 @@ def _refuse_large(known: Architecture, wiring: Wiring, sizes: tuple[Any, Any, An
     sparse = graph is not None and getattr(wiring, "engine", "masked") not in ("masked", "masked-in-place")
     try:
         with torch.device("meta"):
-            dense = known.build(known.prepare(Dense()), widths, num_classes, input_size, **options)
+            dense = entry.build(entry.prepare(Dense()), widths, num_classes, input_size, **options)
     except ValueError:
         return  # what is wrong is said where the network itself is built
     except RuntimeError as error:

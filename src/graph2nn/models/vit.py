@@ -155,13 +155,13 @@ def vit(size: str, width: int, heads: int) -> Architecture:
     def build(
         wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, **options: Any
     ) -> nn.Module:
-        (own,) = check_widths(f"vit-{size}", widths, 1)
+        (built_width,) = check_widths(f"vit-{size}", widths, 1)
         options = {"heads": heads, **options}
-        return VisionTransformer(own, num_classes, input_size=input_size, wiring=wiring, **options)
+        return VisionTransformer(built_width, num_classes, input_size=input_size, wiring=wiring, **options)
 
     def shapes(widths: Sequence[int], num_classes: int, input_size: Size, **options: Any) -> list[Shape]:
-        (own,) = check_widths(f"vit-{size}", widths, 1)
-        return vit_shapes(own, num_classes, input_size, **{"heads": heads, **options})
+        (built_width,) = check_widths(f"vit-{size}", widths, 1)
+        return vit_shapes(built_width, num_classes, input_size, **{"heads": heads, **options})
 
     return Architecture(
         about=f"vision transformer, 12 wired layers of width {width} (ImageNet)",

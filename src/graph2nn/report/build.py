@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.analysis.task_findings import Known, study
+from graph2nn.analysis.task_findings import Known, Study, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.presets import PRESETS
 from graph2nn.graphs.components import isolated_nodes
@@ -96,35 +96,14 @@ def report(
             style=style,
             paper=None if planned is None else {"planned": planned_table(planned)},
         )  # fmt: skip
-    found = read_evaluations(
+    evaluations = read_evaluations(
         results, tasks=tasks, where=where, only=None if planned is None else planned.common
     )
-    graphs = {label: spec.build() for label, spec in found.graphs.items()}
-    nulls = _nulls(found)
-    own = [str(label) for label in found.table["graph"].unique() if label not in nulls and label in graphs]
-    marked = labels_to_highlight(highlight, own, graphs, nulls=nulls, data=data)
-    # Connectomes that are not here are left out: a report does not wait for downloads.
-    brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
-    others = {} if against is None else _last_of_each(against)
-    known = Known(measured(graphs).set_index("graph"), brains, others, graphs)
-    if is_published(results):
-        title = title or (
-            f"Results of the published code in {Path(results).resolve().name}"
-            if holds_results(Path(results))
-            else "The published results of Graph Structure of Neural Networks"
-        )
-    elif started := unfinished(Path(results)):
-        notes = [*notes, f"{plural(len(started), 'run')} had not ended when this was written: left out."]
-    if planned is not None:
-        notes = [*planned.notes(), *notes]
-    themselves = {label: graph for label, graph in graphs.items() if label not in nulls}
-    notes = [*notes, *_off_plane(graphs, nulls), *_directed(themselves)]
-    tables = {task: found.of(task) for task in found.tasks}
-    with Bar("analysing", 2 * len(tables)) as bar:
-        said = study(
-            tables, known=known, notes=found.notes, ranks=found.ranks, chosen_on=chosen_on, step=bar.update
-        )
-    said = highlighted(said, marked)
+    graphs = {label: spec.build() for label, spec in evaluations.graphs.items()}
+    nulls = _nulls(evaluations)
+    labels = [label for label in _labels(evaluations) if label not in nulls and label in graphs]
+    marked = labels_to_highlight(highlight, labels, graphs, nulls=nulls, data=data)
+    said = _studied(evaluations, graphs, data=data, against=against, chosen_on=chosen_on)
     with Bar("drawing", 0) as bar:
 
         def drawn(_done: int, every: int) -> None:
@@ -132,22 +111,63 @@ def report(
             bar.update()
 
         return write_report(
-            said,
-            out,
+            highlighted(said, marked), out,
             graphs=graphs,
-            title=title,
-            notes=notes,
-            formats=formats,
-            style=style,
-            command=command,
-            step=drawn,
+            title=title or _title(results),
+            notes=[
+                *([] if planned is None else planned.notes()), *notes, *_unfinished(results),
+                *_off_plane(graphs, nulls),
+                *_directed({label: graph for label, graph in graphs.items() if label not in nulls}),
+            ],
+            formats=formats, style=style, command=command, step=drawn,
             first=ladders(made) + ("" if planned is None else section(planned)),
             more={
                 **({"ladder": record_of(made)} if made else {}),
                 **({} if planned is None else {"plan": record(planned)}),
             },
             paper=None if planned is None else {"planned": planned_table(planned)},
-        )
+        )  # fmt: skip
+
+
+def _labels(evaluations: Evaluations) -> list[str]:
+    return [str(label) for label in evaluations.table["graph"].unique()]
+
+
+def _studied(
+    evaluations: Evaluations,
+    graphs: Mapping[str, RelationalGraph],
+    *,
+    data: Path | None,
+    against: Path | str | None,
+    chosen_on: Sequence[int] | None,
+) -> Study:
+    """Study all tasks, with the connectomes that are on this machine: a report does not wait for downloads."""
+    brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
+    others = {} if against is None else _last_of_each(against)
+    context = Known(measured(graphs).set_index("graph"), brains, others, graphs)
+    tables = {task: evaluations.of(task) for task in evaluations.tasks}
+    with Bar("analysing", 2 * len(tables)) as bar:
+        return study(
+            tables, known=context, notes=evaluations.notes, ranks=evaluations.ranks, chosen_on=chosen_on,
+            step=bar.update,
+        )  # fmt: skip
+
+
+def _title(results: Path | str) -> str | None:
+    """Headline of published results; None leaves it to models and data."""
+    if not is_published(results):
+        return None
+    if holds_results(Path(results)):
+        return f"Results of the published code in {Path(results).resolve().name}"
+    return "The published results of Graph Structure of Neural Networks"
+
+
+def _unfinished(results: Path | str) -> list[str]:
+    """Say how many of our own runs are left out because they have not ended."""
+    started = [] if is_published(results) else unfinished(Path(results))
+    if not started:
+        return []
+    return [f"{plural(len(started), 'run')} had not ended when this was written: left out."]
 
 
 def _connectomes(results: Path, where: Sequence[str], planned: PlanFindings | None) -> list[Comparison]:
@@ -174,11 +194,11 @@ def _planned(results: Path | str, plan: Path, where: Sequence[str], data: Path |
     return plan_findings(plan, runs, curves_of(Path(results)), data=data)
 
 
-def _nulls(found: Evaluations) -> dict[str, str]:
+def _nulls(evaluations: Evaluations) -> dict[str, str]:
     """Labels of the nulls among the results, and whose they are."""
-    if "null_of" not in found.table:
+    if "null_of" not in evaluations.table:
         return {}
-    rows = found.table[found.table["null_of"].notna()].drop_duplicates("graph")
+    rows = evaluations.table[evaluations.table["null_of"].notna()].drop_duplicates("graph")
     return {str(label): str(whose) for label, whose in zip(rows["graph"], rows["null_of"], strict=True)}
 
 
@@ -204,21 +224,21 @@ def _off_plane(graphs: Mapping[str, RelationalGraph], nulls: Mapping[str, str]) 
     }
     parts = {label: whole.paths for label, whole in wholes.items() if whole.reachable < 1}
     alone = {label: _isolated(wholes[label]) for label in parts}
-    own = [label for label in parts if label not in nulls]
+    not_nulls = [label for label in parts if label not in nulls]
     notes = [
         f"Graph {label} falls into parts, so it is off the (C, L) plane: "
         f"{100 * parts[label].reachable:.3g} % of its ordered pairs of nodes have a path, and its L "
         f"({parts[label].mean:.3f}) is the mean over these.{alone[label]}"
-        for label in own[:_NAMED]
+        for label in not_nulls[:_NAMED]
     ]
-    if len(own) > _NAMED:
-        notes.append(f"So do {_some(own[_NAMED:])}; the column of pairs with a path has their shares.")
-    if own:
+    if len(not_nulls) > _NAMED:
+        notes.append(f"So do {_some(not_nulls[_NAMED:])}; the column of pairs with a path has their shares.")
+    if not_nulls:
         notes.append(
             "Maps, cells, the rectangle of the sweet spot, parabolas and fitted surfaces are of the graphs on "
             "the plane alone; ranking, gains, tests and comparisons with nulls are of all."
         )
-    if lost := len(parts) - len(own):
+    if lost := len(parts) - len(not_nulls):
         notes.append(f"{lost} of {plural(len(nulls), 'null')} fall into parts as well, which changes no test.")
     return notes
 
@@ -240,8 +260,8 @@ def _some(labels: Sequence[str]) -> str:
 
 def _last_of_each(results: Path | str) -> dict[str, pd.DataFrame]:
     """Results tables of all tasks of other results, without their nulls."""
-    found = read_evaluations(results)
-    tables = {task: found.last(task) for task in found.tasks}
+    evaluations = read_evaluations(results)
+    tables = {task: evaluations.last(task) for task in evaluations.tasks}
     return {
         task: table[table["null_of"].isna()] if "null_of" in table else table for task, table in tables.items()
     }
@@ -270,11 +290,11 @@ def read_evaluations(
     """
     results = _home(results)
     if is_published(results):
-        found = read_published(results, tasks=tasks)
+        published = read_published(results, tasks=tasks)
         return (
-            found
+            published
             if not where
-            else Evaluations(choose(found.table, where), found.graphs, found.notes, found.ranks)
+            else Evaluations(choose(published.table, where), published.graphs, published.notes, published.ranks)
         )
     table = choose(runs_of(Path(results)), where)
     if only is not None:

@@ -53,7 +53,7 @@ def contents(
     from graph2nn.report.page import Chapter, page
 
     together, by_task = _plates(said, graphs)
-    plates = [*together, *(plate for own in by_task.values() for plate in own)]
+    plates = [*together, *(plate for task_plates in by_task.values() for plate in task_plates)]
     drawn, files = _drawn(plates, formats, step)
     if style == "paper":
         from graph2nn.report.paper import paper_files
@@ -118,9 +118,9 @@ def _plates(said: Study, graphs: Mapping[str, RelationalGraph]) -> tuple[list[Pl
     alone = len(said.tasks) == 1
     by_task = {}
     for (name, task), tag in zip(said.tasks.items(), collection.file_names(list(said.tasks)), strict=True):
-        own = gallery.plates(task.found, graphs, _curves(task)) if alone else []
-        own += collection.of_task(task, tag, graphs)
-        by_task[name] = own + further.plates(task, tag)
+        task_plates = gallery.plates(task.found, graphs, _curves(task)) if alone else []
+        task_plates += collection.of_task(task, tag, graphs)
+        by_task[name] = task_plates + further.plates(task, tag)
     together = collection.across(said)
     if any(plate.name == gallery.CURVES for plates in by_task.values() for plate in plates):
         # Its own curves show more, the error on the training data.

@@ -48,8 +48,8 @@ def highlighted(study: Study, labels: Sequence[str]) -> Study:
     """Return the study with these graphs marked in the findings of each task that has them."""
     marked = {}
     for name, task in study.tasks.items():
-        own = set(task.found.graphs["graph"])
-        there = tuple(label for label in labels if label in own)
+        graph_labels = set(task.found.graphs["graph"])
+        there = tuple(label for label in labels if label in graph_labels)
         marked[name] = replace(task, found=replace(task.found, highlighted=there))
     return replace(study, tasks=marked)
 

@@ -71,9 +71,9 @@ def comparisons(
         >>> comparisons(Path("runs"), pd.DataFrame({"model": ["mlp5"], "data": ["digits"]}))
         []
     """
-    own = runs[runs["model"] == CONNECTOME_RNN]
+    connectome_runs = runs[runs["model"] == CONNECTOME_RNN]
     made = []
-    for label, rows in own.groupby("data", sort=False):
+    for label, rows in connectome_runs.groupby("data", sort=False):
         graphs = rows.loc[(rows["kind"] == "relational") & rows["null_of"].isna(), "graph"].unique()
         for graph in graphs:
             some = rows[(rows["graph"] == graph) | (rows["null_of"] == graph) | (rows["kind"] != "relational")]
@@ -84,9 +84,9 @@ def comparisons(
 
 def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, alpha: float) -> Comparison:
     rows = rows[rows["test_error"].notna()]
-    found = ladder(rows, graph, margin=margin, chance=_chance(str(rows["data"].iloc[0])), alpha=alpha)
+    rungs = ladder(rows, graph, margin=margin, chance=_chance(str(rows["data"].iloc[0])), alpha=alpha)
     arms = {graph: rows[rows["graph"] == graph]}
-    for rung in found.rungs:
+    for rung in rungs.rungs:
         kinds = rows["graph"].str.split(" ").str[0]
         arms[rung.kind] = rows[(rows["graph"] == rung.kind) | (rows["null_of"].notna() & (kinds == rung.kind))]
     configs = {name: read_config(out, str(some["run"].iloc[0])) for name, some in arms.items() if len(some)}
@@ -95,7 +95,7 @@ def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, a
     shown = [f"{kind} nulls: {' '.join(one.warnings)}" for kind, one in reports.items() if one.warnings]
     nulls = {name: start for name, start in starts.items() if name == graph or name in reports}
     return Comparison(
-        found, score_of(rows), starts, reports, (*found.warnings, *_mismatches(graph, nulls), *shown)
+        rungs, score_of(rows), starts, reports, (*rungs.warnings, *_mismatches(graph, nulls), *shown)
     )
 
 
@@ -110,10 +110,13 @@ def _chance(label: str) -> float | None:
 
 
 def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullReport]:
-    own = configs[graph]
-    assert own.graph is not None
-    original = own.graph.build()
-    ends = {name: choose_nodes(original, str(own.model.options[name]), name) for name in ("inputs", "outputs")}
+    graph_configs = configs[graph]
+    assert graph_configs.graph is not None
+    original = graph_configs.graph.build()
+    ends = {
+        name: choose_nodes(original, str(graph_configs.model.options[name]), name)
+        for name in ("inputs", "outputs")
+    }
     made = {}
     for name, config in configs.items():
         if config.graph is not None and config.graph.null_of:
@@ -122,14 +125,14 @@ def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullRepo
 
 
 def _mismatches(graph: str, starts: Mapping[str, Start]) -> list[str]:
-    own, said = starts[graph], []
+    of_graph, said = starts[graph], []
     for name, start in starts.items():
         differ = [
             f"{what} {other:.3g} in place of {mine:.3g}"
             for what, mine, other in (
-                ("weights", own.weight, start.weight),
-                ("activity", own.activity, start.activity),
-                ("activity of the neurons that are read", own.read, start.read),
+                ("weights", of_graph.weight, start.weight),
+                ("activity", of_graph.activity, start.activity),
+                ("activity of the neurons that are read", of_graph.read, start.read),
             )
             if abs(other - mine) > MISMATCH * mine
         ]
@@ -144,17 +147,20 @@ def section(made: Sequence[Comparison]) -> str:
 
 
 def _one(made: Comparison, place: int) -> str:
-    found = made.found
+    compared = made.found
     picture = Picture(
         f"ladder_{place}",
-        f"{found.graph} against its nulls: {found.data}",
-        figure.ladder_caption(found, made.score),
-        *(render(lambda theme: figure.draw_ladder(found, theme, made.score), theme) for theme in (LIGHT, DARK)),
+        f"{compared.graph} against its nulls: {compared.data}",
+        figure.ladder_caption(compared, made.score),
+        *(
+            render(lambda theme: figure.draw_ladder(compared, theme, made.score), theme)
+            for theme in (LIGHT, DARK)
+        ),
     )
     rungs = _table("Differences", rungs_table(made))
     warned = "\n".join(f'<p class="note" role="note">{html.escape(text)}</p>' for text in made.warnings)
     return (
-        f'<section>\n<p class="lead">{html.escape(found.sentence)}</p>\n{warned}\n</section>\n'
+        f'<section>\n<p class="lead">{html.escape(compared.sentence)}</p>\n{warned}\n</section>\n'
         f"{section_of(picture, 2, f'ladder-{place}')}\n{rungs}\n{_starts(made)}\n{_changes(made)}"
     )
 

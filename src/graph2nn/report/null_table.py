@@ -43,11 +43,11 @@ def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") ->
 
 
 def _section(task: TaskFindings, kind: str, heading: int, name: str) -> str:
-    found = task.nulls[kind]
+    comparison = task.nulls[kind]
     changes = task.null_changes.get(kind, pd.DataFrame({"graph": []})).set_index("graph")
     rows = [
         _row(row, changes.loc[row["graph"]] if row["graph"] in changes.index else None)
-        for _, row in found.rows.head(MOST_ROWS).iterrows()
+        for _, row in comparison.rows.head(MOST_ROWS).iterrows()
     ]
     title = html.escape(f"Effects against {kind.replace('_', '-')} nulls")
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)

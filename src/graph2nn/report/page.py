@@ -198,15 +198,15 @@ def _webp(pixels: PIL.Image.Image, **options: Any) -> bytes:
     return encoded.getvalue()
 
 
-def _stats(found: Findings) -> str:
-    runs, graphs = found.results.runs, found.graphs
+def _stats(findings: Findings) -> str:
+    runs, graphs = findings.results.runs, findings.graphs
     facts = {
         "model": str(runs["model"].iloc[0]),
         "data": str(runs["data"].iloc[0]),
-        "score": found.score.label,
-        "graph chosen on": found.chosen_on,
+        "score": findings.score.label,
+        "graph chosen on": findings.chosen_on,
         "epochs": f"{runs['epochs'].iloc[0]:g}",
-        "graphs": f"{len(graphs):,}" + (" + baseline" if found.baseline is not None else ""),
+        "graphs": f"{len(graphs):,}" + (" + baseline" if findings.baseline is not None else ""),
         "seeds per graph": _span(graphs["seeds"]),
         "runs": f"{len(runs):,}",
         "MACs": _size(runs["macs"]),
@@ -240,12 +240,12 @@ def _duration(seconds: float) -> str:
 
 
 def _remarks(chapter: Chapter, level: int) -> str:
-    found, remarks = chapter.found, [*chapter.notes, *chapter.headline.remarks]
-    if (found.graphs["seeds"] > 1).any():
+    findings, remarks = chapter.found, [*chapter.notes, *chapter.headline.remarks]
+    if (findings.graphs["seeds"] > 1).any():
         remarks.append(
             f"± is the sample standard deviation over seeds (n − 1). Intervals of one graph's mean, in the "
             f"table "
-            f"and the figures, are {percent(found.confidence)} percentile bootstraps of {found.draws:,} "
+            f"and the figures, are {percent(findings.confidence)} percentile bootstraps of {findings.draws:,} "
             f"resamples; "
             "of three to five seeds they cover nearer 75 to 85 %. Gains and tests are calibrated by simulation."
         )

@@ -110,15 +110,15 @@ def _data(said: Study) -> list[str]:
 def _tasks(said: Study) -> pd.DataFrame:
     rows = []
     for name, task in said.tasks.items():
-        found, digits = task.found, task.found.digits
-        best, every = found.judged.best, found.judged.all_graphs
+        findings, digits = task.found, task.found.digits
+        best, every = findings.judged.best, findings.judged.all_graphs
         rows.append(
             {
                 "task": name,
-                "score": found.score.label,
-                "baseline": "–" if found.baseline is None else error(found.baseline, digits),
-                "best graph": readable(str(found.best["graph"])),
-                "its score": error(found.best, digits),
+                "score": findings.score.label,
+                "baseline": "–" if findings.baseline is None else error(findings.baseline, digits),
+                "best graph": readable(str(findings.best["graph"])),
+                "its score": error(findings.best, digits),
                 "gain, other seeds choosing": "–" if isinstance(best, Gap) else _selected(best, digits),
                 "gain, mean of all graphs": "–"
                 if every is None
@@ -136,17 +136,17 @@ def _between(low: float, high: float, digits: int) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def _graphs(found: Findings) -> pd.DataFrame:
-    rows = [] if found.baseline is None else [found.baseline]
-    rows += [row for _, row in found.graphs.head(TABLE_ROWS).iterrows()]
-    digits = found.digits
+def _graphs(findings: Findings) -> pd.DataFrame:
+    rows = [] if findings.baseline is None else [findings.baseline]
+    rows += [row for _, row in findings.graphs.head(TABLE_ROWS).iterrows()]
+    digits = findings.digits
     return pd.DataFrame(
         {
             "graph": [readable(str(row["graph"])) for row in rows],
             "C": [number(row["clustering"], 3) for row in rows],
             "L": [number(row["path_length"], 3) for row in rows],
             "seeds": [f"{int(row['seeds'])}" for row in rows],
-            found.score.label: [error(row, digits) for row in rows],
+            findings.score.label: [error(row, digits) for row in rows],
             "gain": [number(row["gain"], digits) for row in rows],
             "p (Holm)": [number(row["p_holm"], 4) for row in rows],
         }

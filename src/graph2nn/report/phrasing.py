@@ -92,68 +92,72 @@ def percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def headline(found: Findings) -> Headline:
+def headline(findings: Findings) -> Headline:
     """Say what was found, no more strongly than the runs allow."""
-    return Headline(_title(found), _lead(found), tuple(_remarks(found)))
+    return Headline(_title(findings), _lead(findings), tuple(_remarks(findings)))
 
 
-def _title(found: Findings) -> str:
-    best, every = found.judged.best, found.judged.all_graphs
-    if found.verdict == "no-baseline":
-        what = "error" if found.score.unit == "%" else found.score.name
-        if found.chosen_on == "validation":
+def _title(findings: Findings) -> str:
+    best, every = findings.judged.best, findings.judged.all_graphs
+    if findings.verdict == "no-baseline":
+        what = "error" if findings.score.unit == "%" else findings.score.name
+        if findings.chosen_on == "validation":
             what += " on the validation part"
-        return f"{found.best['graph']} has the lowest {what}; there is no baseline to compare it with"
+        return f"{findings.best['graph']} has the lowest {what}; there is no baseline to compare it with"
 
     def said(gain: float) -> str:
-        return points(gain, found.score, found.digits)
+        return points(gain, findings.score, findings.digits)
 
-    if found.verdict == "better":
+    if findings.verdict == "better":
         one = "" if isinstance(best, Gap) or best.low <= 0 else said(best.honest)
         mean = "" if every is None or not every.low > 0 else said(every.estimate)
-        if len(found.graphs) == 1:
-            return f"{found.best['graph']} beats the baseline by {one or mean}"
+        if len(findings.graphs) == 1:
+            return f"{findings.best['graph']} beats the baseline by {one or mean}"
         if one and mean:
             return f"Graphs beat the baseline: by {mean} on average, the best by {one}"
         if mean:
             return f"On average the graphs beat the baseline by {mean}"
         return f"The best graph beats the baseline by {one}"
-    if found.verdict == "others-better":
-        graphs = f"{plural(found.beating, 'graph')} {'is' if found.beating == 1 else 'are'}"
-        other = "chosen on the validation part" if found.chosen_on == "validation" else "with the lowest mean"
+    if findings.verdict == "others-better":
+        graphs = f"{plural(findings.beating, 'graph')} {'is' if findings.beating == 1 else 'are'}"
+        other = (
+            "chosen on the validation part" if findings.chosen_on == "validation" else "with the lowest mean"
+        )
         return f"{graphs} clearly better than the baseline, but not the one {other}"
-    if found.verdict == "untested":
+    if findings.verdict == "untested":
         return "These runs cannot tell whether a graph is better than the baseline"
     if every is not None and every.high < 0:
         return f"On average the graphs are {said(every.estimate)} worse than the baseline"
     return "No graph is clearly better than the baseline"
 
 
-def _lead(found: Findings) -> str:
-    best, baseline, score, digits = found.best, found.baseline, found.score, found.digits
-    name = "The only graph" if len(found.graphs) == 1 else "Best graph"
+def _lead(findings: Findings) -> str:
+    best, baseline, score, digits = findings.best, findings.baseline, findings.score, findings.digits
+    name = "The only graph" if len(findings.graphs) == 1 else "Best graph"
     start = f"{name} {best['graph']}: {score.written(error(best, digits))}"
     if baseline is None:
         return f"{start} over {plural(int(best['seeds']), 'seed')}."
     said = f"{start} against baseline {error(baseline, digits)}{' %' if score.unit == '%' else ''}."
-    selected, every = found.judged.best, found.judged.all_graphs
+    selected, every = findings.judged.best, findings.judged.all_graphs
     if not isinstance(selected, Gap):
-        gain = f"{signed(selected.honest, score, digits)}, {percent(found.confidence)} interval "
+        gain = f"{signed(selected.honest, score, digits)}, {percent(findings.confidence)} interval "
         gain += f"{interval(selected, digits)}."
-        rule = "Gain" if len(found.graphs) == 1 else "When the other seeds choose the graph, its gain is"
+        rule = "Gain" if len(findings.graphs) == 1 else "When the other seeds choose the graph, its gain is"
         said += f" {rule} {gain}"
-    if every is not None and len(found.graphs) > 1:
-        said += f" The mean of all {len(found.graphs):,} graphs gains {signed(every.estimate, score, digits)}"
+    if every is not None and len(findings.graphs) > 1:
+        said += (
+            f" The mean of all {len(findings.graphs):,} graphs gains {signed(every.estimate, score, digits)}"
+        )
         ends = f" {interval(every, digits)}, {p_text(every.p_value)}."
-        said += ends if math.isfinite(every.low) else f"; {_no_interval(found)}."
+        said += ends if math.isfinite(every.low) else f"; {_no_interval(findings)}."
     elif isinstance(selected, Gap):
-        why = _no_interval(found)
+        why = _no_interval(findings)
         said += f" {why[0].upper()}{why[1:]}."
     return said
 
 
-def _no_interval(found: Findings) -> str:
-    if int(found.graphs["seeds"].max()) > 1:
+def _no_interval(findings: Findings) -> str:
+    if int(findings.graphs["seeds"].max()) > 1:
         return "no run differs from another of its graph, which gives no interval"
     return "one seed gives no interval"
 
@@ -173,40 +177,46 @@ def signed(value: float, score: Score = TOP1, digits: int = 2) -> str:
     return f"{text} point" if score.unit == "%" and text == "1.00" else f"{text} {score.difference}"
 
 
-def interval(found: ArmComparison | Selection | NullComparison, digits: int = 2) -> str:
+def interval(estimated: ArmComparison | Selection | NullComparison, digits: int = 2) -> str:
     """Write the two ends of an interval."""
-    return f"[{number(found.low, digits)}, {number(found.high, digits)}]"
+    return f"[{number(estimated.low, digits)}, {number(estimated.high, digits)}]"
 
 
-def _remarks(found: Findings) -> list[str]:
-    remarks = [_why(found), _selection(found), _comparisons(found), _filled(found), _spread(found)]
-    if found.judged.all_graphs is not None:
-        remarks.append(found.judged.all_graphs.note)
-    return [remark for remark in [*remarks, _diverged(found)] if remark]
+def _remarks(findings: Findings) -> list[str]:
+    remarks = [
+        _why(findings),
+        _selection(findings),
+        _comparisons(findings),
+        _filled(findings),
+        _spread(findings),
+    ]
+    if findings.judged.all_graphs is not None:
+        remarks.append(findings.judged.all_graphs.note)
+    return [remark for remark in [*remarks, _diverged(findings)] if remark]
 
 
-def _why(found: Findings) -> str:
+def _why(findings: Findings) -> str:
     """Why the verdict is not a win, where the numbers may look like one."""
-    if found.baseline is None or found.verdict == "better":
+    if findings.baseline is None or findings.verdict == "better":
         return ""
-    best = found.judged.best
+    best = findings.judged.best
     if isinstance(best, Gap):
         return f"The gain of the best graph has no interval: {best.reason}."
     if best.honest <= 0:
         return "The graph that the other seeds choose is not better than the baseline."
-    level = percent(found.confidence)
+    level = percent(findings.confidence)
     return f"The {level} interval of the best graph's gain includes 0 ({p_text(best.p_value)})."
 
 
-def _selection(found: Findings) -> str:
-    count, best = len(found.graphs), found.judged.best
+def _selection(findings: Findings) -> str:
+    count, best = len(findings.graphs), findings.judged.best
     if count == 1:
         return ""
-    if found.chosen_on == "validation":
+    if findings.chosen_on == "validation":
         return (
             f"The best of {count:,} graphs was chosen by its mean score on the validation part, which took no "
             "part in training; the test part only judged it, so that the choice does not flatter its score. "
-            f"By the test part alone it is number {found.rank + 1}."
+            f"By the test part alone it is number {findings.rank + 1}."
         )
     text = (
         f"The lowest of {count:,} noisy means is low partly by luck, so its own mean says too much about the "
@@ -220,27 +230,27 @@ def _selection(found: Findings) -> str:
     )
 
 
-def _comparisons(found: Findings) -> str:
-    if found.baseline is None or found.judged.pooled.empty:
+def _comparisons(findings: Findings) -> str:
+    if findings.baseline is None or findings.judged.pooled.empty:
         return ""
-    tested = len(found.judged.pooled)
-    count = f"{found.beating:,} of {plural(tested, 'graph')}"
+    tested = len(findings.judged.pooled)
+    count = f"{findings.beating:,} of {plural(tested, 'graph')}"
     beat = "beats" if tested == 1 else "beat"
     text = (
         f"{count} {beat} the baseline at level {ALPHA:g} (t-test with the noise of a run pooled over all "
         "networks, seeds paired"
     )
     if tested == 1:
-        return f"{text}, {p_text(float(found.judged.pooled['p'].iloc[0]))})."
+        return f"{text}, {p_text(float(findings.judged.pooled['p'].iloc[0]))})."
     return (
         f"{text}, Holm's correction for {tested:,} tests); with the correction of Benjamini and Hochberg, "
-        f"which bounds the share of false findings, {found.judged.count(ALPHA, column='p_bh'):,}. Clearly "
-        f"worse than the baseline: {found.losing:,}."
+        f"which bounds the share of false findings, {findings.judged.count(ALPHA, column='p_bh'):,}. Clearly "
+        f"worse than the baseline: {findings.losing:,}."
     )
 
 
-def _filled(found: Findings) -> str:
-    count = found.judged.filled
+def _filled(findings: Findings) -> str:
+    count = findings.judged.filled
     if not count:
         return ""
     return (
@@ -249,8 +259,8 @@ def _filled(found: Findings) -> str:
     )
 
 
-def _spread(found: Findings) -> str:
-    macs = found.results.runs["macs"]
+def _spread(findings: Findings) -> str:
+    macs = findings.results.runs["macs"]
     apart = float(macs.max() / max(macs.min(), 1)) - 1
     if apart <= EQUAL_BUDGETS:
         return ""
@@ -260,8 +270,8 @@ def _spread(found: Findings) -> str:
     )
 
 
-def _diverged(found: Findings) -> str:
-    diverged = found.results.diverged
+def _diverged(findings: Findings) -> str:
+    diverged = findings.results.diverged
     if not diverged:
         return ""
     names = list(diverged)
@@ -269,6 +279,6 @@ def _diverged(found: Findings) -> str:
     runs = sum(diverged.values())
     are = "is" if runs == 1 else "are"
     text = f"{plural(runs, 'run')} diverged (error not finite) and {are} left out: {listed}."
-    if found.results.lost:
-        text += f" No run is left of {', '.join(found.results.lost[:5])}."
+    if findings.results.lost:
+        text += f" No run is left of {', '.join(findings.results.lost[:5])}."
     return text + " Means of these graphs are means of the seeds that survived."

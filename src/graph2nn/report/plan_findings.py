@@ -76,8 +76,8 @@ def plan_findings(
     """
     plan = read_plan(file)
     named = _with_arms(plan, runs, data)
-    known = {arm.name for arm in plan.arms}
-    inside = named[named["arm"].isin(known)]
+    arm_names = {arm.name for arm in plan.arms}
+    inside = named[named["arm"].isin(arm_names)]
     if inside.empty:
         raise UserError(
             f"analyze: no run in this folder belongs to {file}. Name the folder that graph2nn sweep --plan "
@@ -109,7 +109,7 @@ def plan_findings(
         plan,
         tuple(planned_tests(plan, inside)),
         arms,
-        tuple(named.loc[~named["arm"].isin(known), "run"]),
+        tuple(named.loc[~named["arm"].isin(arm_names), "run"]),
         frozenset(inside.loc[inside["arm"].isin(plain_arms), "run"]),
         gains,
         score_of(inside),
@@ -132,22 +132,22 @@ def _with_arms(plan: ExperimentPlan, runs: pd.DataFrame, data: Path | None) -> p
     return runs.assign(arm=arm)
 
 
-def record(found: PlanFindings) -> dict[str, Any]:
+def record(planned: PlanFindings) -> dict[str, Any]:
     """What summary.json holds of it."""
     answer = {
-        "title": found.plan.title,
-        "sha256": found.plan.sha256,
-        "tests": [{**vars(test), "complete": test.complete} for test in found.tests],
-        "arms": found.arms.to_dict("records"),
-        "unplanned": list(found.unplanned),
-        "gain_by_epoch": {name: band.to_dict("list") for name, band in found.gains.items()},
+        "title": planned.plan.title,
+        "sha256": planned.plan.sha256,
+        "tests": [{**vars(test), "complete": test.complete} for test in planned.tests],
+        "arms": planned.arms.to_dict("records"),
+        "unplanned": list(planned.unplanned),
+        "gain_by_epoch": {name: band.to_dict("list") for name, band in planned.gains.items()},
     }
     return {key: json_value(value) for key, value in answer.items()}
 
 
-def section(found: PlanFindings) -> str:
+def section(planned: PlanFindings) -> str:
     """The planned tests as a section of the page, before everything that was not planned."""
-    table = planned_table(found)
+    table = planned_table(planned)
     titles = "".join(f"<th>{html.escape(str(head))}</th>" for head in table)
     rows = "\n".join(
         f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
@@ -166,16 +166,16 @@ def section(found: PlanFindings) -> str:
     )
 
 
-def planned_table(found: PlanFindings) -> pd.DataFrame:
+def planned_table(planned: PlanFindings) -> pd.DataFrame:
     """Planned tests as a table of texts, one row per test, for the page and for a paper.
 
     Args:
-        found: the tests and what they say.
+        planned: the tests and what they say.
 
     Returns:
         Columns ``test, family, estimate, interval, p, p (Holm), pairs, runs, says``.
     """
-    return pd.DataFrame([_cells(test) for test in found.tests], columns=TEST_COLUMNS)
+    return pd.DataFrame([_cells(test) for test in planned.tests], columns=TEST_COLUMNS)
 
 
 def _cells(test: PlannedResult) -> Sequence[str]:

@@ -74,11 +74,11 @@ def write_report(
     """
     out = Path(out)
     refuse_early(out, formats, style)
-    found = results if isinstance(results, Study) else study({"runs": results})
+    said = results if isinstance(results, Study) else study({"runs": results})
     files = contents(
-        found,
+        said,
         graphs or {},
-        title=title or _title(found),
+        title=title or _title(said),
         notes=notes,
         formats=formats,
         origin=provenance(command),

@@ -67,41 +67,43 @@ def summary(study: Study, *, title: str, notes: Sequence[str], provenance: Mappi
 
 def task_summary(task: TaskFindings) -> dict[str, Any]:
     """Return the record of one task."""
-    found = task.found
-    headline = phrasing.headline(found)
-    runs, graphs = found.results.runs, found.graphs
+    findings = task.found
+    headline = phrasing.headline(findings)
+    runs, graphs = findings.results.runs, findings.graphs
     record = {
-        "headline": {"verdict": found.verdict, "title": headline.title, "lead": headline.lead},
+        "headline": {"verdict": findings.verdict, "title": headline.title, "lead": headline.lead},
         "remarks": list(headline.remarks),
         "notes": list(task.notes),
         "model": runs["model"].iloc[0],
         "data": runs["data"].iloc[0],
         "epochs": _whole(runs["epochs"].iloc[0]),
-        "baseline": None if found.baseline is None else _row(found.baseline),
-        "best": _row(found.best),
-        "highlighted": [_row(row) for _, row in found.graphs.iterrows() if row["graph"] in found.highlighted],
-        "off_plane": sorted(set(found.graphs["graph"]) - set(found.placed["graph"])),
-        "C_and_L": "of the symmetrised graphs" if found.symmetrised else "of the graphs, all undirected",
+        "baseline": None if findings.baseline is None else _row(findings.baseline),
+        "best": _row(findings.best),
+        "highlighted": [
+            _row(row) for _, row in findings.graphs.iterrows() if row["graph"] in findings.highlighted
+        ],
+        "off_plane": sorted(set(findings.graphs["graph"]) - set(findings.placed["graph"])),
+        "C_and_L": "of the symmetrised graphs" if findings.symmetrised else "of the graphs, all undirected",
         "worst": _row(graphs.iloc[-1]),
-        "sweet_spot": _spot(found.spot),
-        "fits": {name: _fit(fit) for name, fit in found.fits.items()},
+        "sweet_spot": _spot(findings.spot),
+        "fits": {name: _fit(fit) for name, fit in findings.fits.items()},
         "correlations": {
             name: None if c is None else {"spearman": c.rho, "p_value": c.p_value}
-            for name, c in found.correlations.items()
+            for name, c in findings.correlations.items()
         },
-        "comparison": _comparison(found),
+        "comparison": _comparison(findings),
         "intervals": {
             "method": "percentile bootstrap",
-            "confidence": found.confidence,
-            "resamples": found.draws,
+            "confidence": findings.confidence,
+            "resamples": findings.draws,
         },
         "counts": {
             "runs": len(runs),
             "graphs": len(graphs),
             "seeds_min": int(graphs["seeds"].min()),
             "seeds_max": int(graphs["seeds"].max()),
-            "diverged": sum(found.results.diverged.values()),
-            "diverged_by_graph": found.results.diverged,
+            "diverged": sum(findings.results.diverged.values()),
+            "diverged_by_graph": findings.results.diverged,
         },
         "macs": {"min": int(runs["macs"].min()), "max": int(runs["macs"].max())},
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
@@ -129,12 +131,18 @@ def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, **more, **both}
 
 
-def rows(found: Findings) -> pd.DataFrame:
+def rows(findings: Findings) -> pd.DataFrame:
     """Return one row per graph, best first, the baseline on top: the columns of ``per_graph``."""
-    every = found.graphs if found.baseline is None else pd.concat([found.baseline.to_frame().T, found.graphs])
+    every = (
+        findings.graphs
+        if findings.baseline is None
+        else pd.concat([findings.baseline.to_frame().T, findings.graphs])
+    )
     more = [name for name in ("reachable", "directed") if name in every]
     table = every[["kind", *_ROW, *more]]
-    return table.assign(highlighted=table["graph"].isin(found.highlighted)) if found.highlighted else table
+    return (
+        table.assign(highlighted=table["graph"].isin(findings.highlighted)) if findings.highlighted else table
+    )
 
 
 def _row(row: pd.Series) -> dict[str, Any]:
@@ -161,33 +169,33 @@ def _spot(spot: SweetSpot) -> dict[str, Any]:
     }
 
 
-def _comparison(found: Findings) -> dict[str, Any]:
+def _comparison(findings: Findings) -> dict[str, Any]:
     return {
         "test": "Welch's t-test against the baseline, two-sided",
         "level": ALPHA,
-        "tested": found.tested,
-        "better_holm": found.beating_welch,
-        "better_benjamini_hochberg": found.beating_bh,
-        "worse_holm": found.losing_welch,
-        "held_out_gain": found.held_out_gain,
+        "tested": findings.tested,
+        "better_holm": findings.beating_welch,
+        "better_benjamini_hochberg": findings.beating_bh,
+        "worse_holm": findings.losing_welch,
+        "held_out_gain": findings.held_out_gain,
         "pooled_noise": {
             "test": "t-test with the noise of a run pooled over all networks, paired by seed",
-            "better_holm": found.beating,
-            "better_benjamini_hochberg": found.judged.count(ALPHA, column="p_bh"),
-            "worse_holm": found.losing,
+            "better_holm": findings.beating,
+            "better_benjamini_hochberg": findings.judged.count(ALPHA, column="p_bh"),
+            "worse_holm": findings.losing,
         },
-        "all_graphs": _gain(found.judged.all_graphs),
-        "best_graph": _gain(found.judged.best),
-        "filled_runs_left_out": found.judged.filled,
+        "all_graphs": _gain(findings.judged.all_graphs),
+        "best_graph": _gain(findings.judged.best),
+        "filled_runs_left_out": findings.judged.filled,
     }
 
 
-def _gain(found: ArmComparison | Selection | Gap | None) -> dict[str, float] | None:
+def _gain(selection: ArmComparison | Selection | Gap | None) -> dict[str, float] | None:
     """Gain over the baseline with its interval and p-value."""
-    if found is None or isinstance(found, Gap):
+    if selection is None or isinstance(selection, Gap):
         return None
-    gain = found.honest if isinstance(found, Selection) else found.estimate
-    return {"gain": gain, "low": found.low, "high": found.high, "p_value": found.p_value}
+    gain = selection.honest if isinstance(selection, Selection) else selection.estimate
+    return {"gain": gain, "low": selection.low, "high": selection.high, "p_value": selection.p_value}
 
 
 def _fit(fit: Quadratic | None) -> dict[str, Any] | None:

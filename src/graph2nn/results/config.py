@@ -332,10 +332,10 @@ _SETTABLE = ("recipe", "model", "match", "symmetric", "groups", "shuffle", "shri
 
 
 def _assign(tree: dict[str, Any], key: str, text: str) -> None:
-    known = list(_leaves({name: tree[name] for name in _SETTABLE}))
-    if key not in known and not key.startswith("model.options."):
-        near = difflib.get_close_matches(cut(key, 100), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+    keys = list(_leaves({name: tree[name] for name in _SETTABLE}))
+    if key not in keys and not key.startswith("model.options."):
+        near = difflib.get_close_matches(cut(key, 100), keys, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(keys)}."
         raise UserError(f"config: unknown key {cut(key, 100)}; {hint}")
     try:
         value = read_yaml(text)

@@ -94,15 +94,15 @@ def of_runs(
     """
     runs = runs_of(out) if table is None else table
     runs = runs[runs["kind"] != "dense"]  # a second dense network is on the ladder of a connectome alone
-    for _, own in runs.groupby("preset", sort=False):
-        one_experiment(own)
+    for _, of_task in runs.groupby("preset", sort=False):
+        one_experiment(of_task)
     # One run of each graph is enough: a large sweep has thousands of configs.
     configs = [config_of(out, run) for run in runs.drop_duplicates("graph")["run"]]
     specs = {config.graph.name: config.graph for config in configs if config.graph}
     evaluated = _evaluated(runs, curves_of(out))
     kept = [*COLUMNS, "run", "null_of", "reachable", "directed", "seconds", "score_name", "score_unit"]
-    own = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
-    tidy = evaluated.merge(own.drop(columns="epochs"), on="run", validate="many_to_one")
+    of_task = runs.rename(columns={"preset": "task"}).drop(columns=_MEASURED)
+    tidy = evaluated.merge(of_task.drop(columns="epochs"), on="run", validate="many_to_one")
     tidy["width"] = tidy["widths"].map(_first_width)
     tidy["directed"] = tidy["graph"].map({label: spec.directed for label, spec in specs.items()})
     tidy = tidy.assign(catalogue=None, index=float("nan"), remark="")

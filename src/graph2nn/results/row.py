@@ -70,7 +70,7 @@ def result_row(
         The row, by column.
     """
     patience = config.recipe.patience
-    last, graph, found = history[-1], network.graph, network.match
+    last, graph, matched = history[-1], network.graph, network.match
     drawn = config.graph.ws_flex if config.graph else None
     finite = math.isfinite(last.train_loss) if finite is None else finite
     last = final(history, patience) if finite else last
@@ -96,11 +96,11 @@ def result_row(
         "path_length": network.path_length,
         "reachable": network.reachable,
         "directed": None if graph is None else graph.directed,
-        "widths": ",".join(map(str, found.widths)),
-        "macs": found.macs,
-        "params": found.params,
-        "target_macs": found.target,
-        "match": found.method,
+        "widths": ",".join(map(str, matched.widths)),
+        "macs": matched.macs,
+        "params": matched.params,
+        "target_macs": matched.target,
+        "match": matched.method,
         "seed": config.seed,
         "epochs": config.recipe.epochs if patience and finite else len(history),
         "status": "finished" if finite else "diverged",

@@ -153,7 +153,7 @@ class _Result(NamedTuple):
 def _results(out: Path) -> list[_Result]:
     """Results of all finished runs, by name; only files not read before are opened."""
     before = _before(out / _SEEN)
-    found = []
+    results = []
     for run in _names(out / "runs"):
         file = out / "runs" / run / "result.json"
         try:
@@ -166,8 +166,8 @@ def _results(out: Path) -> list[_Result]:
             continue
         except (OSError, UnicodeDecodeError) as error:
             raise damaged(file, error) from None
-        found.append(seen)
-    return found
+        results.append(seen)
+    return results
 
 
 def _before(file: Path) -> dict[str, _Result]:
@@ -394,12 +394,12 @@ def write_curves(out: Path) -> Path:
     Only the metrics of runs that are not in it yet are read. The columns are those of ``Epoch``, and ``run``.
     """
     path = out / "curves.parquet"
-    known = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"run": []})
+    curves = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"run": []})
     there = {file.parent.name: file for file in sorted((out / "runs").glob("*/metrics.csv"))}
-    old = known[known["run"].isin(list(there))]
+    old = curves[curves["run"].isin(list(there))]
     missing = sorted(there.keys() - set(old["run"]))
     new = [pd.read_csv(there[run]).assign(run=run) for run in missing]
-    table = pd.concat([*([old] if len(old) else []), *new], ignore_index=True) if len(old) or new else known
+    table = pd.concat([*([old] if len(old) else []), *new], ignore_index=True) if len(old) or new else curves
     with replacing(path) as temporary:
         write_parquet(table, temporary)
     return path

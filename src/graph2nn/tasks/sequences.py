@@ -92,8 +92,8 @@ class SequenceClasses:
 
     def measured(self, sums: Tensor) -> Measured:
         """Loss and share of wrong answers."""
-        found = self._steps.measured(sums)
-        return Measured(found.loss, found.score)
+        measured = self._steps.measured(sums)
+        return Measured(measured.loss, measured.score)
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,9 @@ class SequenceNumbers:
 
     def measured(self, sums: Tensor) -> Measured:
         """Mean squared error, NRMSE and the coefficient of determination."""
-        found = self._steps.measured(sums)
-        r2 = found.others["r2"]
-        return Measured(found.loss, math.sqrt(max(0.0, 1 - r2)) if r2 == r2 else math.nan, others={"r2": r2})
+        measured = self._steps.measured(sums)
+        r2 = measured.others["r2"]
+        return Measured(measured.loss, math.sqrt(max(0.0, 1 - r2)) if r2 == r2 else math.nan, others={"r2": r2})
 
     def _standardised(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         answers, right = _answers(outputs, targets)

@@ -141,9 +141,9 @@ def bleu_of(translations: Sequence[str], references: Sequence[str]) -> Bleu:
             "text: needs the package sacrebleu, which is not installed; pip install sacrebleu."
         ) from None
     bleu, chrf = BLEU(), CHRF()
-    found = bleu.corpus_score(list(translations), [list(references)])
+    scored = bleu.corpus_score(list(translations), [list(references)])
     return Bleu(
-        float(found.score),
+        float(scored.score),
         float(chrf.corpus_score(list(translations), [list(references)]).score),
         str(bleu.get_signature()),
     )
@@ -161,6 +161,6 @@ def with_bleu(measured: Measured, network: Decodes, data: Dataset, split: PairSp
     Returns:
         The evaluation, its score 100 − BLEU.
     """
-    found = bleu_of(translate(network, data.vocabulary, split.source), split.references)
-    others = {**measured.others, "bleu": found.bleu, "chrf": found.chrf}
-    return Measured(measured.loss, 100 - found.bleu, others=others)
+    scored = bleu_of(translate(network, data.vocabulary, split.source), split.references)
+    others = {**measured.others, "bleu": scored.bleu, "chrf": scored.chrf}
+    return Measured(measured.loss, 100 - scored.bleu, others=others)

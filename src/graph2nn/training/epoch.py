@@ -119,9 +119,9 @@ class EpochProgress:
 
     def close(self) -> tuple[float, float]:
         """Stop the clock; return mean loss, and top-1 error in percent or the score of another task."""
-        found = self.loss, self.error
+        totals = self.loss, self.error
         self.seconds += time.perf_counter() - self._since
-        return found
+        return totals
 
     @property
     def loss(self) -> float:

@@ -120,8 +120,8 @@ def train(
 
     with own_random_numbers(seed), ranks.parallel(fast) as learner:
         step = _step(state, learner, recipe, acceleration, task)
-        if found := ranks.of_first(checkpoints.latest() if checkpoints and ranks.first else None):
-            state.load_state_dict(found)
+        if checkpoint := ranks.of_first(checkpoints.latest() if checkpoints and ranks.first else None):
+            state.load_state_dict(checkpoint)
         if on_start:
             on_start(tuple(state.history), state.running)
         if recipe.evaluate_first and not state.history and not state.running.batches:

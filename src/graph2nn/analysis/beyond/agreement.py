@@ -92,16 +92,16 @@ def against(
     Raises:
         UserError: a malformed table.
     """
-    own = _means(table)
-    found = {}
+    means = _means(table)
+    agreements = {}
     for name, other in others.items():
-        both = own.merge(_means(other), on=_KEY, suffixes=("", "_other"))
+        both = means.merge(_means(other), on=_KEY, suffixes=("", "_other"))
         if len(both) >= FEWEST and both["mean"].nunique() > 1 and both["mean_other"].nunique() > 1:
-            found[name] = _agreement(both, seed, confidence)
-    return found
+            agreements[name] = _agreement(both, seed, confidence)
+    return agreements
 
 
-def record(found: Mapping[str, Agreement]) -> dict[str, Any]:
+def record(agreement: Mapping[str, Agreement]) -> dict[str, Any]:
     """What summary.json holds of it."""
     left_out = ("graphs", "runs")
     return {
@@ -111,7 +111,7 @@ def record(found: Mapping[str, Agreement]) -> dict[str, Any]:
             "runs_there": each.runs[1],
             **{key: value for key, value in vars(each).items() if key not in left_out},
         }
-        for name, each in found.items()
+        for name, each in agreement.items()
     }
 
 
@@ -142,25 +142,25 @@ def _agreement(both: pd.DataFrame, seed: int, confidence: float) -> Agreement:
     rng = np.random.default_rng([seed, len(both)])
     drawn = _surrogates(both, means, rng)
     picks = rng.integers(0, len(both), (DRAWS, len(both))) if drawn is None else None
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name, prepare in _views(both).items():
         one, other = prepare(means[:, 0], 0), prepare(means[:, 1], 1)
         if drawn is not None:
-            found |= _permuted(
+            values |= _permuted(
                 name, one, other, [prepare(each, side) for side, each in enumerate(drawn)], confidence
             )
         elif picks is not None:
             ends = [(1 - confidence) / 2, (1 + confidence) / 2]
             low, high = np.nanquantile(_rowwise(one[picks], other[picks]), ends)
             value = float(np.corrcoef(one, other)[0, 1])
-            found |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
+            values |= {name: value, f"{name}_low": float(low), f"{name}_high": float(high)}
     reliable = _reliability(means[:, 0], both["variance"]) * _reliability(means[:, 1], both["variance_other"])
     return Agreement(
         graphs=pd.DataFrame({"graph": both["graph"], "one": means[:, 0], "other": means[:, 1]}),
         runs=(int(both["runs"].sum()), int(both["runs_other"].sum())),
         ceiling=None if np.isnan(reliable) else float(np.sqrt(reliable)),
         confidence=confidence,
-        **found,
+        **values,
     )
 
 
@@ -237,8 +237,8 @@ def _rowwise(x: Floats, y: Floats) -> Floats:
     """Correlation of each row; NaN where a row does not vary."""
     x, y = (values - values.mean(axis=-1, keepdims=True) for values in (x, y))
     with np.errstate(invalid="ignore"):
-        found: Floats = (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
-    return found
+        correlations: Floats = (x * y).sum(axis=-1) / np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
+    return correlations
 
 
 def _reliability(means: Floats, variance: pd.Series) -> float:

@@ -20,11 +20,11 @@ TOLD = ("edges", "clustering", "path_length", "reciprocity")
 MOST_NULLS = 20
 
 
-def null_changes(found: NullComparison, graphs: Mapping[str, RelationalGraph]) -> pd.DataFrame:
+def null_changes(comparison: NullComparison, graphs: Mapping[str, RelationalGraph]) -> pd.DataFrame:
     """Measure how the nulls of each graph differ from it.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         graphs: by label; a graph that is not there, or whose nulls are not, gets no row.
 
     Returns:
@@ -50,8 +50,8 @@ def null_changes(found: NullComparison, graphs: Mapping[str, RelationalGraph]) -
         (True, True)
     """
     rows = []
-    for label, own in found.members.groupby("graph", sort=False):
-        nulls = [graphs[name] for name in own.loc[own["null"], "label"] if name in graphs][:MOST_NULLS]
+    for label, members in comparison.members.groupby("graph", sort=False):
+        nulls = [graphs[name] for name in members.loc[members["null"], "label"] if name in graphs][:MOST_NULLS]
         if label in graphs and nulls:
             rows.append({"graph": label, **_row(graphs[str(label)], nulls)})
     columns = ["graph", "edges", "null_edges", *TOLD[1:], *(f"delta_{name}" for name in TOLD[1:])]
@@ -62,20 +62,20 @@ def _row(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -> dict[str, 
     same = all(bool(null.directed) == bool(graph.directed) for null in nulls)
     # C, L and edges of a directed graph are not those of an undirected one: then both are symmetrised.
     table = null_differences(graph, nulls) if same else null_differences(*_symmetrised(graph, nulls))
-    own, mean = table["graph"].astype(float), table["null_mean"].astype(float)
+    of_graph, mean = table["graph"].astype(float), table["null_mean"].astype(float)
     if not same:
-        own["reciprocity"] = reciprocity(graph)
+        of_graph["reciprocity"] = reciprocity(graph)
         mean["reciprocity"] = sum(map(reciprocity, nulls)) / len(nulls)
-    changes = mean - own
+    changes = mean - of_graph
     told = [name for name in TOLD if math.isfinite(float(changes[name]))]
     return {
-        "edges": int(own["edges"]),
+        "edges": int(of_graph["edges"]),
         "null_edges": float(mean["edges"]),
-        **{name: float(own[name]) for name in TOLD[1:]},
+        **{name: float(of_graph[name]) for name in TOLD[1:]},
         **{f"delta_{name}": float(changes[name]) for name in TOLD[1:]},
         "symmetrised": not same,
         "directed": same and bool(graph.directed),
-        "informative": bool((changes[told].abs() > 0.01 * own[told].abs()).any()),
+        "informative": bool((changes[told].abs() > 0.01 * of_graph[told].abs()).any()),
     }
 
 

@@ -152,13 +152,13 @@ def compare_nulls(
             "to judge an effect by. Train more nulls or more seeds."
         )
     nulls = [rows.loc[rows["null"], "mean"].to_numpy(dtype=np.float64) for rows in groups]
-    own = np.array([float(rows.loc[~rows["null"], "mean"].iloc[0]) for rows in groups])
+    graph_means = np.array([float(rows.loc[~rows["null"], "mean"].iloc[0]) for rows in groups])
     rows = pd.DataFrame(
         {
             "graph": list(families),
             "nulls": [len(sample) for sample in nulls],
             "runs": [int(rows["seeds"].sum()) for rows in groups],
-            "own": own,
+            "own": graph_means,
             "null_mean": [sample.mean() for sample in nulls],
             "null_low": [sample.min() for sample in nulls],
             "null_high": [sample.max() for sample in nulls],
@@ -169,12 +169,12 @@ def compare_nulls(
         }
     )
     rows.loc[rows["graph"].isin(list(refused)), ["low", "high", "p"]] = np.nan
-    alone = [_permuted(own[i : i + 1], nulls[i : i + 1], seed) for i in range(len(own))]
+    alone = [_permuted(graph_means[i : i + 1], nulls[i : i + 1], seed) for i in range(len(graph_means))]
     rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)), p_permutation=alone)
     judged = ~rows["graph"].isin(list(refused)).to_numpy()
     total = _overall(rows[judged], confidence)
     fair = [sample for sample, use in zip(nulls, judged, strict=True) if use]
-    total = total.assign(p_permutation=_permuted(own[judged], fair, seed))
+    total = total.assign(p_permutation=_permuted(graph_means[judged], fair, seed))
     noise = effects.variances.get(NOISE, 0.0) + effects.variances.get(GROUP, 0.0)
     return NullComparison(
         rows=pd.concat([rows, total], ignore_index=True),
@@ -227,16 +227,16 @@ def _errors(runs: pd.DataFrame) -> dict[str, Floats]:
     return {str(label): values.to_numpy(dtype=np.float64) for label, values in groups}
 
 
-def record(found: NullComparison) -> dict[str, Any]:
+def record(comparison: NullComparison) -> dict[str, Any]:
     """What summary.json holds of it."""
     return {
-        "null_sd": found.null_sd,
-        "seed_sd": found.seed_sd,
-        "confidence": found.confidence,
-        "refused": dict(found.refused),
-        "note": found.note,
-        "graphs": found.rows.iloc[:-1].to_dict("records"),
-        "all": found.rows.iloc[-1].to_dict(),
+        "null_sd": comparison.null_sd,
+        "seed_sd": comparison.seed_sd,
+        "confidence": comparison.confidence,
+        "refused": dict(comparison.refused),
+        "note": comparison.note,
+        "graphs": comparison.rows.iloc[:-1].to_dict("records"),
+        "all": comparison.rows.iloc[-1].to_dict(),
     }
 
 
@@ -324,8 +324,8 @@ def _members(errors: Mapping[str, Floats], pairs: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise UserError(f"nulls: the pairs have no column {missing[0]!r}; expected graph and null.")
     rows = []
-    for graph, own in pairs.groupby("graph", sort=False)["null"]:
-        for label, null in ((graph, False), *((label, True) for label in dict.fromkeys(own))):
+    for graph, nulls in pairs.groupby("graph", sort=False)["null"]:
+        for label, null in ((graph, False), *((label, True) for label in dict.fromkeys(nulls))):
             if label not in errors:
                 raise UserError(f"nulls: the table has no finished run of {label!r}, which the pairs name.")
             mean, seeds = float(np.mean(errors[label])), len(errors[label])
@@ -350,9 +350,9 @@ def _overall(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return total.assign(**ends)
 
 
-def _permuted(own: Floats, nulls: list[Floats], seed: int) -> float:
+def _permuted(graph_errors: Floats, nulls: list[Floats], seed: int) -> float:
     """Two-sided p-value of the mean effect when each graph may change places with any of its nulls."""
-    pools = [np.concatenate([[value], sample]) for value, sample in zip(own, nulls, strict=True)]
+    pools = [np.concatenate([[value], sample]) for value, sample in zip(graph_errors, nulls, strict=True)]
     # Mean of the others minus the one, for each choice of the one; the first choice is the real one.
     effects = [(pool.sum() - pool) / (len(pool) - 1) - pool for pool in pools]
     # Against its own expectation, 0 under exchangeability.

@@ -76,14 +76,14 @@ def fit_process(points: Floats, error: Floats, variance: Floats, start: Process 
         # A scale at the end of its range is an answer (no deviation of their own), not a failure.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((points - centre) / extent, (error - offset) / unit)
-    found = model.kernel_
+    fitted = model.kernel_
     return Process(
         lengths=(
-            float(found.k1.k2.length_scale[0] * extent[0]),
-            float(found.k1.k2.length_scale[1] * extent[1]),
+            float(fitted.k1.k2.length_scale[0] * extent[0]),
+            float(fitted.k1.k2.length_scale[1] * extent[1]),
         ),
-        height=unit * float(np.sqrt(found.k1.k1.constant_value)),
-        own=unit * float(np.sqrt(found.k2.noise_level)),
+        height=unit * float(np.sqrt(fitted.k1.k1.constant_value)),
+        own=unit * float(np.sqrt(fitted.k2.noise_level)),
         _model=model,
         _centre=centre,
         _range=extent,

@@ -140,29 +140,29 @@ def held_out_gain(results: Results) -> float | None:
     return float(baseline.mean() - judged) if picked.size else None
 
 
-def record(found: Selection | Gap) -> dict[str, Any] | None:
+def record(selection: Selection | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it; the gap's reason is told elsewhere."""
-    if isinstance(found, Gap):
+    if isinstance(selection, Gap):
         return None
     return {
-        "best": found.best,
-        "naive_gain": found.naive,
-        "honest_gain": found.honest,
-        "low": found.low,
-        "high": found.high,
-        "p_value": found.p_value,
-        "optimism": found.optimism,
-        "shrunken_gain": found.shrunken,
-        "shrunken_low": found.shrunken_low,
-        "shrunken_high": found.shrunken_high,
-        "confidence": found.confidence,
-        "seeds": found.seeds,
-        "choose": found.choose,
-        "splits": found.splits,
-        "noise_sd": found.noise,
-        "graph_sd": found.spread,
-        "repetitions": found.draws,
-        "chosen": found.chosen.head(10).to_dict("records"),
+        "best": selection.best,
+        "naive_gain": selection.naive,
+        "honest_gain": selection.honest,
+        "low": selection.low,
+        "high": selection.high,
+        "p_value": selection.p_value,
+        "optimism": selection.optimism,
+        "shrunken_gain": selection.shrunken,
+        "shrunken_low": selection.shrunken_low,
+        "shrunken_high": selection.shrunken_high,
+        "confidence": selection.confidence,
+        "seeds": selection.seeds,
+        "choose": selection.choose,
+        "splits": selection.splits,
+        "noise_sd": selection.noise,
+        "graph_sd": selection.spread,
+        "repetitions": selection.draws,
+        "chosen": selection.chosen.head(10).to_dict("records"),
     }
 
 
@@ -180,7 +180,7 @@ def _estimated(
 ) -> Selection | Gap:
     """Do what :func:`select` does on errors ``[graphs, seeds]`` and on the baseline's, all checked."""
     there = np.isfinite(errors)
-    samples = [row[own] for row, own in zip(errors, there, strict=True)]
+    samples = [row[is_run] for row, is_run in zip(errors, there, strict=True)]
     subsets = list(splits(errors.shape[1], choose))
     judged, picked = held_out(errors, there, subsets)
     if not picked.size:
@@ -243,9 +243,9 @@ def _matrix(runs: pd.DataFrame) -> tuple[npt.NDArray[np.object_], Floats, Floats
 
     Seeds are taken off all networks alike where they pair baseline and graphs, else off the graphs alone.
     """
-    own = runs["kind"] == "baseline"
-    pairs = set(runs.loc[own, "seed"]) == set(runs.loc[~own, "seed"])
-    runs = paired(runs) if pairs else pd.concat([runs[own], paired(runs[~own])])
+    is_baseline = runs["kind"] == "baseline"
+    pairs = set(runs.loc[is_baseline, "seed"]) == set(runs.loc[~is_baseline, "seed"])
+    runs = paired(runs) if pairs else pd.concat([runs[is_baseline], paired(runs[~is_baseline])])
     baseline = runs.loc[runs["kind"] == "baseline", "test_error"].to_numpy(dtype=np.float64)
     relational = runs.loc[runs["kind"] == "relational"]
     table = relational.pivot_table("test_error", "graph", "seed", sort=False)

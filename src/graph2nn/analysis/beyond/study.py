@@ -43,7 +43,7 @@ class Beyond:
 
 
 def study(
-    found: Findings,
+    findings: Findings,
     *,
     graphs: Mapping[str, RelationalGraph] | None = None,
     measures: pd.DataFrame | None = None,
@@ -54,7 +54,7 @@ def study(
     """Study one task. Some ten seconds for 3,942 graphs with five seeds, about four for 52 with three.
 
     Args:
-        found: its findings.
+        findings: its findings.
         graphs: its graphs by label; used to measure them where ``measures`` is not given (the fast measures,
             up to 500 graphs).
         measures: one column per measure of :data:`graph2nn.graphs.measures.registry.MEASURES` (others are
@@ -69,14 +69,14 @@ def study(
     Raises:
         UserError: ``measures`` has no row for any graph, or one label twice.
     """
-    runs = found.results.runs
+    runs = findings.results.runs
     noise = seed_noise(runs)
-    rows = found.placed.assign(
-        mean=found.placed["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
+    rows = findings.placed.assign(
+        mean=findings.placed["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
     )
     # A tenth of a point is the paper's scale; other scores have one of their own.
     typical = float(rows["mean"].median())
-    near = surface.NEAR if found.score.unit == "%" else float(f"{0.003 * typical:.1g}")
+    near = surface.NEAR if findings.score.unit == "%" else float(f"{0.003 * typical:.1g}")
     plane = surface.fit_surface(rows, noise, seed=seed, near=near)
     measured = _measured(rows, graphs, measures)
     if isinstance(measured, Gap):
@@ -89,8 +89,8 @@ def study(
     elif not connectomes:
         placed = Gap("no connectome was given")
     else:
-        placed = brains.place(connectomes, rows, found.spot, plane, scores)
-    return Beyond(found.judged.best, plane, predicted, placed)
+        placed = brains.place(connectomes, rows, findings.spot, plane, scores)
+    return Beyond(findings.judged.best, plane, predicted, placed)
 
 
 def record(done: Beyond) -> dict[str, Any]:
@@ -112,15 +112,17 @@ def _measured(
     if measures is None:
         if graphs is None or len(rows) > MEASURED_HERE:
             return Gap("nobody measured these graphs")
-        known = [label for label in rows["graph"] if label in graphs]
-        measures = pd.DataFrame([measure_all(graphs[label], slow=False) for label in known], index=known)
+        measurable = [label for label in rows["graph"] if label in graphs]
+        measures = pd.DataFrame(
+            [measure_all(graphs[label], slow=False) for label in measurable], index=measurable
+        )
     if not measures.index.is_unique:
         raise UserError(f"measures: {measures.index[measures.index.duplicated()][0]!r} has two rows.")
-    own = rows[rows["graph"].isin(measures.index)].reset_index(drop=True)
-    if own.empty and len(rows):
+    measured_rows = rows[rows["graph"].isin(measures.index)].reset_index(drop=True)
+    if measured_rows.empty and len(rows):
         raise UserError("measures: no row is about a graph of these results; its index must hold their labels.")
     columns = [name for name in MEASURES if name in measures and name not in ("clustering", "path_length")]
-    return own.join(measures[columns].astype(np.float64), on="graph")
+    return measured_rows.join(measures[columns].astype(np.float64), on="graph")
 
 
 def _with_width(rows: pd.DataFrame) -> pd.DataFrame:

@@ -158,28 +158,28 @@ def fit_surface(
     )
 
 
-def record(found: Surface | Gap) -> dict[str, Any] | None:
+def record(surface: Surface | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it."""
-    if isinstance(found, Gap):
+    if isinstance(surface, Gap):
         return None
-    inside = found.map[found.map["credible"]]
-    near = found.map[found.map["p_near"] >= 0.5]
+    inside = surface.map[surface.map["credible"]]
+    near = surface.map[surface.map["p_near"] >= 0.5]
     return {
         "model": "Gaussian process, Matérn 5/2",
-        "points": len(found.points),
-        "pooled_over_medium_cells": found.pooled,
-        "length_scale_C": found.process.lengths[0],
-        "length_scale_L": found.process.lengths[1],
-        "surface_sd": found.process.height,
-        "own_sd": found.process.own,
-        "p_value": found.p_value,
-        "optimum": vars(found.optimum),
-        "optimum_located": found.located,
-        "quadratic_optimum": None if found.bowl_optimum is None else vars(found.bowl_optimum),
-        "confidence": found.confidence,
-        "credible_region": {"cells": len(inside), "of": len(found.map), **_box(inside)},
-        "near": {"within": found.near, "cells": len(near), **(_box(near) if len(near) else {})},
-        "held_out": found.scores.to_dict("index"),
+        "points": len(surface.points),
+        "pooled_over_medium_cells": surface.pooled,
+        "length_scale_C": surface.process.lengths[0],
+        "length_scale_L": surface.process.lengths[1],
+        "surface_sd": surface.process.height,
+        "own_sd": surface.process.own,
+        "p_value": surface.p_value,
+        "optimum": vars(surface.optimum),
+        "optimum_located": surface.located,
+        "quadratic_optimum": None if surface.bowl_optimum is None else vars(surface.bowl_optimum),
+        "confidence": surface.confidence,
+        "credible_region": {"cells": len(inside), "of": len(surface.map), **_box(inside)},
+        "near": {"within": surface.near, "cells": len(near), **(_box(near) if len(near) else {})},
+        "held_out": surface.scores.to_dict("index"),
     }
 
 
@@ -230,10 +230,10 @@ def _reached(at: Floats, n: int, binning: Binning, side: int) -> Floats:
         (name for name, level in PUBLISHED.items() if level == "fine" and name.startswith(f"n{n}-")), None
     )
     if name is not None:
-        known = catalogue(name)[["clustering", "path_length"]].to_numpy(dtype=np.float64)
+        points = catalogue(name)[["clustering", "path_length"]].to_numpy(dtype=np.float64)
         held &= np.isin(
             np.arange(len(middles)),
-            cell_groups.cell_numbers(np.vstack([known, at]), binning, cell_groups.MEDIUM),
+            cell_groups.cell_numbers(np.vstack([points, at]), binning, cell_groups.MEDIUM),
         )
     return middles[held]
 

@@ -60,9 +60,9 @@ def dataset_of_arrays(
     }
     _check(parts)
     read = read_targets(
-        {split: own for split, (_, own) in parts.items()}, task=task, names=targets, classes=classes
+        {split: of_split for split, (_, of_split) in parts.items()}, task=task, names=targets, classes=classes
     )
-    values = {split: (own, read.values[split]) for split, (own, _) in parts.items()}
+    values = {split: (of_split, read.values[split]) for split, (of_split, _) in parts.items()}
     return assemble(values, read, shares_of, name=name or "arrays", seed=seed, features=features, notes=notes)
 
 

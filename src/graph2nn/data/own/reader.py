@@ -142,8 +142,8 @@ def kind_of(path: Path) -> Kind:
         UserError: none that is known.
     """
     name = path.name.lower()
-    if known := format_in(path):
-        return known  # type: ignore[return-value]
+    if format_name := format_in(path):
+        return format_name  # type: ignore[return-value]
     if path.is_dir():
         inside = [entry.name.lower() for entry in path.iterdir() if not entry.name.startswith(".")]
         stems = {each.partition(".")[0]: each for each in inside}
@@ -214,9 +214,9 @@ def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[
             raise UserError(
                 f"data: {flag} is for {what}, and these data are {_SAID.get(kind, kind)}; leave it out."
             )
-    known = ("classification", "balanced", "regression")
-    if options.task is not None and options.task not in known:
-        raise unknown("data: task", options.task, known)
+    names = ("classification", "balanced", "regression")
+    if options.task is not None and options.task not in names:
+        raise unknown("data: task", options.task, names)
     if options.task is not None and kind == "text":
         raise UserError("data: --task is for classes and numbers, and these data are a text; leave it out.")
 
@@ -265,21 +265,21 @@ def _by_split(path: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     """
     if path.is_file():
         return {"train": path}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
         split = SPLITS.get(file.name.lower().partition(".")[0])
         if split is None or not file.name.lower().endswith(endings):
             continue
-        if split in found:
+        if split in files:
             raise UserError(
-                f"data: {path} has two files of {split} ({found[split].name}, {file.name}); keep one."
+                f"data: {path} has two files of {split} ({files[split].name}, {file.name}); keep one."
             )
-        found[split] = file
-    if "train" not in found:
+        files[split] = file
+    if "train" not in files:
         raise UserError(
-            f"data: {path} has no file named train; it has {', '.join(f.name for f in found.values())}."
+            f"data: {path} has no file named train; it has {', '.join(f.name for f in files.values())}."
         )
-    return {split: found[split] for split in ("train", "validation", "test") if split in found}
+    return {split: files[split] for split in ("train", "validation", "test") if split in files}
 
 
 def _cached(file: Path, read: Callable[[], Dataset]) -> Dataset:

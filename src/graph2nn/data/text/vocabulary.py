@@ -73,7 +73,7 @@ def pieces(vocabulary: str) -> tuple[str, ...]:
 
 def encoded(vocabulary: str, sentences: Sequence[str]) -> list[list[int]]:
     """Return the numbers of the pieces of each sentence, without marks of its beginning and end."""
-    return [found.ids for found in _tokenizer(vocabulary).encode_batch(list(sentences))]
+    return [encoding.ids for encoding in _tokenizer(vocabulary).encode_batch(list(sentences))]
 
 
 def decoded(vocabulary: str, numbers: Sequence[Sequence[int]]) -> list[str]:

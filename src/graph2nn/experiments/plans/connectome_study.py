@@ -136,9 +136,9 @@ def _arms(
         made.append(Arm(name=f"{task}: {kind} nulls", part=task, networks=networks))
     for name, (cell, gates) in DENSE.items():
         width = round((connections / gates) ** 0.5)
-        own: Settings = {"model.options.baseline_cell": cell, "model.options.baseline_width": width}
+        changes: Settings = {"model.options.baseline_cell": cell, "model.options.baseline_width": width}
         dense = (Network(graph="baseline", seeds=numbers),)
-        made.append(Arm(name=f"{task}: {name}", part=task, set=own, networks=dense))
+        made.append(Arm(name=f"{task}: {name}", part=task, set=changes, networks=dense))
     return made
 
 

@@ -71,13 +71,13 @@ def read_as(plan: ExperimentPlan, data: Dataset) -> AsRead:
         plan: with data of the user's own.
         data: the same, loaded.
     """
-    known = preset(plan.preset)
-    made = fitted(known, data)
+    plan_preset = preset(plan.preset)
+    made = fitted(plan_preset, data)
     changed: Settings = {}
-    if made.recipe.batch_size != known.recipe.batch_size:
+    if made.recipe.batch_size != plan_preset.recipe.batch_size:
         changed["recipe.batch_size"] = made.recipe.batch_size
     for option, value in made.model.options.items():
-        if known.model.options.get(option) != value and not isinstance(value, tuple):
+        if plan_preset.model.options.get(option) != value and not isinstance(value, tuple):
             changed[f"model.options.{option}"] = value
     return AsRead(label=data.label, set=changed)
 
@@ -105,10 +105,10 @@ def with_data(plan: ExperimentPlan, data: Dataset) -> ExperimentPlan:
     """
     if plan.data is None:
         return plan
-    found = read_as(plan, data)
-    if plan.as_read is not None and plan.as_read.label != found.label:
+    as_read = read_as(plan, data)
+    if plan.as_read is not None and plan.as_read.label != as_read.label:
         raise UserError(
-            f"plan: it was frozen with the data {plan.as_read.label}, and these are {found.label}; give the "
+            f"plan: it was frozen with the data {plan.as_read.label}, and these are {as_read.label}; give the "
             "same files with --data, or delete as_read and sha256 and freeze it as a new plan."
         )
-    return plan if plan.as_read is not None else plan.model_copy(update={"as_read": found})
+    return plan if plan.as_read is not None else plan.model_copy(update={"as_read": as_read})

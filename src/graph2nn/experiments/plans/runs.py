@@ -57,9 +57,9 @@ def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None)
         >>> [run.config.seed for run in planned_runs(plan, data="digits")]
         [1, 3]
     """
-    known = preset(plan.preset)
-    graphs = _Graphs(known, folder)
-    runs = [run for arm in plan.arms for run in _runs_of(plan, arm, known, data, graphs)]
+    plan_preset = preset(plan.preset)
+    graphs = _Graphs(plan_preset, folder)
+    runs = [run for arm in plan.arms for run in _runs_of(plan, arm, plan_preset, data, graphs)]
     place = {part: number for number, part in enumerate(plan.order)}
     runs.sort(key=lambda run: (place[run.part], run.config.seed))
     arms: dict[str, str] = {}
@@ -70,16 +70,18 @@ def planned_runs(plan: ExperimentPlan, *, data: str, folder: Path | None = None)
     return runs
 
 
-def _runs_of(plan: ExperimentPlan, arm: Arm, known: Preset, data: str, graphs: _Graphs) -> Iterable[PlannedRun]:
+def _runs_of(
+    plan: ExperimentPlan, arm: Arm, plan_preset: Preset, data: str, graphs: _Graphs
+) -> Iterable[PlannedRun]:
     fitting = {} if plan.as_read is None else plan.as_read.set
     label = data if plan.as_read is None else plan.as_read.label
     base = override(
         RunConfig(
-            preset=known.name,
-            model=known.model,
+            preset=plan_preset.name,
+            model=plan_preset.model,
             data=plan.part_data.get(arm.part, label),
-            recipe=known.recipe,
-            match=known.match,
+            recipe=plan_preset.recipe,
+            match=plan_preset.match,
         ),
         _assignments({**fitting, **plan.set, **arm.set}),
     )
@@ -102,8 +104,8 @@ def _quoted(value: object) -> bool:
 class _Graphs:
     """The graphs of a plan, each with one name of its own: tables and figures know a graph by its name."""
 
-    def __init__(self, known: Preset, folder: Path | None) -> None:
-        self._preset, self._folder = known, folder
+    def __init__(self, plan_preset: Preset, folder: Path | None) -> None:
+        self._preset, self._folder = plan_preset, folder
         self._kept: dict[Network, GraphSpec | None] = {}
         self._names: dict[str, GraphSpec] = {}
 
@@ -131,12 +133,12 @@ class _Graphs:
         if network.ws_flex is not None:
             spec = GraphSpec.of_ws_flex(**network.ws_flex.model_dump())
         else:
-            found = select(self._preset, [str(network.graph)], data=self._folder)
-            if len(found) != 1:
-                raise UserError(f"plan: {network.graph!r} is {len(found)} graphs, expected one per network.")
-            if found[0] is None:
+            selected = select(self._preset, [str(network.graph)], data=self._folder)
+            if len(selected) != 1:
+                raise UserError(f"plan: {network.graph!r} is {len(selected)} graphs, expected one per network.")
+            if selected[0] is None:
                 return None
-            spec = found[0]
+            spec = selected[0]
         if network.symmetrise:
             spec = GraphSpec.of(_renamed(spec.build().symmetrised(), f"{spec.name} symmetrised"))
         return self._named(spec)

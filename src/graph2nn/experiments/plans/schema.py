@@ -255,10 +255,10 @@ class ExperimentPlan(_Value):
         return self
 
 
-def _known(what: str, values: Sequence[str], known: Sequence[str] | set[str]) -> None:
+def _known(what: str, values: Sequence[str], names: Sequence[str] | set[str]) -> None:
     for value in values:
-        if value not in known:
-            _refuse(f"{what} {value!r} is not one of {', '.join(sorted(known))}")
+        if value not in names:
+            _refuse(f"{what} {value!r} is not one of {', '.join(sorted(names))}")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -172,24 +172,24 @@ def _mean(errors: Sequence[float]) -> float:
     return float(np.mean(errors)) if errors else float("nan")
 
 
-def search_record(found: Found) -> dict[str, Any]:
+def search_record(outcome: Found) -> dict[str, Any]:
     """Return what was found as plain values, for JSON: numbers that are none are null."""
     graphs = [
         {name: json_value(value) for name, value in row.items()}
-        for row in found.graphs.drop(columns="row").rename(columns={"seed": "graph_seed"}).to_dict("records")
+        for row in outcome.graphs.drop(columns="row").rename(columns={"seed": "graph_seed"}).to_dict("records")
     ]
     trials = [
         {
-            "graph": found.problem.space.spec(trial.proposal.row).name,
+            "graph": outcome.problem.space.spec(trial.proposal.row).name,
             "seed": trial.proposal.seed,
             "epochs": trial.proposal.epochs,
             "test_error": json_value(trial.error),
         }
-        for trial in found.trials
+        for trial in outcome.trials
     ]
     return {
-        "spent": found.spent,
-        "noise": found.noise,
+        "spent": outcome.spent,
+        "noise": outcome.noise,
         "recommended": graphs[0],
         "graphs": graphs,
         "trials": trials,

@@ -53,7 +53,7 @@ class Replay:
         columns = ["n", "sparsity", "p", "seed", "clustering", "path_length"]
         space = Space.of(pool[columns].astype({"n": np.int64, "seed": np.int64}))
         full = int(rows["epoch"].max())
-        lengths = rungs(full, known=set(rows["epoch"]))
+        lengths = rungs(full, measured=set(rows["epoch"]))
         rows = rows[rows["epoch"].isin(lengths)]
         numbers = rows["graph"].map({graph: row for row, graph in enumerate(graphs["graph"])})
         errors = {

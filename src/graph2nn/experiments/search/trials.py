@@ -99,15 +99,15 @@ LEVELS = 3
 SHARE = 1 / 8
 
 
-def rungs(epochs: int, known: Collection[int] | None = None) -> tuple[int, ...]:
+def rungs(epochs: int, measured: Collection[int] | None = None) -> tuple[int, ...]:
     """Lengths of training, ascending, from about a ninth of ``epochs`` up to all of them.
 
     Args:
         epochs: of a full training run.
-        known: the only lengths there are, if not all are.
+        measured: the only lengths there are, if not all are.
     """
     lengths = {math.ceil(epochs / FACTOR**level) for level in range(LEVELS)}
-    return tuple(sorted(length for length in lengths if known is None or length in known))
+    return tuple(sorted(length for length in lengths if measured is None or length in measured))
 
 
 def counts(problem: Problem, budget: float) -> tuple[int, ...]:

@@ -65,16 +65,16 @@ def format_of(path: Path, given: str | None) -> str:
     Raises:
         UserError: neither is known.
     """
-    return read_format(path, ReadOptions(format=given), known=FORMATS)
+    return read_format(path, ReadOptions(format=given), endings=FORMATS)
 
 
-def read_format(path: Path, options: ReadOptions, *, known: dict[str, str] | None = None) -> str:
+def read_format(path: Path, options: ReadOptions, *, endings: dict[str, str] | None = None) -> str:
     """Return the format named, or the one that the ending of a file means, compressed or not.
 
     Args:
         path: of the file.
         options: ``format`` wins over the ending.
-        known: formats by ending.
+        endings: formats by ending.
 
     Returns:
         Name of the format.
@@ -82,16 +82,18 @@ def read_format(path: Path, options: ReadOptions, *, known: dict[str, str] | Non
     Raises:
         UserError: neither is known.
     """
-    known = known or ENDINGS
+    endings = endings or ENDINGS
     if options.format is not None:
         if options.format not in NAMES:
             raise UserError(f"format {options.format!r} is not known; expected one of {', '.join(NAMES)}.")
         return options.format
     suffix = ending_of(path)
-    if suffix not in known:
+    if suffix not in endings:
         what = f"the ending {suffix!r} is not known" if suffix else "the name has no ending"
-        raise UserError(f"{path}: {what}; expected one of {', '.join(known)}, or give {options.say('format')}.")
-    return known[suffix]
+        raise UserError(
+            f"{path}: {what}; expected one of {', '.join(endings)}, or give {options.say('format')}."
+        )
+    return endings[suffix]
 
 
 def ending_of(path: Path) -> str:

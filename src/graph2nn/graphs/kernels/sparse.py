@@ -219,15 +219,15 @@ def distances_to(
         for i in range(count):
             work += tptr[active[i] + 1] - tptr[active[i]]
         if work * 8 < len(indices):
-            found = _push(tptr, tidx, active, count, frontier, seen, new, mark, fresh)
+            newly_reached = _push(tptr, tidx, active, count, frontier, seen, new, mark, fresh)
             looked += work + count
         else:
-            found = _pull(indptr, indices, full, flag, frontier, seen, new, mark, fresh)
+            newly_reached = _pull(indptr, indices, full, flag, frontier, seen, new, mark, fresh)
             looked += len(indices) + n
         for i in range(count):
             flag[active[i]] = 0
         level += 1
-        for i in range(found):
+        for i in range(newly_reached):
             v = fresh[i]
             for w in range(WORDS):
                 word = new[v, w]
@@ -241,5 +241,5 @@ def distances_to(
         frontier, new = new, frontier
         flag, mark = mark, flag
         active, fresh = fresh, active
-        count = found
+        count = newly_reached
     return level - 1, looked

@@ -290,8 +290,8 @@ class Compact(nn.Module):
         )
 
 
-def same_mask(mask: Tensor, own: Tensor) -> bool:
+def same_mask(mask: Tensor, this_mask: Tensor) -> bool:
     """Whether a mask, of a checkpoint perhaps, is that of a layer."""
-    if mask.shape != own.shape:
+    if mask.shape != this_mask.shape:
         return False
-    return mask.is_meta or own.is_meta or torch.equal(mask.to(own.device), own)
+    return mask.is_meta or this_mask.is_meta or torch.equal(mask.to(this_mask.device), this_mask)

@@ -109,12 +109,12 @@ class BlockConv2d(Compact, RelationalConv2d):
             ``[batch, out_channels, H′, W′]``, or None.
         """
         numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
-        found = [number for number in numbers if number is not None]
+        used = [number for number in numbers if number is not None]
         if self.bias is not None or not norm.training or not norm.track_running_stats:
             return None
         if not isinstance(norm, nn.BatchNorm2d) or not self._fits(x) or norm.num_features != self.out_channels:
             return None
-        if len(found) < len(numbers) or not supported(x, self.weight, *found):
+        if len(used) < len(numbers) or not supported(x, self.weight, *used):
             return None
         images, _, height, width = x.shape
         g = geometry(

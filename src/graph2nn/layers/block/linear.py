@@ -73,7 +73,7 @@ class BlockLinear(Compact, RelationalLinear):
             norm: batch norm of the outputs; its running averages move.
         """
         numbers = [norm.weight, norm.bias, norm.running_mean, norm.running_var]
-        found = [number for number in numbers if number is not None]
+        used = [number for number in numbers if number is not None]
         if self.bias is not None or not norm.training or not norm.track_running_stats:
             return None
         if (
@@ -84,8 +84,8 @@ class BlockLinear(Compact, RelationalLinear):
             or norm.num_features != self.out_features
         ):
             return None
-        reduced = autocast_type(x, self.weight, *found) is not None
-        if len(found) < len(numbers) or not (reduced or supported(x, self.weight, *found)):
+        reduced = autocast_type(x, self.weight, *used) is not None
+        if len(used) < len(numbers) or not (reduced or supported(x, self.weight, *used)):
             return None
         g = geometry(self.blocks, 1, 1, 0, len(x), 1, 1, self.weight.element_size())
         if g.groups > 1:

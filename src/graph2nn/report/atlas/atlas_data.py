@@ -122,10 +122,10 @@ def _columns(first: pd.DataFrame, labels: Sequence[str], measures: pd.DataFrame 
         if measures.index.duplicated().any():
             twice = measures.index[measures.index.duplicated()][0]
             raise UserError(f"atlas: the table of measures holds graph {str(twice)!r} twice.")
-        own = measures.reindex(list(labels))
-        table = table.assign(**{str(name): own[name] for name in own if name not in table})
-    known = [*MEASURES, *parts, *_ARGUMENTS]
-    names = [name for name in known if name in table] + [name for name in table if name not in known]
+        of_labels = measures.reindex(list(labels))
+        table = table.assign(**{str(name): of_labels[name] for name in of_labels if name not in table})
+    titles = [*MEASURES, *parts, *_ARGUMENTS]
+    names = [name for name in titles if name in table] + [name for name in table if name not in titles]
     return [
         {"key": str(name), "symbol": symbol, "meaning": meaning, "values": pack(values)}
         for name in names
@@ -157,8 +157,8 @@ def _numbers(column: pd.Series) -> Floats | None:
 
 
 def _task(name: str, rows: pd.DataFrame, labels: Sequence[str], spot: Box | None) -> dict[str, Any]:
-    own = rows[rows["kind"] == "relational"]
-    first = own.drop_duplicates("graph")
+    relational = rows[rows["kind"] == "relational"]
+    first = relational.drop_duplicates("graph")
     again = rows.duplicated(["graph", "seed", "epoch"])
     if again.any():
         row = rows[again].iloc[0]
@@ -179,12 +179,12 @@ def _task(name: str, rows: pd.DataFrame, labels: Sequence[str], spot: Box | None
             "name": score.name,
             "unit": score.unit,
             "difference": score.difference,
-            "digits": score.digits(float(pd.to_numeric(own["test_error"]).median())),
+            "digits": score.digits(float(pd.to_numeric(relational["test_error"]).median())),
         },
         "graphs": pack([place[str(label)] for label in graphs]),
         "epochs": [float(epoch) for epoch in axes[0]],
         "seeds": [float(seed) for seed in axes[1]],
-        "errors": {key: pack(_cube(own, column, *axes)) for key, column in errors.items()},
+        "errors": {key: pack(_cube(relational, column, *axes)) for key, column in errors.items()},
         "baseline": None
         if baseline.empty
         else {key: pack(_cube(baseline, column, *base_axes)) for key, column in errors.items()},
@@ -216,15 +216,15 @@ def _cube(rows: pd.DataFrame, column: str, epochs: Any, seeds: Any, graphs: pd.I
 def _cells(rows: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
     """Cell of each graph at each level, and the edges of the cells."""
     binning = cells.binning_of(rows)
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for level in cells.LEVELS:
         at = cells.cell_of(first["clustering"], first["path_length"], binning, level)
         c_edges, l_edges = cells.edges(binning, level)
-        found[level] = {
+        columns[level] = {
             "i": pack(at[:, 0]),
             "j": pack(at[:, 1]),
             "cells": len(c_edges) - 1,
             "C": [float(c_edges[0]), float(c_edges[-1])],
             "L": [float(l_edges[0]), float(l_edges[-1])],
         }
-    return found
+    return columns

@@ -16,9 +16,9 @@ from graph2nn.report.phrasing import number, p_text, percent
 MOST, ROW = 6, 3
 
 
-def caption(found: Mapping[str, Agreement]) -> str:
+def caption(agreement: Mapping[str, Agreement]) -> str:
     """Say how to read the figure, and what it says of the first experiment."""
-    name, first = next(iter(found.items()))
+    name, first = next(iter(agreement.items()))
     text = (
         f"Each dot is a graph at its mean error here and elsewhere. With {name} ({len(first.graphs):,} graphs, "
         f"{first.runs[0]:,} runs here, {first.runs[1]:,} there) Pearson's r is {number(first.pearson)} "
@@ -40,13 +40,13 @@ def caption(found: Mapping[str, Agreement]) -> str:
         )
         text += "" if first.given_width_p is None else f", at equal width {p_text(first.given_width_p)}"
         text += ")"
-    more = len(found) - MOST
+    more = len(agreement) - MOST
     return text + (f". {more} more left out for room." if more > 0 else ".")
 
 
-def draw(found: Mapping[str, Agreement], theme: Theme) -> Figure:
+def draw(agreement: Mapping[str, Agreement], theme: Theme) -> Figure:
     """Draw error here against error there, with the line of least squares."""
-    shown = dict(list(found.items())[:MOST])
+    shown = dict(list(agreement.items())[:MOST])
     columns = min(len(shown), ROW)
     rows = -(-len(shown) // ROW)
     figure = canvas(max(3.6, 2.4 * columns), 2.7 * rows + 0.1)

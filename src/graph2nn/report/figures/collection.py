@@ -263,22 +263,22 @@ def counted(task: TaskFindings) -> str:
 
 
 def _levels_caption(task: TaskFindings) -> str:
-    found, shown = task.found, levels.shown(task)
+    findings, shown = task.found, levels.shown(task)
     text = "Cells show the mean error of their graphs"
-    if found.baseline is not None:
+    if findings.baseline is not None:
         text += ", star and line on the scale the baseline's"
     if not across_tasks.alone(task):
-        text += f"; the published rule keeps {len(found.spot.graphs):,} of {len(found.graphs):,} graphs"
-        text += f", and their rectangle holds {found.spot.holds(found.graphs):,}"
+        text += f"; the published rule keeps {len(findings.spot.graphs):,} of {len(findings.graphs):,} graphs"
+        text += f", and their rectangle holds {findings.spot.holds(findings.graphs):,}"
         if len(shown) > 1:
             text += f"; for coarse cells it keeps {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
         text += f"; no sweet spot: {across_tasks.alone(task)}"
     if len(shown) < 3:
         text += "; finer levels would show the same graphs in smaller cells"
-    if plane.colour_range(found)[2]:
+    if plane.colour_range(findings)[2]:
         text += "; the worst share the last colour"
-    return f"{text} ({counted(task)}).{plane.caption(found)}"
+    return f"{text} ({counted(task)}).{plane.caption(findings)}"
 
 
 def _slices_caption(task: TaskFindings) -> str:

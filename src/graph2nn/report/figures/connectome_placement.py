@@ -35,13 +35,13 @@ def caption(placed: Placed) -> str:
     )
 
 
-def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Figure:
+def draw(placed: Placed, surface: Surface, findings: Findings, theme: Theme) -> Figure:
     """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores.
 
     Args:
         placed: the connectomes.
         surface: of the task.
-        found: findings of the task.
+        findings: findings of the task.
         theme: colours.
 
     Returns:
@@ -53,9 +53,9 @@ def draw(placed: Placed, surface: Surface, found: Findings, theme: Theme) -> Fig
     low = float(surface.map["mean"].min())
     image = mesh.shade(plane, surface, "mean", cmap=COLOURS, vmin=low, vmax=top, alpha=0.75)
     bar = figure.colorbar(image, ax=plane, location="top", pad=0.02, aspect=36, extend="max")
-    bar.set_label(f"{found.score.label} by the surface")
+    bar.set_label(f"{findings.score.label} by the surface")
     bar.outline.set_visible(False)
-    _best(plane, found, theme)
+    _best(plane, findings, theme)
     names = list(placed.places["graph"])
     styles = dict(zip(names, zip(_MARKERS, _colours(theme), strict=False), strict=False))
     for row in placed.places.itertuples():
@@ -83,8 +83,8 @@ def _colours(theme: Theme) -> list[str]:
     return [theme.fit, theme.base, theme.point, theme.good, theme.bad] * 2
 
 
-def _best(axes: Axes, found: Findings, theme: Theme) -> None:
-    spot, rows = found.spot, found.placed.head(SHOWN)
+def _best(axes: Axes, findings: Findings, theme: Theme) -> None:
+    spot, rows = findings.spot, findings.placed.head(SHOWN)
     if spot.bounded:
         axes.add_patch(
             Rectangle(

@@ -39,23 +39,23 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
         caption = against.caption(task.against)
         draw = partial(against.draw, task.against)
         made.append(Plate(f"against_{tag}", f"{task.name}: the same graphs elsewhere", caption, draw))
-    found = task.beyond
-    if found is None:
+    beyond = task.beyond
+    if beyond is None:
         return made
-    if not isinstance(found.selection, Gap):
-        draw = partial(selection.draw, found.selection, score=score)
-        caption = selection.caption(found.selection, score)
+    if not isinstance(beyond.selection, Gap):
+        draw = partial(selection.draw, beyond.selection, score=score)
+        caption = selection.caption(beyond.selection, score)
         made.append(Plate(f"selection_{tag}", f"{task.name}: the gain without luck", caption, draw))
-    if not isinstance(found.surface, Gap):
-        draw = partial(surface.draw, found.surface, score=score)
-        caption = surface.caption(found.surface, score) + plane.forms(found)
+    if not isinstance(beyond.surface, Gap):
+        draw = partial(surface.draw, beyond.surface, score=score)
+        caption = surface.caption(beyond.surface, score) + plane.forms(task.found)
         made.append(Plate(f"surface_{tag}", f"{task.name}: error as a smooth surface", caption, draw))
-    if not isinstance(found.predictors, Gap):
-        draw = partial(predictors.draw, found.predictors)
-        caption = predictors.caption(found.predictors)
+    if not isinstance(beyond.predictors, Gap):
+        draw = partial(predictors.draw, beyond.predictors)
+        caption = predictors.caption(beyond.predictors)
         made.append(Plate(f"predictors_{tag}", f"{task.name}: what predicts the error", caption, draw))
-    if not isinstance(found.connectomes, Gap) and not isinstance(found.surface, Gap):
-        draw = partial(connectome_placement.draw, found.connectomes, found.surface, task.found)
-        caption = connectome_placement.caption(found.connectomes)
+    if not isinstance(beyond.connectomes, Gap) and not isinstance(beyond.surface, Gap):
+        draw = partial(connectome_placement.draw, beyond.connectomes, beyond.surface, task.found)
+        caption = connectome_placement.caption(beyond.connectomes)
         made.append(Plate(f"brains_{tag}", f"{task.name}: brains on the same plane", caption, draw))
     return made

@@ -32,7 +32,7 @@ def shown(task: TaskFindings) -> dict[str, pd.DataFrame]:
 
 def draw(task: TaskFindings, theme: Theme) -> Figure:
     """Draw a panel a level, with one scale of error."""
-    levels, found = shown(task), task.found
+    levels, findings = shown(task), task.found
     width = {1: 4.6, 2: 5.8}.get(len(levels), TEXT)
     figure = canvas(width, 3.4 if len(levels) == 1 else 3.2)
     panels = list(figure.subplots(1, len(levels), squeeze=False, sharex=True, sharey=True)[0])
@@ -41,10 +41,10 @@ def draw(task: TaskFindings, theme: Theme) -> Figure:
         cells = panel(axes, task, means, theme, coarse=level == "coarse" and len(levels) > 1, ring=54)
         few = "1 cell" if len(means) == 1 else f"{len(means):,} cells"
         axes.set_title(f"{level}: {few}")
-        axes.set_xlabel(labels(found, short=len(levels) > 2)["clustering"])
-    panels[0].set_ylabel(labels(found)["path_length"])
+        axes.set_xlabel(labels(findings, short=len(levels) > 2)["clustering"])
+    panels[0].set_ylabel(labels(findings)["path_length"])
     if cells is not None:
-        marks.colour_bar(cells, panels, found, theme, beyond=colour_range(found)[2])
+        marks.colour_bar(cells, panels, findings, theme, beyond=colour_range(findings)[2])
     legend_below(panels[0], columns=2)
     return figure
 
@@ -65,13 +65,13 @@ def panel(
     Returns:
         The coloured cells, for a colour bar.
     """
-    found = task.found
-    low, high, _ = colour_range(found)
+    findings = task.found
+    low, high, _ = colour_range(findings)
     norm = Normalize(low, high, clip=True)
     cells = coloured_cells(axes, means, norm)
-    marks.best_ring(axes, found, theme, size=ring)
-    marks.highlights(axes, found, theme, size=2 * ring)
-    marks.baseline_star(axes, found, norm, theme, size=2.2 * ring)
+    marks.best_ring(axes, findings, theme, size=ring)
+    marks.highlights(axes, findings, theme, size=2 * ring)
+    marks.baseline_star(axes, findings, norm, theme, size=2.2 * ring)
     outline_spots(axes, task, theme, coarse=coarse)
     axes.grid(visible=False)
     axes.set_xlim(-0.02, max(1.05, float(means["C_high"].max()) + 0.02))
@@ -116,7 +116,7 @@ def outline_spots(axes: Axes, task: TaskFindings, theme: Theme, *, coarse: bool)
         marks.cased(marks.rectangle(axes, spot, theme.ink, "published rectangle of graphs"), theme)
     if not coarse:
         return
-    own = task.cells
-    if own.compared and len(own.cells) > 1:
+    cells = task.cells
+    if cells.compared and len(cells.cells) > 1:
         label = "published rectangle of coarse cells (centres)"
-        marks.cased(marks.rectangle(axes, own, theme.ink, label, line=marks.DOTTED), theme)
+        marks.cased(marks.rectangle(axes, cells, theme.ink, label, line=marks.DOTTED), theme)

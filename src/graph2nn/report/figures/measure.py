@@ -23,11 +23,11 @@ MOST_BARS = 400
 GROUPS = 12
 
 
-def draw(found: Findings, measure: str, theme: Theme) -> Figure:
+def draw(findings: Findings, measure: str, theme: Theme) -> Figure:
     """Draw mean error with intervals against ``measure``, the baseline as a band, and the fit.
 
     Args:
-        found: findings of the task.
+        findings: findings of the task.
         measure: column of the table of graphs.
         theme: colours.
 
@@ -36,10 +36,10 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
     """
     figure = canvas(5.9, 3.9)
     axes = figure.add_subplot()
-    rows = found.placed
+    rows = findings.placed
     x, mean = rows[measure].to_numpy(dtype=np.float64), rows["mean"].to_numpy(dtype=np.float64)
     reach = np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean]))
-    crowded, bars = len(rows) > 120, has_bars(found)
+    crowded, bars = len(rows) > 120, has_bars(findings)
     axes.errorbar(
         x,
         mean,
@@ -53,35 +53,35 @@ def draw(found: Findings, measure: str, theme: Theme) -> Figure:
         alpha=0.9 if not crowded else 0.55 if bars else 0.3,
         markeredgewidth=0,
         zorder=3,
-        label="graphs" + (f", {percent(found.confidence)} interval" if bars else ""),
+        label="graphs" + (f", {percent(findings.confidence)} interval" if bars else ""),
     )
-    marks.baseline_line(axes, found, theme, vertical=False)
-    fit = found.fits[measure]
-    means = trough(found, measure)
+    marks.baseline_line(axes, findings, theme, vertical=False)
+    fit = findings.fits[measure]
+    means = trough(findings, measure)
     if means is not None:
-        _joined(axes, means, theme, found.confidence)
+        _joined(axes, means, theme, findings.confidence)
     elif fit is not None:
-        parabola(axes, fit, theme, confidence=found.confidence)
-    marks.highlights(axes, found, theme, x=measure, y="mean")
-    axes.set_xlabel(labels(found)[measure])
-    axes.set_ylabel(found.score.label)
+        parabola(axes, fit, theme, confidence=findings.confidence)
+    marks.highlights(axes, findings, theme, x=measure, y="mean")
+    axes.set_xlabel(labels(findings)[measure])
+    axes.set_ylabel(findings.score.label)
     legend_below(axes)
     return figure
 
 
-def misfit(found: Findings, measure: str) -> float:
+def misfit(findings: Findings, measure: str) -> float:
     """P-value for lack of fit of the parabola; NaN with too few graphs to tell."""
-    fit, rows = found.fits[measure], on_plane(found.graphs)
+    fit, rows = findings.fits[measure], on_plane(findings.graphs)
     if fit is None or len(rows) < 3 * GROUPS:
         return float("nan")
     return lack_of_fit(fit, rows[measure], rows["mean"], GROUPS)
 
 
-def trough(found: Findings, measure: str) -> tuple[Floats, Floats, Floats] | None:
+def trough(findings: Findings, measure: str) -> tuple[Floats, Floats, Floats] | None:
     """Group means, as of :func:`graph2nn.analysis.quadratic.group_means`, where no parabola fits; else None."""
-    if not misfit(found, measure) <= ALPHA:
+    if not misfit(findings, measure) <= ALPHA:
         return None
-    rows = on_plane(found.graphs)
+    rows = on_plane(findings.graphs)
     return group_means(rows[measure], rows["mean"], GROUPS)
 
 
@@ -97,9 +97,9 @@ def _joined(axes: Axes, means: tuple[Floats, Floats, Floats], theme: Theme, conf
     )  # fmt: skip
 
 
-def has_bars(found: Findings) -> bool:
+def has_bars(findings: Findings) -> bool:
     """Whether intervals are drawn: there are some, and few enough not to cover everything else."""
-    return bool((found.graphs["seeds"] > 1).any()) and len(found.graphs) <= MOST_BARS
+    return bool((findings.graphs["seeds"] > 1).any()) and len(findings.graphs) <= MOST_BARS
 
 
 def parabola(axes: Axes, fit: Quadratic, theme: Theme, *, confidence: float, label: str = "") -> None:

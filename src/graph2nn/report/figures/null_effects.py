@@ -35,12 +35,12 @@ _TOLD = 3
 
 
 def caption(
-    found: NullComparison, kind: str = "degree", score: Score = TOP1, changes: pd.DataFrame | None = None
+    comparison: NullComparison, kind: str = "degree", score: Score = TOP1, changes: pd.DataFrame | None = None
 ) -> str:
     """Say how to read the figure, and what it says; ``changes`` are what the nulls change.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         kind: of the nulls.
         score: what errors are called.
         changes: what the nulls change; None where it was not measured.
@@ -48,13 +48,13 @@ def caption(
     Returns:
         The sentences.
     """
-    total = found.rows.iloc[-1]
+    total = comparison.rows.iloc[-1]
     better = "better" if total["effect"] > 0 else "worse"
-    start = "The" if len(found.rows) == 2 else "Over all graphs the"
+    start = "The" if len(comparison.rows) == 2 else "Over all graphs the"
     return (
         f"Each graph (diamond) next to its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
         f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better} "
-        f"({percent(found.confidence)} interval of the difference {number(float(total['low']))} to "
+        f"({percent(comparison.confidence)} interval of the difference {number(float(total['low']))} to "
         f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
         f"{_changed(changes)}"
     )
@@ -77,25 +77,27 @@ def _changed(changes: pd.DataFrame | None) -> str:
     return text + "."
 
 
-def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
+def draw(comparison: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw one line per graph: left its error among its nulls', right the effect; the mean effect below.
 
     Nulls are set a little apart, as equal errors would hide one another.
 
     Args:
-        found: the comparison.
+        comparison: the comparison.
         theme: colours.
         score: what errors are called.
 
     Returns:
         The figure.
     """
-    rows = found.rows[found.rows["graph"] != ALL].sort_values("effect", ascending=False, kind="stable")
-    total = found.rows[found.rows["graph"] == ALL] if len(rows) > 1 else found.rows.iloc[:0]
+    rows = comparison.rows[comparison.rows["graph"] != ALL].sort_values(
+        "effect", ascending=False, kind="stable"
+    )
+    total = comparison.rows[comparison.rows["graph"] == ALL] if len(rows) > 1 else comparison.rows.iloc[:0]
     figure = canvas(TEXT, 2.1 + 0.3 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
     place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
-    members = found.members.assign(place=found.members["graph"].map(place))
+    members = comparison.members.assign(place=comparison.members["graph"].map(place))
     number_of = members.groupby(["graph", "null"]).cumcount()
     count = members.groupby(["graph", "null"])["label"].transform("size")
     members["place"] += 0.4 * ((number_of + 0.5) / count - 0.5)
@@ -103,9 +105,16 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
         (True, "o", 22, theme.faint, "its nulls"),
         (False, "D", 46, theme.point, "the graph"),
     ):
-        own = members[members["null"] == null]
+        of_null = members[members["null"] == null]
         left.scatter(
-            own["mean"], own["place"], marker=marker, s=size, color=colour, linewidths=0, zorder=3, label=label
+            of_null["mean"],
+            of_null["place"],
+            marker=marker,
+            s=size,
+            color=colour,
+            linewidths=0,
+            zorder=3,
+            label=label,
         )
     left.set_xlabel(score.label)
     right.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
@@ -126,7 +135,7 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
             markeredgewidth=0,
             elinewidth=1.5,
             zorder=3,
-            label=f"{label}, {percent(found.confidence)} interval",
+            label=f"{label}, {percent(comparison.confidence)} interval",
         )
     right.set_xlabel(f"{score.name} of its nulls minus its own ({score.difference})")
     labels = [theme.graph(name) for name in place]
@@ -141,41 +150,41 @@ def draw(found: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     return figure
 
 
-def ladder_caption(found: Ladder, score: Score = TOP1) -> str:
+def ladder_caption(rungs: Ladder, score: Score = TOP1) -> str:
     """Say how to read the figure."""
-    margin = f" The band is the margin of equivalence, ± {found.margin:g}." if found.margin else ""
+    margin = f" The band is the margin of equivalence, ± {rungs.margin:g}." if rungs.margin else ""
     return (
-        f"Score of each arm minus that of {found.graph}, in {score.difference}, with 95 % intervals; right "
-        f"of zero {found.graph} is better. Filled: different after Holm's correction.{margin} {found.sentence}"
+        f"Score of each arm minus that of {rungs.graph}, in {score.difference}, with 95 % intervals; right "
+        f"of zero {rungs.graph} is better. Filled: different after Holm's correction.{margin} {rungs.sentence}"
     )
 
 
-def draw_ladder(found: Ladder, theme: Theme, score: Score = TOP1) -> Figure:
+def draw_ladder(rungs: Ladder, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw one line per rung, the kind of null that keeps least at the bottom, dense networks on top.
 
     Args:
-        found: the ladder.
+        rungs: the ladder.
         theme: colours.
         score: what errors are called.
 
     Returns:
         The figure.
     """
-    figure = canvas(6.4, 1.2 + 0.34 * len(found.rungs))
+    figure = canvas(6.4, 1.2 + 0.34 * len(rungs.rungs))
     axes = figure.subplots()
     axes.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
-    if found.margin:
-        axes.axvspan(-found.margin, found.margin, color=theme.grid, zorder=1)
-    for place, rung in enumerate(found.rungs):
-        decided = rung.says(found.alpha) in ("better", "worse")
+    if rungs.margin:
+        axes.axvspan(-rungs.margin, rungs.margin, color=theme.grid, zorder=1)
+    for place, rung in enumerate(rungs.rungs):
+        decided = rung.says(rungs.alpha) in ("better", "worse")
         colour = theme.good if decided and rung.estimate > 0 else theme.bad if decided else theme.point
         reach = np.nan_to_num([[rung.estimate - rung.low], [rung.high - rung.estimate]])
         axes.errorbar(
             [rung.estimate], [place], xerr=np.maximum(reach, 0), fmt="o", color=colour, markersize=6,
             markerfacecolor=colour if decided else theme.paper, elinewidth=1.5, zorder=3,
         )  # fmt: skip
-    axes.set_yticks(range(len(found.rungs)), [rung.kind for rung in found.rungs])
-    axes.set_ylim(-0.6, len(found.rungs) - 0.4)
-    axes.set_xlabel(f"{score.name} minus that of {found.graph} ({score.difference})")
+    axes.set_yticks(range(len(rungs.rungs)), [rung.kind for rung in rungs.rungs])
+    axes.set_ylim(-0.6, len(rungs.rungs) - 0.4)
+    axes.set_xlabel(f"{score.name} minus that of {rungs.graph} ({score.difference})")
     axes.grid(visible=False, axis="y")
     return figure

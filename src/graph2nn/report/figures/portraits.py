@@ -27,22 +27,22 @@ MOST_NODES = 512
 _NAMED, _LETTERS = 40, 8
 
 
-def chosen(found: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool) -> list[pd.Series]:
+def chosen(findings: Findings, graphs: Mapping[str, RelationalGraph], *, best: bool) -> list[pd.Series]:
     """Rows of the graphs to draw: up to three from one end of the ranking, never the same at both ends.
 
     Args:
-        found: findings of the task.
+        findings: findings of the task.
         graphs: by label.
         best: from the best end, or from the worst.
 
     Returns:
         Rows of the table of graphs.
     """
-    labels = found.graphs["graph"]
-    known = [i for i in range(len(labels)) if labels[i] in graphs and graphs[labels[i]].n <= MOST_NODES]
-    top = known[: min(SHOWN, (len(known) + 1) // 2)]
-    bottom = known[::-1][: min(SHOWN, len(known) - len(top))]
-    return [found.graphs.iloc[i] for i in (top if best else bottom)]
+    labels = findings.graphs["graph"]
+    drawable = [i for i in range(len(labels)) if labels[i] in graphs and graphs[labels[i]].n <= MOST_NODES]
+    top = drawable[: min(SHOWN, (len(drawable) + 1) // 2)]
+    bottom = drawable[::-1][: min(SHOWN, len(drawable) - len(top))]
+    return [findings.graphs.iloc[i] for i in (top if best else bottom)]
 
 
 def draw(

@@ -17,31 +17,31 @@ MOST_LINES = 60
 ENDS = 15
 
 
-def draw(found: Findings, theme: Theme) -> Figure:
+def draw(findings: Findings, theme: Theme) -> Figure:
     """Draw mean error with interval, one line per graph, best on top."""
-    if len(found.graphs) <= MOST_LINES:
-        figure = canvas(5.9, max(2.1, 1.2 + 0.185 * len(found.graphs)))
+    if len(findings.graphs) <= MOST_LINES:
+        figure = canvas(5.9, max(2.1, 1.2 + 0.185 * len(findings.graphs)))
         axes = figure.add_subplot()
-        _forest(axes, found, found.graphs, theme)
+        _forest(axes, findings, findings.graphs, theme)
     else:
         figure = canvas(5.9, 8.3)
         upper, axes = figure.subplots(2, 1, height_ratios=[1, 2.7], sharex=True)
-        _histogram(upper, found, theme)
-        _forest(axes, found, _ends(found), theme)
-    axes.set_xlabel(found.score.label)
+        _histogram(upper, findings, theme)
+        _forest(axes, findings, _ends(findings), theme)
+    axes.set_xlabel(findings.score.label)
     legend_below(axes, columns=4)
     return figure
 
 
-def _ends(found: Findings) -> pd.DataFrame:
+def _ends(findings: Findings) -> pd.DataFrame:
     """The best and the worst graphs, and between them those that are highlighted."""
-    rows = found.graphs
-    marked = rows["graph"].isin(found.highlighted)
+    rows = findings.graphs
+    marked = rows["graph"].isin(findings.highlighted)
     return rows[marked | (np.arange(len(rows)) < ENDS) | (np.arange(len(rows)) >= len(rows) - ENDS)]
 
 
-def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> None:
-    cut = len(found.graphs) - len(rows)
+def _forest(axes: Axes, findings: Findings, rows: pd.DataFrame, theme: Theme) -> None:
+    cut = len(findings.graphs) - len(rows)
     place = np.arange(len(rows), dtype=np.float64)
     if cut:
         place[ENDS:] += 1.6
@@ -50,14 +50,14 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
     reach = np.maximum(
         np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])), 0
     )
-    pooled = found.judged.pooled.set_index("graph").reindex(rows["graph"])
+    pooled = findings.judged.pooled.set_index("graph").reindex(rows["graph"])
     clear = (pooled["p_holm"] <= ALPHA).to_numpy()
     gain = pooled["gain"].to_numpy(dtype=np.float64)
-    baseline_line(axes, found, theme, vertical=True)
+    baseline_line(axes, findings, theme, vertical=True)
     groups = [
         (clear & (gain > 0), theme.good, "^", "better (Holm)"),
         (clear & (gain < 0), theme.bad, "v", "worse (Holm)"),
-        (~clear, theme.point, "o", "not shown to differ" if len(found.judged.pooled) else "graphs"),
+        (~clear, theme.point, "o", "not shown to differ" if len(findings.judged.pooled) else "graphs"),
     ]
     for members, colour, marker, label in groups:
         if members.any():
@@ -74,12 +74,12 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
                 zorder=3,
             )
     labels = [
-        f"◆ {theme.graph(label, 28)}" if label in found.highlighted else theme.graph(label)
+        f"◆ {theme.graph(label, 28)}" if label in findings.highlighted else theme.graph(label)
         for label in rows["graph"]
     ]
     axes.set_yticks(place, labels, fontsize=6.8)
     for tick, label in zip(axes.get_yticklabels(), rows["graph"], strict=True):
-        if label in found.highlighted:
+        if label in findings.highlighted:
             tick.set(fontweight="bold")
     if cut:
         middle = ENDS + 0.3
@@ -91,7 +91,7 @@ def _forest(axes: Axes, found: Findings, rows: pd.DataFrame, theme: Theme) -> No
     axes.tick_params(axis="y", length=0)
 
 
-def _histogram(axes: Axes, found: Findings, theme: Theme) -> None:
-    baseline_line(axes, found, theme, vertical=True)
-    axes.hist(found.graphs["mean"], bins="auto", color=theme.point, alpha=0.85, zorder=1.5)
+def _histogram(axes: Axes, findings: Findings, theme: Theme) -> None:
+    baseline_line(axes, findings, theme, vertical=True)
+    axes.hist(findings.graphs["mean"], bins="auto", color=theme.point, alpha=0.85, zorder=1.5)
     axes.set_ylabel("graphs")

@@ -24,37 +24,37 @@ _LAST = "Below: which graph would be the best again, and which truly is."
 _ALL_EQUAL = "The graphs differ by no more than the scatter of runs: any of them may truly be the best."
 
 
-def caption(found: Selection, score: Score = TOP1) -> str:
+def caption(selection: Selection, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
-    level, unit = percent(found.confidence), score.difference
-    digits = score.digits(50 * abs(found.naive))
+    level, unit = percent(selection.confidence), score.difference
+    digits = score.digits(50 * abs(selection.naive))
 
     def number(value: float) -> str:
         return phrasing.number(value, digits)
 
     return (
-        f"Chosen on {found.choose} of {found.seeds} seeds and judged on the rest, over {found.splits} splits, "
-        f"a graph gains {number(found.honest)} {unit} over the baseline ({level} interval "
-        f"{number(found.low)} to {number(found.high)}). "
-        f"{_LAST if found.spread > 0 else _ALL_EQUAL}"
+        f"Chosen on {selection.choose} of {selection.seeds} seeds and judged on the rest, over "
+        f"{selection.splits} splits, a graph gains {number(selection.honest)} {unit} over the baseline "
+        f"({level} interval {number(selection.low)} to {number(selection.high)}). "
+        f"{_LAST if selection.spread > 0 else _ALL_EQUAL}"
     )
 
 
-def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
+def draw(selection: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw the estimates of one task, and below them how often each graph is chosen or truly best.
 
     Args:
-        found: the gain with and without selection.
+        selection: the gain with and without selection.
         theme: colours.
         score: what errors are called.
 
     Returns:
         The figure.
     """
-    rows = found.chosen.head(SHOWN)
+    rows = selection.chosen.head(SHOWN)
     figure = canvas(TEXT, 2.9 + 0.34 * len(rows))
     upper, lower = figure.subplots(2, 1, height_ratios=[1.5, 0.6 + 0.34 * len(rows)])
-    _gains(upper, {"": found}, theme, score)
+    _gains(upper, {"": selection}, theme, score)
     upper.set_title("Gain over the baseline of the graph that the other seeds choose")
     place = np.arange(len(rows))[::-1]
     # At the largest scale that holds all, as the best of thousands is rarely chosen twice.
@@ -66,7 +66,7 @@ def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     lower.set_yticks(place, [theme.graph(label) for label in rows["graph"]])
     lower.set_xlabel("probability (%)")
     lower.grid(visible=False, axis="y")
-    rest = len(found.chosen) - len(rows)
+    rest = len(selection.chosen) - len(rows)
     lower.set_title("Which graph" + (f" ({rest:,} more are sometimes chosen)" if rest else ""))
     handles, labels = (
         a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (upper, lower)), strict=True)
@@ -75,20 +75,20 @@ def draw(found: Selection, theme: Theme, score: Score = TOP1) -> Figure:
     return figure
 
 
-def draw_tasks(found: Mapping[str, Selection], theme: Theme) -> Figure:
+def draw_tasks(selection: Mapping[str, Selection], theme: Theme) -> Figure:
     """Draw the estimates of several tasks, one line per task."""
-    figure = canvas(TEXT, 1.7 + 0.62 * len(found))
+    figure = canvas(TEXT, 1.7 + 0.62 * len(selection))
     axes = figure.add_subplot()
-    _gains(axes, found, theme)
+    _gains(axes, selection, theme)
     legend_below(axes)
     return figure
 
 
-def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme, score: Score = TOP1) -> None:
-    place = np.arange(len(found))[::-1]
-    one = next(iter(found.values()))
+def _gains(axes: Axes, selection: Mapping[str, Selection], theme: Theme, score: Score = TOP1) -> None:
+    place = np.arange(len(selection))[::-1]
+    one = next(iter(selection.values()))
     axes.axvline(0, color=theme.base, linewidth=1.4, zorder=2, label="baseline")
-    value, low, high = (np.array([getattr(task, name) for task in found.values()]) for name in _VALUES)
+    value, low, high = (np.array([getattr(task, name) for task in selection.values()]) for name in _VALUES)
     axes.errorbar(
         value,
         place,
@@ -102,8 +102,8 @@ def _gains(axes: Axes, found: Mapping[str, Selection], theme: Theme, score: Scor
         zorder=3,
         label=f"split seeds, {percent(one.confidence)} interval",
     )
-    axes.set_yticks(place if any(found) else [], list(found) if any(found) else [])
-    axes.set_ylim(-0.6, len(found) - 0.4)
+    axes.set_yticks(place if any(selection) else [], list(selection) if any(selection) else [])
+    axes.set_ylim(-0.6, len(selection) - 0.4)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=min(axes.get_xlim()[0], 0))
     axes.set_xlabel(

@@ -27,21 +27,21 @@ CASED = [Stroke(linewidth=3.2, foreground="#1c2230"), Normal()]
 EMBERS = ListedColormap(colormaps["magma"](np.linspace(0.18, 1, 256)))
 
 
-def caption(found: Surface, score: Score = TOP1) -> str:
+def caption(surface: Surface, score: Score = TOP1) -> str:
     """Say how to read the figure, and what it says."""
-    over = "medium cells" if found.pooled else "graphs"
+    over = "medium cells" if surface.pooled else "graphs"
     return (
-        f"A Gaussian process through the mean errors of {len(found.points):,} {over} (dots), each weighed by "
+        f"A Gaussian process through the mean errors of {len(surface.points):,} {over} (dots), each weighed by "
         "its runs: left the expected error where graphs can be, in the middle how far it may be off, right the "
-        f"probability that a graph there is within {found.near:g} {score.difference} of the lowest. "
-        f"{_lowest(found)} The worst tenth share the last colour."
+        f"probability that a graph there is within {surface.near:g} {score.difference} of the lowest. "
+        f"{_lowest(surface)} The worst tenth share the last colour."
     )
 
 
-def _lowest(found: Surface) -> str:
+def _lowest(surface: Surface) -> str:
     """Say where the lowest point is, or that nothing tells."""
-    best, level, share = found.optimum, percent(found.confidence), float(found.map["credible"].mean())
-    if not found.located:
+    best, level, share = surface.optimum, percent(surface.confidence), float(surface.map["credible"].mean())
+    if not surface.located:
         return (
             f"There is no optimum to speak of: the {level} region of the lowest point (outlined) holds "
             f"{100 * share:.0f} % of the plane that graphs reach."
@@ -53,11 +53,11 @@ def _lowest(found: Surface) -> str:
     )
 
 
-def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
+def draw(surface: Surface, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw mean, uncertainty and the probability of being near the optimum, side by side.
 
     Args:
-        found: the surface.
+        surface: the surface.
         theme: colours.
         score: what errors are called.
 
@@ -66,26 +66,26 @@ def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
     """
     figure = canvas(TEXT, 3.5)
     mean, sd, near = figure.subplots(1, 3, sharey=True)
-    rows = found.map
+    rows = surface.map
     # The worst cells would take most of the colours: they share the last one.
     top = float(rows["mean"].quantile(0.9))
-    image = _cells(mean, found, rows["mean"], vmin=float(rows["mean"].min()), vmax=top, cmap=COLOURS)
+    image = _cells(mean, surface, rows["mean"], vmin=float(rows["mean"].min()), vmax=top, cmap=COLOURS)
     bar = "max" if rows["mean"].max() > top else "neither"
     _finish(figure, mean, image, score.label, extend=bar)
-    image = _cells(sd, found, rows["sd"], vmin=0, cmap="cividis")
+    image = _cells(sd, surface, rows["sd"], vmin=0, cmap="cividis")
     _finish(figure, sd, image, "its standard deviation")
-    image = _cells(near, found, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)
-    _finish(figure, near, image, f"P(within {found.near:g} of lowest)")
+    image = _cells(near, surface, rows["p_near"], vmin=0, vmax=1, cmap=EMBERS)
+    _finish(figure, near, image, f"P(within {surface.near:g} of lowest)")
     mean.set_ylabel("average path length L")
-    outline = f"{percent(found.confidence)} region of the lowest point"
+    outline = f"{percent(surface.confidence)} region of the lowest point"
     for axes in (mean, near):
-        _outline(axes, found, outline)
-    at = found.points
+        _outline(axes, surface, outline)
+    at = surface.points
     sd.scatter(at["clustering"], at["path_length"], s=5, color="white", linewidths=0, alpha=0.7, zorder=3)
-    if found.located:
+    if surface.located:
         mean.scatter(
-            [found.optimum.C],
-            [found.optimum.L],
+            [surface.optimum.C],
+            [surface.optimum.L],
             marker="+",
             s=90,
             color="white",
@@ -99,23 +99,23 @@ def draw(found: Surface, theme: Theme, score: Score = TOP1) -> Figure:
     return figure
 
 
-def shade(axes: Axes, found: Surface, column: str, **style: Any) -> Any:
+def shade(axes: Axes, surface: Surface, column: str, **style: Any) -> Any:
     """Fill the cells of the map by one of its columns; returns the mesh, for a colour bar.
 
     Args:
         axes: to draw into.
-        found: the surface.
+        surface: the surface.
         column: of its map.
 
     Returns:
         The mesh.
     """
-    return _cells(axes, found, found.map[column], **style)
+    return _cells(axes, surface, surface.map[column], **style)
 
 
-def _cells(axes: Axes, found: Surface, values: pd.Series, **style: Any) -> Any:
-    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
-    i, j = _index(found)
+def _cells(axes: Axes, surface: Surface, values: pd.Series, **style: Any) -> Any:
+    width, height = cell_groups.cell_size(surface.binning, cell_groups.MEDIUM)
+    i, j = _index(surface)
     grid = np.full((i.max() + 1, j.max() + 1), np.nan)
     grid[i, j] = values
     c = i.min() + np.arange(np.ptp(i) + 2)
@@ -126,19 +126,21 @@ def _cells(axes: Axes, found: Surface, values: pd.Series, **style: Any) -> Any:
     )
 
 
-def _index(found: Surface) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _index(surface: Surface) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Column and row of each cell of the map."""
-    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
-    i = np.floor(found.map["clustering"].to_numpy() / width).astype(np.int64)
-    j = np.floor((found.map["path_length"].to_numpy() - 1) / height).astype(np.int64)
+    width, height = cell_groups.cell_size(surface.binning, cell_groups.MEDIUM)
+    i = np.floor(surface.map["clustering"].to_numpy() / width).astype(np.int64)
+    j = np.floor((surface.map["path_length"].to_numpy() - 1) / height).astype(np.int64)
     return i, j
 
 
-def _outline(axes: Axes, found: Surface, label: str) -> None:
+def _outline(axes: Axes, surface: Surface, label: str) -> None:
     """Draw the border of the credible cells: every side that no other credible cell shares."""
-    width, height = cell_groups.cell_size(found.binning, cell_groups.MEDIUM)
-    i, j = _index(found)
-    inside = {(int(a), int(b)) for a, b in zip(i[found.map["credible"]], j[found.map["credible"]], strict=True)}
+    width, height = cell_groups.cell_size(surface.binning, cell_groups.MEDIUM)
+    i, j = _index(surface)
+    inside = {
+        (int(a), int(b)) for a, b in zip(i[surface.map["credible"]], j[surface.map["credible"]], strict=True)
+    }
     sides = []
     for a, b in inside:
         left, right, low, high = a * width, (a + 1) * width, 1 + b * height, 1 + (b + 1) * height

@@ -85,13 +85,13 @@ def read_published(
 
 def collect(arrays: published_files.Arrays, tasks: Sequence[str] = ()) -> Evaluations:
     """Do what :func:`read_published` does on arrays that are already read."""
-    found = list(dict.fromkeys(task_of(group) for group, _ in arrays))
+    names = list(dict.fromkeys(task_of(group) for group, _ in arrays))
     for task in tasks:
-        if task not in found:
-            raise unknown("analyze: task", task, found)
+        if task not in names:
+            raise unknown("analyze: task", task, names)
     specs: dict[str, GraphSpec] = {}
     frames, notes = [], {}
-    for task in sorted(tasks or found, key=lambda name: _place(name, found)):
+    for task in sorted(tasks or names, key=lambda name: _place(name, names)):
         parts = {key: pair for key, pair in arrays.items() if task_of(key[0]) == task}
         frame, said = _task(task, parts, specs)
         frames.append(frame)
@@ -104,9 +104,9 @@ def task_of(group: str) -> str:
     return re.sub(r"_seed\d+$", "", group)
 
 
-def _place(task: str, found: Sequence[str]) -> int:
-    known = list(MODELS)
-    return known.index(task) if task in known else len(known) + found.index(task)
+def _place(task: str, task_name: Sequence[str]) -> int:
+    order = list(MODELS)
+    return order.index(task) if task in order else len(order) + task_name.index(task)
 
 
 def _task(
