@@ -9,7 +9,13 @@ from benchmarks.page_parts import DOCS, birth, results, table
 from graph2nn.report.figures import theme
 from graph2nn.report.figures.search_regret import STYLES, TITLES, draw
 
-HEAD = ["task", "search", "trainings until the median is within", "until nine in ten are", "held-out error, %"]
+HEAD = [
+    "task",
+    "search",
+    "training runs until the median is within",
+    "until nine in ten are",
+    "held-out error, %",
+]
 
 
 def search() -> str:
@@ -24,7 +30,7 @@ def search() -> str:
         + "\n![Expected regret by training runs](images/search.png)\n\n"
         + f"Within {found['close']} points of the lowest expected error: `benchmarks/bench_search.py` says "
         "what that is. The held-out error is the mean, over repeats, of the chosen graph's error with a "
-        "training seed that no search has seen, after the most trainings shown.\n\n" + table(HEAD, rows)
+        "training seed that no search has seen, after the most training runs shown.\n\n" + table(HEAD, rows)
     )
 
 
@@ -41,5 +47,5 @@ def _rows(title: str, found: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _count(trainings: int | None) -> str:
-    return "not reached" if trainings is None else str(trainings)
+def _count(runs: int | None) -> str:
+    return "not reached" if runs is None else str(runs)

@@ -34,7 +34,7 @@ import torch
 
 from benchmarks import record
 from benchmarks.record import birth_certificate, write
-from benchmarks.short_trainings import LEVELS, Drawn, OnPairs, Task, backwards, classify, losses_into
+from benchmarks.short_runs import LEVELS, Drawn, OnPairs, Task, backwards, classify, losses_into
 from graph2nn import Dense, Relational, Wiring, build_model, load_dataset, match, train, ws_flex
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import record
-from benchmarks.short_trainings import backwards, losses_into
+from benchmarks.short_runs import backwards, losses_into
 from benchmarks.train_families import RECIPE, Family, earlier, run
 from graph2nn import build_model, load_dataset, train
 from graph2nn.wiring import Dense

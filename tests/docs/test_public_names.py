@@ -6,9 +6,11 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 
 import pytest
+from pages import ROOT
 
 import graph2nn
 
@@ -116,6 +118,22 @@ def test_public_functions_of_three_parameters_document_them_and_their_result():
             lacking.append(f"{name}: Returns")
     assert lacking == []
     assert seen > 500
+
+
+REFERENCES = re.compile(r"^( *)References:\n((?:\1 +\S.*\n)+)", re.MULTILINE)
+EXACT = re.compile(r"doi:10\.\d{4}|section \d")
+
+
+def test_every_reference_names_a_section_or_a_doi():
+    """One work per line, its continuation indented, so that a reader finds the very place."""
+    blocks, lacking = 0, []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for match in REFERENCES.finditer(path.read_text(encoding="utf-8")):
+            blocks += 1
+            works = re.split(rf"\n(?={match[1]}    \S)", match[2])
+            lacking += [f"{path.name}: {work.strip()}" for work in works if not EXACT.search(work)]
+    assert lacking == []
+    assert blocks >= 6
 
 
 def test_every_public_name_has_an_example():

@@ -257,7 +257,7 @@ def stopped_in_the_middle(out, how):
     try:
         wait_for(
             lambda: list((out / ".unfinished").glob("*/metrics.csv")),
-            "the run has begun",
+            "the run has started",
             alive=lambda: process.poll() is None,
         )
         process.send_signal(how)
@@ -347,7 +347,7 @@ def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
     try:
         wait_for(
             lambda: list(tmp_path.glob("runs/*")) and list(tmp_path.glob(".unfinished/*/metrics.csv")),
-            "one run has finished and another one has begun",
+            "one run has finished and another one has started",
             alive=lambda: process.poll() is None,
         )
         writers = {seen.owner.pid for seen in leases.holders(tmp_path).values()} - {process.pid}

@@ -183,7 +183,7 @@ def test_told_to_make_room_a_sweep_ends_with_the_code_for_queueing_again(tmp_pat
     try:
         wait_for(
             lambda: list(tmp_path.glob(".unfinished/*/metrics.csv")),
-            "a run has begun",
+            "a run has started",
             alive=lambda: sweep.poll() is None,
         )
         sweep.send_signal(getattr(signal, name))

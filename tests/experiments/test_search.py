@@ -241,7 +241,7 @@ def test_joint_and_band_agree():
     assert np.sqrt(np.diag(covariance)) == pytest.approx(surface.band(rows)[1], rel=1e-4)
 
 
-def test_short_trainings_tell_of_graphs_that_have_no_long_one():
+def test_short_runs_tell_of_graphs_that_have_no_long_one():
     evaluator = bowl(noise=0.05)
     few = [Proposal(row, 1, 27) for row in (0, 10, 20, 30)]
     many = [Proposal(row, 1, 3) for row in range(52)]
@@ -360,7 +360,7 @@ def digits():
     return load_dataset("digits")
 
 
-def test_trainings_land_in_the_usual_folders_and_are_not_repeated(tmp_path, digits):
+def test_runs_land_in_the_usual_folders_and_are_not_repeated(tmp_path, digits):
     first = search(training(tmp_path, digits), strategy("gp"), budget=2)
     runs = read_runs(tmp_path)
     assert len(runs) == 2
@@ -371,7 +371,7 @@ def test_trainings_land_in_the_usual_folders_and_are_not_repeated(tmp_path, digi
     assert stamps == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("*/result.json")}
 
 
-def test_short_trainings_are_runs_of_their_own(tmp_path, digits):
+def test_short_runs_have_folders_of_their_own(tmp_path, digits):
     evaluator = training(tmp_path, digits, ("recipe.epochs=3", *QUICK[1:]))
     assert evaluator.problem.lengths == (1, 3)
     evaluator([Proposal(0, 1, 1), Proposal(0, 1, 3)])

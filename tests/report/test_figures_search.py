@@ -31,7 +31,7 @@ def test_searches_can_be_drawn(tasks, look):
     )
 
 
-def test_medians_are_drawn_in_the_order_of_trainings_with_the_line_of_success():
+def test_medians_are_drawn_in_the_order_of_runs_with_the_line_of_success():
     with mpl.rc_context(LIGHT.style()):
         figure = search_regret.draw(made(["mlp_cifar10"], ["random", "gp"]), LIGHT)
     (axes,) = figure.axes

@@ -97,7 +97,7 @@ def test_the_command_ends_with_the_code_for_requeueing(name, tmp_path):
     try:
         wait_for(
             lambda: list(tmp_path.glob(".unfinished/*/metrics.csv")),
-            "the run has begun",
+            "the run has started",
             alive=lambda: process.poll() is None,
         )
         process.send_signal(getattr(signal, name))

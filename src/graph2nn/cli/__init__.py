@@ -135,7 +135,7 @@ def _say(line: str, code: int) -> int:
 def run() -> None:
     """Entry point of the installed command."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal of another encoding shows codes for what it lacks; a name or a sign is no reason to fail.
+        # A terminal of another encoding shows codes for what it lacks, and the command goes on.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -265,7 +265,7 @@ def _print(outcome: Found, as_json: bool, *, command: str | None, score: Score =
         "C",
         "L",
         "k",
-        "full trainings",
+        "full runs",
         f"their mean {unit}",
         f"expected {unit}",
         "95 %",

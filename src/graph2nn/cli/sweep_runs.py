@@ -134,7 +134,9 @@ def _of_preset(
             "--fresh-nulls for a new one per seed."
         )
     if nulls and fresh_nulls:
-        raise UserError("sweep: --fresh-nulls draws one null per seed, --nulls N so many for all; give one.")
+        raise UserError(
+            "sweep: --fresh-nulls draws one null per seed, --nulls N draws N for all seeds; give one."
+        )
     if chosen_preset.model.name == CONNECTOME_RNN:
         settings = with_ends(settings, null_options.get("inputs"), null_options.get("outputs"))
     ends = null_options.keys() & {"inputs", "outputs"}

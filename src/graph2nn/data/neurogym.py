@@ -33,7 +33,7 @@ def neurogym_sequences(environment: str, samples: int, *, time: int = 40, seed: 
 
     References:
         Molano-Mazón et al., "NeuroGym: an open resource for developing and sharing neuroscience tasks", 2022,
-        doi:10.31234/osf.io/aqc9n.
+            doi:10.31234/osf.io/aqc9n.
     """
     if samples < 1 or time < 1:
         raise UserError(f"data: {PREFIX}: samples = {samples} and time = {time}, expected at least 1 of each.")

@@ -81,7 +81,7 @@ def status(out: Path) -> Status:
     failed = {run: failure for run, failure in failed.items() if run not in done}
     running = tuple(
         RunInProgress(
-            run, seen.owner.host, seen.owner.pid, seen.tries, _begun(out, run), max(0.0, seen.silence)
+            run, seen.owner.host, seen.owner.pid, seen.tries, _started(out, run), max(0.0, seen.silence)
         )
         for run, seen in held.items()
         if seen.alive
@@ -107,7 +107,7 @@ def _unfinished(out: Path) -> set[str]:
     return {name.partition("@")[0] for name in folders}
 
 
-def _begun(out: Path, run: str) -> float | None:
+def _started(out: Path, run: str) -> float | None:
     """For how many seconds the last attempt has gone on; None in its first moment."""
     try:
         lines = (out / ".unfinished" / run / "attempts.jsonl").read_text(encoding="utf-8").splitlines()

@@ -47,7 +47,8 @@ def motif_counts(graph: RelationalGraph) -> dict[str, int]:
         1
 
     References:
-        Davis and Leinhardt (1972); Milo et al., Science 298, 824 (2002).
+        Holland and Leinhardt, Sociological Methodology 7, 1 (1976), doi:10.2307/270703 (the triad census).
+        Milo et al., Science 298, 824 (2002), doi:10.1126/science.298.5594.824 (motifs).
     """
     wiring = to_csr(without_loops(graph.adjacency))
     read_by = wiring.T.tocsr()

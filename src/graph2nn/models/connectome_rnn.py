@@ -88,10 +88,10 @@ class ConnectomeRNN(nn.Module):
         (torch.Size([5, 2]), torch.Size([5, 7, 2]))
 
     References:
-        H. F. Song, G. R. Yang, X.-J. Wang, "Training excitatory-inhibitory recurrent neural networks for
-        cognitive tasks", PLoS Comput. Biol. 2016 (signed weights). J. K. Lappalainen et al., "Connectome-
-        constrained networks predict neural activity across the fly visual system", Nature 2024 (gains per pair
-        of types). L. E. Suárez et al., "conn2res", Nat. Commun. 2024 (reservoirs).
+        Song, Yang and Wang, PLoS Comput. Biol. 12, e1004792 (2016), doi:10.1371/journal.pcbi.1004792 (signed
+            weights).
+        Lappalainen et al., Nature 634, 1132 (2024), doi:10.1038/s41586-024-07939-3 (gains per pair of types).
+        Suárez et al., "conn2res", Nat. Commun. 15, 656 (2024), doi:10.1038/s41467-024-44900-4 (reservoirs).
     """
 
     input_nodes: Tensor

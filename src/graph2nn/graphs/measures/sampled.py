@@ -64,7 +64,7 @@ def _local(whole: Any, both: Any, nodes: Any, directed: bool) -> Any:
     triangles = np.asarray((rows @ both).multiply(rows).sum(axis=1), dtype=np.float64).ravel()
     total = np.asarray(rows.sum(axis=1), dtype=np.float64).ravel()
     pairs = total * (total - 1)
-    if directed:  # an edge both ways and back is no triangle; each triangle was found from both its ends
+    if directed:  # an edge both ways and back is not a triangle; each triangle was found from both its ends
         triangles /= 2
         pairs -= 2 * np.asarray((rows == 2).sum(axis=1), dtype=np.float64).ravel()
     local = np.zeros(len(nodes))

@@ -46,7 +46,7 @@ def rich_club_curve(graph: RelationalGraph, *, count: int = REFERENCES, seed: in
         ['k', 'normalised', 'p', 'phi']
 
     References:
-        Colizza, Flammini, Serrano and Vespignani, Nature Physics 2, 110 (2006).
+        Colizza, Flammini, Serrano and Vespignani, Nature Physics 2, 110 (2006), doi:10.1038/nphys209.
     """
     import pandas as pd
 

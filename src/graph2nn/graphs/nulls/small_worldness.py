@@ -92,8 +92,9 @@ def small_world(
         (True, True)
 
     References:
-        Humphries and Gurney, PLoS ONE 3, e0002051 (2008); Telesford et al., Brain Connectivity 1, 367 (2011);
-        Muldoon, Bridgeford and Bassett, Scientific Reports 6, 22057 (2016).
+        Humphries and Gurney, PLoS ONE 3, e0002051 (2008), doi:10.1371/journal.pone.0002051 (σ).
+        Telesford et al., Brain Connectivity 1, 367 (2011), doi:10.1089/brain.2011.0038 (ω).
+        Muldoon, Bridgeford and Bassett, Scientific Reports 6, 22057 (2016), doi:10.1038/srep22057 (φ).
     """
     if count < 2:
         raise UserError(f"small_world: count = {count}, expected at least 2 references.")

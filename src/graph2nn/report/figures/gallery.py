@@ -108,7 +108,7 @@ def _map_caption(findings: Findings) -> str:
         f"{findings.spot.holds(findings.graphs):,} of {len(findings.graphs):,}: "
         f"C {number(findings.spot.C_min)} to {number(findings.spot.C_max)}, "
         f"L {number(findings.spot.L_min)} to {number(findings.spot.L_max)}. "
-        "It is no region of confidence: the fewer the seeds, the wider it comes out."
+        "It is not a region of confidence: the fewer the seeds, the wider it comes out."
     )
 
 
