@@ -9,22 +9,7 @@ import typer
 from rich.table import Table
 
 from graph2nn.cli.common import Cache, Json, console, print_json, show_table
-from graph2nn.cli.data_options import (
-    Channels,
-    Context,
-    Drop,
-    ImageSize,
-    Impute,
-    MostValues,
-    SplitColumn,
-    SplitSeed,
-    Target,
-    TaskName,
-    Test,
-    Validation,
-    own_options,
-    own_words,
-)
+from graph2nn.cli.data_options import OwnData, own_words, reads_own_data
 from graph2nn.errors import UserError
 
 app = typer.Typer(help="Your own data: images, arrays, tables.", no_args_is_help=True)
@@ -38,22 +23,12 @@ def _root() -> None:
 
 
 @app.command()
+@reads_own_data
 def show(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder, archive or file; or mnist, cifar100, …")
     ],
-    target: Target = [],  # noqa: B006
-    task: TaskName = None,
-    validation: Validation = None,
-    test: Test = None,
-    split_seed: SplitSeed = None,
-    split_column: SplitColumn = None,
-    impute: Impute = False,
-    drop: Drop = [],  # noqa: B006
-    most_values: MostValues = None,
-    image_size: ImageSize = None,
-    channels: Channels = None,
-    context: Context = None,
+    own_data: OwnData = None,
     cache: Cache = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw a contact sheet of the images as PNG.")
@@ -75,21 +50,16 @@ def show(
     from graph2nn.data.registry import DATASETS, load_dataset
     from graph2nn.tasks.description import describe, draw_sheet
 
-    options = own_options(
-        target=target, task=task, validation=validation, test=test, split_seed=split_seed,
-        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels, context=context,
-    )  # fmt: skip
     pair = "," in str(path) and not path.exists()
-    if pair and options is not None:
-        raise UserError(f"data show: {own_words(options)[0]} is for other data than pairs of sentences.")
-    word = str(path) in DATASETS and not path.exists() and options is None
+    if pair and own_data is not None:
+        raise UserError(f"data show: {own_words(own_data)[0]} is for other data than pairs of sentences.")
+    word = str(path) in DATASETS and not path.exists() and own_data is None
     if pair:
         data = load_dataset("multi30k", path=path, cache=cache)
     elif word:
         data = load_dataset(str(path), cache=cache)
     else:
-        data = load_dataset("own", path=path, cache=cache, options=options)
+        data = load_dataset("own", path=path, cache=cache, options=own_data)
     said = describe(data)
     if plot is not None:
         said["plot"] = str(draw_sheet(data, plot))

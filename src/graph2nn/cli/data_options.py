@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -110,6 +112,42 @@ Context = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+#: The parameter of a command that :func:`reads_own_data` fills from the options above.
+OwnData = Annotated["Options | None", "how own data are read; None where no such option is given"]
+_Result = TypeVar("_Result")
+
+
+def reads_own_data(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Give a command the options for own data; its parameter ``own_data`` holds what they say."""
+
+    @wraps(command)
+    def read(*arguments: Any, **given: Any) -> _Result:
+        said = {name: given.pop(name) for name in _OPTIONS if name in given}
+        return command(*arguments, own_data=own_options(**said), **given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if parameter.name == "own_data":
+            parameters += [
+                inspect.Parameter(name, kind, default=_DEFAULTS.get(name), annotation=option)
+                for name, option in _OPTIONS.items()
+            ]
+        else:
+            parameters.append(parameter.replace(kind=kind))
+    read.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    read.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return read
+
+
+_OPTIONS: dict[str, Any] = {
+    "target": Target, "task": TaskName, "validation": Validation, "test": Test, "split_seed": SplitSeed,
+    "split_column": SplitColumn, "impute": Impute, "drop": Drop, "most_values": MostValues,
+    "image_size": ImageSize, "channels": Channels, "context": Context,
+}  # fmt: skip
+#: Defaults other than None.
+_DEFAULTS: dict[str, Any] = {"target": [], "impute": False, "drop": []}
 
 
 def own_options(

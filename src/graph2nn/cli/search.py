@@ -28,23 +28,7 @@ from graph2nn.cli.common import (
     use_threads,
 )
 from graph2nn.cli.completion import complete_preset
-from graph2nn.cli.data_options import (
-    Channels,
-    Context,
-    Drop,
-    ImageSize,
-    Impute,
-    MostValues,
-    SplitColumn,
-    SplitSeed,
-    Target,
-    TaskName,
-    Test,
-    Validation,
-    own_options,
-    own_words,
-    source_of,
-)
+from graph2nn.cli.data_options import OwnData, own_words, reads_own_data, source_of
 from graph2nn.errors import UserError, unknown
 from graph2nn.tasks import TOP1, Score
 
@@ -56,6 +40,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
+@reads_own_data
 def search(
     preset: Annotated[
         str,
@@ -81,18 +66,7 @@ def search(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
-    target: Target = [],  # noqa: B006
-    task_name: TaskName = None,
-    validation: Validation = None,
-    test: Test = None,
-    split_seed: SplitSeed = None,
-    split_column: SplitColumn = None,
-    impute: Impute = False,
-    drop: Drop = [],  # noqa: B006
-    most_values: MostValues = None,
-    image_size: ImageSize = None,
-    channels: Channels = None,
-    context: Context = None,
+    own_data: OwnData = None,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of results; runs in it are kept and used.")
     ] = Path("runs"),
@@ -118,11 +92,6 @@ def search(
 
     check_budget(budget)
     searching = look_up(strategy)
-    own_data = own_options(
-        target=target, task=task_name, validation=validation, test=test, split_seed=split_seed,
-        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels, context=context,
-    )  # fmt: skip
     if replay is not None:
         if own_data is not None:
             raise UserError(f"--replay: trains nothing and reads no data; leave {own_words(own_data)[0]} out.")

@@ -30,21 +30,7 @@ from graph2nn.cli.common import (
 )
 from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectome_options import Groups, Inputs, Outputs, Positions, Within
-from graph2nn.cli.data_options import (
-    Channels,
-    Context,
-    Drop,
-    ImageSize,
-    Impute,
-    MostValues,
-    SplitColumn,
-    SplitSeed,
-    Target,
-    TaskName,
-    Test,
-    Validation,
-    own_options,
-)
+from graph2nn.cli.data_options import OwnData, reads_own_data
 from graph2nn.cli.launcher_options import (
     Address,
     Cpus,
@@ -76,6 +62,7 @@ if TYPE_CHECKING:
     from graph2nn.training.checkpoints import Saving
 
 
+@reads_own_data
 def sweep(
     preset: Annotated[
         str | None,
@@ -122,18 +109,7 @@ def sweep(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
-    target: Target = [],  # noqa: B006
-    task: TaskName = None,
-    validation: Validation = None,
-    test: Test = None,
-    split_seed: SplitSeed = None,
-    split_column: SplitColumn = None,
-    impute: Impute = False,
-    drop: Drop = [],  # noqa: B006
-    most_values: MostValues = None,
-    image_size: ImageSize = None,
-    channels: Channels = None,
-    context: Context = None,
+    own_data: OwnData = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
@@ -186,11 +162,6 @@ def sweep(
     )  # fmt: skip
     acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
-    own_data = own_options(
-        target=target, task=task, validation=validation, test=test, split_seed=split_seed,
-        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels, context=context,
-    )  # fmt: skip
     work: Work = choose_work(
         plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls,
         fresh_nulls=fresh_nulls, null=null or [],

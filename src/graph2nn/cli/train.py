@@ -32,22 +32,7 @@ from graph2nn.cli.common import (
 )
 from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectome_options import Inputs, Outputs, with_ends
-from graph2nn.cli.data_options import (
-    Channels,
-    Context,
-    Drop,
-    ImageSize,
-    Impute,
-    MostValues,
-    SplitColumn,
-    SplitSeed,
-    Target,
-    TaskName,
-    Test,
-    Validation,
-    own_options,
-    source_of,
-)
+from graph2nn.cli.data_options import OwnData, reads_own_data, source_of
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
 from graph2nn.cli.train_runs import Training, summary
@@ -64,6 +49,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of resul
 PresetName = Annotated[str, typer.Argument(metavar="PRESET", help=PRESET_HELP, autocompletion=complete_preset)]
 
 
+@reads_own_data
 def train(
     preset: PresetName,
     select: Annotated[
@@ -86,18 +72,7 @@ def train(
     settings: Settings = [],  # noqa: B006
     data: Data = None,
     cache: Cache = None,
-    target: Target = [],  # noqa: B006
-    task: TaskName = None,
-    validation: Validation = None,
-    test: Test = None,
-    split_seed: SplitSeed = None,
-    split_column: SplitColumn = None,
-    impute: Impute = False,
-    drop: Drop = [],  # noqa: B006
-    most_values: MostValues = None,
-    image_size: ImageSize = None,
-    channels: Channels = None,
-    context: Context = None,
+    own_data: OwnData = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     devices: Devices = None,
@@ -140,11 +115,6 @@ def train(
         raise UserError(f"--log-graphs: density = {log_graphs:g} lies outside (0, 1], a share of the blocks.")
     acceleration = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
-    how_read = own_options(
-        target=target, task=task, validation=validation, test=test, split_seed=split_seed,
-        split_column=split_column, impute=impute, drop=drop, most_values=most_values, image_size=image_size,
-        channels=channels, context=context,
-    )  # fmt: skip
     graphs = [
         _one_graph(chosen_preset, select, graph, ws_flex, None if chosen_preset.data_of(data) == OWN else data)
     ]
@@ -155,7 +125,7 @@ def train(
         out, pick_device(device), acceleration, saving, tuple(logger), log_graphs, log_every, threads
     )
     settings = with_ends(settings, inputs, outputs)
-    source = source_of(chosen_preset, data, cache, how_read)
+    source = source_of(chosen_preset, data, cache, own_data)
     plan = partial(_plan, chosen_preset, graphs, numbers, settings, source, acceleration, job.device)
     rows = train_on(devices, sync_bn, plan, job)
     if rows is None:  # another process talks
