@@ -59,7 +59,7 @@ format: $(VENV)/.lint ## let ruff rewrite what it can
 tables: $(VENV)/.installed ## measure the published catalogues with new measures: the shipped tables and docs/measures.md
 	$(BIN)/graph2nn graphs measure n64-3942 $(AFRESH) --out $(TABLES)/measures-n64.parquet
 	$(BIN)/graph2nn graphs measure n16-2698 $(AFRESH) --out $(TABLES)/measures-n16.parquet
-	$(BIN)/python -c "from graph2nn.graphs.measures.page import write; write('docs/measures.md')"
+	$(BIN)/python -c "from graph2nn.graphs.measures.measures_page import write; write('docs/measures.md')"
 
 docs: $(VENV)/.docs ## build the documentation site: open site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -77,6 +77,10 @@ def test_every_import_leads_to_a_module_and_a_name_that_exist():
                     and f"{node.module}.{alias.name}" not in paths
                     and "__getattr__" not in names[node.module]  # a module that binds its names late
                 ]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    missing += [
+        f"Makefile: {name}" for name in re.findall(r"from (graph2nn[\w.]*)", makefile) if name not in paths
+    ]
     dynamic = re.findall(r'_reader\("(\w+)"\)', paths["graph2nn.data.dataset"].read_text(encoding="utf-8"))
     missing += [name for name in dynamic if f"graph2nn.data.own.{name}" not in paths]
     assert dynamic
