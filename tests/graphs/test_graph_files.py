@@ -76,6 +76,11 @@ READ = [
      'edgedefault="undirected"><node id="a"/><node id="b"/><edge source="a" target="b"><data key="w">2.5</data></edge>'
      "</graph>"), {}, (2, 1, False), "every nonzero weight makes an edge"),
     # tables
+    ("r_rows.csv", '"","V1","V2"\n"1","a","b"\n"2","b","c"\n', {}, (3, 2, False), "'V2' reads 'V1'"),
+    ("r_bare.csv", "V1,V2\na,b\nb,c\n", {}, (3, 2, False), "'V2' reads 'V1'"),
+    ("pandas.csv", ",0,1\n0,a,b\n1,b,c\n2,c,d\n", {}, (4, 3, False), "read as undirected"),
+    ("r_nodes.csv", "V1,V2\nV2,V3\nV3,V1\n", {}, (3, 3, False), "the first node reads the second"),
+    ("r_matrix.csv", '"","V1","V2","V3"\n"1",0,1,0\n"2",1,0,1\n"3",0,1,0\n', {}, (3, 2, False), None),
     ("semi.csv", "from;to;weight\na;b;0,25\nb;c;1,5\n", {}, (3, 2, True), "every nonzero weight"),
     ("tabbed.csv", "source\ttarget\nTom Hanks\tApollo 13\nBill\tApollo 13\n", {}, (3, 2, False), "read as undirected"),
     ("index.csv", ",source,target,weight\n0,a,b,1\n1,b,c,1\n2,c,a,1\n", {}, (3, 3, False), "read as undirected"),
@@ -168,6 +173,8 @@ REFUSED = [
      'id="a"/><node id="b"/><edge source="a" target="b"><data key="w">0</data></edge></graph>'), {},
      ["one edge has weight 0 (a, b)", "threshold=0"]),
     ("false.csv", "source,target,weight\na,b,true\nb,c,false\n", {}, ["one edge has weight 0 (b, c)"]),
+    ("complex.csv", "0,1+2j\n1+2j,0\n", {}, ["holds complex numbers"]),
+    ("complex.txt", "0 1e-3+2.5E1i 0\n1e-3+2.5E1i 0 3\n0 3 0\n", {}, ["holds complex numbers"]),
     ("twice.edgelist", "a b 1\nb a 2\n", {}, ["the pair a, b stands twice", "combine='sum'", "directed=True"]),
     ("same_way.edgelist", "a b 1\na b 2\n", {"directed": True}, ["stands twice", "combine='sum'"]),
     ("differ.csv", ",a,b\na,0,1\nc,1,0\n", {}, ["labels of rows and columns differ", "'b'"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
 
 EXPECTED = "expected a square 0/1 matrix or an edge list with two columns"
 
+_COMPLEX = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?[+-][\d.]+(e[+-]?\d+)?[ij]", re.IGNORECASE)
+#: Names that R and pandas give to columns that have none.
+_NAMELESS = re.compile(r"[VX]?\d+")
 #: Pairs of words that are headers wherever they stand; others must not occur among the nodes below them.
 _STRONG = {"source", "target", "src", "dst", "from", "to", "pre", "post", "reader", "read"}
 
@@ -42,6 +46,7 @@ def source_of_cells(
     """
     weight = options.weight
     cells, short_header = _even(_trimmed(cells), kind)
+    _refuse_complex(cells)
     if kind != "matrix":
         if columns is not None and len(columns) == cells.shape[1] and (ends := find_ends(columns)):
             return edges_of_table(_frame(cells, columns), ends)
@@ -60,6 +65,15 @@ def source_of_cells(
     if cells.shape[1] in (2, 3) or (listed and cells.shape[1] > 3):
         return _plain_edges(cells, weight)
     return _refuse_matrix(cells) if cells.shape[0] == cells.shape[1] else _neither(cells)
+
+
+def _refuse_complex(cells: pd.DataFrame) -> None:
+    """Refuse a square of numbers some of which are complex, whose rows could pass for edges."""
+    rows, columns = cells.shape
+    entries = cells.to_numpy(dtype=object).ravel().tolist() if rows == columns else []
+    real = [entry for entry in entries if not _COMPLEX.fullmatch(str(entry))]
+    if len(real) < len(entries) and (not real or _all_numbers(real)):
+        raise UserError("the matrix holds complex numbers; take their absolute values first.")
 
 
 def _trimmed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +125,8 @@ def _header(header: list[str], body: pd.DataFrame, kind: str, *, short_header: b
         below = set(body.iloc[:, ends.first]) | set(body.iloc[:, ends.second])
         plain = set(ends_words) & below or _square_below(header, body)
         return ends if strong or ends.directed or not plain else None
+    if ends := _nameless(header, body):
+        return ends
     if short_header or _all_numbers(header):
         return None
     if _square_below(header, body):
@@ -128,6 +144,27 @@ def _header(header: list[str], body: pd.DataFrame, kind: str, *, short_header: b
             "of nodes source and target, from and to, or pre and post."
         )
     return Ends(0, 1, None, second_reads=True)
+
+
+def _nameless(header: list[str], body: pd.DataFrame) -> Ends | None:
+    """Return the two columns of nodes under the names that R or pandas give to columns without one."""
+    start = int(header[0] == "" and _counts(body.iloc[:, 0]))
+    names = header[start:]
+    if not 2 <= len(names) <= 3 or not all(_NAMELESS.fullmatch(name) for name in names):
+        return None
+    below = {str(entry) for i in (start, start + 1) for entry in body.iloc[:, i]}
+    # Without a column of row numbers, names like those of the nodes below are an edge.
+    alike = not start and (_all_numbers(names) or any(_NAMELESS.fullmatch(entry) for entry in below))
+    square = _square_below(header, body) and all(
+        _all_numbers(body.iloc[:, i]) for i in range(start, len(header))
+    )
+    return None if alike or square else Ends(start, start + 1, None, second_reads=True)
+
+
+def _counts(column: pd.Series[Any]) -> bool:
+    """True if a column numbers its rows from 0 or 1."""
+    numbers, bad = to_numbers(column)
+    return bad is None and any(np.array_equal(numbers, np.arange(len(numbers)) + first) for first in (0, 1))
 
 
 def _square_below(header: list[str], body: pd.DataFrame) -> bool:
