@@ -7,8 +7,11 @@ import socket
 import subprocess
 import sys
 
+import numba
 import pytest
+from dying import on_a_full_disk
 
+from graph2nn.compiling import compiled
 from graph2nn.errors import LONGEST, UserError, shown
 from graph2nn.files import read_text_file, refuse_special, replacing, temporary_of, why_not, writing_to
 
@@ -98,3 +101,16 @@ def test_an_error_is_short_whatever_it_shows():
     for value in ("a" * 10**7, 10**100_000, cyclic, bomb, {"a": "b" * 10**6}, b"x" * 10**6):
         assert len(shown(value)) <= 300
     assert len(str(UserError("x" * 10**7))) == LONGEST
+
+
+def test_a_full_disk_costs_no_kernel(tmp_path, monkeypatch):
+    """numba raises where it cannot keep its machine code; the code is in memory all the same."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def doubled(x):
+        return 2 * x
+
+    assert on_a_full_disk(10, lambda: compiled(doubled)(21)) == (42, "")
+    assert not list(tmp_path.rglob("*.nbc"))
+    assert compiled(doubled)(21) == 42
+    assert list(tmp_path.rglob("*.nbc"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,22 @@ def compiled(function: F) -> F:
         kernel: F = _njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
         kernel = _njit(nogil=True, error_model="numpy")(function)
+    _keep_if_there_is_room(kernel)
     return kernel
+
+
+def _keep_if_there_is_room(kernel: Any) -> None:
+    """Let a full disk cost the next process a compilation, not this one its kernel, which it has in memory."""
+    cache = getattr(kernel, "_cache", None)
+    save = getattr(cache, "save_overload", None)
+    if cache is None or save is None:  # another version of numba, or NUMBA_DISABLE_JIT
+        return
+
+    def save_or_not(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    cache.save_overload = save_or_not
 
 
 def forget_stale(folder: Path, *called: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dying import killed_at_renaming
 
 from graph2nn import UserError, catalogue
 from graph2nn.cli import main
@@ -71,3 +72,15 @@ def test_a_full_disk_leaves_what_was_there(ending, tmp_path, monkeypatch):
         )
     assert file.read_bytes() == b"before"
     assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json"])
+def test_a_killed_writer_leaves_what_was_there_and_the_next_one_tidies_up(ending, tmp_path):
+    file = tmp_path / f"rows.{ending}"
+    file.write_bytes(b"before")
+    assert killed_at_renaming(1, write_catalogue, ROWS, file)
+    assert file.read_bytes() == b"before"
+    assert len(list(tmp_path.iterdir())) == 2, "the temporary file of the killed process"
+    write_catalogue(ROWS, file)
+    assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
+    assert file.stat().st_size > 100

@@ -1,11 +1,13 @@
 """The report folder: whole or absent, valid for programs, and at home without a network."""
 
+import functools
 import json
 import re
 
 import pandas as pd
 import pytest
 from analysis_tables import curves, sweep, table
+from dying import killed_at_renaming, on_a_full_disk
 from html_tags import Tags
 from PIL import Image
 
@@ -158,6 +160,51 @@ def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
         write_report(table({"a": [32.0], "b": [33.0]}), out, title="x")
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     assert (out / "index.html").read_text() == "old"
+
+
+PAGES = {
+    word: {name: word.encode() * 1000 for name in ("figures/map.png", "summary.json", "index.html")}
+    for word in ("old", "new")
+}
+
+
+@functools.cache
+def small():
+    return study({"runs": table({"a": [32.0], "b": [33.0]})})
+
+
+def written(out, word):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "contents", lambda *_, **__: PAGES[word])
+        write_report(small(), out, title="x")
+    return 0
+
+
+def read(out):
+    return {name: (out / name).read_bytes() for name in PAGES["old"]}
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_killed_report_leaves_whole_files_and_the_next_one_tidies_up(moment, tmp_path):
+    out = tmp_path / "report"
+    written(out, "old")
+    assert killed_at_renaming(moment, written, out, "new")
+    assert all(content in (PAGES["old"][name], PAGES["new"][name]) for name, content in read(out).items())
+    assert (out / "index.html").read_bytes() == PAGES["old"]["index.html"], "the page comes last"
+    assert len(list(tmp_path.iterdir())) == 2
+    written(out, "new")
+    assert read(out) == PAGES["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_full_disk_leaves_the_old_report_whole_and_names_the_file(tmp_path):
+    out = tmp_path / "report"
+    written(out, "old")
+    code, said = on_a_full_disk(1000, written, out, "new")
+    assert code == -1
+    assert f"{out / 'figures' / 'map.png'}: cannot be written (File too large)." in said
+    assert read(out) == PAGES["old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
 def test_out_must_not_be_a_file(tmp_path):

@@ -6,14 +6,14 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from fuzzing.corpus import Corpus
+from dying import killed_at_renaming, on_a_full_disk
+from fuzzing.corpus import SETTINGS, Corpus
 
-from graph2nn import UserError
+from graph2nn import UserError, catalogue
 from graph2nn.cli import main
 from graph2nn.data.registry import load_dataset
 from graph2nn.errors import Graph2nnWarning
@@ -98,30 +98,11 @@ def test_three_packers_at_once_lose_nothing(runs, tmp_path):
         assert len(packed_curves(into)) == 12
 
 
-def pack_and_die(out, into, moment):
-    """Pack, killed when the file system is asked for the ``moment``-th renaming."""
-    from pathlib import Path
-
-    rename, left = Path.replace, [moment]
-
-    def counted(self, target):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return rename(self, target)
-
-    Path.replace = counted
-    pack(out, into)
-
-
 @pytest.mark.parametrize("moment", [1, 2])
 def test_a_killed_packer_leaves_a_whole_folder_and_no_temporary_file(moment, runs, tmp_path):
     into = tmp_path / "into"
     pack(part(runs, (0, 1), tmp_path / "some"), into)
-    killed = multiprocessing.get_context("fork").Process(target=pack_and_die, args=(runs, into, moment))
-    killed.start()
-    killed.join()
-    assert killed.exitcode == -signal.SIGKILL
+    assert killed_at_renaming(moment, pack, runs, into)
     assert len(read_runs(into)) == 2
     assert pack(runs, into).runs == 6
     assert len(packed_curves(into)) == 12
@@ -259,3 +240,53 @@ def test_a_full_disk_while_packing_leaves_what_was_there(runs, tmp_path, monkeyp
     assert {path.name: path.read_bytes() for path in (into / "packed").iterdir() if path.is_file()} == before
     monkeypatch.undo()
     assert len(read_curves(into)) == 4
+
+
+COMMANDS = [
+    "pack {runs} --out {out}",
+    "export {run} --to safetensors --out {out}/x.safetensors",
+    "graphs catalogue n64-52 --out {out}/x.csv",
+    "graphs catalogue n64-52 --plot {out}/x.png",
+    "graphs catalogue --from {sweep} --out {out}",
+    "graphs sweep -n 12 --degrees 4 --probabilities 3 --out {out}/x.parquet",
+    "graphs show ws_flex:n=16,k=4,p=0,seed=1 --out {out}/x.npz",
+    "graphs show ws_flex:n=16,k=4,p=0,seed=1 --plot {out}/x.svg",
+    "graphs measure n16-48 --fast --out {out}/x.csv",
+    "plan draft {out}/x.yaml",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.split()[:3]))
+def test_a_disk_that_fills_up_is_one_line_that_names_the_file(command, runs, tmp_path):
+    """The kernel refuses files beyond 100 bytes; nothing half-written stays under the name of a whole one."""
+    sweep, out = tmp_path / "sweep.parquet", tmp_path / "out"
+    catalogue("n16-48").to_parquet(sweep, index=False)
+    out.mkdir()
+    words = [word.format(runs=runs, run=first(runs), out=out, sweep=sweep) for word in command.split()]
+    code, said = on_a_full_disk(100, main, words)
+    assert (code, said.count("\n")) == (2, 1)
+    assert str(out) in said
+    assert "(File too large)" in said
+    assert [
+        file for file in out.rglob("*") if file.is_file() and file.suffix not in ("", ".lock", ".json")
+    ] == []
+
+
+@pytest.mark.parametrize("size", [100, 4000, 40_000])
+def test_a_run_on_a_disk_that_fills_up_goes_on_once_there_is_room(size, tmp_path):
+    """The config, a checkpoint or the weights are too much: one line each, and nothing counts as done."""
+    words = [
+        "train",
+        "mlp-digits",
+        *(f"--set={setting}" for setting in SETTINGS),
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+    code, said = on_a_full_disk(size, main, words)
+    assert code == 2
+    assert str(tmp_path / "runs") in said.splitlines()[-1]
+    assert "(File too large)" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert finished_runs(tmp_path / "runs") == set()
+    assert main(words) == 0
+    assert len(finished_runs(tmp_path / "runs")) == 1

@@ -12,7 +12,7 @@ import torch
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Samples, Split, resident
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.files import replacing
+from graph2nn.files import replacing, why_not
 
 VERSION = "1"
 
@@ -42,8 +42,9 @@ def save(dataset: Dataset, file: Path) -> None:
         with replacing(file) as part:
             save_file(tensors, part, metadata={"version": VERSION, "dataset": json.dumps(about)})
     except (OSError, UserError, SafetensorError) as error:
+        why = why_not(error.__cause__ or error)
         warnings.warn(
-            f"data: the decoded copy could not be written to {file.parent} ({error}); "
+            f"data: the decoded copy could not be written to {file.parent} ({why}); "
             "the next start decodes again. Pass --cache with a folder you may write to.",
             Graph2nnWarning,
             stacklevel=2,
