@@ -61,7 +61,7 @@ tables: $(VENV)/.installed ## measure the published catalogues with new measures
 	$(BIN)/graph2nn graphs measure n16-2698 $(AFRESH) --out $(TABLES)/measures-n16.parquet
 	$(BIN)/python -c "from graph2nn.graphs.measures.measures_page import write; write('docs/measures.md')"
 
-docs: $(VENV)/.docs ## build the documentation site: open site/index.html
+docs: $(VENV)/.docs ## build the documentation site with the notebooks' output (GRAPH2NN_NOTEBOOKS=code: without)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html."
 

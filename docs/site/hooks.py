@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import pkgutil
 import re
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parent))  # mkdocs loads this file alone
+
+import notebook_pages  # noqa: E402
+
 #: Pages of the site that lie at the top of the repository.
 TOP = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md",
        "security.md": "SECURITY.md", "conduct.md": "CODE_OF_CONDUCT.md"}  # fmt: skip
@@ -22,10 +27,12 @@ TOP = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
-    made = {page: _from_top((ROOT / name).read_text(encoding="utf-8")) for page, name in TOP.items()}
-    made |= {
-        f"notebooks/{path.stem}.md": notebook(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+    made: dict[str, str | bytes] = {
+        page: _from_top((ROOT / name).read_text(encoding="utf-8")) for page, name in TOP.items()
     }
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+            made |= notebook_pages.pages(path, Path(scratch))
     made |= api()
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
@@ -52,16 +59,6 @@ def _link(words: str, place: str) -> str:
     if place.endswith(".ipynb"):
         return f"[{words}]({place.removesuffix('.ipynb')}.md)"
     return f"{words} (`{place}` in the repository)"
-
-
-def notebook(path: Path) -> str:
-    """A notebook as a page: its text and its code."""
-    parts = []
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
-    parts.append(f"\n*This page is `notebooks/{path.name}` of the repository, which the tests run.*\n")
-    return re.sub(r"\]\(\.\./docs/", "](../", "\n\n".join(parts))
 
 
 # --- the API reference ---------------------------------------------------------------------------------------

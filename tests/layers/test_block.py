@@ -267,6 +267,17 @@ def test_a_second_derivative_says_what_is_wrong(which):
         gradient.sum().backward()
 
 
+@both
+def test_batched_gradients_say_what_to_do_and_jacrev_gives_them(which):
+    masked, block, x = twins()[which]
+    block.load_state_dict(masked.state_dict())
+    y = block(x.requires_grad_())
+    with pytest.raises(UserError, match="one gradient at a time"):
+        torch.autograd.grad(y, x, torch.stack([y, y]), is_grads_batched=True)
+    expected = torch.autograd.functional.jacobian(masked, x)
+    torch.testing.assert_close(torch.func.jacrev(block)(x), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_symmetric_weights_are_refused():
     with pytest.raises(UserError, match="masked"):
         BlockLinear(GRAPH, 16, 16, symmetric=True)

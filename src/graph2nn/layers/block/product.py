@@ -105,11 +105,25 @@ def product(source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
 
 
 def once(differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients:
-    """Return gradients that can be differentiated in no tensor, and where somebody may try, that say so."""
+    """Return gradients that can be differentiated in no tensor, and where somebody may try, that say so.
+
+    Raises:
+        UserError: torch asks for several gradients at once, of which the kernels know nothing.
+    """
+    if any(map(_is_batched, tensors)):
+        raise UserError(
+            "block engine: batched gradients (is_grads_batched, jacobian(vectorize=True)) are not available; "
+            "ask for one gradient at a time, use torch.func.jacrev on the whole call, or engine='masked'."
+        )
     # Grad mode is on in a backward only with create_graph; a function less a layer is worth the branch.
     if torch.is_grad_enabled():
         return cast(Gradients, _Once.apply(differentiate, *tensors))  # type: ignore[no-untyped-call]
     return differentiate(*tensors)
+
+
+def _is_batched(tensor: Tensor) -> bool:
+    """Whether it is one of vmap's, by the transforms of torch.func or by those of autograd itself."""
+    return torch._C._functorch.is_batchedtensor(tensor) or torch._C._functorch.is_legacy_batchedtensor(tensor)
 
 
 class _Once(Function):
