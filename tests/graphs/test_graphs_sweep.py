@@ -107,7 +107,7 @@ def test_parts_of_another_grid_are_refused(tmp_path, monkeypatch):
 
 CHILD = """
 import sys
-from graph2nn.graphs import sweep as sweeps
+from graph2nn.graphs import ws_flex_sweep as sweeps
 sweeps.PART_ROWS = 2_000
 k, p = [3 + i / 4 for i in range(120)], [j / 30 for j in range(31)]
 sweeps.sweep(40, k=k, p=p, seeds=range(20), out=sys.argv[1])

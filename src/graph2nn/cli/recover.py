@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,6 +13,8 @@ from graph2nn.graphs.quantities import ALONG_EDGES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from graph2nn.conversion.blocks import Norm
 
 
 def recover(
@@ -47,8 +49,9 @@ def recover(
     """
     from graph2nn.conversion.recover import recover_table, write_table
 
+    kind = cast("Norm", norm)  # an unknown one is refused there
     table = recover_table(
-        paths, nodes, density=density, threshold=threshold, norm=norm, layers=layer or None, symmetric=symmetric
+        paths, nodes, density=density, threshold=threshold, norm=kind, layers=layer or None, symmetric=symmetric
     )
     if out is not None:
         typer.echo(f"wrote {write_table(table, out)}", err=True)

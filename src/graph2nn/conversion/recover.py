@@ -228,7 +228,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     return target
 
 
-def _row(one: Recovered) -> tuple[str, int, int, float, float, float, float]:
+def _row(one: Recovered) -> tuple[str, int, int, float, float, float, float, bool]:
     length = math.nan if one.path_length is None else one.path_length
     return (
         one.name,
