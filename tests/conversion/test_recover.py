@@ -283,6 +283,7 @@ def test_help_teaches_by_example(capsys):
         (["damaged.safetensors", "-n", "8"], "damaged.safetensors is damaged or not a safetensors file"),
         (["damaged.pt", "-n", "8"], "damaged.pt is damaged"),
         (["cut.pt", "-n", "8"], "cut.pt is damaged"),
+        (["nothing.pt", "-n", "8"], "nothing.pt is damaged or not a torch file (it ends too early)"),
         (["module.pt", "-n", "8"], "holds more than tensors and plain values; save a state_dict"),
         (["numbers.pt", "-n", "8"], "numbers.pt holds no weights"),
         (["good.pt", "-n", "8"], "none has a mask; give density or threshold"),
@@ -316,6 +317,7 @@ def test_each_mistake_is_one_line_and_code_two(arguments, message, tmp_path, mon
     (tmp_path / "damaged.pt").write_bytes(b"no checkpoint at all")
     torch.save({"stem.weight": torch.randn(16, 16)}, "good.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "good.pt").read_bytes()[:700])
+    (tmp_path / "nothing.pt").touch()
     torch.save(nn.Linear(8, 8), "module.pt")
     torch.save({"epoch": 3}, "numbers.pt")
     torch.save(Relational(GRAPH).linear(8, 8).state_dict(), "masked.pt")

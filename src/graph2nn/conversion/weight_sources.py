@@ -153,6 +153,8 @@ def _number_in(file: Path) -> int | None:
 
 
 def _line(error: Exception) -> str:
+    if isinstance(error, EOFError):  # an empty file, of which torch says nothing
+        return "it ends too early"
     return " ".join(str(error).split())[:120]
 
 
