@@ -26,6 +26,7 @@ def runs(rng, *, graphs, nulls, seeds, effect, null_sd=0.15, seed_sd=0.2):
     return table(errors), pd.DataFrame(pairs)
 
 
+@pytest.mark.slow
 def test_level_coverage_and_power_are_as_promised():
     """80 experiments of 6 graphs, 4 nulls, 2 seeds, with and without an effect.
 
