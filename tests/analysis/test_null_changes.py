@@ -60,7 +60,7 @@ def test_changes_of_directed_graphs_say_what_c_and_l_are():
     graph = g.RelationalGraph(matrix, directed=True, name="own")
     row = changes(graph, [g.null(graph, "degree", seed) for seed in range(2)])
     assert (row["directed"], row["symmetrised"]) == (True, False)
-    assert "directed: C of Fagiolo 2007, L along the edges" in sentence(pd.Series(row))
+    assert "directed C of Fagiolo 2007, L along the edges" in sentence(pd.Series(row))
 
 
 def test_a_graph_that_nothing_builds_gets_no_row():

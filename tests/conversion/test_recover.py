@@ -249,7 +249,7 @@ def test_the_command_prints_and_writes(tmp_path, capsys, monkeypatch):
     assert "Fagiolo" not in out
     assert main(["recover", str(tmp_path / "out"), "--nodes", "8", "--density", "0.4"]) == 0
     assert (
-        "C and L of directed graphs are directed: C of Fagiolo 2007, L along the edges."
+        "C and L of directed graphs follow the directions (directed C of Fagiolo 2007, L along the edges)."
         in capsys.readouterr()[0]
     )
     assert f"{GRAPH.clustering:.4f}" in out

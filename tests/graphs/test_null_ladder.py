@@ -384,7 +384,7 @@ def test_the_report_counts_short_cuts():
     graph = RelationalGraph.from_edge_index([[0, 1, 2, 3, 4, 5], [3, 4, 5, 6, 7, 8]], 9, name="chain")
     drawn = null(graph, "degree", 3, inputs=[0, 1, 2], outputs=[6, 7, 8])
     table = drawn.report().table
-    assert "directed: C of Fagiolo 2007" in str(drawn.report())
+    assert "directed C of Fagiolo 2007" in str(drawn.report())
     assert table.loc["direct_connections", "graph"] == 0
     assert table.loc["mean_path", "graph"] == 2
     assert table.loc["reached", "graph"] == 3 / 9

@@ -175,7 +175,7 @@ def test_differences_stand_next_to_an_effect():
     table = null_differences(directed, [null(directed, "density", seed) for seed in range(3)])
     assert table.loc["reciprocity", "graph"] == 0 < table.loc["reciprocity", "change"]
     complete = generators.complete(8)
-    assert table.index.name == "measure (directed: C of Fagiolo 2007, L along the edges)"
+    assert table.index.name == "measure (directed C of Fagiolo 2007, L along the edges)"
     undirected = null_differences(complete, ensemble(complete, "degree", 2))
     assert undirected.index.name == "measure"
     assert not undirected["changes"].any(), "uninformative"

@@ -77,7 +77,7 @@ def _print(table: pd.DataFrame) -> None:
             shown.add_row(*(Text(_cell(value)) for value in row))
         Console(markup=False).print(shown)
     if table["directed"].any():
-        typer.echo(f"C and L of directed graphs are {ALONG_EDGES}.")
+        typer.echo(f"C and L of directed graphs follow the directions ({ALONG_EDGES}).")
 
 
 def _cell(value: object) -> str:

@@ -55,7 +55,8 @@ def model_card(
             f"| {graph.name} | {graph.n} | {graph.edges} | {graph.clustering:.4f} | {shown} | {count} |"
         )
     directed = any(graph.directed for graph in _graphs(module))
-    lines += ["", f"C and L of directed graphs are {ALONG_EDGES}.", ""] if directed else [""]
+    forms = f"C and L of directed graphs follow the directions ({ALONG_EDGES})."
+    lines += ["", forms, ""] if directed else [""]
     dense = sum(weight.parameter.numel() for weight in weights_of(module) if weight.mask is None)
     lines += ["| budget | |", "| --- | --- |", f"| parameters in use | {parameters(module):,} |"]
     lines += [f"| of these in dense weights | {dense:,} |"]

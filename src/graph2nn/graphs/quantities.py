@@ -15,7 +15,7 @@ from graph2nn.graphs.paths import Paths, measure_paths
 from graph2nn.graphs.storage import CSR, Adjacency
 
 #: What C and L of a directed graph are, where they are not those of its symmetrised form.
-ALONG_EDGES = "directed: C of Fagiolo 2007, L along the edges"
+ALONG_EDGES = "directed C of Fagiolo 2007, L along the edges"
 
 
 class Quantities:

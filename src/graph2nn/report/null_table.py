@@ -57,7 +57,7 @@ def _section(task: TaskFindings, kind: str, heading: int, name: str) -> str:
     )
     some = both if len(changes) and changes["symmetrised"].any() else ""
     if len(changes) and changes["directed"].any():
-        some += f" Otherwise C and L of directed graphs are {ALONG_EDGES}."
+        some += f" Where a graph and its nulls are directed, so are C and L ({ALONG_EDGES})."
     return (
         f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
         f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'

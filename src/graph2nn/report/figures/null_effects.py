@@ -73,7 +73,7 @@ def _changed(changes: pd.DataFrame | None) -> str:
     )
     flat = int((~changes["informative"].astype(bool)).sum())
     text += f"; the effects of {flat:,} graphs, whose nulls hardly differ, are uninformative" if flat else ""
-    text += f" (C and L of directed graphs: {ALONG_EDGES})" if changes["directed"].any() else ""
+    text += f" ({ALONG_EDGES}, where graphs and nulls are directed)" if changes["directed"].any() else ""
     return text + "."
 
 
