@@ -198,3 +198,15 @@ def test_locals_say_what_they_hold():
         }
     ]
     assert len(functions) <= 3, functions
+
+
+def test_no_function_is_over_60_lines():
+    """Lines below the signature and the docstring."""
+    long = []
+    for name, path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :]
+                lines = node.end_lineno - body[0].lineno + 1 if body else 0
+                long += [f"{name}.{node.name}: {lines}"] * (lines > 60)
+    assert long == []

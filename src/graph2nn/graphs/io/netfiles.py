@@ -94,32 +94,12 @@ def read_pajek(text: str) -> EdgeList:
         if section == "*vertices":
             number = _vertex(words[0], len(labels), line)
             labels[number] = words[1] if len(words) > 1 else words[0]
-        elif section in ("*arcs", "*edges"):
-            edges.append(
-                (
-                    _vertex(words[0], len(labels), line),
-                    _vertex(words[1] if len(words) > 1 else "", len(labels), line),
-                )
-            )
-            weights.append(words[2] if len(words) > 2 else None)
-            ways.append(section == "*arcs")
-        elif section in ("*arcslist", "*edgeslist"):
-            first, *others = (_vertex(word, len(labels), line) for word in words)
-            edges += [(first, other) for other in others]
-            weights += [None] * len(others)
-            ways += [section == "*arcslist"] * len(others)
-        elif section == "*matrix":
-            if len(words) != len(labels):
-                raise UserError(
-                    f"row {row + 1} of the matrix has {len(words)} entries for {len(labels)} vertices."
-                )
-            filled = [i for i, word in enumerate(words) if float(word) != 0]
-            edges += [(row, i) for i in filled]
-            weights += [words[i] for i in filled]
-            ways += [True] * len(filled)
-            row += 1
         elif section not in ("*network", "*partition", "*vector"):
-            raise UserError(f"{line[:60]!r} stands in section {section or 'none'}, which is not read.")
+            for first, other, weight in _connections(section, words, row, len(labels), line):
+                edges.append((first, other))
+                weights.append(weight)
+                ways.append(not section.startswith("*edges"))
+            row += 1
     if not labels:
         raise UserError("there is no *Vertices line.")
     one_way = np.array(ways, dtype=np.bool_)
@@ -139,6 +119,23 @@ def read_pajek(text: str) -> EdgeList:
         name=name,
         notes=[] if unique else ["labels of vertices repeat and were left out"],
     )
+
+
+def _connections(
+    section: str, words: list[str], row: int, vertices: int, line: str
+) -> list[tuple[int, int, str | None]]:
+    """Return the connections of one line of a section: both ends, and the weight where there is one."""
+    if section in ("*arcs", "*edges"):
+        ends = [_vertex(word, vertices, line) for word in (words[0], words[1] if len(words) > 1 else "")]
+        return [(ends[0], ends[1], words[2] if len(words) > 2 else None)]
+    if section in ("*arcslist", "*edgeslist"):
+        first, *others = (_vertex(word, vertices, line) for word in words)
+        return [(first, other, None) for other in others]
+    if section == "*matrix":
+        if len(words) != vertices:
+            raise UserError(f"row {row + 1} of the matrix has {len(words)} entries for {vertices} vertices.")
+        return [(row, i, word) for i, word in enumerate(words) if float(word) != 0]
+    raise UserError(f"{line[:60]!r} stands in section {section or 'none'}, which is not read.")
 
 
 def _vertices(words: list[str], labels: list[str]) -> list[str]:
