@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -21,6 +22,11 @@ ROOMS = (
 TOP = ("errors", "files", "memory", "yaml_values", "progress", "compiling", "arrays")
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def modules():
     for path in sorted(SOURCE.rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
@@ -33,7 +39,7 @@ def imports():
     paths = dict(modules())
     edges = defaultdict(set)
     for name, path in paths.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("graph2nn."):
                 for alias in node.names:
                     inner = f"{node.module}.{alias.name}"
@@ -62,14 +68,14 @@ def test_every_import_leads_to_a_module_and_a_name_that_exist():
     missing = []
     for folder in ("src", "tests", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for node in ast.walk(parsed(path)):
                 if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "graph2nn"):
                     continue
                 if node.module not in paths:
                     missing.append(f"{path.name}: {node.module}")
                     continue
                 if node.module not in names:
-                    names[node.module] = bound(ast.parse(paths[node.module].read_text(encoding="utf-8")))
+                    names[node.module] = bound(parsed(paths[node.module]))
                 missing += [
                     f"{path.name}: {node.module}.{alias.name}"
                     for alias in node.names
@@ -188,7 +194,7 @@ def test_locals_say_what_they_hold():
     functions = [
         f"{name}.{node.name}"
         for name, path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef)
         and vague
         & {
@@ -204,7 +210,7 @@ def test_no_function_is_over_60_lines():
     """Lines below the signature and the docstring."""
     long = []
     for name, path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef):
                 body = node.body[ast.get_docstring(node) is not None :]
                 lines = node.end_lineno - body[0].lineno + 1 if body else 0

@@ -120,7 +120,10 @@ def test_killed_at_random_and_resumed_the_file_is_the_same(tmp_path):
     subprocess.run([sys.executable, "-c", CHILD, whole], check=True)
     took = time.monotonic() - start
     killed = 0
-    while not torn.exists() and killed < 2:
+    for _ in range(8):
+        if killed == 2 or (killed and torn.exists()):
+            break
+        torn.unlink(missing_ok=True)  # on a loaded machine a child may end before it is killed
         child = subprocess.Popen([sys.executable, "-c", CHILD, torn])
         parts = torn.with_name(torn.name + ".parts")
         before = len(list(parts.glob("*")))
