@@ -6,6 +6,7 @@ import pytest
 
 from graph2nn import UserError
 from graph2nn.analysis.ladder_comparison import ladder
+from graph2nn.analysis.mixed_model import student
 
 
 def table(effects, *, seeds=10, noise=0.3, null_sd=0.3, seed=0, base=40.0, dense=None):
@@ -54,6 +55,22 @@ def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
     assert "One null only of kind degree" in ladder(one, "made").warnings[0]
     with pytest.raises(UserError, match="no run to compare it with"):
         ladder(one[one["null_of"].isna()], "made")
+
+
+def test_a_gru_is_an_arm_like_the_dense_network():
+    runs = table({"degree": 1.0})
+    dense = runs[runs["null_of"].isna()].assign(graph="GRU", kind="dense")
+    dense["test_error"] += 2 + np.random.default_rng(4).normal(0, 0.2, len(dense))
+    rung = ladder(pd.concat([runs, dense]), "made").rungs[-1]
+    assert rung.kind == "GRU"
+    assert rung.low < 2 < rung.high
+    assert rung.p_value < 0.001
+
+
+def test_less_than_one_degree_of_freedom_counts_as_one():
+    few, one = student(0.3, 0.01, 0.06), student(0.3, 0.01, 1.0)
+    assert (few.low, few.high, few.p_value) == (one.low, one.high, one.p_value)
+    assert one.high == pytest.approx(0.3 + 12.706 * 0.1, abs=0.001)
 
 
 def test_arms_of_one_ensemble_seldom_differ():

@@ -11,10 +11,11 @@ from pages import ROOT
 from scipy import stats
 
 from graph2nn import UserError
+from graph2nn.analysis.ladder_comparison import ladder
 from graph2nn.analysis.plan_tests import gain_by_epoch, planned_power, planned_tests, tost
 from graph2nn.experiments.plans import freeze_plan, planned_runs, read_plan
 from graph2nn.report.paper import latex
-from graph2nn.report.plan_findings import plan_findings, planned_table, record, section
+from graph2nn.report.plan_findings import as_planned, plan_findings, planned_table, record, section
 
 PLAN = """
 title: A small plan
@@ -178,3 +179,81 @@ def test_the_plan_of_200_epochs_has_the_power_it_says():
     assert table.loc["A", "0.3"] == pytest.approx(0.93, abs=0.03)
     assert table.loc["B1", "0.36"] == pytest.approx(0.89, abs=0.04)
     assert table.loc["B2, equivalence", "0.1"] == pytest.approx(0.73, abs=0.05)
+
+
+CONNECTOMES = """
+title: A connectome on two tasks
+preset: mlp-digits
+part_data: {a: one task, b: another}
+order: [a, b]
+arms:
+- {name: own a, part: a, networks: [{graph: cat, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
+- {name: nulls a, part: a, networks: [%s]}
+- {name: dense a, part: a, networks: [{graph: baseline, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
+- {name: own b, part: b, networks: [{graph: cat, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
+tests:
+- {name: nulls, kind: paired_t_by_seed, part: a, arms: [nulls a, own a], family: primary}
+- {name: other task, kind: paired_t_by_seed, part: b, arms: [own b, own b], family: primary}
+- {name: same, kind: tost, part: a, arms: [nulls a, own a], family: secondary, margin: 3.0}
+"""
+
+
+@pytest.fixture
+def connectome(tmp_path):
+    """A frozen plan of two tasks with scores of their own, and the runs of the first."""
+    nulls = ", ".join(f"{{graph: cat, rewired: {{seed: {i}}}, seeds: [{i}]}}" for i in range(1, 9))
+    file = tmp_path / "plan.yaml"
+    file.write_text(CONNECTOMES % nulls, encoding="utf-8")
+    freeze_plan(file)
+    rng, rows = np.random.default_rng(2), []
+    for arm, gain in (("own a", 1.0), ("nulls a", 0.0), ("dense a", -2.0), ("own b", 0.0)):
+        for seed in range(1, 9):
+            null = arm == "nulls a"
+            graph = {"own": "cat", "nulls": f"degree null(cat,{seed})", "dense": "baseline"}[arm.split()[0]]
+            kind = "baseline" if graph == "baseline" else "relational"
+            task = ("wrong answers", "%", "one task") if arm.endswith("a") else ("RMSE", "mm", "another")
+            rows.append(
+                {
+                    "run": f"{arm} {seed}", "arm": arm, "plan": read_plan(file).sha256[:12], "graph": graph,
+                    "null_of": "cat" if null else None, "kind": kind,
+                    "seed": seed, "epochs": 5, "test_error": 20 - gain + rng.normal(0, 0.3), "train_loss": 1.0,
+                    "score_name": task[0], "score_unit": task[1], "data": task[2],
+                }
+            )  # fmt: skip
+    return file, pd.DataFrame(rows)
+
+
+def test_each_part_of_a_plan_has_the_score_of_its_task(connectome):
+    file, runs = connectome
+    found = plan_findings(file, runs, pd.DataFrame())
+    assert {test.name: test.unit for test in found.tests} == {
+        "nulls": "points", "other task": "mm", "same": "points"
+    }  # fmt: skip
+
+
+def test_one_connectome_with_a_fresh_null_per_seed_is_tested_by_seed(connectome):
+    file, runs = connectome
+    same = {test.name: test for test in plan_findings(file, runs, pd.DataFrame()).tests}["same"]
+    errors = runs.set_index(["arm", "seed"])["test_error"]
+    expected = tost((errors["nulls a"] - errors["own a"]).to_numpy(), 3.0)
+    assert (same.pairs, same.estimate, same.p_value) == (
+        8,
+        pytest.approx(expected[0]),
+        pytest.approx(expected[3]),
+    )
+    assert same.decided
+
+
+def test_planned_tests_decide_the_rungs_of_a_ladder(connectome):
+    file, runs = connectome
+    runs = runs[runs["data"] == "one task"]
+    own = ladder(runs, "cat", margin=3.0)
+    findings = plan_findings(file, runs, pd.DataFrame())
+    decided = as_planned(own, findings)
+    test = {test.name: test for test in findings.tests}["nulls"]
+    assert (decided.rungs[0].kind, decided.rungs[0].p_holm) == ("degree", test.p_holm)
+    assert (decided.rungs[0].low, decided.rungs[0].high) == (test.low, test.high)
+    assert test.p_holm == pytest.approx(2 * test.p_value)  # the other primary test has no runs yet
+    assert decided.rungs[1] == own.rungs[1]  # no test of the plan
+    fewer = as_planned(own, plan_findings(file, runs[runs["run"] != "nulls a 3"], pd.DataFrame()))
+    assert fewer.rungs[0].says() == "open"

@@ -153,7 +153,8 @@ def _place(kind: str) -> tuple[int, str]:
 def _rung(kind: str, of_graph: pd.DataFrame, other: pd.DataFrame, margin: float | None) -> Rung:
     from scipy import stats
 
-    both = pd.concat([other, of_graph])
+    # Dense networks of any kind are an arm like the others here.
+    both = pd.concat([other, of_graph]).assign(kind="relational")
     labels = list(dict.fromkeys(other["graph"]))
     nan = float("nan")
     try:

@@ -85,7 +85,8 @@ def student(estimate: float, variance: float, freedom: float, confidence: float 
     Args:
         estimate: its value.
         variance: of the estimate.
-        freedom: degrees of freedom.
+        freedom: degrees of freedom. Below one, where Satterthwaite's formula finds next to nothing known about
+            the variance, they count as one: the interval of two observations.
         confidence: of the interval.
 
     Returns:
@@ -97,6 +98,7 @@ def student(estimate: float, variance: float, freedom: float, confidence: float 
         nan = float("nan")
         return Contrast(float(estimate), nan, nan, nan, nan, nan)
     error = float(np.sqrt(variance))
+    freedom = max(freedom, 1.0)
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     p = 2 * float(stats.t.sf(abs(estimate) / error, freedom))
     return Contrast(float(estimate), float(estimate) - reach, float(estimate) + reach, p, error, float(freedom))

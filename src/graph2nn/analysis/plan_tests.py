@@ -32,7 +32,8 @@ class PlannedResult:
         pairs: differences behind the estimate (for ``welch`` the smaller number of runs).
         estimate, low, high, p_value: in points; NaN where there are too few runs. For ``tost`` the interval has
             1 − 2 α, and a small p-value says that the arms are equivalent within ``margin``.
-        p_holm: after Holm's correction over the complete tests of its family; NaN for descriptive tests.
+        p_holm: after Holm's correction over all planned tests of its family, of which those whose runs are not
+            complete count as p = 1; NaN for these and for descriptive tests.
         unit: of the estimate: ``points`` of error, or that of another score or of the training loss.
         decided: true if the test is complete, not descriptive, and its corrected p-value is at most α.
     """
@@ -110,7 +111,10 @@ def planned_tests(plan: ExperimentPlan, runs: pd.DataFrame) -> list[PlannedResul
             complete = np.array(
                 [result.p_value if result.complete else np.nan for result in of_family], dtype=np.float64
             )
-            corrected = holm(complete)
+            # A test whose runs are not complete counts, as one that may yet have any p-value: what is decided
+            # now stays decided.
+            waiting = np.isnan(complete)
+            corrected = np.where(waiting, np.nan, holm(np.where(waiting, 1.0, complete)))
             of_family = [
                 replace(result, p_holm=float(p), decided=bool(p <= plan.rules.alpha))
                 for result, p in zip(of_family, corrected, strict=True)
@@ -205,7 +209,8 @@ def _differences(test: PlannedTest, tables: Sequence[pd.DataFrame]) -> Floats:
     """Independent differences behind a test, one per seed or per pair of a graph and its null."""
     if test.kind in ("paired_t_over_graphs", "tost"):
         paired = _over_graphs(*tables)
-        if len(paired):
+        # One connectome with a fresh null per seed is one graph: its pairs are the seeds.
+        if len(paired) > 1 or (len(paired) and test.kind != "tost"):
             return paired
     if test.kind == "best_recipe":
         return _best_recipes(tables)

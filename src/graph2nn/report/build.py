@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,14 @@ from graph2nn.report.ladder_section import Comparison, comparisons, write_page
 from graph2nn.report.ladder_section import record as record_of
 from graph2nn.report.ladder_section import section as ladders
 from graph2nn.report.phrasing import plural
-from graph2nn.report.plan_findings import PlanFindings, plan_findings, planned_table, record, section
+from graph2nn.report.plan_findings import (
+    PlanFindings,
+    as_planned,
+    plan_findings,
+    planned_table,
+    record,
+    section,
+)
 from graph2nn.report.report_folder import refuse_early, write_report
 from graph2nn.results.evaluations import Evaluations, of_runs
 from graph2nn.results.filters import choose
@@ -179,7 +187,11 @@ def _connectomes(results: Path, where: Sequence[str], planned: PlanFindings | No
             for test in planned.plan.tests
             if test.margin is not None and test.part in planned.plan.part_data
         }
-    return comparisons(results, choose(runs_of(results), where), margins=margins)
+    runs = choose(runs_of(results), where)
+    if planned is None:
+        return comparisons(results, runs, margins=margins)
+    made = comparisons(results, runs, margins=margins, alpha=planned.plan.rules.alpha)
+    return [replace(each, found=as_planned(each.found, planned)) for each in made]
 
 
 def _home(results: Path | str) -> Path | str:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from graph2nn.analysis.ladder_comparison import Ladder
 from graph2nn.analysis.plan_tests import PlannedResult, gain_by_epoch, planned_tests
-from graph2nn.analysis.table import score_of
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.file import read_plan
 from graph2nn.experiments.plans.runs import planned_runs
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import json_value
 from graph2nn.report.phrasing import number, plural
-from graph2nn.tasks import TOP1, Score
 
 #: Of the table of planned tests.
 TEST_COLUMNS = ["test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says"]
@@ -35,7 +35,7 @@ class PlanFindings:
         unplanned: runs that are in no arm of the plan.
         common: runs made with the plan's common recipe, which may be compared with one another.
         gains: gain per epoch with a simultaneous band, by name of the test, for paired tests with curves.
-        score: what the estimates are differences of.
+        arm_graphs: labels of the graphs, or of the dense networks, that the runs of each arm have.
     """
 
     plan: ExperimentPlan
@@ -44,7 +44,7 @@ class PlanFindings:
     unplanned: tuple[str, ...]
     common: frozenset[str]
     gains: dict[str, pd.DataFrame]
-    score: Score = TOP1
+    arm_graphs: Mapping[str, tuple[str, ...]]
 
     def notes(self) -> list[str]:
         """Sentences for the top of the page."""
@@ -112,8 +112,41 @@ def plan_findings(
         tuple(named.loc[~named["arm"].isin(arm_names), "run"]),
         frozenset(inside.loc[inside["arm"].isin(plain_arms), "run"]),
         gains,
-        score_of(inside),
+        {str(arm): tuple(dict.fromkeys(rows["graph"])) for arm, rows in inside.groupby("arm")},
     )
+
+
+def as_planned(ladder: Ladder, findings: PlanFindings) -> Ladder:
+    """Let planned tests decide the rungs of a ladder, where there are such.
+
+    Args:
+        ladder: with numbers of its own.
+        findings: of the plan.
+
+    Returns:
+        The ladder; a rung that the plan tests has the estimate, interval and p-values of that test, and decides
+        nothing while its runs are not complete.
+    """
+    results = {test.name: test for test in findings.tests}
+    planned: dict[tuple[str, bool], PlannedResult] = {}
+    for test in findings.plan.tests:
+        graphs = findings.arm_graphs.get(test.arms[0], ())
+        kinds = {str(label).split(" ")[0] for label in graphs}
+        against = [findings.arm_graphs.get(name, ()) for name in test.arms[1:]]
+        here = findings.plan.part_data.get(test.part, ladder.data) == ladder.data
+        if here and len(kinds) == 1 and against == [(ladder.graph,)] and test.measure == "test_error":
+            planned.setdefault((kinds.pop(), test.kind == "tost"), results[test.name])
+    rungs = []
+    for rung in ladder.rungs:
+        if result := planned.get((rung.kind, False)):
+            rung = replace(
+                rung, estimate=result.estimate, low=result.low, high=result.high, p_value=result.p_value,
+                p_holm=result.p_holm if result.complete else float("nan"),
+            )  # fmt: skip
+        if result := planned.get((rung.kind, True)):
+            rung = replace(rung, p_equivalent=result.p_holm if result.complete else float("nan"))
+        rungs.append(rung)
+    return replace(ladder, rungs=tuple(rungs))
 
 
 def _with_arms(plan: ExperimentPlan, runs: pd.DataFrame, data: Path | None) -> pd.DataFrame:
@@ -159,7 +192,7 @@ def section(planned: PlanFindings) -> str:
         f"<tbody>\n{rows}\n</tbody></table></div>\n"
         '<p class="caption">Estimates: error, or another score, or the training loss where a test says so, '
         "of the first arm minus that of the second; "
-        "positive, the second is better. Holm's correction over the complete tests of a family. Everything "
+        "positive, the second is better. Holm's correction over all planned tests of a family. Everything "
         "below this "
         "table was "
         "not planned.</p>\n</section>"
@@ -184,6 +217,8 @@ def _cells(test: PlannedResult) -> Sequence[str]:
         says = "incomplete: no decision"
     elif test.family == "descriptive":
         says = "descriptive: no decision"
+    elif not isfinite(test.p_value):
+        says = "no spread to judge by"
     elif test.kind == "tost":
         says = f"equivalent{margin}" if test.decided else f"not shown to be equivalent{margin}"
     else:
