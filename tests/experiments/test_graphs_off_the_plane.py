@@ -76,6 +76,14 @@ def test_the_command_refuses_before_it_writes_anything(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "ws" in said
+    assert said.endswith(
+        "Or --set shrink=true: narrow layers take the WS-flex graph of the same sparsity on fewer nodes.\n"
+    )
+    assert (
+        main([*argv, "--set", "shrink=true", "--out", str(out), "--dry-run"]) == 2
+    )  # k = 4: too sparse for it
+    dense = [*argv[:-1], "ws_flex:n=900,k=100,p=0.1,seed=1"]
+    assert main([*dense, "--set", "shrink=true", "--out", str(out), "--dry-run"]) == 0
     assert not out.exists()
 
 

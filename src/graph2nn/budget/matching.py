@@ -158,7 +158,8 @@ def check_stem(model: str, wiring: Wiring, options: Mapping[str, Any]) -> None:
     """
     graph, default = getattr(wiring, "graph", None), architecture(model).option_default("stem")
     stem = options.get("stem", default)
-    if not isinstance(graph, RelationalGraph) or not isinstance(stem, int) or stem >= graph.n:
+    nodes = getattr(wiring, "nodes", None)  # fewer than the graph has, where narrow layers shrink it
+    if not isinstance(graph, RelationalGraph) or not isinstance(stem, int) or stem >= (nodes or graph.n):
         return
     raise TooNarrowError(
         f"match: the graph {graph.name!r} has {graph.n} nodes and the stem of {model} has width {stem}; "

@@ -7,7 +7,7 @@ from typing import Any
 
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
-from graph2nn.errors import UserError
+from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network, refuse_init
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
@@ -93,8 +93,19 @@ def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engin
         try:
             _matched(config, wiring_of_config(config, graph, engine), data)
         except UserError as error:
-            named = repr(config.graph_name) in str(error)
-            raise error if named else type(error)(f"graph {config.graph_name!r}: {error}") from None
+            said = (
+                str(error) if repr(config.graph_name) in str(error) else f"graph {config.graph_name!r}: {error}"
+            )
+            raise type(error)(said + _shrinking(config, error)) from None
+
+
+def _shrinking(config: RunConfig, error: UserError) -> str:
+    """Name the option that fits a WS-flex graph into layers narrower than it has nodes."""
+    spec = config.graph
+    drawn = spec is not None and spec.ws_flex is not None and not spec.directed
+    if not drawn or config.shrink or not isinstance(error, TooNarrowError):
+        return ""
+    return " Or --set shrink=true: narrow layers take the WS-flex graph of the same sparsity on fewer nodes."
 
 
 def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:

@@ -17,12 +17,19 @@ ROWS_LIMIT = 512
 
 
 def named_spec(graph: RelationalGraph, text: str) -> GraphSpec:
-    """Describe a graph that a text named: by its matrix, or by its content where a matrix does not say all.
+    """Describe a graph that a text named: a WS-flex graph by its arguments, others by their matrix or content.
+
+    The matrix is enough for small graphs that carry nothing else. Arguments let narrow layers shrink the graph.
 
     Args:
         graph: as it was read.
         text: that named it.
     """
+    if graph.origin is not None and not graph.directed:
+        n, k, p, seed = graph.origin
+        spec = GraphSpec.of_ws_flex(n, k / n, p, seed).model_copy(update={"name": graph.name})
+        if spec.build() == graph:
+            return spec
     plain = graph.weights is None and graph.signs is None and graph.nodes is None
     if plain and graph.self_loops == "all" and graph.n <= ROWS_LIMIT:
         return GraphSpec.of(graph)
