@@ -111,6 +111,9 @@ def test_the_label_knows_the_content():
         (np.zeros((60, 8, 8, 7), np.uint8), [0, 1] * 30, "1 to 4 channels"),
         (np.zeros((60, 8, 8), np.uint8), [0, 1] * 30, "all training samples are equal"),
         (RNG.normal(size=60), [0, 1] * 30, "expected vectors"),
+        (np.array(5), [0, 1] * 30, "expected vectors"),
+        (RNG.normal(size=(60, 2)), np.array(5), "single value"),
+        (RNG.normal(size=(60, 2)), 5, "single value"),
     ],
 )
 def test_arrays_that_cannot_be_used_are_refused_by_name(x, y, message):
@@ -285,7 +288,15 @@ def test_npz_with_and_without_splits(tmp_path):
     assert (len(split.test), len(split.validation)) == (10, 3)
     np.savez(tmp_path / "objects.npz", x=x, y=np.array([{}] * 40, dtype=object))
     np.savez(tmp_path / "odd.npz", x=x, y=y, z=y)
-    for name, message in (("objects", "Python objects"), ("odd", "array 'z'")):
+    np.savez(tmp_path / "named.npz", x=x, y=y, classes=np.array("pq"))
+    np.savez(tmp_path / "single.npz", x=x, y=y[0])
+    messages = {
+        "objects": "Python objects",
+        "odd": "array 'z'",
+        "named": "classes of shape",
+        "single": "single value",
+    }
+    for name, message in messages.items():
         with pytest.raises(UserError, match=message):
             load_own(tmp_path / f"{name}.npz", Options(), cache=tmp_path / "c")
 

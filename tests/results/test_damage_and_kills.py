@@ -245,6 +245,7 @@ def test_a_full_disk_while_packing_leaves_what_was_there(runs, tmp_path, monkeyp
 COMMANDS = [
     "pack {runs} --out {out}",
     "export {run} --to safetensors --out {out}/x.safetensors",
+    "export {run} --to torch-export --out {out}/x.pt2",
     "graphs catalogue n64-52 --out {out}/x.csv",
     "graphs catalogue n64-52 --plot {out}/x.png",
     "graphs catalogue --from {sweep} --out {out}",

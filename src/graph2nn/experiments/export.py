@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -59,8 +60,9 @@ def export_run(folder: str | Path, to: Format, out: str | Path | None = None) ->
         else:
             batch = {0: torch.export.Dim("batch", min=1)}
             program = torch.export.export(deployed, (_example(card),), dynamic_shapes=(batch,))
-            with temporary.open("wb") as stream:
-                torch.export.save(program, stream)
+            stream = io.BytesIO()  # torch ends the process where it cannot write itself
+            torch.export.save(program, stream)
+            temporary.write_bytes(stream.getbuffer())
     return target
 
 

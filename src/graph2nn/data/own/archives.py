@@ -47,7 +47,10 @@ def read_npz(file: Path) -> tuple[dict[str, Pair], tuple[str, ...]]:
         line = " ".join(str(error).split())
         why = "it holds Python objects; save plain arrays" if "pickle" in line else line[:100]
         raise UserError(f"data: {file} cannot be read as arrays ({why}).") from None
-    classes = tuple(map(str, arrays.pop("classes", np.array([])).tolist()))
+    names = arrays.pop("classes", np.array([]))
+    if names.ndim != 1:
+        raise UserError(f"data: {file} has classes of shape {list(names.shape)}; give a list of names.")
+    classes = tuple(map(str, names.tolist()))
     arrays_of: dict[str, dict[str, npt.NDArray[Any]]] = {}
     for name, array in arrays.items():
         place = _place(name)

@@ -117,6 +117,8 @@ def _pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _check(parts: Mapping[str, tuple[Tensor, Any]]) -> None:
     shape, kind = parts["train"][0].shape[1:], parts["train"][0].dtype
     for split, (x, y) in parts.items():
+        if not hasattr(y, "__len__") or getattr(y, "shape", None) == ():
+            raise UserError(f"data: the targets of {split} are a single value; give one for each sample.")
         if len(x) != len(y):
             raise UserError(f"data: {split} has {len(x)} samples and {len(y)} targets; give one for each.")
         if x.shape[1:] != shape or x.dtype != kind:
