@@ -15,6 +15,7 @@ from graph2nn.analysis.task_findings import study
 from graph2nn.errors import UserError
 from graph2nn.report import report_folder as module
 from graph2nn.report import write_report
+from graph2nn.report.build import report
 
 GALLERY = (
     "map",
@@ -217,3 +218,8 @@ def test_a_bad_table_writes_nothing(tmp_path):
     with pytest.raises(UserError, match="no rows"):
         write_report(table({"a": [32.0]}).iloc[:0], tmp_path / "report", title="x")
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_may_be_texts(tmp_path):
+    with pytest.raises(UserError, match="nothing there does not exist"):
+        report(str(tmp_path / "nothing there"), str(tmp_path / "report"), data=str(tmp_path))

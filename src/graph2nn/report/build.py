@@ -39,15 +39,15 @@ from graph2nn.results.validation import curves_of, runs_of, unfinished
 
 def report(
     results: Path | str,
-    out: Path,
+    out: Path | str,
     *,
     tasks: Sequence[str] = (),
     where: Sequence[str] = (),
     title: str | None = None,
     notes: Sequence[str] = (),
-    data: Path | None = None,
+    data: Path | str | None = None,
     against: Path | str | None = None,
-    plan: Path | None = None,
+    plan: Path | str | None = None,
     chosen_on: Sequence[int] | None = None,
     highlight: Sequence[str] = (),
     formats: Sequence[str] = ("png",),
@@ -83,8 +83,10 @@ def report(
             that were made in different ways, an unknown format, or an ``out`` that cannot be written to.
 
     Example:
-        >>> report("runs", Path("report"))  # doctest: +SKIP
+        >>> report("runs", "report")  # doctest: +SKIP
     """
+    out, plan = Path(out), None if plan is None else Path(plan)
+    data = None if data is None else Path(data)
     # Reading and studying may take a minute: what is wrong with the rest is said first.
     refuse_early(out, formats, style)
     results = _home(results)
