@@ -348,3 +348,11 @@ def test_a_dense_baseline_among_the_runs_is_left_out_with_a_warning(tmp_path):
     assert table["checkpoint"].str.contains("relational").all()
     with pytest.raises(UserError, match="none has a mask; give density or threshold"):
         recover_table(tmp_path / "runs" / "baseline", 8)
+
+
+@pytest.mark.parametrize("rows", [33, 1001, 0])
+def test_gates_that_do_not_fit_their_units_are_refused(rows, tmp_path):
+    state = {"c.weight_ih_l0": torch.randn(rows, 8), "c.weight_hh_l0": torch.randn(32, 8 if rows else 0)}
+    torch.save(state, tmp_path / "weights.pt")
+    with pytest.raises(UserError, match=r"c\.weight_ih_l0 has|no graph|empty|no values"):
+        recover(tmp_path / "weights.pt", 8, density=0.5)

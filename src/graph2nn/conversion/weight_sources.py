@@ -200,7 +200,12 @@ def _layout(name: str, value: Tensor, state: Mapping[str, Tensor]) -> Layout:
     if tensor == "in_proj_weight" and rows == 3 * columns:
         parts = 3
     elif gate := re.fullmatch(r"weight_(?:ih|hh)(.*)", tensor):
-        parts = rows // _hidden(module, gate[1], state, default=rows)
+        hidden = _hidden(module, gate[1], state, default=rows)
+        if hidden < 1 or rows % hidden:
+            raise UserError(
+                f"recover: {name} has {rows} rows, not whole gates of the {hidden} units of weight_hh."
+            )
+        parts = rows // hidden
     return Layout(rows // parts, columns, parts=parts, kernel=tuple(kernel))
 
 
