@@ -66,8 +66,6 @@ TIMM: dict[str, Build] = {
     "resnet18d": _timm("resnet18d"),
     "seresnet18": _timm("legacy_seresnet18"),
     "res2net50_26w_4s": _timm("res2net50_26w_4s"),
-    "resnetv2_50x1_bit": _timm("resnetv2_50x1_bit"),
-    "nf_resnet26": _timm("nf_resnet26"),
     "cspresnet50": _timm("cspresnet50"),
     "dla34": _timm("dla34"),
     "hrnet_w18_small": _timm("hrnet_w18_small"),

@@ -24,7 +24,7 @@ from graph2nn.report.figures import null_effects as figure
 from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render
 from graph2nn.report.page import Picture, asset, section_of
 from graph2nn.report.paper import paper_folder
-from graph2nn.report.phrasing import number
+from graph2nn.report.phrasing import interval, number, quantity
 from graph2nn.report.report_folder import provenance, publish
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
@@ -180,8 +180,8 @@ def rungs_table(made: Comparison) -> pd.DataFrame:
     rows = [
         (
             rung.kind, str(rung.runs), str(rung.networks), number(rung.mean), number(rung.estimate),
-            f"[{number(rung.low)}, {number(rung.high)}]", number(rung.p_holm, 4),
-            number(rung.p_equivalent, 4), f"{rung.loss:+.3f}", rung.says(made.found.alpha),
+            interval(rung.low, rung.high), number(rung.p_holm, 4),
+            number(rung.p_equivalent, 4), number(rung.loss, 3), rung.says(made.found.alpha),
         )
         for rung in made.found.rungs
     ]  # fmt: skip
@@ -204,8 +204,8 @@ def _changes(made: Comparison) -> str:
     first = next(iter(made.reports.values())).table
     heads = ("measure", made.found.graph, *made.reports)
     rows = [
-        (str(name), f"{first.loc[name, 'graph']:,.4g}",
-         *(f"{report.table.loc[name, 'null']:,.4g}" for report in made.reports.values()))
+        (str(name), quantity(first.loc[name, "graph"]),
+         *(quantity(report.table.loc[name, "null"]) for report in made.reports.values()))
         for name in first.index
     ]  # fmt: skip
     title = "What the nulls change besides (one null of each kind)"

@@ -39,6 +39,26 @@ def number(value: float, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Write an interval; a dash for one that does not exist.
+
+    Example:
+        >>> interval(-0.5, 1.25), interval(float("nan"), float("nan"))
+        ('[−0.50, 1.25]', '–')
+    """
+    return f"[{number(low, digits)}, {number(high, digits)}]" if math.isfinite(low + high) else "–"
+
+
+def quantity(value: float) -> str:
+    """Write a measured quantity: counts whole, other values with four digits.
+
+    Example:
+        >>> quantity(110677.0), quantity(0.123456)
+        ('110,677', '0.1235')
+    """
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}".replace("-", "−")
+
+
 def p_text(value: float | None) -> str:
     """Write a p-value: ``p = 0.03`` or ``p < 0.001``, held together by no-break spaces."""
     if value is None or not math.isfinite(value):
