@@ -24,7 +24,7 @@ from graph2nn.report.figures import null_effects as figure
 from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render
 from graph2nn.report.page import Picture, asset, section_of
 from graph2nn.report.paper import paper_folder
-from graph2nn.report.phrasing import interval, number, quantity
+from graph2nn.report.phrasing import between, number, quantity
 from graph2nn.report.report_folder import provenance, publish
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
@@ -180,7 +180,7 @@ def rungs_table(made: Comparison) -> pd.DataFrame:
     rows = [
         (
             rung.kind, str(rung.runs), str(rung.networks), number(rung.mean), number(rung.estimate),
-            interval(rung.low, rung.high), number(rung.p_holm, 4),
+            between(rung.low, rung.high), number(rung.p_holm, 4),
             number(rung.p_equivalent, 4), number(rung.loss, 3), rung.says(made.found.alpha),
         )
         for rung in made.found.rungs

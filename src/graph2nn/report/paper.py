@@ -12,7 +12,7 @@ from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.task_findings import Study, TaskFindings
-from graph2nn.report.phrasing import error, number, readable
+from graph2nn.report.phrasing import between, error, number, readable
 from graph2nn.report.references import bibtex
 
 if TYPE_CHECKING:
@@ -122,18 +122,14 @@ def _tasks(said: Study) -> pd.DataFrame:
                 "gain, other seeds choosing": "–" if isinstance(best, Gap) else _selected(best, digits),
                 "gain, mean of all graphs": "–"
                 if every is None
-                else f"{number(every.estimate, digits)} {_between(every.low, every.high, digits)}",
+                else f"{number(every.estimate, digits)} {between(every.low, every.high, digits)}",
             }
         )
     return pd.DataFrame(rows)
 
 
 def _selected(best: Selection, digits: int) -> str:
-    return f"{number(best.honest, digits)} {_between(best.low, best.high, digits)}"
-
-
-def _between(low: float, high: float, digits: int) -> str:
-    return f"[{number(low, digits)}, {number(high, digits)}]"
+    return f"{number(best.honest, digits)} {between(best.low, best.high, digits)}"
 
 
 def _graphs(findings: Findings) -> pd.DataFrame:
@@ -161,7 +157,7 @@ def _nulls(task: TaskFindings, kind: str) -> pd.DataFrame:
             "nulls": [f"{int(count)}" for count in rows["nulls"]],
             "its nulls minus the graph": [number(value, digits) for value in rows["effect"]],
             "interval": [
-                _between(low, high, digits) for low, high in zip(rows["low"], rows["high"], strict=True)
+                between(low, high, digits) for low, high in zip(rows["low"], rows["high"], strict=True)
             ],
             "p": [number(value, 4) for value in rows["p"]],
         }

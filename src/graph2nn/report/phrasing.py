@@ -39,11 +39,11 @@ def number(value: float, digits: int = 2) -> str:
     return text.replace("-", "−")
 
 
-def interval(low: float, high: float, digits: int = 2) -> str:
+def between(low: float, high: float, digits: int = 2) -> str:
     """Write an interval; a dash for one that does not exist.
 
     Example:
-        >>> interval(-0.5, 1.25), interval(float("nan"), float("nan"))
+        >>> between(-0.5, 1.25), between(float("nan"), float("nan"))
         ('[−0.50, 1.25]', '–')
     """
     return f"[{number(low, digits)}, {number(high, digits)}]" if math.isfinite(low + high) else "–"
@@ -199,7 +199,7 @@ def signed(value: float, score: Score = TOP1, digits: int = 2) -> str:
 
 def interval(estimated: ArmComparison | Selection | NullComparison, digits: int = 2) -> str:
     """Write the two ends of an interval."""
-    return f"[{number(estimated.low, digits)}, {number(estimated.high, digits)}]"
+    return between(estimated.low, estimated.high, digits)
 
 
 def _remarks(findings: Findings) -> list[str]:

@@ -18,7 +18,7 @@ from graph2nn.experiments.plans.file import read_plan
 from graph2nn.experiments.plans.runs import planned_runs
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import json_value
-from graph2nn.report.phrasing import interval, number, plural
+from graph2nn.report.phrasing import between, number, plural
 
 #: Of the table of planned tests.
 TEST_COLUMNS = ["test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says"]
@@ -227,7 +227,7 @@ def _cells(test: PlannedResult) -> Sequence[str]:
         f"{test.name} ({test.kind})",
         test.family,
         f"{number(test.estimate)} {test.unit}" if isfinite(test.estimate) else "–",
-        interval(test.low, test.high),
+        between(test.low, test.high),
         number(test.p_value, 4),
         number(test.p_holm, 4),
         str(test.pairs),
