@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graph2nn.graphs.io.connectome import read_connectome
     from graph2nn.graphs.measures.measure_tables import measured
     from graph2nn.graphs.measures.registry import MEASURES, measure_all
+    from graph2nn.graphs.motifs import motif_table, triad_census
     from graph2nn.graphs.nulls import (
         NullGraph,
         ensemble,
@@ -68,6 +69,10 @@ _ROOMS = {
         "measure_all",
     ),
     "graphs.measures.measure_tables": ("measured",),
+    "graphs.motifs": (
+        "motif_table",
+        "triad_census",
+    ),
     "graphs.nulls": (
         "NullGraph",
         "ensemble",
@@ -176,6 +181,7 @@ __all__ = [
     "measure_all",
     "measured",
     "model_card",
+    "motif_table",
     "null",
     "parameters",
     "parse_graph",
@@ -191,6 +197,7 @@ __all__ = [
     "small_world_sigma",
     "train",
     "train_population",
+    "triad_census",
     "write_graph",
     "ws_flex",
 ]

@@ -155,3 +155,31 @@ def test_a_graph_that_its_own_runs_picked_is_refused():
     judged = compare_nulls(pd.concat([table, pd.DataFrame(others)], ignore_index=True), pairs, chosen_on=[0])
     assert judged.refused == {}
     assert judged.rows["runs"].iloc[0] == 12
+
+
+def test_graphs_that_share_one_seed_count_as_one_draw_of_it():
+    """The baseline's scatter counts once for the graphs' seed; an exact standard error."""
+    table = arms_table(RNG(12), [(1, range(10)), (20, [1])], spread=Spread())
+    one, other = (table.loc[table["arm"] == arm, "test_error"].to_numpy() for arm in (0, 1))
+    found = compare_arms(table, ["baseline"], labels(table, 1))
+    assert found.estimate == pytest.approx(one.mean() - other.mean())
+    variance = one.var(ddof=1) * (1 + 1 / 10) + other.var(ddof=1) / 20
+    assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-3)
+    assert "share one training seed" in found.note
+    gain = split_seed_gain(table)
+    assert gain.low < gain.estimate < gain.high
+
+
+@pytest.mark.parametrize(
+    "design", [{"nulls": 5, "seeds": [0]}, {"nulls": 1, "seeds": range(5)}], ids=["one seed", "one null"]
+)
+def test_an_effect_is_judged_by_the_spread_of_the_others(design):
+    table, pairs = nulls_table(RNG(13), graphs=6, spread=Spread(family=0.2), **design)
+    mean = table.groupby("graph")["test_error"].mean()
+    effects = np.array(
+        [mean[own["null"]].mean() - mean[graph] for graph, own in pairs.groupby("graph", sort=False)]
+    )
+    found = compare_nulls(table, pairs, chosen_on=()).graphs
+    for place, row in found.iterrows():
+        sd = np.delete(effects, place).std(ddof=1)
+        assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(effects[place]) / sd, 4), rel=1e-6)

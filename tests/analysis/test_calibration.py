@@ -4,45 +4,60 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.calibration import KINDS, calibrate
+from benchmarks.calibration import KINDS, TRUE_EFFECTS, calibrate
 
-#: Too wide, as the page says: nothing tells what a seed did to all graphs from the difference; one seed per
-#: network leaves the spread of few effects; a region of cells and the search's interval allow for more.
-CONSERVATIVE = ("30 graphs, one seed for all; baseline 10", "6 graphs, 5 nulls, one seed for all")
+#: Too wide, as the page says: how much of a difference one seed makes is unknown; cells are coarse where an
+#: optimum is sharp; permutations of surfaces and the search's interval allow for more.
+CONSERVATIVE = (
+    "30 graphs, one seed for all; baseline 10",
+    "best of 52 graphs, picked by seeds 0 to 2 of 6",
+    "best of 52 graphs, 3 seeds",
+)
 CONSERVATIVE_KINDS = ("against", "fit_surface", "search")
+#: Too narrow, as the page and the comparison's note say: nothing tells what the one seed did to the nulls.
+NARROW = ("1 graph, 10 nulls, one seed for all",)
 QUICK = (
     ("compare_arms", "10 graphs, 5 seeds, seed × arm"),
     ("compare_nulls", "the same, seeds move nulls together"),
     ("split_seed_gain", "best of 52 graphs, 5 seeds, no graph differs"),
 )
+DESIGNS = [(kind, name) for kind, (designs, _) in KINDS.items() for name in designs]
 
 
 @pytest.mark.parametrize(("kind", "name"), QUICK)
 def test_intervals_cover_and_the_null_is_rarely_rejected(kind, name):
     """60 tables each: room for three Monte-Carlo errors."""
     row = calibrate(kind, name, 60)
-    assert 0.87 <= row["coverage"] <= 1
-    if kind != "split_seed_gain" or "no graph differs" in name:
-        assert row["rejected"] <= 0.13
+    assert 0.87 <= row["coverage_now"]["mean"] <= 1
+    assert row["rejected_now"]["mean"] <= 0.13
 
 
 def test_unrelated_surfaces_rarely_agree():
     """30 pairs of surfaces; resampling the graphs calls two thirds of them related."""
     row = calibrate("against", "two unrelated surfaces, length scale 0.5", 30)
-    assert row["rejected"] <= 0.2
-    assert row["rejected_before"] > 0.3
+    assert row["rejected_now"]["mean"] <= 0.2
+    assert row["rejected_before"]["mean"] > 0.3
+
+
+def test_the_runs_that_picked_a_graph_do_not_judge_it():
+    row = calibrate(
+        "compare_nulls of a picked graph", "best of 52 graphs, judged by the seeds that picked it", 3
+    )
+    assert (row["given_before"], row["given_now"]) == (1, 0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind, (designs, _) in KINDS.items() for name in designs]
-)
+@pytest.mark.parametrize(("kind", "name"), DESIGNS)
 def test_every_design_is_calibrated(kind, name):
     """400 tables each (100 where a surface is drawn): coverage in [0.92, 0.98], at most 7 % rejections, up to
     Monte-Carlo error."""
     row = calibrate(kind, name, 100 if kind in ("fit_surface", "search") else 400)
-    assert row["coverage"] >= 0.92 - 2 * row["monte_carlo_error"]
-    if name not in CONSERVATIVE and kind not in CONSERVATIVE_KINDS:
-        assert row["coverage"] <= 0.98 + 2 * row["monte_carlo_error"]
-    if kind in ("compare_arms", "compare_nulls", "against") or "no graph differs" in name:
-        assert row["rejected"] <= 0.07 + 2 * row["monte_carlo_error"]
+    if row["coverage_now"] is not None:
+        mean, error = row["coverage_now"]["mean"], row["coverage_now"]["error"]
+        assert mean >= (0.85 if name in NARROW else 0.92) - 2 * error
+        if name not in CONSERVATIVE and kind not in CONSERVATIVE_KINDS:
+            assert mean <= 0.98 + 2 * error
+    if name.startswith("power"):
+        assert row["rejected_now"]["mean"] >= max(0.9, row["rejected_before"]["mean"])
+    elif row["rejected_now"] is not None and kind not in TRUE_EFFECTS and name not in (*TRUE_EFFECTS, *NARROW):
+        assert row["rejected_now"]["mean"] <= 0.07 + 2 * row["rejected_now"]["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -135,6 +136,7 @@ def test_isolated_nodes_are_named_and_both_pairs_of_c_and_l_labelled(tmp_path, c
     assert (facts["components"], facts["isolated"]) == (4, ["IT", "V4", "LGN"])
     assert "Fagiolo 2007" in facts["measures_of"]
     assert facts["symmetrised"] == {"clustering": 0.5, "path_length": 1.0, "reachable": 0.2}
+    assert sum(facts["triads"].values()) == math.comb(facts["n"], 3)
     # Another command that is given the file says what was read in one line of its own.
     assert main(["match", "mlp5", "--graph", f"{table}:threshold=2", "--json"]) == 0
     err = capsys.readouterr().err

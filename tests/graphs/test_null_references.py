@@ -15,7 +15,7 @@ from strategies import graphs
 from graph2nn import RelationalGraph, UserError, ensemble, null, small_world, small_world_sigma, ws_flex
 from graph2nn.graphs import generators
 from graph2nn.graphs.measures.registry import measure_all
-from graph2nn.graphs.motifs import MOTIFS, motif_counts, motif_table
+from graph2nn.graphs.motifs import MOTIFS, TRIADS, motif_counts, motif_table, triad_census
 from graph2nn.graphs.nulls import NULLS, lattice_null, null_differences, rich_club_curve
 from graph2nn.graphs.nulls.chain import degree_chain
 from graph2nn.graphs.spectrum import effective_resistance, normalised_laplacian_gap
@@ -129,6 +129,12 @@ def test_motifs_are_networkx_s_triads(graph):
     directed = nx.DiGraph(graph.to_networkx())
     expected = nx.triadic_census(directed)
     assert motif_counts(graph) == {name: expected[name] for name in MOTIFS}
+    assert triad_census(graph) == expected
+    assert list(triad_census(graph)) == list(TRIADS)
+
+
+def test_the_census_of_two_nodes_is_empty():
+    assert not any(triad_census(RelationalGraph.from_edges([(0, 1)], 2, directed=True)).values())
 
 
 def test_motifs_against_nulls():

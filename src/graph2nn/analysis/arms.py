@@ -9,7 +9,7 @@ of an arm differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,12 @@ def contrast_arms(
         raise UserError(f"compare_arms: confidence = {confidence:g} lies outside (0, 1).")
     table = evidence_of(runs)
     data = reduce_runs(table, _labels(table, arms))
+    lone = _lone(data)
+    data = _unpaired(data, lone)
     parts = _components(data)
+    if lone and not any(set(square.weights) == {NOISE} for square in data.squares):
+        # The scatter of runs may all be due to their seeds, and one seed does not average it out.
+        del parts[NOISE]
     x = (data.arm[:, None] == np.arange(len(arms))).astype(np.float64)
     combination = np.asarray(weights, dtype=np.float64)
     if len(data.y) == len(arms) and not data.squares:
@@ -173,19 +178,30 @@ def contrast_arms(
         networks=data.networks,
         own_error=float(np.sqrt(max(own_variance + added, 0.0))),
         own_freedom=float(own_freedom),
-        note=_left_open(data),
+        note=_left_open(data, lone),
     )
 
 
-def _left_open(data: Reduced) -> str:
-    """Say that an arm has one training seed for several networks, where the other arms have more."""
+def _lone(data: Reduced) -> list[int]:
+    """Arms of several networks with one training seed in all, where another arm has more."""
     seeds = [len(np.unique(data.seed[data.arm == place])) for place in range(len(data.networks))]
-    lone = [count for count, number in zip(data.networks, seeds, strict=True) if count > 1 and number == 1]
-    if not lone or max(seeds) == 1:
+    several = [place for place, count in enumerate(data.networks) if count > 1 and seeds[place] == 1]
+    return several if max(seeds) > 1 else []
+
+
+def _unpaired(data: Reduced, lone: Sequence[int]) -> Reduced:
+    """Give the runs of lone arms a seed of their own: whether that seed moves other arms alike is unknown."""
+    return replace(data, seed=np.where(np.isin(data.arm, lone), data.seed.max() + 1 + data.arm, data.seed))
+
+
+def _left_open(data: Reduced, lone: Sequence[int]) -> str:
+    """Say what one seed for all networks of an arm leaves open."""
+    if not lone:
         return ""
     return (
-        f"All {lone[0]:,} networks of an arm share one training seed, so what that seed did to them cannot be "
-        "told from the difference; the interval allows for the worst and is too wide. Train a second seed."
+        f"All {data.networks[lone[0]]:,} networks of an arm share one training seed, and what it did to them "
+        "cannot be told from the difference. The interval allows for as much as the runs of the other arm "
+        "scatter: it is right if that is all due to seeds, else too wide. Train a second seed."
     )
 
 

@@ -127,7 +127,11 @@ def null_effects(
         return Effects(nothing, {})
     held = fit(rows.y, x, used, squares, bounded=tuple(used))
     free = fit(rows.y, x, used, squares)
-    contrasts = tuple(_contrast(pair, held, free, several, confidence) for pair in pairs)
+    judged = {} if several and GROUP in used else _by_the_others(pairs, confidence)
+    contrasts = tuple(
+        judged.get(place) or _contrast(pair, held, free, several, confidence)
+        for place, pair in enumerate(pairs)
+    )
     return Effects(contrasts, dict(zip(free.names, free.theta.tolist(), strict=True)))
 
 
@@ -222,6 +226,27 @@ def _within(part: _Part) -> list[SumOfSquares]:
         rest = max(0.0, float((centred**2).sum()) - between)
         made.append(SumOfSquares(rest, (size - 1) * (width - 1), {NOISE: 1.0}))
     return made
+
+
+def _by_the_others(pairs: Sequence[_Family], confidence: float) -> dict[int, Contrast]:
+    """Judge each effect by how those of the other graphs of its design differ, its own left out.
+
+    For one seed per network, or one null per graph: nothing else tells the error of an effect. With its own
+    effect in the spread that judges it, a graph could hardly stand out among few (coverage 1.000 among six).
+    """
+    designs: dict[tuple[int, int], list[int]] = {}
+    for place, (graph, nulls) in enumerate(pairs):
+        # Other seeds for the nulls than for the graphs would move all effects alike, which no spread shows.
+        if len(graph) == len(nulls) == 1 and graph[0].seeds == nulls[0].seeds:
+            designs.setdefault((len(nulls[0].errors), len(graph[0].seeds)), []).append(place)
+    judged: dict[int, Contrast] = {}
+    for places in designs.values():
+        if len(places) > FEWEST_EFFECTS:
+            effects = np.array([_difference(*pairs[place]) for place in places])
+            for number, place in enumerate(places):
+                spread = float(np.delete(effects, number).var(ddof=1))
+                judged[place] = student(float(effects[number]), spread, len(places) - 2.0, confidence)
+    return judged
 
 
 def _spread_of_effects(pairs: Sequence[_Family]) -> list[SumOfSquares]:

@@ -11,6 +11,7 @@ from graph2nn.analysis.arms import ArmComparison, contrast_arms
 from graph2nn.analysis.beyond.selection import select
 from graph2nn.analysis.evidence import NEEDED, evidence_of
 from graph2nn.analysis.table import Gap, checked
+from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
 #: Draws behind the interval where each graph has one run.
@@ -97,12 +98,11 @@ def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], seed: int, confiden
     errors = runs[runs["kind"] == "relational"].set_index("graph")["test_error"]
     best = str(errors.idxmin())
     ahead = float(errors.mean() - errors[best])
-    share, doubt, noise = _share(
-        compared, one_seed=runs.loc[runs["kind"] == "relational", "seed"].nunique() == 1
-    )
     # Unknown are the share, which lies between 0 and 1, the mean of all graphs, and the graph's own luck.
     rng = np.random.default_rng([seed, len(errors)])
-    shares = np.clip(share + doubt * rng.standard_normal(DRAWS), 0, 1)
+    shares, noise = _shares(
+        compared, one_seed=runs.loc[runs["kind"] == "relational", "seed"].nunique() == 1, rng=rng
+    )
     freedom = float(np.clip(np.nan_to_num(compared.own_freedom, nan=1.0), 1.0, 1e6))
     level = compared.own_error * rng.standard_t(freedom, DRAWS)
     gains = compared.estimate + level + shares * ahead
@@ -114,18 +114,26 @@ def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], seed: int, confiden
     return SplitSeedGain(best, estimate, float(low), float(high), p_value, "empirical Bayes")
 
 
-def _share(compared: ArmComparison, *, one_seed: bool) -> tuple[float, float, float]:
-    """Share of a graph's lead that is true, its standard error, and the variance of one run's noise."""
+def _shares(
+    compared: ArmComparison, *, one_seed: bool, rng: np.random.Generator
+) -> tuple[Floats, Floats | float]:
+    """Draws of the share of a graph's lead that is true, and the variance of one run's noise."""
     names = list(compared.variances)
     theta = np.array([compared.variances[name] for name in names])
-    # One seed for all graphs shifts them all alike, so it does not add to their spread.
-    noisy = np.array(
-        [name == "noise" or (name.startswith("seed") and not one_seed) for name in names], dtype=float
-    )
     true = np.array([name.startswith("network") for name in names], dtype=float)
+    if one_seed:
+        # One seed shifts all graphs alike, so their spread has none of it; how much of that spread is noise,
+        # up to the scatter of the baseline's runs, nothing tells.
+        total, most = max(float(true @ theta), 0.0), max(float((1 - true) @ theta), 0.0)
+        if total <= 0:
+            raise UserError("split_seed_gain: no run differs from another, so the spread cannot be estimated.")
+        noise = rng.uniform(0, min(most, total), DRAWS)
+        return 1 - noise / total, noise
+    noisy = 1 - true
     noise, between = max(float(noisy @ theta), 0.0), max(float(true @ theta), 0.0)
     total = noise + between
     if total <= 0:
         raise UserError("split_seed_gain: no run differs from another, so the spread cannot be estimated.")
     slope = (true * noise - noisy * between) / total**2
-    return between / total, max(float(slope @ compared.covariance @ slope), 0.0) ** 0.5, noise
+    doubt = max(float(slope @ compared.covariance @ slope), 0.0) ** 0.5
+    return np.clip(between / total + doubt * rng.standard_normal(DRAWS), 0, 1), noise

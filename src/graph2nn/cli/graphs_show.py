@@ -15,6 +15,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.components import component_sizes, isolated_nodes
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all, measures_of
+from graph2nn.graphs.motifs import triad_census
 
 
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
@@ -62,7 +63,7 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
     """Return what ``--json`` prints: the graph's size and measures, ``None`` for those it lacks.
 
     C and L of a directed graph stand under ``measures`` as directed values, and those of the graph without
-    directions under ``symmetrised``.
+    directions under ``symmetrised``; ``triads`` is its census of three nodes.
     """
     values, refused = _measured(graph, slow=slow)
     facts: dict[str, Any] = {
@@ -87,6 +88,7 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
             name: _number(MEASURES[name](symmetrised)) for name in ("clustering", "path_length")
         }
         facts["symmetrised"]["reachable"] = symmetrised.reachable
+        facts["triads"] = triad_census(graph)
     return facts
 
 
@@ -156,6 +158,8 @@ def show(
                 note += f"; {symmetrised['reachable']:.4g} of the ordered pairs have one"
             table.add_row(f"{name}, symmetrised", measure.symbol, _shown(symmetrised[name]), note)
     Console(markup=False).print(table)
+    if graph.directed:
+        typer.echo("Triads: " + ", ".join(f"{name} {count:,}" for name, count in facts["triads"].items()))
     if facts["components"] > 1:
         alone = facts["isolated"]
         more = f" and {len(alone) - _LISTED} more" if len(alone) > _LISTED else ""

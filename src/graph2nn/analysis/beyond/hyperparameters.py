@@ -98,8 +98,10 @@ def kernel(one: Floats, other: Floats, theta: Floats) -> Floats:
     Returns:
         ``[rows, columns]``.
     """
-    scaled = (one[:, None] - other) / np.exp(theta[:2])
-    distance = np.sqrt(5 * (scaled**2).sum(axis=-1))
+    from scipy.spatial.distance import cdist
+
+    scale = np.exp(theta[:2])
+    distance = np.sqrt(5) * cdist(one / scale, other / scale)
     smooth = np.exp(2 * theta[2]) * (1 + distance + distance**2 / 3) * np.exp(-distance)
     covariance: Floats = smooth + np.exp(2 * theta[4]) * one @ other.T
     return covariance

@@ -195,7 +195,7 @@ def _left_open(runs: pd.DataFrame, families: Mapping[str, Sequence[str]]) -> str
     if len(families) > FEWEST_EFFECTS:
         return (
             "nulls: each network has one training seed, so the interval of one graph comes from how the "
-            "effects of all graphs differ, and is too wide for few graphs."
+            "effects of the other graphs differ, and is wide for few graphs."
         )
     return (
         "nulls: each network has one training seed, and a seed that moves the nulls of a graph together cannot "

@@ -21,15 +21,11 @@ class Repetitions:
     """Simulated repetitions of an experiment, each array ``[draws]``.
 
     ``misses``: split estimate of the gain minus the true gain of the graph that all seeds choose;
-    ``luck``: of the baseline's mean; ``truth_of_best``: true mean of the graph best in the real runs, with
-    ``middle_of_best`` its expectation; ``chosen``, ``first``: graph chosen by all seeds, truly best graph.
+    ``chosen``, ``first``: graph chosen by all seeds, truly best graph; ``spread``: of the graphs' true means.
     """
 
     spread: float
-    middle_of_best: float
     misses: Floats
-    luck: Floats
-    truth_of_best: Floats
     chosen: Longs
     first: Longs
 
@@ -59,7 +55,6 @@ def repeat(
     """
     rng = np.random.default_rng([seed, *errors.shape])
     size = there.sum(axis=1)
-    best = int(np.argmin(mean))
     spread, middle, doubt = shrink(mean, noise.variance / size)
     parts: list[tuple[npt.NDArray[Any], ...]] = []
     step = max(1, CHUNK // errors.size)
@@ -75,7 +70,5 @@ def repeat(
         miss = luck - judged + np.take_along_axis(truth, pick[:, None], axis=1)[:, 0]
         # Without any spread all graphs are equally good, and each is as likely the best as another.
         first = np.argmin(truth, axis=-1) if spread > 0 else rng.integers(len(mean), size=count)
-        parts.append((miss, luck, truth[:, best], pick, first))
-    return Repetitions(
-        spread, float(middle[best]), *(np.concatenate(column) for column in zip(*parts, strict=True))
-    )
+        parts.append((miss, pick, first))
+    return Repetitions(spread, *(np.concatenate(column) for column in zip(*parts, strict=True)))

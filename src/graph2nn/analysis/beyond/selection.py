@@ -30,9 +30,6 @@ class Selection:
         low, high: interval of the true gain of ``best``, with the choice accounted for; ``p_value``, two-sided,
             of a gain of 0.
         optimism: naive − honest.
-        shrunken, shrunken_low, shrunken_high: the same gain by empirical Bayes, every graph's mean drawn
-            towards that of all. Its interval covers the truth in 22 to 92 % where true means are not normal, so
-            it is not reported.
         chosen: ``graph``; ``splits``, share of the splits that choose it; ``repeats``, share of simulated
             repetitions of the whole experiment that choose it; ``p_best``, probability that no graph is truly
             better. Most often chosen first; graphs that nothing chose are left out.
@@ -49,9 +46,6 @@ class Selection:
     high: float
     p_value: float
     optimism: float
-    shrunken: float
-    shrunken_low: float
-    shrunken_high: float
     chosen: pd.DataFrame
     seeds: int
     choose: int
@@ -152,9 +146,6 @@ def record(selection: Selection | Gap) -> dict[str, Any] | None:
         "high": selection.high,
         "p_value": selection.p_value,
         "optimism": selection.optimism,
-        "shrunken_gain": selection.shrunken,
-        "shrunken_low": selection.shrunken_low,
-        "shrunken_high": selection.shrunken_high,
         "confidence": selection.confidence,
         "seeds": selection.seeds,
         "choose": selection.choose,
@@ -195,7 +186,6 @@ def _estimated(
     misses = _widened(again.misses, error)
     high, low = honest - np.quantile(misses, ends)
     tail = min((misses >= honest).sum(), (misses <= honest).sum()) + 1
-    shrunken = top - again.luck - again.truth_of_best
     return Selection(
         best=str(labels[best]),
         naive=naive,
@@ -204,9 +194,6 @@ def _estimated(
         high=float(high),
         p_value=min(1.0, 2 * float(tail) / (draws + 1)),
         optimism=naive - honest,
-        shrunken=top - again.middle_of_best,
-        shrunken_low=float(np.quantile(shrunken, ends[0])),
-        shrunken_high=float(np.quantile(shrunken, ends[1])),
         chosen=_chosen(labels, picked, again),
         seeds=errors.shape[1],
         choose=choose,

@@ -76,7 +76,7 @@ def draw_maps(tasks: Sequence[TaskFindings], theme: Theme) -> Figure:
         axes.tick_params(labelbottom=True)
     for row in grid:
         row[0].set_ylabel(labels(*(task.found for task in tasks), short=True)["path_length"])
-    legend_below(list(grid.flat), columns=2 if columns < 2 else 3)
+    legend_below(list(grid.flat), columns=2 if columns < 3 else 3)
     return figure
 
 

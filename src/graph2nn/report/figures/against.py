@@ -45,7 +45,7 @@ def caption(agreement: Mapping[str, Agreement]) -> str:
 
 
 def draw(agreement: Mapping[str, Agreement], theme: Theme) -> Figure:
-    """Draw error here against error there, with the line of least squares."""
+    """Draw error here against error there, a line of least squares only where the interval of r is off 0."""
     shown = dict(list(agreement.items())[:MOST])
     columns = min(len(shown), ROW)
     rows = -(-len(shown) // ROW)
@@ -53,11 +53,13 @@ def draw(agreement: Mapping[str, Agreement], theme: Theme) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, each) in zip(panels, shown.items(), strict=False):
         x, y = (each.graphs[key].to_numpy(dtype=np.float64) for key in ("one", "other"))
-        slope, base = np.polyfit(x, y, 1)
-        ends = np.array([x.min(), x.max()])
-        axes.plot(ends, slope * ends + base, color=theme.fit, linewidth=1.2, zorder=2)
+        if each.pearson_low > 0 or each.pearson_high < 0:
+            slope, base = np.polyfit(x, y, 1)
+            ends = np.array([x.min(), x.max()])
+            axes.plot(ends, slope * ends + base, color=theme.fit, linewidth=1.2, zorder=2)
         axes.scatter(x, y, s=15, color=theme.point, alpha=0.85, linewidths=0, zorder=3)
-        axes.set_title(f"{wrapped(name, 26)}\nr = {number(each.pearson)}, {len(x):,} graphs")
+        interval = f"[{number(each.pearson_low)}, {number(each.pearson_high)}]"
+        axes.set_title(f"{wrapped(name, 26)}, {len(x):,} graphs\nr = {number(each.pearson)} {interval}")
         axes.set_xlabel("error here (%)")
         axes.set_ylabel("error there (%)")
         for axis in (axes.xaxis, axes.yaxis):
