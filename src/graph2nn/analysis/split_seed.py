@@ -127,8 +127,8 @@ def _shares(
         total, most = max(float(true @ theta), 0.0), max(float((1 - true) @ theta), 0.0)
         if total <= 0:
             raise UserError("split_seed_gain: no run differs from another, so the spread cannot be estimated.")
-        noise = rng.uniform(0, min(most, total), DRAWS)
-        return 1 - noise / total, noise
+        drawn = rng.uniform(0, min(most, total), DRAWS)
+        return 1 - drawn / total, drawn
     noisy = 1 - true
     noise, between = max(float(noisy @ theta), 0.0), max(float(true @ theta), 0.0)
     total = noise + between
