@@ -9,7 +9,7 @@ from dying import killed_at_renaming
 from graph2nn import UserError, catalogue
 from graph2nn.cli import main
 from graph2nn.graphs import catalogue_figure
-from graph2nn.graphs.catalogue_files import read_rows, write_catalogue
+from graph2nn.graphs.catalogue_files import holds_catalogue, read_rows, write_catalogue
 from graph2nn.graphs.catalogues import make_catalogues
 
 ROWS = catalogue("n16-48").head(5)
@@ -84,3 +84,11 @@ def test_a_killed_writer_leaves_what_was_there_and_the_next_one_tidies_up(ending
     write_catalogue(ROWS, file)
     assert [entry.name for entry in tmp_path.iterdir()] == [file.name]
     assert file.stat().st_size > 100
+
+
+def test_a_header_that_does_not_end_is_no_catalogue(tmp_path):
+    """numpy's reader of such a header raises an error of Python's tokenizer."""
+    file = tmp_path / "c.npy"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 6L,\n"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert not holds_catalogue(file)

@@ -12,11 +12,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import io as scipy_io
 from scipy import sparse
 
-from graph2nn import UserError, read_graph
+from graph2nn import UserError, read_connectome, read_graph
 from graph2nn.graphs.io import GraphNote
 
 
@@ -279,6 +280,19 @@ def test_tables_of_pandas(tmp_path):
     matrix = pd.DataFrame([[0, 1], [1, 0]], index=["a", "b"], columns=["a", "b"])
     matrix.to_parquet(tmp_path / "m.parquet")
     assert reading(tmp_path / "m.parquet")[0].node_names == ("a", "b")
+
+
+def test_a_feather_table_whose_offsets_lead_outside_its_memory_is_refused(tmp_path):
+    """pandas follows such offsets, which ends the process by a signal."""
+    offsets = pa.py_buffer(np.array([0, 2**30, 4], dtype=np.int32).tobytes())
+    column = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"abcd"))
+    batch = pa.record_batch([column, pa.array(["a", "b"])], names=["pre", "post"])
+    with pa.ipc.new_file(tmp_path / "t.feather", batch.schema) as writer:
+        writer.write_batch(batch)
+    for read in (read_graph, read_connectome):
+        with pytest.raises(UserError, match=r"t\.feather.*cannot be read.*ffset") as said:
+            read(tmp_path / "t.feather")
+        assert "\n" not in str(said.value)
 
 
 def test_excel_sheets(tmp_path):

@@ -175,7 +175,16 @@ def test_stray_files_folders_and_copies_are_not_runs(runs):
 
 @pytest.mark.parametrize(
     "content",
-    [b"\xff\xfe", b"[1]", b"null", b'{"test_error": [1]}', b'{"n": {"a": 1}}', b'{"seed": "x"}', b"[" * 5000],
+    [
+        b"\xff\xfe",
+        b"[1]",
+        b"null",
+        b'{"test_error": [1]}',
+        b'{"n": {"a": 1}}',
+        b'{"seed": "x"}',
+        b'{"device": 3}',
+        b"[" * 5000,
+    ],
 )
 def test_damaged_results_are_one_line_of_every_command(content, runs, tmp_path, capsys):
     (first(runs) / "result.json").write_bytes(content)

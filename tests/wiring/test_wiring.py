@@ -185,6 +185,8 @@ def test_groups_are_matched_and_built_like_a_graph():
     assert abs(found.macs / found.target - 1) < 0.01
     with pytest.raises(UserError, match="groups = 1, expected at least 2"):
         Grouped(1)
+    with pytest.raises(UserError, match="expected at most 65,536"):
+        Grouped(2**63)
 
 
 # --- another graph in each layer or stage ----------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,7 @@ def holds_catalogue(path: str | Path) -> bool:
         return False
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError):  # whoever reads it as a matrix says what is wrong
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError):  # its reader says what is wrong
         return False
     shaped = rows.ndim == 2 and rows.shape[1] == len(COLUMNS) and rows.shape[0] > 0 and rows.dtype.kind in "iuf"
     return bool(shaped and (rows.shape[0] != len(COLUMNS) or (rows[:, 0] >= 2).all()))

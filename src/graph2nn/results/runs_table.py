@@ -42,6 +42,10 @@ _NUMBERS = (
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
     "score", "validation_error", "balanced_error", "r2", "perplexity", "bleu", "chrf",
 )  # fmt: skip
+_WORDS = (
+    "experiment", "preset", "model", "data", "kind", "graph", "null_of", "widths", "match", "status",
+    "score_name", "score_unit", "device", "acceleration", "torch", "finished", "recipe", "plan", "arm",
+)  # fmt: skip
 
 #: What was read before, so that it need not be read again.
 _SEEN = ".seen.parquet"
@@ -211,7 +215,7 @@ def _row(out: Path, result: _Result) -> dict[str, Any]:
     """Return the row that a ``result.json`` holds.
 
     Raises:
-        UserError: not a JSON object, or something other than a number where the table has numbers.
+        UserError: not a JSON object, or something other than a number or text where the table has such.
     """
     file = out / "runs" / result.run / "result.json"
     try:
@@ -223,6 +227,9 @@ def _row(out: Path, result: _Result) -> dict[str, Any]:
     for name in _MEASURED:
         if not isinstance(row.get(name), int | float | None) or isinstance(row.get(name), bool):
             raise damaged(file, f"{name} = {shown(row[name])} is not a number")
+    for name in _WORDS:
+        if not isinstance(row.get(name), str | None):
+            raise damaged(file, f"{name} = {shown(row[name])} is not text")
     for name, value in row.items():
         if isinstance(value, list | dict):
             raise damaged(file, f"{cut(str(name), 60)} = {shown(value)} is not a word or a number")

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, shown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.grouped_linear import ChannelShuffle, GroupedLinear
 from graph2nn.wiring.relational import Relational
+
+#: Groups of a layer: the matrix of so many nodes takes 4 GB.
+MOST = 65_536
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Grouped:
             groups, as the published code does (its ``GROUP_SIZE`` and ``GROUP_NUM``).
 
     Raises:
-        UserError: fewer than two groups.
+        UserError: fewer than two groups, or more than 65,536.
 
     Example:
         >>> Grouped(4).weights_on(64, 64)
@@ -40,6 +43,8 @@ class Grouped:
     def __post_init__(self) -> None:
         if self.groups < 2:
             raise UserError(f"wiring: groups = {self.groups}, expected at least 2; one group is Dense().")
+        if self.groups > MOST:
+            raise UserError(f"wiring: groups = {shown(self.groups)}, expected at most {MOST:,}.")
         if self.shuffle is not True and (self.shuffle < 0 or self.shuffle == 1):
             raise UserError(
                 f"wiring: shuffle = {self.shuffle}, expected True, False or a number of groups of at least 2."

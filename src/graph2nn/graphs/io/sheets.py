@@ -68,7 +68,11 @@ def _text(value: object) -> str:
 
 def read_feather(content: bytes, options: ReadOptions) -> Source:
     """Read a Feather (Arrow) table."""
-    return source_of_frame(_restored(pd.read_feather(io.BytesIO(content))))
+    from pyarrow import feather
+
+    table = feather.read_table(io.BytesIO(content))
+    table.validate(full=True)  # offsets of a damaged file lead outside its memory, and that ends the process
+    return source_of_frame(_restored(table.to_pandas()))
 
 
 def read_parquet(content: bytes, options: ReadOptions) -> Source:

@@ -177,7 +177,12 @@ def _of_feather(path: Path) -> Table:
         )
         waiting: list[Any] = []
         for i in range(reader.num_record_batches):
-            waiting.append(reader.get_batch(i))
+            try:
+                batch = reader.get_batch(i)
+                batch.validate(full=True)  # offsets of a damaged file lead outside its memory
+            except (pa.ArrowInvalid, OSError) as error:
+                raise unreadable(path, error) from None
+            waiting.append(batch)
             if sum(len(batch) for batch in waiting) >= ROWS or i + 1 == reader.num_record_batches:
                 table = pa.Table.from_batches(waiting).combine_chunks()
                 waiting = []
