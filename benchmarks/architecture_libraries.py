@@ -82,7 +82,6 @@ TIMM: dict[str, Build] = {
     "deit_tiny_distilled": _timm("deit_tiny_distilled_patch16_224", img_size=64, stacked=_QKV),
     "swin_tiny": _timm("swin_tiny_patch4_window7_224", img_size=64, window_size=4, stacked=_QKV),
     "mixer_s32_224": _timm("mixer_s32_224", 224),
-    "resmlp_12_224": _timm("resmlp_12_224", 224),
     "poolformer_s12": _timm("poolformer_s12"),
     "pvt_v2_b0": _timm("pvt_v2_b0"),
 }
