@@ -37,6 +37,16 @@ def chapter(task, **kwargs):
     return Chapter(task, found, phrasing.headline(found), pictures, **kwargs)
 
 
+def test_the_page_says_on_which_part_the_best_graph_was_chosen():
+    runs = sweep(5, 3)[0]
+    on_test = " ".join(phrasing.headline(find(runs, draws=200)).remarks)
+    assert "chosen by its score on the test part, as in the paper" in on_test
+    validated = find(runs.assign(validation_error=runs["test_error"]), draws=200)
+    assert "on the validation part, which took no part in training" in " ".join(
+        phrasing.headline(validated).remarks
+    )
+
+
 def parsed(text):
     tags = Tags()
     tags.feed(text)

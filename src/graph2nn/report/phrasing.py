@@ -239,8 +239,8 @@ def _selection(findings: Findings) -> str:
             f"By the test part alone it is number {findings.rank + 1}."
         )
     text = (
-        f"The lowest of {count:,} noisy means is low partly by luck, so its own mean says too much about the "
-        "best graph."
+        "The best graph was chosen by its score on the test part, as in the paper. The lowest of "
+        f"{count:,} noisy means is low partly by luck, so its own mean says too much about the best graph."
     )
     if isinstance(best, Gap):
         return text
