@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from graph2nn.cli.common import Json, print_json
-from graph2nn.graphs.quantities import ALONG_EDGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +76,8 @@ def _print(table: pd.DataFrame) -> None:
             shown.add_row(*(Text(_cell(value)) for value in row))
         Console(markup=False).print(shown)
     if table["directed"].any():
+        from graph2nn.graphs.quantities import ALONG_EDGES
+
         typer.echo(f"C and L of directed graphs follow the directions ({ALONG_EDGES}).")
 
 

@@ -86,7 +86,7 @@ def triad_census(graph: RelationalGraph) -> dict[str, int]:
         {'012': 3, '030C': 1}
 
     References:
-        Davis and Leinhardt (1972).
+        Holland and Leinhardt, Sociological Methodology 7, 1 (1976), doi:10.2307/270703.
     """
     wiring = to_csr(without_loops(graph.adjacency)).astype(np.int64)
     reads, mutual = int(wiring.nnz), int(wiring.multiply(wiring.T).nnz) // 2
@@ -116,6 +116,12 @@ def motif_table(
 
     Raises:
         UserError: fewer than two nulls, or an unknown kind.
+
+    Example:
+        >>> from graph2nn.graphs.generators import GENERATORS
+        >>> graph = GENERATORS["random_directed"](12, 30, seed=1)
+        >>> list(motif_table(graph, count=5).columns)
+        ['motif', 'count', 'null_mean', 'null_sd', 'z', 'p']
     """
     import pandas as pd
 

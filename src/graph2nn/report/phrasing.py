@@ -42,6 +42,14 @@ def number(value: float, digits: int = 2) -> str:
 def between(low: float, high: float, digits: int = 2) -> str:
     """Write an interval; a dash for one that does not exist.
 
+    Args:
+        low: its lower end; NaN for none.
+        high: its upper end.
+        digits: after the point.
+
+    Returns:
+        The interval in brackets.
+
     Example:
         >>> between(-0.5, 1.25), between(float("nan"), float("nan"))
         ('[−0.50, 1.25]', '–')
