@@ -52,6 +52,7 @@ def _text(output: dict[str, Any]) -> str:
     data = output.get("data", {})
     if "text/html" in data:
         table = re.sub(r"<style.*?</style>", "", "".join(data["text/html"]), flags=re.DOTALL)
+        table = re.sub(r"<table[^>]*>", "<table>", table)  # the site's own style, which scrolls
         return re.sub(r"\n\s*", "\n", table).strip()
     said = "".join(output.get("text", data.get("text/plain", ""))).strip()
     return f"```text\n{said}\n```" if said else ""
