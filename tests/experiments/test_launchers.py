@@ -357,3 +357,8 @@ def test_the_commands_of_the_page_exist_with_their_options(capsys):
         assert main([line[0], "--help"]) == 0
         shown = capsys.readouterr().out
         assert [word for word in line if word.startswith("--") and word not in shown] == [], line
+
+
+def test_retry_of_a_folder_that_is_not_there_says_so(tmp_path, capsys):
+    assert main(["retry", str(tmp_path / "gone")]) == 2
+    assert "gone does not exist; name the folder of a sweep" in capsys.readouterr().err

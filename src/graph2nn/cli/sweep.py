@@ -230,6 +230,8 @@ def retry(
         jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
     )  # fmt: skip
     use_threads(threads)
+    if not out.is_dir():
+        raise UserError(f"retry: {out} does not exist; name the folder of a sweep.")
     out = results_home(out)
     failed = set(failed_runs(out))
     if not failed:
