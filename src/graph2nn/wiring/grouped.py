@@ -12,7 +12,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.grouped_linear import ChannelShuffle, GroupedLinear
 from graph2nn.wiring.relational import Relational
 
-#: Groups of a layer: the matrix of so many nodes takes 4 GB.
+#: Most groups of a layer: the adjacency matrix of a graph with this many nodes takes 4 GB.
 MOST = 65_536
 
 

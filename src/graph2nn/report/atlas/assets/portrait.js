@@ -11,7 +11,7 @@ function blank(canvas) {
   return { pen, width, height };
 }
 
-// Up to this many nodes are named around the circle, by up to so many letters.
+// Graphs of at most this many nodes have node names around the circle, each cut to at most this many letters.
 const MOST_NAMED = 40, MOST_LETTERS = 6;
 
 function drawNames(pen, names, middle, radius) {
