@@ -110,7 +110,7 @@ def modules() -> dict[str, tuple[nn.Module, Tensor]]:
         "perceptron": (nn.Sequential(*hidden[:-1]), torch.randn(128, 1536)),
         "UNet": (UNet(), torch.randn(4, 3, 32, 32)),
         "Transformer layer": (
-            nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True, dropout=0.0),
+            nn.TransformerEncoder(nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True, dropout=0.0), 1),
             tokens,
         ),
         **language,

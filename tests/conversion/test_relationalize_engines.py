@@ -298,3 +298,31 @@ def test_another_parametrisation_on_top_still_counts():
     for module in (block, masked):
         nn.utils.parametrize.register_parametrization(module.third, "weight", Doubled())
     torch.testing.assert_close(block(images()).double(), masked(images().double()), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_fused_encoders_give_way_to_the_kernels(padded, monkeypatch):
+    """In evaluation torch's fused function would build the dense weight of a block layer in every call."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(32, 2, 64, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 2).eval()
+    x = torch.randn(3, 5, 32)
+    mask = torch.arange(5) >= torch.tensor([[5], [4], [2]]) if padded else None
+    blocks, masked = (copy.deepcopy(encoder) for _ in range(2))
+    relationalize(blocks, ws_flex(16, 4, 0.1, 1), include="*.linear?", engine="block", remember=True)
+    relationalize(masked, ws_flex(16, 4, 0.1, 1), include="*.linear?", engine="masked")
+    calls = []
+    fused = torch._transformer_encoder_layer_fwd
+    monkeypatch.setattr(torch, "_transformer_encoder_layer_fwd", lambda *args: calls.append(1) or fused(*args))
+    there = slice(None) if mask is None else ~mask
+    with torch.inference_mode():
+        y = blocks(x, src_key_padding_mask=mask)
+        assert not calls
+        torch.testing.assert_close(y[there], masked(x, src_key_padding_mask=mask)[there])
+        assert calls, "masked weights are plain ones, and keep the fused function"
+        densify(blocks, keep="original")
+        calls.clear()
+        torch.testing.assert_close(
+            blocks(x, src_key_padding_mask=mask)[there], encoder(x, src_key_padding_mask=mask)[there]
+        )
+        assert len(calls) == 4

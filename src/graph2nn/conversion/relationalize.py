@@ -18,6 +18,7 @@ from graph2nn.conversion.conversion_plan import (
     make_plan,
 )
 from graph2nn.conversion.conversion_report import Changed, Relationalized, Skipped
+from graph2nn.conversion.encoder_fast_path import leave_fast_path, restore_fast_path
 from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.notes import notes_of
 from graph2nn.conversion.pretrained import hook_saving
@@ -121,6 +122,7 @@ def relationalize(
     engines = choose_engines(module, plan.steps, engine)
     notes = notes_of(plan.steps, plan.joined)
     off = _apply(plan.steps, engines, rescale=rescale, remember=remember)
+    leave_fast_path(module)
     hook_saving(module)
     return Relationalized(
         module=module,
@@ -170,6 +172,7 @@ def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
         raise unknown("densify: keep", keep, get_args(Keep))
     if not unmask(module, keep=keep):
         raise UserError(f"densify: no weight of this {type(module).__name__} was relationalized.")
+    restore_fast_path(module)
     module.__dict__.pop("save_pretrained", None)
     return module
 

@@ -12,7 +12,7 @@ PADDING, BEGIN, END = 0, 1, 2
 #: What the first three numbers stand for.
 SPECIAL = ("<pad>", "<s>", "</s>")
 #: Pieces of the vocabulary, where the text gives that many.
-SIZE = 8000
+SIZE = 4000
 
 
 def tokenizers_module() -> Any:
