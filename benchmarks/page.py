@@ -6,7 +6,7 @@ python -m benchmarks.page
 from __future__ import annotations
 
 from benchmarks.page_families import families
-from benchmarks.page_layers import epochs, layers, memory
+from benchmarks.page_layers import epochs, layers, memory, modules
 from benchmarks.page_parts import DOCS, birth, results, table
 from benchmarks.page_search import search
 
@@ -121,7 +121,7 @@ def population() -> str:
 
 
 def main() -> None:
-    parts = (graphs, matching, layers, memory, epochs, sweep, photos, population, families, search)
+    parts = (graphs, matching, layers, modules, memory, epochs, sweep, photos, population, families, search)
     page = HEAD + "".join(part() for part in parts)
     (DOCS / "benchmarks.md").write_text(page, encoding="utf-8")
 

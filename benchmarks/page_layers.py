@@ -167,6 +167,29 @@ def memory() -> str:
     return "\n## Memory\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
 
 
+def modules() -> str:
+    if (found := results("modules")) is None:
+        return ""
+    rows = [
+        [
+            name,
+            kind,
+            *(
+                f"{times[column]:.{digits}f}"
+                for column, digits in (("dense_ms", 0), ("auto", 2), ("masked", 2))
+            ),
+        ]
+        for name, kinds in found["modules"].items()
+        for kind, times in kinds.items()
+    ]
+    head = ["module", "call", "dense, ms", "auto ÷ dense", "masked ÷ dense"]
+    what = (
+        "The same module dense and after `relationalize` on a WS-flex graph of 64 nodes at density .15, widths as they "
+        "are, 1 thread.\n"
+    )
+    return "\n## Any module\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
+
+
 def epochs() -> str:
     if (found := results("epoch")) is None:
         return ""

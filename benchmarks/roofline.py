@@ -81,7 +81,7 @@ def _roof(axis: Axes, limits: Mapping[str, Any], precision: str, lowest: float, 
     axis.annotate(
         f"{precision} peak {peak:,.0f} GFLOP/s; {bandwidth:.0f} GB/s",
         (highest, peak),
-        xytext=(-4, 4),
+        xytext=(-4, 14),
         textcoords="offset points",
         ha="right",
         fontsize=8,
