@@ -61,17 +61,26 @@ def test_spreads_are_told_apart():
     assert found.rows.iloc[-1]["effect"] == pytest.approx(0.3, abs=0.15)
 
 
-def test_by_hand():
+def test_one_seed_gives_an_effect_without_an_interval():
+    """The spread of nulls alone covered .86: nothing tells what the seed did to all of them."""
     errors = {"a": [30.0], "n1": [31.0], "n2": [32.0]}
     pairs = pd.DataFrame({"graph": ["a", "a"], "null": ["n1", "n2"]})
     found = compare_nulls(table(errors), pairs)
     row = found.rows.iloc[0]
     assert (row["nulls"], row["runs"]) == (2, 3)
     assert row["effect"] == pytest.approx(31.5 - 30.0)
-    # One against two: t of 1.5 / (√0.5 · √1.5) with one degree of freedom.
-    assert row["p"] == pytest.approx(2 * (0.5 - np.arctan(1.5 / np.sqrt(0.75)) / np.pi))
-    assert row["p_permutation"] == pytest.approx(2 / 3)  # effects 1.5, 0, −1.5: two as far out as the real one
+    assert row[["low", "high", "p", "p_permutation"]].isna().all()
     assert found.rows.iloc[-1]["effect"] == row["effect"]
+    assert "Train a second seed" in found.note
+
+
+def test_by_hand():
+    """Of seeds that move nothing but single runs, one graph is one more draw from its nulls."""
+    errors = {"a": [30.0, 30.2], "n1": [31.1, 30.9], "n2": [32.0, 32.2], "n3": [31.0, 31.4]}
+    pairs = pd.DataFrame({"graph": "a", "null": ["n1", "n2", "n3"]})
+    row = compare_nulls(table(errors), pairs).rows.iloc[0]
+    assert row["effect"] == pytest.approx((31.0 + 32.1 + 31.2) / 3 - 30.1)
+    assert row["p_permutation"] == pytest.approx(2 / 4)  # effects of each as the graph: two as far out
 
 
 def test_the_exact_and_the_sampled_permutation_agree():

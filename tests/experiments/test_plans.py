@@ -21,7 +21,7 @@ from graph2nn.experiments.plans.decisive import draft_plan
 from graph2nn.results.arm_table import run_arms
 from graph2nn.results.runs_table import read_config
 
-QUICK = {"recipe.epochs": 2, "recipe.precise_bn": 64, "model.widths": "[64]", "model.options.stem": 64}
+QUICK = {"recipe.epochs": 2, "recipe.precise_bn": 64, "model.widths": [64], "model.options.stem": 64}
 GRAPHS = [{"n": 32, "sparsity": 0.25, "p": 0.1 * i, "seed": i} for i in (1, 2)]
 
 
@@ -155,6 +155,15 @@ def test_each_graph_has_its_seeds_and_each_arm_its_recipe(tmp_path):
         assert rewired.connected
         assert (rewired.adjacency.sum(0) == original.adjacency.sum(0)).all()
         assert (rewired.adjacency != original.adjacency).any()
+
+
+def test_a_list_is_the_same_as_its_text(tmp_path):
+    text = written(tmp_path, tree(set={**QUICK, "model.widths": "[64]"}), "text.yaml")
+    runs = [
+        [run.config for run in planned_runs(read_plan(file), data=DIGITS)] for file in (text, written(tmp_path))
+    ]
+    assert runs[0] == runs[1]
+    assert runs[0][0].model.widths == (64,)
 
 
 def test_graphs_whose_names_would_agree_are_told_apart(tmp_path):

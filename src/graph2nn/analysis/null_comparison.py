@@ -39,10 +39,13 @@ class Effects:
     Attributes:
         contrasts: one per graph, in the order of ``families``.
         variances: estimates of the variance components, by name.
+        one_seed: each network has one training seed; what that did to the nulls of a graph together is unknown,
+            and only effects of three graphs or more of one design have an interval.
     """
 
     contrasts: tuple[Contrast, ...]
     variances: dict[str, float]
+    one_seed: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def null_effects(
     The hypothesis is that the graph is one more draw from its nulls (Crawford and Howell 1998), so their
     spread counts once for the graph and once for the mean of its nulls. Where nothing tells that spread (one
     null per graph) or the scatter of seeds (one seed), how the effects differ from graph to graph bounds both.
+    With one seed per network and no more than two graphs there is no interval.
 
     Args:
         runs: ``graph, seed, test_error``, one row per run, checked. Networks in no family inform about the
@@ -123,16 +127,22 @@ def null_effects(
     if several or len(pairs) > 1:
         used[NETWORK] = parts[NETWORK]
     if len(rows.y) <= x.shape[1] and not squares:
-        nothing = tuple(student(_difference(*pair), float("nan"), 0.0) for pair in pairs)
-        return Effects(nothing, {})
+        return Effects(tuple(_nothing(pair) for pair in pairs), {})
     held = fit(rows.y, x, used, squares, bounded=tuple(used))
     free = fit(rows.y, x, used, squares)
     judged = {} if several and GROUP in used else _by_the_others(pairs, confidence)
+    # Nothing tells what one seed did to the nulls of a graph together; their own spread covers .86, not .95.
+    blind = GROUP not in used and several
     contrasts = tuple(
-        judged.get(place) or _contrast(pair, held, free, several, confidence)
+        judged.get(place) or (_nothing(pair) if blind else _contrast(pair, held, free, several, confidence))
         for place, pair in enumerate(pairs)
     )
-    return Effects(contrasts, dict(zip(free.names, free.theta.tolist(), strict=True)))
+    return Effects(contrasts, dict(zip(free.names, free.theta.tolist(), strict=True)), one_seed=blind)
+
+
+def _nothing(pair: _Family) -> Contrast:
+    """Return an effect without an interval."""
+    return student(_difference(*pair), float("nan"), 0.0)
 
 
 def _seeds(group: Sequence[_Part]) -> set[int]:

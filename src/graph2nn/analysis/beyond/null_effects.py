@@ -146,7 +146,7 @@ def compare_nulls(
     if len(refused) == len(families):
         raise UserError(next(iter(refused.values())))
     effects = null_effects(kept, families, confidence=confidence)
-    if not any(np.isfinite(each.p_value) for each in effects.contrasts):
+    if not effects.one_seed and not any(np.isfinite(each.p_value) for each in effects.contrasts):
         raise UserError(
             "nulls: no network has two seeds and no graph has two nulls with runs, so there is no spread "
             "to judge an effect by. Train more nulls or more seeds."
@@ -169,12 +169,16 @@ def compare_nulls(
         }
     )
     rows.loc[rows["graph"].isin(list(refused)), ["low", "high", "p"]] = np.nan
-    alone = [_permuted(graph_means[i : i + 1], nulls[i : i + 1], seed) for i in range(len(graph_means))]
+    alone = [
+        np.nan if effects.one_seed else _permuted(graph_means[i : i + 1], nulls[i : i + 1], seed)
+        for i in range(len(graph_means))
+    ]
     rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)), p_permutation=alone)
     judged = ~rows["graph"].isin(list(refused)).to_numpy()
     total = _overall(rows[judged], confidence)
     fair = [sample for sample, use in zip(nulls, judged, strict=True) if use]
-    total = total.assign(p_permutation=_permuted(graph_means[judged], fair, seed))
+    blind = effects.one_seed and len(fair) == 1
+    total = total.assign(p_permutation=np.nan if blind else _permuted(graph_means[judged], fair, seed))
     noise = effects.variances.get(NOISE, 0.0) + effects.variances.get(GROUP, 0.0)
     return NullComparison(
         rows=pd.concat([rows, total], ignore_index=True),
@@ -199,8 +203,7 @@ def _left_open(runs: pd.DataFrame, families: Mapping[str, Sequence[str]]) -> str
         )
     return (
         "nulls: each network has one training seed, and a seed that moves the nulls of a graph together cannot "
-        "be told from an effect: intervals cover less than the level they name. Train a second seed, or more "
-        "graphs with nulls."
+        "be told from an effect, so no interval is given. Train a second seed, or nulls of three graphs."
     )
 
 

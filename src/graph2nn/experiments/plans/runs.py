@@ -98,7 +98,7 @@ def _assignments(settings: Settings) -> list[str]:
 
 def _quoted(value: object) -> bool:
     """Whether a value must be written as JSON; a text that is a list, such as ``[64]``, is YAML already."""
-    return value is None or isinstance(value, bool) or (isinstance(value, str) and value[:1] != "[")
+    return value is None or isinstance(value, bool | list) or (isinstance(value, str) and value[:1] != "[")
 
 
 class _Graphs:

@@ -16,7 +16,7 @@ NullKind = Literal["density", "degree", "reciprocal", "block", "boundary", "weig
 Family = Literal["primary", "secondary", "descriptive"]
 Seed = Annotated[int, Field(ge=0)]
 #: Values of a config by key, such as ``recipe.lr: 0.05``; the same keys as ``--set``.
-Settings = dict[str, bool | int | float | str | None]
+Settings = dict[str, bool | int | float | str | list[int | float | str] | None]
 
 
 class _Value(BaseModel):
