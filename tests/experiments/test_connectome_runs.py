@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
 from graph2nn import null as g_null
@@ -283,3 +284,34 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     capsys.readouterr()
     assert main([*command, "--nulls", "2"]) == 2
     assert "give one" in capsys.readouterr().err
+
+
+def test_a_connectome_reads_a_text_byte_by_byte(monkeypatch, tmp_path, capsys):
+    for module in ("results.graph_store", "graphs.spec"):
+        monkeypatch.setattr(f"graph2nn.{module}.parse_graph", lambda text, **options: connectome(0))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made.csv").write_text("from,to\n")
+    (tmp_path / "novel.txt").write_text("the cat sat on the mat and the dog lay by the log. " * 100)
+    options = [
+        "--data", "novel.txt", "--context", "16",
+        "--inputs", OPTIONS["inputs"], "--outputs", OPTIONS["outputs"],
+        "--set", "recipe.epochs=6", "--set", "recipe.lr=0.02", "--set", "model.options.baseline_width=20",
+    ]  # fmt: skip
+    graphs = ["--graph", "made.csv", "--select", "baseline", "--nulls", "1", "--null", "degree", "--seeds", "1"]
+    assert main(["sweep", "connectome-text", *graphs, *options]) == 0
+    table = pd.read_parquet("runs/runs.parquet")
+    assert sorted(table["graph"]) == ["baseline", "degree null(made,0)", "made"]
+    # Letters alone, without context, leave about four bits.
+    assert (table["score"] < 3.5).all()
+    run = f"runs/runs/{table.loc[table['graph'] == 'made', 'run'].iloc[0]}"
+    capsys.readouterr()
+    assert main(["generate", run, "--prompt", "the ", "--length", "8", "--temperature", "0"]) == 0
+    assert capsys.readouterr().out.startswith("the ")
+    row = table[table["graph"] == "made"].iloc[0]
+    assert macs(load_run(run), inputs=torch.zeros(1, 16, dtype=torch.int64)) == row["macs"]
+    one = ["train", "connectome-text", "--graph", "made.csv"]
+    assert main([*one, *options[:-6], "--set", "model.options.read=last"]) == 2
+    assert "every byte is predicted" in capsys.readouterr().err
+    (tmp_path / "table.csv").write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(90)))
+    assert main([*one, "--data", "table.csv", "--target", "b", *options[4:8]]) == 2
+    assert "reads a text" in capsys.readouterr().err

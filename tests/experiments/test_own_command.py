@@ -87,7 +87,10 @@ def test_train_resumes_and_tells_the_score(folder, capsys):
         (["mlp"], "name them with --data PATH"),
         (["mlp", "--data", "wine.csv"], "--target COLUMN"),
         (["cnn", "--data", "wine.csv", "--target", "cultivar"], "use preset mlp"),
-        (["mlp-digits", "--target", "cultivar"], "use preset mlp, cnn, resnet, vit or gpt-text"),
+        (
+            ["mlp-digits", "--target", "cultivar"],
+            "use preset mlp, cnn, resnet, vit, gpt-text or",
+        ),
         (["mlp", "--data", "absent"], "does not exist"),
     ],
 )

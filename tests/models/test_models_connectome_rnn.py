@@ -378,3 +378,15 @@ def test_the_gated_baseline_is_torchs_gru():
         reference.bias_hh_l0.copy_(baseline.recurrent.bias.normal_())
     x = torch.randn(3, 7, 6)
     torch.testing.assert_close(baseline(x), baseline.readout(reference(x)[0]))
+
+
+def test_tokens_are_one_hot_features_of_the_root_of_their_number():
+    model = network().double()
+    dense = dense_baseline(model).double()
+    tokens = torch.randint(0, 6, (3, 7), generator=torch.Generator().manual_seed(0))
+    one_hot = nn.functional.one_hot(tokens, 6).double() * 6**0.5
+    for each in (model, dense):
+        torch.testing.assert_close(each(tokens), each(one_hot))
+        torch.testing.assert_close(each.activity(tokens), each.activity(one_hot))
+    with pytest.raises(UserError, match=r"or tokens, int64 \[batch, time\]"):
+        model(tokens[0])

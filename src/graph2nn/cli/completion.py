@@ -13,7 +13,7 @@ PRESET_NAMES = (
     "cnn6-imagenet", "cnn6-imagenet-1gpu", "resnet34-imagenet", "resnet34-imagenet-1gpu",
     "resnet34sep-imagenet", "resnet34sep-imagenet-1gpu", "resnet50-imagenet", "resnet50-imagenet-1gpu",
     "efficientnet-imagenet", "efficientnet-imagenet-1gpu", "mlp", "cnn", "resnet", "vit", "gpt-text",
-    "transformer-multi30k", "connectome-rnn",
+    "transformer-multi30k", "connectome-rnn", "connectome-text",
 )  # fmt: skip
 CATALOGUES = ("n64-52", "n64-449", "n64-3942", "n16-48", "n16-326", "n16-2698")
 CONNECTOMES = ("mcwhole", "mcvisual", "cat", "larva", "worm", "worm:electrical", "worm:all")

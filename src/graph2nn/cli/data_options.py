@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets import Preset
 
-_PANEL = "Your own data (presets mlp, cnn, resnet, vit, gpt-text)"
+_PANEL = "Your own data (presets mlp, cnn, resnet, vit, gpt-text, connectome-text)"
 
 Target = Annotated[
     list[str],
@@ -234,7 +234,7 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
     if options is not None and name != OWN:
         raise UserError(
             f"--target, --task, --image-size and their like are for your own data; this preset is for {name}: "
-            "use preset mlp, cnn, resnet, vit or gpt-text, or connectome-rnn with --data."
+            "use preset mlp, cnn, resnet, vit, gpt-text or connectome-text, or connectome-rnn with --data."
         )
     return Source(
         name, None if data is None else _place(data), None if cache is None else str(cache.absolute()), options

@@ -1,8 +1,8 @@
 """torch's fused encoder layers, which read the weights of other layers and so pass by their kernels.
 
-In evaluation without gradients ``nn.TransformerEncoderLayer`` hands ``linear1.weight`` and ``linear2.weight`` to one
-fused function. For a weight stored on its blocks that builds the dense weight in every call, which took twice as long
-as the dense layer.
+In evaluation without gradients ``nn.TransformerEncoderLayer`` hands ``linear1.weight`` and ``linear2.weight``
+to one fused function. For a weight stored on its blocks that builds the dense weight in every call, which took
+twice as long as the dense layer.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _SWITCHES = {nn.TransformerEncoderLayer: "activation_relu_or_gelu", nn.Transform
 def leave_fast_path(module: nn.Module) -> None:
     """Let encoder layers call their linear layers where one of these computes on its blocks.
 
-    The stack above them must not pack its input into a nested tensor either, which only the fused function takes.
+    The stack above them must not pack its input into a nested tensor either, which only the fused function
+    takes.
 
     Args:
-        module: relationalized. Layers whose weights are all masked keep the fused function, and so does ``module``
-            itself where it is one layer, as the stack it may belong to is out of reach.
+        module: relationalized. Layers whose weights are all masked keep the fused function, and so does
+            ``module`` itself where it is one layer, as the stack it may belong to is out of reach.
     """
     for kind, switch in _SWITCHES.items():
         for part in module.modules():

@@ -28,7 +28,12 @@ _SHARED = ("rounds", "activation", "read", "train_encoder", "init_gain")
 
 
 def connectome_network(
-    graph: RelationalGraph | None, features: tuple[int, ...], num_classes: int, options: Mapping[str, Any]
+    graph: RelationalGraph | None,
+    features: tuple[int, ...],
+    num_classes: int,
+    options: Mapping[str, Any],
+    *,
+    tokens: bool = False,
 ) -> tuple[nn.Module, Match]:
     """Build the network and count what it costs; nothing is matched: the graph says how many weights there are.
 
@@ -38,6 +43,7 @@ def connectome_network(
             flat and held for all rounds.
         num_classes: outputs.
         options: keywords of :class:`ConnectomeRNN`; ``baseline_width``, ``baseline_cell`` (``rnn``, ``gru``).
+        tokens: a sample is ``(time,)`` tokens below ``num_classes``, read step by step.
 
     Returns:
         The network, and its cost.
@@ -46,9 +52,14 @@ def connectome_network(
         UserError: an unknown option, a missing one, or as the classes.
     """
     keywords = _keywords(graph, options)
-    sequence = len(features) == 2
-    inputs = features[1] if sequence else prod(features)
+    if tokens and options.get("read", "all") != "all":
+        raise UserError(
+            f"connectome-rnn: read = {options['read']}, and of a text every byte is predicted; leave read out."
+        )
+    sequence = len(features) == 2 or tokens
+    inputs = num_classes if tokens else features[1] if sequence else prod(features)
     rounds = features[0] if sequence else None
+    encoded = 0 if tokens else inputs  # a token picks a column, and nothing is multiplied
     if graph is None:
         if "baseline_width" not in options:
             raise UserError(
@@ -60,12 +71,12 @@ def connectome_network(
         dense = DenseRecurrent(inputs, num_classes, width, cell=cell, **shared)
         gates = 3 if cell == "gru" else 1
         read = rounds or 1
-        macs = gates * width * (read * inputs + (rounds or dense.rounds) * width) + read * width * num_classes
+        macs = gates * width * (read * encoded + (rounds or dense.rounds) * width) + read * width * num_classes
         return dense, _unmatched(dense, width, macs)
     given = {name: value for name, value in options.items() if name in keywords}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)
     # Of a sequence every step is encoded and read. In the first round the state is zero.
-    ends = (rounds or 1) * (len(network.input_nodes) * inputs + len(network.output_nodes) * num_classes)
+    ends = (rounds or 1) * (len(network.input_nodes) * encoded + len(network.output_nodes) * num_classes)
     macs = ends + ((rounds or network.rounds) - 1) * len(network.recurrent_weight())
     return network, _unmatched(network, graph.n, macs)
 

@@ -42,9 +42,8 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
     graph = None if config.graph is None else config.graph.build()
     if config.model.name == CONNECTOME_RNN:
         refuse_init(config)
-        network, cost = connectome_network(
-            graph, tuple(data.image_shape), data.num_classes, config.model.options
-        )
+        shape, tokens = tuple(data.image_shape), data.task == "language"
+        network, cost = connectome_network(graph, shape, data.num_classes, config.model.options, tokens=tokens)
         return Network(network, graph, cost, *quoted_measures(graph))
     if data.sequences:
         raise UserError(

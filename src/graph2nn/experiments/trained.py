@@ -110,7 +110,10 @@ def _network(
     engine: Engine,
 ) -> nn.Module:
     if config.model.name == CONNECTOME_RNN:
-        return connectome_network(graph, card.image_shape, card.num_classes, config.model.options)[0]
+        tokens = card.task == "language"
+        return connectome_network(
+            graph, card.image_shape, card.num_classes, config.model.options, tokens=tokens
+        )[0]
     shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
     wiring = wiring_of_config(config, graph, engine)
     return build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})

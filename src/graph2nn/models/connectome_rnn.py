@@ -44,7 +44,7 @@ class ConnectomeRNN(nn.Module):
 
     Shapes: ``[batch, in_features]``, or images ``[batch, channels, H, W]``, held for all rounds, to
     ``[batch, out_features]``; or sequences ``[batch, time, in_features]``, one round per step, to
-    ``[batch, time, out_features]``.
+    ``[batch, time, out_features]``. Tokens, int64 ``[batch, time]`` below ``in_features``, are sequences too.
 
     Args:
         graph: who reads whom; with ``weights`` (synapse counts), ``signs`` and ``nodes`` where they are used.
@@ -212,13 +212,9 @@ class ConnectomeRNN(nn.Module):
     def _drives(self, x: Tensor) -> tuple[Tensor, int | None]:
         """Return what the encoder makes of the input, ``[(time,) input nodes, batch]``, and the steps."""
         x = x.flatten(1) if x.ndim == 4 else x
-        if x.ndim not in (2, 3) or x.shape[-1] != self.in_features:
-            raise UserError(
-                f"connectome: the input has shape {list(x.shape)}, expected [batch, {self.in_features}] or "
-                f"[batch, time, {self.in_features}]."
-            )
-        encoded: Tensor = self.encoder(x)
-        if x.ndim == 2:
+        check_input("connectome", x, self.in_features)
+        encoded = encode(self.encoder, x)
+        if encoded.ndim == 2:
             return encoded.t(), None
         if x.shape[1] < 1:
             raise UserError("connectome: the sequence has no steps.")
@@ -268,6 +264,28 @@ class ConnectomeRNN(nn.Module):
         graph = f"graph={self.graph.name} (n={self.graph.n})"
         ends = f"{len(self.input_nodes)} input and {len(self.output_nodes)} output neurons"
         return f"{self.in_features} → {self.out_features}, {graph}, {ends}, rounds={self.rounds}"
+
+
+def check_input(who: str, x: Tensor, features: int) -> None:
+    """Raise a UserError unless ``x`` is samples or sequences of so many features, or sequences of tokens."""
+    if x.dtype == torch.int64 and x.ndim == 2:
+        return
+    if x.ndim not in (2, 3) or x.shape[-1] != features:
+        raise UserError(
+            f"{who}: the input has shape {list(x.shape)}, expected [batch, {features}], [batch, time, "
+            f"{features}] or tokens, int64 [batch, time]."
+        )
+
+
+def encode(encoder: nn.Linear, x: Tensor) -> Tensor:
+    """Return what the encoder makes of numbers ``[…, features]``, or of tokens, int64 ``[…]``.
+
+    A token reaches its neurons as a feature of size √features would, so that both begin with a drive of size 1.
+    """
+    if x.dtype == torch.int64:
+        return F.embedding(x, encoder.weight.t()) * encoder.in_features**0.5
+    encoded: Tensor = encoder(x)
+    return encoded
 
 
 def choose_nodes(graph: RelationalGraph, nodes: Nodes, what: str) -> npt.NDArray[np.int64]:

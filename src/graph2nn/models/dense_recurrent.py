@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from graph2nn.errors import UserError, unknown
-from graph2nn.models.connectome_rnn import ConnectomeRNN, Read, _activation
+from graph2nn.errors import unknown
+from graph2nn.models.connectome_rnn import ConnectomeRNN, Read, _activation, check_input, encode
 
 Cell = Literal["rnn", "gru"]
 
@@ -69,7 +69,7 @@ class DenseRecurrent(nn.Module):
 
     def activity(self, x: Tensor) -> Tensor:
         """Return the state after every round, ``[batch, rounds or time, width]``."""
-        drives = self.encoder(x.flatten(1) if x.ndim == 4 else x)
+        drives = encode(self.encoder, x.flatten(1) if x.ndim == 4 else x)
         steps = [drives] * self.rounds if drives.ndim == 2 else list(drives.unbind(1))
         state, states = drives.new_zeros(len(x), self.width), []
         for drive in steps:
@@ -80,18 +80,14 @@ class DenseRecurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in]`` or images to ``[batch, out]``; sequences to the output of every step."""
         x = x.flatten(1) if x.ndim == 4 else x
-        if x.ndim not in (2, 3) or x.shape[-1] != self.in_features:
-            raise UserError(
-                f"baseline: the input has shape {list(x.shape)}, expected [batch, {self.in_features}] or "
-                f"[batch, time, {self.in_features}]."
-            )
-        drives = self.encoder(x)
-        steps = [drives] * self.rounds if x.ndim == 2 else list(drives.unbind(1))
+        check_input("baseline", x, self.in_features)
+        drives = encode(self.encoder, x)
+        steps = [drives] * self.rounds if drives.ndim == 2 else list(drives.unbind(1))
         state = drives.new_zeros(len(x), self.width)
         read: list[Tensor] = []
         for drive in steps:
             state = self._step(drive, state)
-            if x.ndim == 3 and self.read == "all":
+            if drives.ndim == 3 and self.read == "all":
                 read.append(self.readout(state))
         return torch.stack(read, dim=1) if read else self.readout(state)
 

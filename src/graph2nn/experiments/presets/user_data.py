@@ -18,6 +18,9 @@ _TEXT = Recipe(
     weight_decay_on="weights", clip=1.0, warmup_epochs=1, precise_bn=0,
 )  # fmt: skip
 
+#: Models of the presets for texts.
+_READ_TEXT = ("gpt", "connectome-rnn")
+
 PRESETS = (
     Preset(
         name="mlp",
@@ -106,6 +109,19 @@ PRESETS = (
             "connections. Digits are a smoke test; --data names your own data or a task of sequences.",
         ),
     ),
+    Preset(
+        name="connectome-text",
+        about="A connectome as a language model on the bytes of your own text file, one round per byte.",
+        model=ModelSpec(name="connectome-rnn", options={"baseline_width": 333}),
+        data=OWN,
+        recipe=_TEXT.model_copy(update={"weight_decay": 0.0}),
+        graphs=("larva",),
+        seeds=5,
+        notes=(
+            "The state after a byte is the activity of all neurons; each of the next bytes moves signals on by "
+            "one synapse. --context says how many bytes a window has.",
+        ),
+    ),
 )
 
 
@@ -133,15 +149,16 @@ def fitted(preset: Preset, data: Dataset) -> Preset:
         return preset
     model, recipe = preset.model, preset.recipe
     shape = data.image_shape
-    if data.task == "language" and model.name != "gpt":
-        raise UserError(f"{preset.name}: {data.label} is a text; use preset gpt-text.")
-    if data.task != "language" and model.name == "gpt":
+    reads_text = model.name in _READ_TEXT
+    if data.task == "language" and not reads_text:
+        raise UserError(f"{preset.name}: {data.label} is a text; use preset gpt-text or connectome-text.")
+    if data.task != "language" and reads_text:
         raise UserError(f"{preset.name}: reads a text (.txt), and {data.label} is none; use preset mlp.")
     if data.sequences:
         raise UserError(
             f"{preset.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
         )
-    if len(shape) != 3 and not model.name.startswith(("mlp", "gpt")):
+    if len(shape) != 3 and not reads_text and not model.name.startswith("mlp"):
         raise UserError(
             f"{preset.name}: reads images, and a sample of {data.label} is {shape[0]} features; use preset mlp."
         )

@@ -1,8 +1,8 @@
 """Compiled loops of the block engine: the products node by node, and their gradients.
 
-Every array is flat; every kernel does a range of units, so that threads can share the work: number ``part`` of
-``ranges``, or with part −1 all of them, on torch's team. ``layout.py`` says where things lie, ``tiles.py`` has the
-inner loops, ``copying.py`` lays things out, ``weight_grad.py`` does the weights of images.
+Every array is flat; every kernel does a range of units, so that threads can share the work: number ``part``
+of ``ranges``, or with part −1 all of them, on torch's team. ``layout.py`` says where things lie, ``tiles.py``
+has the inner loops, ``copying.py`` lays things out, ``weight_grad.py`` does the weights of images.
 """
 
 from __future__ import annotations

@@ -123,7 +123,9 @@ def draw(task: TaskFindings, picked: list[Portrait], theme: Theme) -> Figure:
     # Above its axis rather than along it, where the lines to the graphs would cross it.
     middle.set_ylabel("")
     middle.set_title(plane.labels(task.found)["path_length"], fontsize=8.2)
-    figure.legend(*middle.get_legend_handles_labels(), loc="lower center", ncols=2, bbox_to_anchor=(0.52, 0))
+    figure.legend(
+        *middle.get_legend_handles_labels(), loc="lower center", ncols=1, bbox_to_anchor=(0.5, 0), fontsize=7.5
+    )
     for left, places in ((0.015, _LEFT), (0.815, _RIGHT)):
         for bottom, place in zip((0.69, 0.355, 0.02), places, strict=True):
             for portrait in picked:
