@@ -9,7 +9,7 @@ import shlex
 import pytest
 from conftest import shared
 from page_files import FILES, LARVA
-from pages import ROOT, check_commands, dead_links
+from pages import ROOT, check_commands, dead_links, odd_addresses
 
 from graph2nn.cli import main
 
@@ -78,6 +78,13 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_links_lead_somewhere(page):
     assert dead_links(page) == []
+
+
+def test_addresses_on_the_web_have_the_form_of_one():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "CITATION.cff", ROOT / "pyproject.toml"]
+    assert {page.name: odd for page in pages if (odd := odd_addresses(page.read_text("utf-8")))} == {}
+    wrong = "See [it](https://doi.org/science.add9330), https://github.com/alone and doi:add9330."
+    assert odd_addresses(wrong) == ["https://doi.org/science.add9330", "https://github.com/alone", "add9330."]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
