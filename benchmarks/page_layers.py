@@ -184,8 +184,8 @@ def modules() -> str:
     ]
     head = ["module", "call", "dense, ms", "auto ÷ dense", "masked ÷ dense"]
     what = (
-        "The same module dense and after `relationalize` on a WS-flex graph of 64 nodes at density .15, widths as they "
-        "are, 1 thread.\n"
+        "The same module dense and after `relationalize` on a WS-flex graph of 64 nodes at density .15, widths "
+        "as they are, 1 thread.\n"
     )
     return "\n## Any module\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
 
