@@ -90,13 +90,13 @@ def test_linear_of_any_shape_equals_the_mask(graph, extra, leading, bias):
 
 
 def test_the_kernels_compute_and_not_the_masked_form(monkeypatch):
-    from graph2nn.layers.block.block_weight import CompactMask
+    from graph2nn.layers.block.block_weight import BlockMask
 
     block, masked = twins()
     full = nn.Linear(9, 9)
     relationalize(full, ws_flex(8, 8, 0, 1), include="*", engine="block")
     expected = nn.functional.linear(torch.ones(3, 9), full.weight, full.bias)
-    monkeypatch.setattr(CompactMask, "forward", lambda step, stored: pytest.fail("expanded the weight"))
+    monkeypatch.setattr(BlockMask, "forward", lambda step, stored: pytest.fail("expanded the weight"))
     torch.testing.assert_close(block(images()).double(), masked(images().double()), rtol=1e-5, atol=1e-7)
     # On a complete graph what is stored has the shape of the dense weight.
     torch.testing.assert_close(full(torch.ones(3, 9)), expected)
@@ -207,7 +207,7 @@ def test_auto_goes_by_the_table(monkeypatch):
 
     asked = []
 
-    def choose(engine, kind, into, out, density):
+    def choose(engine, kind, into, out, density, nodes):
         asked.append((engine, kind, into, out, round(density, 3)))
         return "block" if kind == "linear" else "masked"
 

@@ -191,6 +191,25 @@ def test_other_presets_refuse_sequences_and_own_arrays_are_read(tmp_path, monkey
     assert main(sweep_of(tmp_path, monkeypatch, "--data", str(tmp_path / "own.npz"))) == 0
 
 
+def test_own_sequences_are_swept_and_a_wrong_shape_is_one_line(tmp_path, monkeypatch, capsys):
+    numbers = np.random.default_rng(0)
+    x, y = numbers.normal(size=(90, 7, 3)), numbers.integers(0, 2, (90, 7))
+    y[:, :4] = -100
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    np.savez(tmp_path / "flat.npz", x=x[:, 0], y=y)
+    given = ("--task", "sequence-classes", "--data")
+    assert main(sweep_of(tmp_path, monkeypatch, *given, str(tmp_path / "own.npz"))) == 0
+    (run,) = (tmp_path / "runs" / "runs").glob("made*")
+    result = json.loads((run / "result.json").read_text())
+    assert (result["score_name"], result["score_unit"]) == ("wrong answers", "%")
+    assert load_run(run)(torch.zeros(2, 7, 3)).shape == (2, 7, 2)
+    capsys.readouterr()
+    assert main(sweep_of(tmp_path, monkeypatch, *given, str(tmp_path / "flat.npz"))) == 2
+    said = capsys.readouterr().err
+    assert "sequences are [N, time, features]" in " ".join(said.split())
+    assert "Traceback" not in said
+
+
 def test_synapse_counts_as_a_start_give_each_reader_the_same_power():
     graph = connectome()
     network = ConnectomeRNN(

@@ -35,7 +35,8 @@ TaskName = Annotated[
     typer.Option(
         "--task",
         metavar="NAME",
-        help="classification, balanced (balanced error) or regression. Default: by the targets.",
+        help="classification, balanced (balanced error) or regression; of arrays [N, time, features] "
+        "sequence-classes or sequence-numbers. Default: by the targets.",
         rich_help_panel=_PANEL,
     ),
 ]

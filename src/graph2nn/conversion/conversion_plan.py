@@ -174,8 +174,8 @@ def _tied(steps: Sequence[Step], weights: Sequence[Weight], reasons: dict[str, s
     return kept
 
 
-ModuleEngine = Literal["auto", "masked", "block"]
-StepEngine = Literal["masked", "block"]
+ModuleEngine = Literal["auto", "masked", "block", "edge"]
+StepEngine = Literal["masked", "block", "edge"]
 
 
 def choose_engines(module: nn.Module, steps: Sequence[Step], engine: ModuleEngine) -> list[StepEngine]:
@@ -204,4 +204,5 @@ def _engine(step: Step, engine: ModuleEngine) -> StepEngine:
     kind: Kind = "linear" if not layout.kernel else "conv1x1" if layout.kernel == (1, 1) else "conv3x3"
     into, out = layout.in_features, layout.out_features
     density = step.layout.weights_on(step.graph) / (into * out * math.prod(layout.kernel))
-    return "block" if choose_layer_engine(engine, kind, into, out, density) == "block" else "masked"
+    chosen = choose_layer_engine(engine, kind, into, out, density, nodes=step.graph.n)
+    return chosen if chosen in ("block", "edge") else "masked"

@@ -109,8 +109,9 @@ class Relationalized:
                 for row in self.changed
             ]
         )
-        if compact := [row for row in self.changed if row.engine == "block"]:
-            lines.append(f"{_count(len(compact), 'weight')} computed by the block engine")
+        for engine in ("block", "edge"):
+            if compact := [row for row in self.changed if row.engine == engine]:
+                lines.append(f"{_count(len(compact), 'weight')} computed by the {engine} engine")
         if self.skipped:
             lines.append(f"{_count(len(self.skipped), 'weight')} left as before")
             lines += _columns([(row.weight, row.kind, _by(row.shape), row.reason) for row in self.skipped])

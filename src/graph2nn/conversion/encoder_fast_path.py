@@ -1,7 +1,7 @@
 """torch's fused encoder layers, which read the weights of other layers and so pass by their kernels.
 
 In evaluation without gradients ``nn.TransformerEncoderLayer`` hands ``linear1.weight`` and ``linear2.weight``
-to one fused function. For a weight stored on its blocks that builds the dense weight in every call, which took
+to one fused function. For a weight stored compactly that builds the dense weight in every call, which took
 twice as long as the dense layer.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import nn
 from torch.nn.utils import parametrize
 
-from graph2nn.layers.block.block_weight import CompactWeight
+from graph2nn.layers.compact_weight import CompactWeight
 
 #: Where a module keeps the switch of its fused function while that is off.
 _KEPT = "_switch_of_fused_function"
@@ -19,7 +19,7 @@ _SWITCHES = {nn.TransformerEncoderLayer: "activation_relu_or_gelu", nn.Transform
 
 
 def leave_fast_path(module: nn.Module) -> None:
-    """Let encoder layers call their linear layers where one of these computes on its blocks.
+    """Let encoder layers call their linear layers where one of these stores its weight compactly.
 
     The stack above them must not pack its input into a nested tensor either, which only the fused function
     takes.
@@ -32,12 +32,7 @@ def leave_fast_path(module: nn.Module) -> None:
         for part in module.modules():
             if part is module and kind is nn.TransformerEncoderLayer:
                 continue
-            if (
-                isinstance(part, kind)
-                and hasattr(part, switch)
-                and not hasattr(part, _KEPT)
-                and _on_blocks(part)
-            ):
+            if isinstance(part, kind) and hasattr(part, switch) and not hasattr(part, _KEPT) and _compact(part):
                 setattr(part, _KEPT, getattr(part, switch))
                 setattr(part, switch, 0)
 
@@ -51,7 +46,7 @@ def restore_fast_path(module: nn.Module) -> None:
                 delattr(part, _KEPT)
 
 
-def _on_blocks(module: nn.Module) -> bool:
+def _compact(module: nn.Module) -> bool:
     return any(
         isinstance(chain, CompactWeight)
         for part in module.modules()

@@ -46,7 +46,7 @@ def relationalize(
 
     Weights of ``Linear``, ``Conv1d/2d/3d`` and their transposed forms, ``MultiheadAttention`` (in and out
     projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers follow the
-    graph (paper, section 2.2): kept zero off its mask, or computed on its blocks alone (``engine``). Each
+    graph (paper, section 2.2): kept zero off its mask, or computed where it is on alone (``engine``). Each
     gate, and each of the query, key and value projections, follows the graph. Tables of embeddings are left
     alone; a projection beside one is a linear layer like any other. So are grouped convolutions, layers
     narrower than the graph, and parameters shared with something dense (a head tied to an embedding).
@@ -85,9 +85,10 @@ def relationalize(
         engine: how the weights are multiplied. ``"masked"`` multiplies by the mask in every forward, in any
             module, on any device. ``"block"`` computes ``Linear`` and ``Conv2d`` on their blocks alone, on the
             CPU: one group, square kernel, stride and zero padding, dilation 1, float32 or float64, the class's
-            own forward, a parameter of their own; everything else is masked. ``"auto"`` does so where
-            it was measured to be faster for the widths and the density of the layer. ``state_dict`` is the
-            same for all, so checkpoints move between engines.
+            own forward, a parameter of their own; everything else is masked. ``"edge"`` computes such
+            ``Linear`` layers connection by connection, meant for graphs whose nodes are one feature each.
+            ``"auto"`` takes what was measured to be fastest for the widths, the nodes and the density of the
+            layer. ``state_dict`` is the same for all, so checkpoints move between engines.
 
     Returns:
         The module, what was changed and what it costs.
@@ -226,9 +227,13 @@ def _apply(steps: Sequence[Step], engines: Sequence[StepEngine], *, rescale: boo
             )
             off += parameter.numel() - step.layout.weights_on(step.graph)
         if engine == "block":
-            from graph2nn.layers.block.block_weight import compact_weight
+            from graph2nn.layers.block.block_weight import store_blocks
 
-            compact_weight(weight.module, masks[id(parameter)], step.layout)
+            store_blocks(weight.module, masks[id(parameter)], step.layout)
+        elif engine == "edge":
+            from graph2nn.layers.edge.edge_weight import store_connections
+
+            store_connections(weight.module, masks[id(parameter)], step.layout)
         else:
             mask_weight(weight.module, weight.tensor, masks[id(parameter)])
     return off

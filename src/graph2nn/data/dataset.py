@@ -70,13 +70,17 @@ class Dataset:
         Args:
             x: samples, in rows: images uint8 or float ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]`` with
                 1 to 4 channels, or vectors of features ``[N, F]``, which are standardised by the mean and the
-                standard deviation of the training part. A data frame may also have columns of text.
-            y: one target per sample: classes of any type, or numbers ``[N]`` or ``[N, T]``.
+                standard deviation of the training part. A data frame may also have columns of text. With a
+                task of sequences: ``[N, time, features]``.
+            y: one target per sample: classes of any type, or numbers ``[N]`` or ``[N, T]``. Of sequences:
+                ``[N]``, asked for at the last step; classes ``[N, time]`` with −100 where no answer is asked
+                for; numbers ``[N, time]`` or ``[N, time, numbers]`` with NaN there.
             test: share of the samples drawn for the test part, or that part as ``(x, y)``.
             validation: the same for the validation part; 0 for none. A share is one of all samples, of those
                 that are left where the test part was given.
             task: ``"classification"``, ``"balanced"`` (classes, scored by the balanced error) or
                 ``"regression"``; left out, floats with fractions and many different numbers are regression.
+                ``"sequence-classes"`` and ``"sequence-numbers"`` read sequences, for ``connectome-rnn``.
             name: what reports call the data, before the digest of their content.
             seed: of the draw, which is stratified for classes.
             features: names of the columns of vectors.

@@ -101,3 +101,25 @@ class GradientMask:
         """Return the gradient with zeros where the mask is off."""
         step = self._step()
         return gradient if step is None else gradient * step.mask
+
+
+def same_mask(mask: Tensor, this_mask: Tensor) -> bool:
+    """Whether a mask, of a checkpoint perhaps, is that of a layer."""
+    if mask.shape != this_mask.shape:
+        return False
+    return mask.is_meta or this_mask.is_meta or torch.equal(mask.to(this_mask.device), this_mask)
+
+
+def other_mask(name: str, graph: RelationalGraph, shape: torch.Size, engine: str) -> str:
+    """Return what is said of a checkpoint whose mask is not that of the layer.
+
+    Args:
+        name: of the mask in the checkpoint.
+        graph: of the layer.
+        shape: of the layer's weight, ``[out, in, …]``.
+        engine: of the layer.
+    """
+    return (
+        f"{name} is not that of {graph.name!r} on {shape[1]} → {shape[0]} features; "
+        f"a layer of the {engine} engine computes with the graph it was made for."
+    )

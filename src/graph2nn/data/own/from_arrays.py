@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from graph2nn.data.dataset import Dataset, TaskName
+from graph2nn.data.own.sequence_arrays import SEQUENCE_TARGETS, read_answers, sequences
 from graph2nn.data.own.splits import check_share, draw
 from graph2nn.data.own.targets import Targets, read_targets
 from graph2nn.data.samples import Samples, Split, resident
+from graph2nn.data.sequence_sets import NOT_ASKED
 from graph2nn.errors import Graph2nnWarning, UserError
 
 Part = tuple[Any, Any]
@@ -50,20 +52,35 @@ def dataset_of_arrays(
     Raises:
         UserError: as there.
     """
-    parts = {"train": (samples(x, "x"), y)}
+    read_samples = sequences if task in SEQUENCE_TARGETS else samples
+    parts = {"train": (read_samples(x, "x"), y)}
     given = {"validation": validation, "test": test}
     for split, part in given.items():
         if isinstance(part, tuple):
-            parts[split] = (samples(part[0], f"x of {split}"), part[1])
+            parts[split] = (read_samples(part[0], f"x of {split}"), part[1])
     shares_of = {
         split: check_share(split, part) for split, part in given.items() if not isinstance(part, tuple)
     }
     _check(parts)
-    read = read_targets(
-        {split: of_split for split, (_, of_split) in parts.items()}, task=task, names=targets, classes=classes
-    )
+    raw = {split: of_split for split, (_, of_split) in parts.items()}
+    if task in SEQUENCE_TARGETS:
+        read = read_answers(raw, parts["train"][0].shape[1], task=task, names=targets, classes=classes)
+    else:
+        read = read_targets(raw, task=task, names=targets, classes=classes)
+        notes = [*notes, *_perhaps_sequences(x)]
     values = {split: (of_split, read.values[split]) for split, (of_split, _) in parts.items()}
     return assemble(values, read, shares_of, name=name or "arrays", seed=seed, features=features, notes=notes)
+
+
+def _perhaps_sequences(x: Any) -> list[str]:
+    """Say what was made of an array that may have been meant as sequences: floats, not square."""
+    shape, kind = getattr(x, "shape", ()), str(getattr(x, "dtype", ""))
+    if len(shape) != 3 or shape[1] == shape[2] or "float" not in kind:
+        return []
+    return [
+        f"read as grey images of {shape[1]} × {shape[2]}; sequences [N, time, features] need task "
+        "sequence-classes or sequence-numbers."
+    ]
 
 
 def samples(x: Any, what: str) -> Tensor:
@@ -161,7 +178,7 @@ def assemble(
         raise UserError("data: there is no test part; give a share such as test = 0.2.")
     if wanted:
         x, y = parts["train"]
-        labels = None if targets.task == "regression" else y.numpy()
+        labels = y.numpy() if targets.task in ("classification", "balanced") else _of_sequences(y)
         *drawn, rest = draw(list(wanted.values()), len(x), seed, labels)
         for split, chosen in zip(wanted, drawn, strict=True):
             parts[split] = x[torch.from_numpy(chosen)], y[torch.from_numpy(chosen)]
@@ -177,7 +194,10 @@ def assemble(
             f"{', '.join(named)}{more}."
         )
         warnings.warn(f"data: {said[-1]}", Graph2nnWarning, stacklevel=2)
-    numbers = splits["train"].labels.double().numpy() if targets.task == "regression" else np.empty((1, 0))
+    numbers = np.empty((1, 0))
+    if targets.names:
+        answers = splits["train"].labels.double().numpy().reshape(-1, len(targets.names))
+        numbers = answers[~np.isnan(answers[:, 0])]
     dataset = Dataset(
         name="own",
         label=name,
@@ -203,10 +223,18 @@ def _split(x: Tensor, y: Tensor) -> Split:
     return Split(x.contiguous(), y) if bytes_of_classes else Samples(x.contiguous(), y)
 
 
+def _of_sequences(y: Tensor) -> npt.NDArray[np.int64] | None:
+    """Return the class of each sequence where there is one, to draw the same share of each; else None."""
+    if y.ndim != 2 or y.is_floating_point() or not bool((y[:, :-1] == NOT_ASKED).all()):
+        return None
+    return y[:, -1].numpy()
+
+
 def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[int]]:
     """Mean and standard deviation per channel or feature, and the numbers of those that are constant."""
     array = x.numpy()
-    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    kept = 2 if x.ndim == 3 else 1  # features of a step, or of a vector; channels
+    axes = tuple(axis for axis in range(x.ndim) if axis != kept)
     mean: list[float] = np.asarray(np.mean(array, axis=axes, dtype=np.float64)).tolist()
     spread = np.std(array, axis=axes, dtype=np.float64)
     # The standard deviation of equal values is not exactly 0 where their mean is not a binary number.
@@ -216,7 +244,7 @@ def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[i
             "data: all training samples are equal; there is nothing to learn from, look at how they were made."
         )
     sd: list[float] = np.where(constant, 1.0, spread).tolist()
-    return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim == 2 else []
+    return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim < 4 else []
 
 
 def digest(dataset: Dataset) -> str:

@@ -20,7 +20,9 @@ from graph2nn.data.own.feature_tables import dataset_of_table, read_frame
 from graph2nn.data.own.folders import Channels, dataset_of_folder
 from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.data.own.members import ARCHIVES, SPLITS
+from graph2nn.data.own.sequence_arrays import SEQUENCE_TARGETS
 from graph2nn.data.own.splits import check_share
+from graph2nn.data.own.targets import TASKS
 from graph2nn.data.own.texts import SUFFIXES as TEXTS
 from graph2nn.data.own.texts import dataset_of_text
 from graph2nn.data.own.well_known import FORMATS, format_in, load_format
@@ -214,9 +216,13 @@ def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[
             raise UserError(
                 f"data: {flag} is for {what}, and these data are {_SAID.get(kind, kind)}; leave it out."
             )
-    names = ("classification", "balanced", "regression")
-    if options.task is not None and options.task not in names:
-        raise unknown("data: task", options.task, names)
+    if options.task is not None and options.task not in (*TASKS, *SEQUENCE_TARGETS):
+        raise unknown("data: task", options.task, (*TASKS, *SEQUENCE_TARGETS))
+    if options.task in SEQUENCE_TARGETS and kind != "arrays":
+        raise UserError(
+            f"data: --task {options.task} is for arrays of sequences [N, time, features] (.npz), and these "
+            f"data are {_SAID.get(kind, kind)}; leave it out."
+        )
     if options.task is not None and kind == "text":
         raise UserError("data: --task is for classes and numbers, and these data are a text; leave it out.")
 

@@ -169,7 +169,9 @@ class OwnData(_Value):
 
     path: str = Field(min_length=1)
     target: tuple[str, ...] = ()
-    task: Literal["classification", "balanced", "regression"] | None = None
+    task: Literal["classification", "balanced", "regression", "sequence-classes", "sequence-numbers"] | None = (
+        None
+    )
     test: float = 0.2
     validation: float = 0.1
     split_seed: int = 0

@@ -17,6 +17,7 @@ from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
 from graph2nn.layers.masked import Symmetric
+from graph2nn.layers.weight_mask import other_mask, same_mask
 
 #: Weights whose places are looked up at once; torch makes an index of 8 bytes per dimension for each of them.
 _AT_ONCE = 1 << 18
@@ -276,10 +277,7 @@ class Compact(nn.Module):
         state = dict(state_dict)
         mask = state.get(f"{prefix}mask")
         if mask is not None and not same_mask(mask, self.mask):
-            error_msgs.append(
-                f"{prefix}mask is not that of {self.graph.name!r} on {self.shape[1]} → {self.shape[0]} "
-                f"features; a {self.engine} layer computes with the graph it was made for."
-            )
+            error_msgs.append(other_mask(f"{prefix}mask", self.graph, self.shape, self.engine))
             return
         for name in STORED:
             weight = state.get(f"{prefix}{name}")
@@ -288,10 +286,3 @@ class Compact(nn.Module):
         super()._load_from_state_dict(
             state, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
-
-
-def same_mask(mask: Tensor, this_mask: Tensor) -> bool:
-    """Whether a mask, of a checkpoint perhaps, is that of a layer."""
-    if mask.shape != this_mask.shape:
-        return False
-    return mask.is_meta or this_mask.is_meta or torch.equal(mask.to(this_mask.device), this_mask)

@@ -110,7 +110,7 @@ def once(differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients
     Raises:
         UserError: torch asks for several gradients at once, of which the kernels know nothing.
     """
-    if any(map(_is_batched, tensors)):
+    if any(map(is_batched, tensors)):
         raise UserError(
             "block engine: batched gradients (is_grads_batched, jacobian(vectorize=True)) are not available; "
             "ask for one gradient at a time, use torch.func.jacrev on the whole call, or engine='masked'."
@@ -121,7 +121,7 @@ def once(differentiate: Callable[..., Gradients], *tensors: Tensor) -> Gradients
     return differentiate(*tensors)
 
 
-def _is_batched(tensor: Tensor) -> bool:
+def is_batched(tensor: Tensor) -> bool:
     """Whether it is one of vmap's, by the transforms of torch.func or by those of autograd itself."""
     return torch._C._functorch.is_batchedtensor(tensor) or torch._C._functorch.is_legacy_batchedtensor(tensor)
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.layers.block.compact import same_mask
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.sparse_rows import Tables, feature_arcs, tables_of
 from graph2nn.layers.masked import Init, RelationalLinear
 from graph2nn.layers.partition import initial_scale, node_sizes
+from graph2nn.layers.weight_mask import other_mask, same_mask
 
 #: Layers whose weight has at most as many entries draw it, save it and load it as the masked engine does.
 AS_MASKED = 1 << 24
@@ -291,10 +291,7 @@ class EdgeLinear(RelationalLinear):
         weight, mask = (state_dict.get(f"{prefix}{name}") for name in ("weight", "mask"))
         if weight is not None and weight.shape == self.shape:
             if mask is None or not same_mask(mask, self.mask):
-                error_msgs.append(
-                    f"{prefix}mask is not that of {self.graph.name!r} on {self.in_features} → "
-                    f"{self.out_features} features; an edge layer computes with the graph it was made for."
-                )
+                error_msgs.append(other_mask(f"{prefix}mask", self.graph, self.shape, self.engine))
                 return
             state_dict = {**state_dict, f"{prefix}weight": self.compact(weight.detach())}
             # The tables are loaded after this layer, and need no digest where the mask was compared.

@@ -18,6 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from graph2nn.errors import UserError
 from graph2nn.layers.block.copying import transpose
+from graph2nn.layers.block.product import is_batched
 from graph2nn.layers.block.threads import share
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 from graph2nn.layers.edge.kernels import dot_rows, sum_rows
@@ -213,6 +214,20 @@ def batch_innermost(x: Tensor) -> Tensor:
     return out
 
 
+def contiguous(x: Tensor) -> Tensor:
+    """Return ``[batch, features]`` contiguous, differentiable; copied as :func:`batch_innermost` does.
+
+    Args:
+        x: a matrix, on which the kernels can compute.
+
+    Returns:
+        ``x``, or a copy of it.
+    """
+    if x.is_contiguous() or torch.compiler.is_compiling():
+        return x.contiguous()
+    return cast(Tensor, _BatchInnermost.apply(x))  # type: ignore[no-untyped-call]
+
+
 class _BatchInnermost(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -237,6 +252,9 @@ class _Sums(Function):
         x, weight = ctx.saved_tensors
         tables, turned, by_source = ctx.call
         dx = dw = None
+        if is_batched(upstream[0]):
+            dx, dw = _gradients_anywhere(upstream[0], x, weight, tables, turned, ctx.needs_input_grad)
+            return dx, dw, None, None, None
         if not torch.is_grad_enabled():
             gradient = batch_innermost(upstream[0])
             # Nobody differentiates these: without a function each, a small layer's backward is a third shorter.
@@ -252,6 +270,22 @@ class _Sums(Function):
             y, read = (x, gradient) if turned else (gradient, x)
             dw = cast(Tensor, _Dots.apply(y, read, weight, tables))  # type: ignore[no-untyped-call]
         return dx, dw, None, None, None
+
+
+def _gradients_anywhere(
+    gradient: Tensor, x: Tensor, weight: Tensor, tables: Tables, turned: bool, needed: Any
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of :func:`sums` by operations of torch, of several upstream gradients at once."""
+    ends = tables.by_reader(), tables.source.long()
+    to, read = ends[::-1] if turned else ends
+    arriving = gradient.index_select(0, to)
+    dx = dw = None
+    if needed[0]:
+        share_of_each = arriving * weight[:, None]
+        dx = torch.zeros_like(x).index_add(0, read, share_of_each)
+    if needed[1]:
+        dw = (arriving * x.index_select(0, read)).sum(1)
+    return dx, dw
 
 
 class _Dots(Function):
