@@ -108,6 +108,21 @@ def test_select_takes_the_induced_subgraph_and_keeps_ids():
 
 
 @pytest.mark.parametrize(
+    "expression",
+    [
+        "class == 'motor'",
+        "`class` == 'motor'",
+        "class != 'class' and not class.isin(['sensory'])",
+        "`in` == 3 and class>''",
+    ],
+)
+def test_a_column_may_be_called_like_a_keyword(expression):
+    nodes = pd.DataFrame({"class": ["sensory", "motor", "class", "motor"], "in": [1, 3, 2, 3]})
+    graph = RelationalGraph.from_edge_index([[0, 1, 2, 3], [1, 2, 3, 0]], 4, nodes=nodes)
+    assert graph.select(expression).nodes["class"].tolist() == ["motor", "motor"]
+
+
+@pytest.mark.parametrize(
     ("expression", "words"),
     [
         ("size > 3", "Columns: kind"),

@@ -282,7 +282,7 @@ def test_neurons_by_number_mask_and_expression():
     [
         ({"inputs": "celltype == 'nothing'"}, "selects no neuron"),
         ({"inputs": "cell_type == 'sensory'"}, "Columns: celltype, level"),
-        ({"inputs": "celltype == "}, "inputs = "),
+        ({"inputs": "celltype == "}, r"inputs: .* cannot be evaluated"),
         ({"inputs": [0, N]}, f"node {N} lies outside"),
         ({"inputs": [-1]}, "node -1 lies outside"),
         ({"inputs": [1, 1]}, "twice"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import keyword
+import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -244,7 +247,8 @@ def queried(nodes: pd.DataFrame | None, expression: str, name: str) -> npt.NDArr
 
     Args:
         nodes: table of nodes; None for none.
-        expression: a condition as ``pandas.DataFrame.query`` takes it.
+        expression: a condition as ``pandas.DataFrame.query`` takes it. A column may also be called like a
+            keyword of Python (``class == 'sensory'``).
         name: of the graph, for messages.
 
     Returns:
@@ -261,7 +265,8 @@ def queried(nodes: pd.DataFrame | None, expression: str, name: str) -> npt.NDArr
             "read it with read_connectome(edges, neurons), or pass nodes= to RelationalGraph."
         )
     try:
-        held = nodes.eval(expression, engine="python", local_dict={}, global_dict={})
+        quoted = _quoted(expression, nodes.columns)
+        held = nodes.eval(quoted, engine="python", local_dict={}, global_dict={})
     except Exception as error:  # pandas raises whatever its parser meets: SyntaxError, KeyError, TypeError …
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(
@@ -273,3 +278,23 @@ def queried(nodes: pd.DataFrame | None, expression: str, name: str) -> npt.NDArr
             f"graph {name!r}: {expression!r} is not a condition that is true or false for each node."
         )
     return np.flatnonzero(held.eq(True).fillna(False).to_numpy(dtype=bool))
+
+
+#: Keywords that mean something in an expression.
+_OPERATORS = ("and", "or", "not", "in", "True", "False", "None")
+
+
+def _quoted(expression: str, columns: Iterable[object]) -> str:
+    """Put columns that are called like a keyword in backticks, as pandas wants them."""
+    names = {str(name) for name in columns if keyword.iskeyword(str(name))} - {*_OPERATORS}
+    if not names or "\n" in expression:
+        return expression
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(expression).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return expression
+    for token in reversed(tokens):
+        start, end = token.start[1], token.end[1]
+        if token.type == tokenize.NAME and token.string in names and expression[start - 1 : start] != "`":
+            expression = f"{expression[:start]}`{token.string}`{expression[end:]}"
+    return expression

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.attributes import queried
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
@@ -330,14 +331,10 @@ def _query(graph: RelationalGraph, expression: str, what: str) -> npt.NDArray[np
             f"connectome: {what} = {expression!r} is an expression, but {graph.name!r} has no table of "
             "neurons; give node numbers, or read the connectome with its neurons."
         )
-    place = "_place_in_graph"
     try:
-        rows = table.assign(**{place: np.arange(graph.n)}).query(expression)
-        return np.asarray(rows[place], dtype=np.int64)
-    except Exception as error:  # pandas raises whatever its parser, the columns or the comparison raise
-        columns = ", ".join(map(str, table.columns))
-        line = " ".join(str(error).split())
-        raise UserError(f"connectome: {what} = {expression!r}: {line}. Columns: {columns}.") from None
+        return queried(table, expression, graph.name)
+    except UserError as error:
+        raise UserError(f"connectome: {what}: {error}") from None
 
 
 def _activation(activation: str | Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
