@@ -28,7 +28,7 @@ from benchmarks.record import birth_certificate, write
 from graph2nn import RelationalGraph, read_connectome
 from graph2nn.graphs.communities import communities
 from graph2nn.graphs.components import component_sizes
-from graph2nn.graphs.io.archive import load_graph, save_graph
+from graph2nn.graphs.io import read_graph, write_graph
 from graph2nn.graphs.measures import degrees
 
 T = TypeVar("T")
@@ -125,8 +125,8 @@ def measure(phases: Phases, graph: RelationalGraph, folder: Path) -> None:
         lambda c: f"{len(c.sizes)}, modularity {c.modularity:.4f}",
     )
     path = folder / "made.graph"
-    phases.run("save", lambda: save_graph(graph, path), lambda p: f"{p.stat().st_size / 1e6:.0f} MB")
-    loaded = phases.run("load", lambda: load_graph(path))
+    phases.run("save", lambda: write_graph(graph, path), lambda p: f"{p.stat().st_size / 1e6:.0f} MB")
+    loaded = phases.run("load", lambda: read_graph(path))
     if loaded.digest != graph.digest:
         raise SystemExit("the graph loaded is not the one saved")
 

@@ -32,6 +32,7 @@ from graph2nn.budget import match_widths
 from graph2nn.data import load_dataset, normalise
 from graph2nn.data.augment import gather
 from graph2nn.data.dataset import Dataset
+from graph2nn.data.samples import resident
 from graph2nn.experiments import preset
 from graph2nn.layers.masked import RelationalLinear
 from graph2nn.models import build_model
@@ -82,7 +83,8 @@ def iterate(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One pass over the training data: a new order, and the augmentation of every other pass."""
     _draw_base_seed()
-    shuffled = torch.tensor(list(RandomSampler(range(len(data.train)))))
+    train = resident(data.train, "published_epochs")
+    shuffled = torch.tensor(list(RandomSampler(range(len(train)))))
     streams = [np.random.RandomState() for _ in range(workers)]
     for stream in streams:
         stream.set_state(state.get_state())
@@ -94,8 +96,8 @@ def iterate(
         ]
         flips, *offsets = torch.tensor(draws, dtype=torch.int64).T
         chosen = shuffled[batch * size : (batch + 1) * size]
-        images = normalise(data.train.images.index_select(0, chosen), data.mean, data.sd)
-        yield gather(images, flips.clone(), torch.stack(offsets), recipe.pad), data.train.labels[chosen]
+        images = normalise(train.images.index_select(0, chosen), data.mean, data.sd)
+        yield gather(images, flips.clone(), torch.stack(offsets), recipe.pad), train.labels[chosen]
 
 
 def _draw_base_seed() -> None:

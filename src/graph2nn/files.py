@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graph2nn.errors import UserError
 
@@ -120,7 +120,9 @@ def temporary_of(target: Path) -> Path:
     return target.absolute().with_name(f".{_tag()}-{os.getpid()}-{target.name}")
 
 
-def write_parquet(frame: pd.DataFrame, file: Path, **options: Any) -> None:
+def write_parquet(
+    frame: pd.DataFrame, file: Path, *, compression: Literal["snappy", "zstd"] = "snappy"
+) -> None:
     """Write a table as Parquet to a path of any name.
 
     pandas hands pyarrow the name of an open file, and pyarrow takes UTF-8 alone: the bytes are made first.
@@ -128,10 +130,10 @@ def write_parquet(frame: pd.DataFrame, file: Path, **options: Any) -> None:
     Args:
         frame: the table; its index is not written.
         file: a path, of :func:`replacing` say.
-        options: of ``DataFrame.to_parquet``.
+        compression: of its columns.
     """
     stream = io.BytesIO()
-    frame.to_parquet(stream, index=False, **options)
+    frame.to_parquet(stream, index=False, compression=compression)
     file.write_bytes(stream.getbuffer())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graph2nn.analysis.beyond.agreement import against, record
+from graph2nn.analysis.beyond.agreement import against, agreement_record
 from graph2nn.report.figures import against as picture
 from graph2nn.report.figures.theme import LIGHT, render
 
@@ -90,7 +90,7 @@ def test_only_graphs_of_both_and_enough_of_them():
     assert set(found["some"].graphs["graph"]) == {f"g{i}" for i in range(2, 20)}
     one = against(runs(rng, truth, seeds=1), {"some": others["some"]})["some"]
     assert one.ceiling is None
-    assert json.loads(json.dumps(record({"some": one})))["some"]["graphs"] == 18
+    assert json.loads(json.dumps(agreement_record({"some": one})))["some"]["graphs"] == 18
 
 
 def test_the_figure_draws_every_experiment():

@@ -6,7 +6,13 @@ from analysis_tables import sweep
 
 from graph2nn import ws_flex
 from graph2nn.analysis.beyond import cell_groups
-from graph2nn.analysis.beyond.connectome_placement import against_ws_flex, compare, load, place, record
+from graph2nn.analysis.beyond.connectome_placement import (
+    against_ws_flex,
+    compare,
+    load,
+    place,
+    placement_record,
+)
 from graph2nn.analysis.beyond.noise import seed_noise
 from graph2nn.analysis.beyond.surface import fit_surface
 from graph2nn.analysis.findings import find
@@ -95,6 +101,6 @@ def test_a_member_of_the_family_has_small_z_and_a_star_like_one_does_not():
 def test_the_record_holds_plain_values(task):
     found, surface = task
     graph = ws_flex(32, 6, 0.1, seed=3)
-    kept = record(place({"g": graph}, found.graphs, found.spot, surface))
+    kept = placement_record(place({"g": graph}, found.graphs, found.spot, surface))
     assert kept["g"]["clustering"] == graph.clustering
     assert set(kept["g"]["z"]) >= {"clustering", "path_length", "degree_variance"}

@@ -6,7 +6,7 @@ import pytest
 from analysis_tables import table
 
 from graph2nn import RelationalGraph, UserError, ws_flex
-from graph2nn.analysis.beyond.null_effects import ALL, compare_nulls, plan_power, power, record
+from graph2nn.analysis.beyond.null_effects import ALL, compare_nulls, null_effects_record, plan_power, power
 from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.graphs import generators
 from graph2nn.graphs.nulls import degree_null
@@ -119,7 +119,7 @@ def test_one_seed_and_unequal_numbers_of_nulls():
     found = compare_nulls(table_, pairs.drop(index=[0, 1, 5]))
     assert found.seed_sd is None
     assert found.rows["nulls"].tolist() == [1, 2, 3, 3, 9]
-    kept = record(found)
+    kept = null_effects_record(found)
     assert kept["all"]["graph"] == ALL
     assert len(kept["graphs"]) == 4
 

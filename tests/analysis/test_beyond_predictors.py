@@ -5,7 +5,7 @@ import pytest
 
 from graph2nn import catalogue
 from graph2nn.analysis.beyond.noise import Noise
-from graph2nn.analysis.beyond.predictors import predict, record
+from graph2nn.analysis.beyond.predictors import predict, predictors_record
 from graph2nn.analysis.beyond.surface import fit_surface
 from graph2nn.analysis.table import Gap
 
@@ -104,4 +104,4 @@ def test_gaps():
     assert isinstance(predict(simulated().assign(mean=30.0), MEASURES, NOISE), Gap)
     crowded = simulated().assign(clustering=0.5, path_length=2.0)
     assert "coarse cells" in predict(crowded, ["hidden"], NOISE).reason
-    assert record(Gap("no")) is None
+    assert predictors_record(Gap("no")) is None

@@ -5,7 +5,7 @@ import pytest
 from analysis_tables import table
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
-from graph2nn.analysis.beyond.selection import held_out_gain, record, select
+from graph2nn.analysis.beyond.selection import held_out_gain, select, selection_record
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.table import Gap, checked
 from graph2nn.errors import UserError
@@ -108,12 +108,12 @@ def test_gaps_say_why(errors, reason):
     found = select(checked(table(errors)))
     assert isinstance(found, Gap)
     assert reason in found.reason
-    assert record(found) is None
+    assert selection_record(found) is None
 
 
 def test_no_interval_but_the_split_one_is_recorded():
     results, _ = experiment(np.random.default_rng(7), graphs=6, seeds=3, noise=0.2, spread=0.2, gain=0.5)
-    kept = record(select(results, draws=100))
+    kept = selection_record(select(results, draws=100))
     assert not [key for key in kept if "shrunk" in key]
     assert [key for key in kept if key.endswith(("low", "high"))] == ["low", "high"]
 
@@ -156,7 +156,7 @@ def test_a_shift_of_all_graphs_does_not_change_the_gain():
     # A third of the graphs without the seed that is worst for all.
     lacking = moved["graph"].isin([f"g{i}" for i in range(10)]) & (moved["seed"] == 4)
     for left in (~lacking | True, ~lacking):
-        one, other = (record(select(checked(runs[left]), draws=200)) for runs in (even, moved))
+        one, other = (selection_record(select(checked(runs[left]), draws=200)) for runs in (even, moved))
         assert other["best"] == one["best"]
         for name in ("naive_gain", "honest_gain", "noise_sd"):
             assert other[name] == pytest.approx(one[name], abs=1e-9)

@@ -10,7 +10,7 @@ from analysis_tables import sweep, table
 
 from graph2nn import UserError, ws_flex
 from graph2nn.analysis.beyond.null_effects import compare_nulls
-from graph2nn.analysis.beyond.study import record, study
+from graph2nn.analysis.beyond.study import beyond_record, study
 from graph2nn.analysis.findings import find
 from graph2nn.analysis.table import Gap
 from graph2nn.report.figures import connectome_placement, null_effects, predictors, selection, surface
@@ -27,7 +27,7 @@ def done():
 
 def test_every_part_is_there_and_its_record_is_json(done):
     _, _, made = done
-    kept = json.loads(json.dumps(record(made), allow_nan=False))
+    kept = json.loads(json.dumps(beyond_record(made), allow_nan=False))
     assert kept["gaps"] == {}
     assert kept["selection"]["low"] < kept["selection"]["high"]
     assert kept["surface"]["held_out"]["gaussian process"]["r2"] > 0.5
@@ -42,7 +42,7 @@ def test_every_part_is_there_and_its_record_is_json(done):
 def test_it_is_the_same_again(done):
     found, graphs, made = done
     again = study(found, graphs=graphs, connectomes={"mine": ws_flex(32, 6, 0.1, seed=3)})
-    assert record(again) == record(made)
+    assert beyond_record(again) == beyond_record(made)
 
 
 def test_measures_that_are_given_are_used(done):
@@ -61,7 +61,7 @@ def test_measures_that_are_given_are_used(done):
 def test_what_is_missing_is_told():
     few = study(find(table({"baseline": [34.0], "a": [31.0], "b": [33.0]}), draws=200))
     assert set(few.gaps) == {"selection", "surface", "predictors", "connectomes"}
-    kept = json.loads(json.dumps(record(few), allow_nan=False))
+    kept = json.loads(json.dumps(beyond_record(few), allow_nan=False))
     assert kept["selection"] is None
     assert "one training seed" in kept["gaps"]["selection"]
     runs, graphs = sweep(30, 1)

@@ -11,7 +11,7 @@ from graph2nn.analysis.beyond.bowl import fit_bowl
 from graph2nn.analysis.beyond.hyperparameters import draw_scales
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import fit_process
-from graph2nn.analysis.beyond.surface import fit_surface, record
+from graph2nn.analysis.beyond.surface import fit_surface, surface_record
 from graph2nn.analysis.table import Gap
 
 NOISE = Noise(sd=0.3, freedom=100, residuals=np.array([-0.3, 0.3]))
@@ -157,6 +157,6 @@ def test_gaps_and_the_record():
     assert isinstance(fit_surface(plane("n64-52", lambda c, length: 0 * c + 30, sd=0), NOISE), Gap)
     assert fit_bowl(np.zeros((20, 2)), np.arange(20.0)) is None
     assert fit_bowl(np.zeros((5, 2)), np.arange(5.0)) is None
-    kept = record(fit_surface(plane("n64-52", valley), NOISE, draws=500))
+    kept = surface_record(fit_surface(plane("n64-52", valley), NOISE, draws=500))
     assert kept["optimum"]["C_low"] <= kept["optimum"]["C"] <= kept["optimum"]["C_high"]
     assert set(kept["held_out"]) == {"gaussian process", "quadratic"}

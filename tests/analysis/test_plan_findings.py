@@ -15,7 +15,7 @@ from graph2nn.analysis.ladder_comparison import ladder
 from graph2nn.analysis.plan_tests import gain_by_epoch, planned_power, planned_tests, tost
 from graph2nn.experiments.plans import freeze_plan, planned_runs, read_plan
 from graph2nn.report.paper import latex
-from graph2nn.report.plan_findings import as_planned, plan_findings, planned_table, record, section
+from graph2nn.report.plan_findings import as_planned, plan_findings, plan_record, planned_table, section
 
 PLAN = """
 title: A small plan
@@ -139,7 +139,7 @@ def test_runs_are_checked_against_the_plan(plan_file, runs):
     assert found.unplanned == ("other",)
     assert (found.arms["planned"] == found.arms["finished"]).all()
     assert set(runs.loc[runs["arm"] == "dense slow", "run"]).isdisjoint(found.common)
-    kept = json.loads(json.dumps(record(found)))
+    kept = json.loads(json.dumps(plan_record(found)))
     assert [test["name"] for test in kept["tests"]][:2] == ["gain", "wiring"]
     page = section(found)
     assert page.index("gain") < page.index("unpaired")

@@ -56,25 +56,25 @@ def test_the_summary_is_what_the_table_gives(name, where):
 
 
 def test_the_gain_that_was_judged_on_other_seeds_too(committed):
-    from graph2nn.analysis.beyond.selection import record, select
+    from graph2nn.analysis.beyond.selection import select, selection_record
     from graph2nn.analysis.table import checked
 
     table = read_evaluations(FOLDER).last("mlp-cifar10")
     own = table[table["null_of"].isna()]
     assert_same(
         committed["tasks"]["mlp-cifar10"]["beyond"]["selection"],
-        json.loads(json.dumps(record(select(checked(own), seed=0)))),
+        json.loads(json.dumps(selection_record(select(checked(own), seed=0)))),
     )
 
 
 def test_the_agreement_with_the_published_errors_too(committed, shared_file):
-    from graph2nn.analysis.beyond.agreement import against, record
+    from graph2nn.analysis.beyond.agreement import against, agreement_record
 
     published = read_evaluations(shared_file("data/published/final_results.tar.xz"), tasks=["mlp_cifar10"])
     table = read_evaluations(FOLDER).last("mlp-cifar10")
     found = against(table[table["null_of"].isna()], {"mlp_cifar10": published.last("mlp_cifar10")})
     wanted = committed["tasks"]["mlp-cifar10"]["against"]["mlp_cifar10"]
-    again = json.loads(json.dumps(record(found)))["mlp_cifar10"]
+    again = json.loads(json.dumps(agreement_record(found)))["mlp_cifar10"]
     # Intervals and p-values are simulated from drawn scales, which the last bits of a library may turn.
     drawn = {key for key in wanted if key.endswith(("_low", "_high", "_p"))}
     for key in wanted:

@@ -290,7 +290,7 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     named = {path.name for path in (tmp_path / "page" / "paper").iterdir()}
     assert named == {"ladder_0.pdf", "ladder_0.svg", "ladder_0.tex", "references.bib"}
     assert "boundary & " in (tmp_path / "page" / "paper" / "ladder_0.tex").read_text(encoding="utf-8")
-    assert one.found.sentence in page.replace("&#x27;", "'")
+    assert one.found.sentence in page.replace("&#39;", "'")
     assert "cannot reach the decision level" in page
     assert "Initial" in page or "How the arms start" in page
     summary = json.loads((tmp_path / "page" / "summary.json").read_text())

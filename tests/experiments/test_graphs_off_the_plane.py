@@ -153,15 +153,27 @@ def test_a_config_holds_all_that_a_graph_carries(changes):
         assert back.nodes.index.tolist() == BIG
 
 
-def test_large_graphs_are_packed_and_small_ones_keep_their_digest():
+def test_large_graphs_are_embedded_and_small_ones_keep_their_digest():
     matrix = np.eye(600, k=1, dtype=bool)
     large = GraphSpec.of(RelationalGraph(matrix | matrix.T, name="large"))
     assert large.rows is None
-    assert len(large.packed) < 5000
+    assert len(large.embedded) < 5000
     assert large.build().edges == 599
     small = config(parts())
-    assert small.graph.packed is None
-    assert "packed" not in small.model_dump(exclude_defaults=True)["graph"]
+    assert small.graph.embedded is None
+    assert "embedded" not in small.model_dump(exclude_defaults=True)["graph"]
+
+
+def test_configs_of_earlier_runs_call_an_embedded_graph_packed():
+    matrix = np.eye(600, k=1, dtype=bool)
+    run = config(RelationalGraph(matrix | matrix.T, name="large"))
+    earlier = RunConfig.from_yaml(run.to_yaml().replace("embedded:", "packed:"))
+    assert "packed:" not in run.to_yaml()
+    assert earlier == run
+    assert earlier.folder == run.folder
+    assert earlier.graph.build() == run.graph.build()
+    with pytest.raises(UserError, match="packed"):
+        RunConfig.from_yaml(run.to_yaml().replace("  embedded:", "  packed: AAAA\n  embedded:"))
 
 
 def test_names_of_nodes_stay_in_the_config_and_out_of_its_digest():
@@ -176,4 +188,4 @@ def test_names_of_nodes_stay_in_the_config_and_out_of_its_digest():
 
 def test_a_damaged_config_is_refused():
     with pytest.raises(UserError, match="graph 'x' is damaged"):
-        GraphSpec(name="x", packed="AAAA", sha256="0").build()
+        GraphSpec(name="x", embedded="AAAA", sha256="0").build()

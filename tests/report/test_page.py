@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -14,14 +15,16 @@ import pytest
 from analysis_tables import sweep
 from atlas_pages import NASTY, evaluations, graphs
 from html_tags import Tags
+from markupsafe import Markup
 from PIL import Image
 
 from graph2nn.analysis.findings import find
 from graph2nn.report import phrasing
 from graph2nn.report.atlas import Atlas, atlas
-from graph2nn.report.atlas.parts import PLOTLY, in_script
+from graph2nn.report.atlas.parts import PLOTLY
 from graph2nn.report.listing import PRINTED_ROWS, listing
 from graph2nn.report.page import Chapter, Picture, _size, page
+from graph2nn.report.templates import TextTable, html_of, tables
 
 
 def png(noise):
@@ -55,7 +58,11 @@ def parsed(text):
 
 def test_one_chapter_is_the_page():
     text = page(
-        [chapter("only", notes=["of it"])], Atlas("<i></i>", ""), title="T", notes=["first"], provenance={}
+        [chapter("only", notes=["of it"])],
+        Atlas(Markup("<i></i>"), Markup()),
+        title="T",
+        notes=["first"],
+        provenance={},
     )
     tags = parsed(text)
     names = [tag for tag, _ in tags.tags]
@@ -72,7 +79,12 @@ def test_one_chapter_is_the_page():
 
 def test_several_chapters_are_linked_from_the_top():
     tasks = ["mlp_cifar10", f"other {NASTY}"]
-    text = page([chapter(task) for task in tasks], Atlas("<i></i>", ""), title=NASTY, provenance={"by": NASTY})
+    text = page(
+        [chapter(task) for task in tasks],
+        Atlas(Markup("<i></i>"), Markup()),
+        title=NASTY,
+        provenance={"by": NASTY},
+    )
     tags = parsed(text)
     ids = [attrs["id"] for _, attrs in tags.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -84,7 +96,7 @@ def test_several_chapters_are_linked_from_the_top():
 
 
 def test_figures_are_inlined_for_both_schemes_without_loss_where_they_are_simple():
-    text = page([chapter("t")], Atlas("", ""), title="T", provenance={})
+    text = page([chapter("t")], Atlas(Markup(), Markup()), title="T", provenance={})
     light, dark = (
         base64.b64decode(part) for part in re.findall(r"data:image/webp;base64,([^\"]+)", text)[::-1]
     )
@@ -94,7 +106,7 @@ def test_figures_are_inlined_for_both_schemes_without_loss_where_they_are_simple
 
 
 def test_a_picture_is_told_to_those_who_do_not_see_it():
-    text = page([chapter("t")], Atlas("", ""), title="T", provenance={})
+    text = page([chapter("t")], Atlas(Markup(), Markup()), title="T", provenance={})
     (alt,) = (attrs["alt"] for tag, attrs in parsed(text).tags if tag == "img")
     assert alt.startswith("Scatter plot of all graphs: clustering coefficient across")
 
@@ -117,9 +129,34 @@ def test_a_long_list_is_cut_and_says_so(monkeypatch):
     assert "All 5 are in the atlas" in short
 
 
+def test_every_text_in_a_section_is_escaped():
+    """Names, titles and captions that try to leave their place, in each template of a section."""
+    made = TextTable(NASTY, [NASTY], [[NASTY, NASTY]], caption=NASTY)
+    shown = dict.fromkeys(("anchor", "title", "caption", "alt", "light", "dark"), NASTY) | {"wide": True}
+    ladder = {"sentence": NASTY, "warnings": [NASTY], "picture": shown, "tables": [made]}
+    sections = [
+        (tables([made], level=2), 5),
+        (html_of("assets/ladder.html", ladders=[ladder]), 9),
+        (listing(replace(find(named(NASTY), draws=100), highlighted=(NASTY,))), 1),
+    ]
+    for section, count in sections:
+        tags = parsed(section)
+        assert "".join(tags.text).count(NASTY) == count
+        assert not any("onerror" in attrs or tag == "b" for tag, attrs in tags.tags)
+        assert NASTY not in section
+
+
+def named(label):
+    runs = sweep(5, 3)[0]
+    return runs.assign(
+        graph=runs["graph"].replace(runs.loc[runs["kind"] == "relational", "graph"].iloc[0], label)
+    )
+
+
 @pytest.mark.parametrize("text", [NASTY, "<!--<script>", "a\u2028b", "\u2029"])
 def test_json_in_a_script_cannot_end_it(text):
-    written = in_script({"label": text})
+    html = html_of("atlas/assets/atlas.html", data={"label": text}, plotly="", scripts=[])
+    written = re.search(r'id="atlas-data">(.*?)</script>', html)[1]
     assert json.loads(written) == {"label": text}
     assert not set("<\u2028\u2029") & set(written)
 

@@ -146,7 +146,7 @@ def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
     assert "there is no baseline" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("stage", ["contents", "_publish"])
+@pytest.mark.parametrize("stage", ["report_files", "_publish"])
 def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
     out = tmp_path / "report"
     out.mkdir()
@@ -155,7 +155,7 @@ def test_a_failure_leaves_the_old_report_whole(tmp_path, monkeypatch, stage):
     def fail(*args, **kwargs):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module, "contents", lambda *a, **k: {"index.html": b"new"})
+    monkeypatch.setattr(module, "report_files", lambda *a, **k: {"index.html": b"new"})
     monkeypatch.setattr(module, stage, fail)
     with pytest.raises((OSError, UserError), match="disk full"):
         write_report(table({"a": [32.0], "b": [33.0]}), out, title="x")
@@ -176,7 +176,7 @@ def small():
 
 def written(out, word):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "contents", lambda *_, **__: PAGES[word])
+        patch.setattr(module, "report_files", lambda *_, **__: PAGES[word])
         write_report(small(), out, title="x")
     return 0
 

@@ -54,10 +54,6 @@ class Fit:
     v: Floats
     beta_weights: Floats
 
-    def component(self, name: str) -> float:
-        """Estimate of one component, 0 where the model does not have it."""
-        return float(self.theta[self.names.index(name)]) if name in self.names else 0.0
-
 
 @dataclass(frozen=True)
 class Contrast:

@@ -181,10 +181,10 @@ def _beyond(
     # Waits for scikit-learn, which the plain analysis does not need.
     from threadpoolctl import threadpool_limits
 
-    from graph2nn.analysis.beyond import connectome_placement as brains
+    from graph2nn.analysis.beyond import connectome_placement
     from graph2nn.analysis.beyond.study import study as further
 
-    scores = brains.compare(context.connectomes) if context.connectomes else None
+    scores = connectome_placement.compare(context.connectomes) if context.connectomes else None
     deeper = {}
     for name, task in by_task.items():
         task_measures = context.measures[context.measures.index.isin(task.found.graphs["graph"])]

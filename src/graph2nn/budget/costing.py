@@ -80,11 +80,10 @@ def cost(
     described = architecture(model)
     size = input_size or described.input_size
     refuse_large_sample(size)
-    chosen = {"num_classes": num_classes, "input_size": input_size, **options}
     if widths is None:
-        widths = match(model, graph, **chosen).widths
+        widths = match(model, graph, num_classes=num_classes, input_size=input_size, **options).widths
     with torch.device("meta"):
-        network = build_model(model, graph, widths, **chosen)
+        network = build_model(model, graph, widths, num_classes, input_size=input_size, **options)
     layers = layer_costs(network, inputs=described.inputs(size))
     return Cost(model, list(widths), layers, _baseline(model, num_classes, size, options)[0])
 

@@ -175,13 +175,29 @@ def _check_published(model: str, described: Architecture, quantity: str) -> None
         raise UserError("match: the published procedure matches multiply-adds; match params with method exact.")
 
 
-def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **options: Any) -> list[int]:
+def match_widths(
+    model: str,
+    graph: RelationalGraph | Wiring | None = None,
+    *,
+    method: Method = "auto",
+    side: width_search.Side = "nearest",
+    multiple_of: int = 1,
+    quantity: Quantity = "macs",
+    widths: Sequence[int] | None = None,
+    target: int | None = None,
+    tolerance: float = 0.05,
+    num_classes: int | None = None,
+    input_size: Size | None = None,
+    **options: Any,
+) -> list[int]:
     """Return only the widths of :func:`match`, one per stage; the same arguments.
 
     Args:
         model: name of an architecture.
         graph: the graph or wiring; without one, the baseline's widths are returned.
-        options: any other argument of :func:`match`.
+        method, side, multiple_of, quantity, widths, target, tolerance, num_classes, input_size: as for
+            :func:`match`.
+        options: of the architecture.
 
     Returns:
         One width per stage.
@@ -191,4 +207,7 @@ def match_widths(model: str, graph: RelationalGraph | Wiring | None = None, **op
         >>> match_widths("mlp5", ws_flex(64, 8, 0.1, seed=1))
         [1539]
     """
-    return match(model, graph, **options).widths
+    return match(
+        model, graph, method=method, side=side, multiple_of=multiple_of, quantity=quantity, widths=widths,
+        target=target, tolerance=tolerance, num_classes=num_classes, input_size=input_size, **options,
+    ).widths  # fmt: skip

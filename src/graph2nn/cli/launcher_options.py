@@ -86,8 +86,31 @@ Wait = Annotated[
 ]
 
 
-def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher:
+def choose_launcher(
+    name: str,
+    *,
+    threads: int | None,
+    workers: str | None = None,
+    cpus: int | None = None,
+    gpus: float | None = None,
+    address: str | None = None,
+    retries: int | None = None,
+    jobs: int | None = None,
+    minutes: int | None = None,
+    partition: str | None = None,
+    sbatch: Sequence[str] = (),
+    wait: bool | None = None,
+) -> Launcher:
     """Make the launcher with this name from the options that were given; those that were not are None or empty.
+
+    Args:
+        name: value of ``--launcher``.
+        threads: of torch, in each worker.
+        workers, cpus, gpus, address, retries, jobs, minutes, partition, sbatch, wait: values of the options of
+            these names.
+
+    Returns:
+        The launcher.
 
     Raises:
         UserError: no such launcher, or an option that it does not understand.
@@ -95,6 +118,10 @@ def choose_launcher(name: str, *, threads: int | None, **given: Any) -> Launcher
     from graph2nn.experiments.launchers import LAUNCHERS, launcher_options
 
     understood = launcher_options(name)
+    given: dict[str, Any] = {
+        "workers": workers, "cpus": cpus, "gpus": gpus, "address": address, "retries": retries, "jobs": jobs,
+        "minutes": minutes, "partition": partition, "sbatch": list(sbatch), "wait": wait,
+    }  # fmt: skip
     values = {option: value for option, value in given.items() if value not in (None, [])}
     for option in values:
         if option not in understood:

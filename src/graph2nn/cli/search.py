@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,13 +97,16 @@ def search(
             raise UserError(f"--replay: trains nothing and reads no data; leave {own_words(own_data)[0]} out.")
         simulator, task = _simulator(replay, preset)
         outcome = _run(simulator, searching, budget, seed)
-        _print(outcome, as_json, preset=task, strategy=strategy, seed=seed, budget=budget, command=None)
+        asked = {"preset": task, "strategy": strategy, "seed": seed, "budget": budget}
+        _print(outcome, as_json, asked, command=None)
         _judge(simulator, outcome)
         return
     count = number_of_workers(workers)
-    evaluator: dict[str, Any] = {"device": device, "engine": engine, "workers": count, "threads": threads}
     source = source_of(look_up_preset(preset), data, cache, own_data)
-    outcome = _train(preset, pool, searching, budget, seed, settings, source, out, **evaluator)
+    outcome = _train(
+        preset, pool, searching, budget, seed, settings, source, out,
+        device=device, engine=engine, workers=count, threads=threads,
+    )  # fmt: skip
     best = outcome.recommended
     words = [f"graph2nn train {preset} --ws-flex {_arguments(best)} --seed {int(best['trainings']) + 1}"]
     words += own_words(own_data)
@@ -114,16 +117,8 @@ def search(
     )
     command = " ".join(words)
     score = task_of(source.load()).score
-    _print(
-        outcome,
-        as_json,
-        preset=preset,
-        strategy=strategy,
-        seed=seed,
-        budget=budget,
-        command=command,
-        score=score,
-    )
+    asked = {"preset": preset, "strategy": strategy, "seed": seed, "budget": budget}
+    _print(outcome, as_json, asked, command=command, score=score)
     console.print(f"Train it further: {command}", soft_wrap=True)
 
 
@@ -216,17 +211,19 @@ def _arguments(graph: Any) -> str:
     return f"{int(graph['n'])},{float(graph['sparsity'])!r},{float(graph['p'])!r},{int(graph['seed'])}"
 
 
-def _print(outcome: Found, as_json: bool, *, command: str | None, score: Score = TOP1, **what: Any) -> None:
+def _print(
+    outcome: Found, as_json: bool, asked: Mapping[str, object], *, command: str | None, score: Score = TOP1
+) -> None:
     if as_json:
         from graph2nn.experiments.search.ask_tell import search_record
 
-        print_json({**what, **search_record(outcome), "command": command})
+        print_json({**asked, **search_record(outcome), "command": command})
         return
     from rich.table import Table
 
     digits = score.digits(float(outcome.graphs["expected"].median()))
     unit = "error %" if score == TOP1 else score.label
-    title = f"{len(outcome.trials)} training runs, {outcome.spent:.4g} of {what['budget']:g} full ones spent"
+    title = f"{len(outcome.trials)} training runs, {outcome.spent:.4g} of {asked['budget']:g} full ones spent"
     table = Table(title=title, title_justify="left", header_style="")
     for name in (
         "",

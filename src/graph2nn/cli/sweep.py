@@ -51,7 +51,7 @@ from graph2nn.cli.sweep_log import Log
 from graph2nn.cli.train import Out
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LoggerNames
-from graph2nn.cli.train_runs import Training
+from graph2nn.cli.train_runs import TrainingJob
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def sweep(
     graph2nn sweep mlp --data photos --select n64-52:0:3 --select baseline  [dim]your own data[/dim]
     graph2nn sweep --plan plan.yaml --dry-run                              [dim]an experiment as planned[/dim]
     """
-    from graph2nn.cli.sweep_runs import Work, choose_work, null_options, show_work
+    from graph2nn.cli.sweep_runs import SweepOptions, choose_work, null_options, show_work
     from graph2nn.experiments.network import check_networks
     from graph2nn.training.checkpoints import Saving
 
@@ -162,13 +162,14 @@ def sweep(
     )  # fmt: skip
     acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
-    work: Work = choose_work(
-        plan_file, preset, select=[*(select or []), *(graph or [])], seeds=seeds, nulls=nulls,
-        fresh_nulls=fresh_nulls, null=null or [],
-        null_options=null_options(groups, inputs, outputs, within, positions),
-        settings=settings, amp=amp, data=data, cache=cache, dry_run=dry_run,
-        own_data=own_data,
+    options = SweepOptions(
+        select=(*(select or ()), *(graph or ())), seeds=seeds, nulls=nulls, fresh_nulls=fresh_nulls,
+        null=tuple(null or ()), null_options=null_options(groups, inputs, outputs, within, positions),
+        settings=tuple(settings), amp=amp,
     )  # fmt: skip
+    work = choose_work(
+        plan_file, preset, data=data, cache=cache, dry_run=dry_run, own_data=own_data, options=options
+    )
     check_networks(work.configs, work.source.load(), engine=acceleration.engine)
     if dry_run:
         show_work(work, as_json)
@@ -182,7 +183,7 @@ def sweep(
             raise UserError(
                 "--devices: trains one run after the other here; leave --launcher and --workers out."
             )
-        job = Training(out, place, acceleration, saving, tuple(logger), threads=threads)
+        job = TrainingJob(out, place, acceleration, saving, tuple(logger), threads=threads)
         rows = train_on(devices, sync_bn, lambda: (list(work.configs), work.source.load()), job)
         if as_json and rows is not None:
             print_json(rows)

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from graph2nn.data.own.reader import Options
     from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets import Preset
+    from graph2nn.graphs.nulls import NullOptions
     from graph2nn.results.config import RunConfig
 
 Amp = Literal["bf16", "fp16"]
 
 
 @dataclass(frozen=True)
-class Work:
+class SweepRuns:
     """The runs of a sweep, where their data are, and the arm of each run of the plan if there is one."""
 
     configs: Sequence[RunConfig]
@@ -41,6 +42,31 @@ class Work:
             write_arms(out, self.plan, self.arms)
 
 
+@dataclass(frozen=True)
+class SweepOptions:
+    """Options of ``sweep`` that say which runs of a preset, and that a plan decides by itself.
+
+    Attributes:
+        select: graphs, as :func:`graph2nn.experiments.planning.select` takes them; all if empty.
+        seeds: training seeds; the preset's number if None.
+        nulls: nulls of each kind per graph.
+        fresh_nulls: draw one null per training seed.
+        null: kinds of nulls.
+        null_options: of the kinds, by the names of :func:`graph2nn.null`.
+        settings: ``key=value`` changes.
+        amp: value of ``--amp``.
+    """
+
+    select: tuple[str, ...]
+    seeds: int | None
+    nulls: int
+    fresh_nulls: bool
+    null: tuple[str, ...]
+    null_options: NullOptions
+    settings: tuple[str, ...]
+    amp: str | None
+
+
 def choose_work(
     plan_file: Path | None,
     preset: str | None,
@@ -49,8 +75,8 @@ def choose_work(
     cache: Path | None,
     dry_run: bool,
     own_data: Options | None = None,
-    **options: Any,
-) -> Work:
+    options: SweepOptions,
+) -> SweepRuns:
     """Return the runs that the options of ``sweep`` ask for.
 
     Args:
@@ -60,8 +86,7 @@ def choose_work(
         cache: where decoded data are kept.
         dry_run: also take a plan that is not frozen.
         own_data: how the user's own data are read.
-        options: ``select``, ``seeds``, ``nulls``, ``fresh_nulls``, ``null``, ``null_options``, ``settings`` and
-            ``amp``, as given.
+        options: what the options say that a plan decides.
 
     Returns:
         The runs, and where their data are.
@@ -72,11 +97,11 @@ def choose_work(
     if plan_file is None:
         if preset is None:
             raise UserError("sweep: name a preset (graph2nn presets lists them), or a plan with --plan.")
-        return _of_preset(preset, data=data, cache=cache, own_data=own_data, **options)
-    given = {"preset": preset, **options}
+        return _of_preset(preset, options, data=data, cache=cache, own_data=own_data)
+    given = {"preset": preset, **vars(options)}
     words = {"preset": "PRESET", "settings": "--set", "null_options": "an option of --null"}
     for name, value in given.items():
-        if value not in (None, [], {}, 0):
+        if value not in (None, (), {}, 0):
             raise UserError(
                 f"sweep: the plan decides what {words.get(name, f'--{name}')} would change; leave it out."
             )
@@ -85,7 +110,7 @@ def choose_work(
 
 def null_options(
     groups: str | None, inputs: str | None, outputs: str | None, within: str | None, positions: str | None
-) -> dict[str, Any]:
+) -> NullOptions:
     """Return the options of nulls that were given, by the names of :func:`graph2nn.null`.
 
     Args:
@@ -96,24 +121,12 @@ def null_options(
     """
     columns = None if positions is None else [name.strip() for name in positions.split(",")]
     given = {"groups": groups, "inputs": inputs, "outputs": outputs, "within": within, "positions": columns}
-    return {name: value for name, value in given.items() if value is not None}
+    return cast("NullOptions", {name: value for name, value in given.items() if value is not None})
 
 
 def _of_preset(
-    preset: str,
-    *,
-    data: Path | None,
-    cache: Path | None,
-    own_data: Options | None,
-    select: list[str] | None,
-    seeds: int | None,
-    nulls: int,
-    fresh_nulls: bool,
-    null: list[str],
-    null_options: dict[str, Any],
-    settings: list[str],
-    amp: str | None,
-) -> Work:
+    preset: str, options: SweepOptions, *, data: Path | None, cache: Path | None, own_data: Options | None
+) -> SweepRuns:
     from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, check_runs
     from graph2nn.experiments.planning import fresh_nulls as one_per_seed
     from graph2nn.experiments.planning import plan, with_nulls
@@ -123,32 +136,35 @@ def _of_preset(
     from graph2nn.experiments.presets.preset import OWN
 
     chosen_preset = look_up(preset)
-    words = select or ["all"]
+    null, null_options, settings = options.null, options.null_options, list(options.settings)
+    words = list(options.select) or ["all"]
     cells = ["gru"] if chosen_preset.model.name == CONNECTOME_RNN and "gru" in words else []
     if cells and len(words := [word for word in words if word != "gru"]) == 0:
         raise UserError("sweep: gru is a dense network to compare with; select a connectome, too.")
     graphs = choose(chosen_preset, words, data=None if chosen_preset.data_of(data) == OWN else data)
-    if (null or null_options.keys() - {"inputs", "outputs"}) and not (nulls or fresh_nulls):
+    if (null or null_options.keys() - {"inputs", "outputs"}) and not (options.nulls or options.fresh_nulls):
         raise UserError(
             "sweep: --null and its options say which nulls; say how many of each with --nulls N, or "
             "--fresh-nulls for a new one per seed."
         )
-    if nulls and fresh_nulls:
+    if options.nulls and options.fresh_nulls:
         raise UserError(
             "sweep: --fresh-nulls draws one null per seed, --nulls N draws N for all seeds; give one."
         )
     if chosen_preset.model.name == CONNECTOME_RNN:
-        settings = with_ends(settings, null_options.get("inputs"), null_options.get("outputs"))
+        # Options of the command are texts, whatever else the nulls take in Python.
+        inputs, outputs = (cast("str | None", null_options.get(name)) for name in ("inputs", "outputs"))
+        settings = with_ends(settings, inputs, outputs)
     ends = null_options.keys() & {"inputs", "outputs"}
     if ends and chosen_preset.model.name != CONNECTOME_RNN and "boundary" not in null:
         raise UserError(
             "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
             "only; leave them out."
         )
-    if nulls:
-        graphs = with_nulls(graphs, nulls, null or "degree", null_options)
-    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + (seeds or chosen_preset.seeds))
-    fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if fresh_nulls else {}
+    if options.nulls:
+        graphs = with_nulls(graphs, options.nulls, null or "degree", null_options)
+    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + (options.seeds or chosen_preset.seeds))
+    fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if options.fresh_nulls else {}
 
     def runs(preset: Preset, label: str) -> list[RunConfig]:
         made = [
@@ -170,12 +186,12 @@ def _of_preset(
     source = source_of(chosen_preset, data, cache, own_data)
     loaded = source.load()
     chosen_preset = fitted(chosen_preset, loaded)
-    return Work(runs(chosen_preset, loaded.label), source, amp)
+    return SweepRuns(runs(chosen_preset, loaded.label), source, options.amp)
 
 
 def _of_plan(
     file: Path, data: Path | None, cache: Path | None, dry_run: bool, own_data: Options | None
-) -> Work:
+) -> SweepRuns:
     from graph2nn.experiments.plans import plan_source, planned_runs, read_plan, with_data
 
     plan = read_plan(file)
@@ -207,10 +223,10 @@ def _of_plan(
             f"Run it again with the data of {', '.join(rest)}.",
             soft_wrap=True,
         )
-    return Work(configs, source, amp, plan.sha256 or "not frozen", arms)
+    return SweepRuns(configs, source, amp, plan.sha256 or "not frozen", arms)
 
 
-def show_work(work: Work, as_json: bool) -> None:
+def show_work(work: SweepRuns, as_json: bool) -> None:
     """Print the runs of a sweep, their number and their cost in multiply-adds, by arm."""
     from graph2nn.experiments.planning import costs_of
 

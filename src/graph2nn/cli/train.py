@@ -35,7 +35,7 @@ from graph2nn.cli.connectome_options import Inputs, Outputs, with_ends
 from graph2nn.cli.data_options import OwnData, reads_own_data, source_of
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
-from graph2nn.cli.train_runs import Training, summary
+from graph2nn.cli.train_runs import TrainingJob, summary
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def train(
     first = chosen_preset.first_seed if seed is None else seed
     numbers = range(first, first + (seeds or 1))
     use_threads(threads)
-    job = Training(
+    job = TrainingJob(
         out, pick_device(device), acceleration, saving, tuple(logger), log_graphs, log_every, threads
     )
     settings = with_ends(settings, inputs, outputs)

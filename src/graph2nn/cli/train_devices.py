@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from graph2nn.cli.common import console
-from graph2nn.cli.train_runs import Training, train_each
+from graph2nn.cli.train_runs import TrainingJob, train_each
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SyncBN = Annotated[
 Plan = Callable[[], "tuple[list[RunConfig], Dataset]"]
 
 
-def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: Training) -> list[dict[str, Any]] | None:
+def train_on(devices: int | None, sync_bn: bool, plan: Plan, task: TrainingJob) -> list[dict[str, Any]] | None:
     """Carry out the runs of a plan on as many devices as are asked for; return their rows.
 
     In one of several processes started by torchrun or srun, what is returned is None unless it is the first.
@@ -91,7 +91,7 @@ class _Runs:
 
     configs: Sequence[RunConfig]
     data: SharedDataset
-    task: Training
+    task: TrainingJob
 
     def __call__(self, ranks: Ranks, device: str) -> list[dict[str, Any]]:
         from graph2nn.cli.common import own_warnings_on_one_line

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingJob:
     """Where and how the runs are trained, kept and watched: the options of the command."""
 
     out: Path
@@ -35,7 +35,7 @@ class Training:
 
 
 def train_each(
-    configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: Ranks | None = None
+    configs: Sequence[RunConfig], data: Dataset, task: TrainingJob, ranks: Ranks | None = None
 ) -> list[dict[str, Any]]:
     """Train what is not finished yet and bring the tables up to date; return the rows of all runs.
 
@@ -80,7 +80,7 @@ def train_each(
     return _rows(configs, task.out)
 
 
-def _follow(configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: Ranks) -> None:
+def _follow(configs: Sequence[RunConfig], data: Dataset, task: TrainingJob, ranks: Ranks) -> None:
     """Train along with the first rank, which knows what is finished."""
     from graph2nn.experiments.run import execute
 
@@ -98,7 +98,7 @@ def _follow(configs: Sequence[RunConfig], data: Dataset, task: Training, ranks: 
 
 
 def _train(
-    config: RunConfig, data: Dataset, task: Training, shown: Live, loggers: Sequence[Logger], ranks: Ranks
+    config: RunConfig, data: Dataset, task: TrainingJob, shown: Live, loggers: Sequence[Logger], ranks: Ranks
 ) -> None:
     from graph2nn.experiments.callbacks import Watch
     from graph2nn.experiments.run import execute

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.conversion_plan import Graphs
-from graph2nn.conversion.relationalize import relationalize
+from graph2nn.conversion.relationalize import RelationalizeOptions, relationalize
 from graph2nn.errors import UserError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: The scale is found to this share of itself; widths are whole numbers, so costs move in steps anyway.
 PRECISION = 1e-3
@@ -46,7 +49,10 @@ class Scale:
 
 
 def match_scale(
-    build: Callable[[float], nn.Module], graph: Graphs, inputs: Inputs, **relationalize_options: Any
+    build: Callable[[float], nn.Module],
+    graph: Graphs,
+    inputs: Inputs,
+    **relationalize_options: Unpack[RelationalizeOptions],
 ) -> Scale:
     """Find the width multiplier at which a relational network costs what the dense one does.
 
@@ -80,12 +86,12 @@ def match_scale(
         >>> found.scale > 1, abs(found.difference) < 0.02
         (True, True)
     """
-    counting = {"engine": "masked", "remember": False}
+    options = cast(RelationalizeOptions, {**relationalize_options, "engine": "masked", "remember": False})
     costs: dict[float, int] = {}
 
     def cost(scale: float) -> int:
         if scale not in costs:
-            report = relationalize(_built(build, scale), graph, **{**relationalize_options, **counting})
+            report = relationalize(_built(build, scale), graph, **options)
             costs[scale] = macs(report.module, inputs=inputs)
         return costs[scale]
 

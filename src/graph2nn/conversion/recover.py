@@ -158,7 +158,8 @@ def recover_table(
 
     The columns are those of ``COLUMNS``. ``epoch`` is what the checkpoint says, or else the last number of its
     file name; a graph in parts has no ``path_length`` (NaN). Of a ``directed`` graph C is that of Fagiolo
-    (2007), and L runs along the edges.
+    (2007), and L runs along the edges. A checkpoint without a graph, such as that of a dense baseline, whose
+    weights have no mask, is left out with a warning.
 
     Args:
         paths: checkpoints, run folders, or folders of either; a folder's files in the order of the numbers in
@@ -166,9 +167,6 @@ def recover_table(
         n: number of nodes.
         density, threshold, norm, layers, symmetric, stacked, stacked_inputs: those of :func:`recover`, the same
             for each checkpoint.
-
-    A checkpoint without a graph, such as that of a dense baseline, whose weights have no mask, is left out with
-    a warning.
 
     Returns:
         A data frame, one row per checkpoint and weight.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import TypedDict, get_args
 
 from torch import Tensor, nn
 
@@ -26,6 +26,24 @@ from graph2nn.conversion.weight_choice import Selection
 from graph2nn.errors import UserError, check_type, unknown
 from graph2nn.layers.parametrisation import Keep, make_mask, mask_weight, masked_weights, unmask
 from graph2nn.layers.weight_mask import WeightMask
+
+
+class RelationalizeOptions(TypedDict, total=False):
+    """Keywords of :func:`relationalize` that say which weights follow the graph, and how.
+
+    Example:
+        >>> RelationalizeOptions(exclude="head", rescale=True)
+        {'exclude': 'head', 'rescale': True}
+    """
+
+    include: Selection
+    exclude: Selection
+    stacked: Mapping[str, int]
+    stacked_inputs: Mapping[str, int | Sequence[int]]
+    input_size: Sequence[int]
+    rescale: bool
+    remember: bool
+    engine: ModuleEngine
 
 
 def relationalize(

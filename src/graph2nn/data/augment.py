@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -183,9 +182,10 @@ def batches(
         )
     settings = augment or Augment()
     if not isinstance(split, Split):
-        order: dict[str, Any] = {"shuffle": shuffle, "drop_last": drop_last, "skip": skip}
-        order |= {"limit": limit, "part": part}
-        return split.batches(batch_size, mean=mean, sd=sd, augment=settings, generator=generator, **order)
+        return split.batches(
+            batch_size, mean=mean, sd=sd, augment=settings, generator=generator, shuffle=shuffle,
+            drop_last=drop_last, skip=skip, limit=limit, part=part,
+        )  # fmt: skip
     if settings.resized or settings.lighting:
         raise UserError("augment: resized crops and lighting are for photos on disk; leave them out here.")
     made = _batches(split, batch_size, mean, sd, settings, generator, shuffle, drop_last, limit, part)

@@ -142,10 +142,11 @@ class Dataset:
             UserError: no class folders, a single class, an image that cannot be read, classes in one split
                 that training lacks, colour and grey images mixed with transparent ones.
         """
-        dataset: Dataset = _reader("reader").load_folder(
-            Path(path), size=size, channels=channels, test=test, validation=validation, task=task, name=name,
-            seed=seed, cache=cache, progress=progress,
-        )  # fmt: skip
+        reader = _reader("reader")
+        options = reader.Options(
+            size=size, channels=channels, test=test, validation=validation, task=task, name=name, seed=seed
+        )
+        dataset: Dataset = reader.load_own(Path(path), options, cache=cache, progress=progress)
         return dataset
 
     @classmethod
@@ -190,10 +191,13 @@ class Dataset:
             UserError: no such column, a missing target, missing values, a constant column, one class only,
                 text with too many values, classes in one split that training lacks.
         """
-        dataset: Dataset = _reader("reader").load_table(
-            path, target, test=test, validation=validation, task=task, name=name, seed=seed, split=split,
-            missing=missing, drop=drop, most_values=most_values, cache=cache,
+        reader = _reader("reader")
+        targets = (target,) if isinstance(target, str) else tuple(target)
+        options = reader.Options(
+            target=targets, test=test, validation=validation, task=task, name=name, seed=seed, split=split,
+            missing=missing, drop=tuple(drop), most_values=most_values,
         )  # fmt: skip
+        dataset: Dataset = reader.load_table(path, options, cache=cache)
         return dataset
 
     @classmethod

@@ -41,7 +41,7 @@ class Watch:
 
 
 @dataclass
-class Journal:
+class RunCallbacks:
     """Keeps metrics and loggers in step with a training run that may go on from a checkpoint."""
 
     folder: RunFolder

@@ -50,17 +50,23 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
             f"{config.model.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
         )
     wiring = wiring_of_config(config, graph, engine)
-    matched, shape = _matched(config, wiring, data)
-    model = build_model(config.model.name, wiring, matched.widths, **shape)
+    matched = _matched(config, wiring, data)
+    model = build_model(
+        config.model.name, wiring, matched.widths, data.num_classes, input_size=data.image_shape,
+        **config.model.options,
+    )  # fmt: skip
     set_norms(model, config.recipe)
     return Network(model, graph, matched, *quoted_measures(graph))
 
 
-def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> tuple[Match, dict[str, Any]]:
-    """Find the widths of a run's network; return them with what else its shape depends on."""
+def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> Match:
+    """Find the widths of a run's network."""
     spec = config.model
-    shape: dict[str, Any] = {"num_classes": data.num_classes, "input_size": data.image_shape, **spec.options}
-    return match(spec.name, wiring, method=config.match, widths=spec.widths or None, **shape), shape
+    options: dict[str, Any] = dict(spec.options)  # of the architecture, which checks them
+    return match(
+        spec.name, wiring, method=config.match, widths=spec.widths or None, num_classes=data.num_classes,
+        input_size=data.image_shape, **options,
+    )  # fmt: skip
 
 
 def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engine = "auto") -> None:

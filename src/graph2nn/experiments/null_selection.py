@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import pandas as pd
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls import KINDS, NULLS, ensemble
+from graph2nn.graphs.nulls import KINDS, NULLS, NullOptions, ensemble
 from graph2nn.results.config import GraphSpec
 
 
@@ -33,7 +33,7 @@ def plan_nulls(
     seed: int = 0,
     *,
     null: str | Sequence[str] = "degree",
-    options: Mapping[str, Any] | None = None,
+    options: NullOptions | None = None,
 ) -> NullPlan:
     """Draw ``count`` nulls per graph and kind, connected where the graph is, all different and none the graph.
 
@@ -64,7 +64,7 @@ def plan_nulls(
     if twice is not None:
         raise UserError(f"nulls: two graphs are called {twice!r}; give each a name of its own.")
     kinds = [null] if isinstance(null, str) else list(null)
-    chosen = _options_by_kind(kinds, options or {})
+    chosen = _options_by_kind(kinds, options or NullOptions())
     specs, pairs = [], []
     for label, graph in named:
         called = graph.renamed(label)
@@ -75,7 +75,7 @@ def plan_nulls(
     return NullPlan(tuple(specs), pd.DataFrame(pairs))
 
 
-def _options_by_kind(kinds: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _options_by_kind(kinds: Sequence[str], options: NullOptions) -> dict[str, NullOptions]:
     """Give each kind the options that it uses; one that none of them uses is an error."""
     for place, kind in enumerate(kinds):
         if kind not in NULLS and kind not in KINDS:
@@ -88,11 +88,14 @@ def _options_by_kind(kinds: Sequence[str], options: Mapping[str, Any]) -> dict[s
         if not any(name in names for names in uses.values()):
             users = [kind for kind, described in KINDS.items() if name in described.uses]
             raise UserError(f"nulls: {' and '.join(kinds)} nulls do not use {name}; {' and '.join(users)} do.")
-    return {kind: {name: value for name, value in given.items() if name in uses[kind]} for kind in kinds}
+    return {
+        kind: cast(NullOptions, {name: value for name, value in given.items() if name in uses[kind]})
+        for kind in kinds
+    }
 
 
 def _different(
-    graph: RelationalGraph, count: int, seed: int, null: str, options: Mapping[str, Any]
+    graph: RelationalGraph, count: int, seed: int, null: str, options: NullOptions
 ) -> list[RelationalGraph]:
     kept: list[RelationalGraph] = []
     # A graph with few rewirings repeats itself; one with many does so almost never.

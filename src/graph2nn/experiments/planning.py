@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.network import build
 from graph2nn.experiments.presets import Preset
 from graph2nn.experiments.stored_graphs import named_spec, stored_nulls
+from graph2nn.graphs.nulls import NullOptions
 from graph2nn.results.config import GraphSpec, RunConfig, override
 
 _Graph = TypeVar("_Graph")
@@ -89,7 +90,7 @@ def with_nulls(
     graphs: Sequence[GraphSpec | None],
     count: int,
     kind: str | Sequence[str] = "degree",
-    options: Mapping[str, Any] | None = None,
+    options: NullOptions | None = None,
 ) -> list[GraphSpec | None]:
     """Return the graphs and after them ``count`` nulls of each kind of each but the baseline.
 
@@ -109,7 +110,7 @@ def with_nulls(
 
     if any(spec is not None and spec.stored is not None for spec in graphs):
         kinds = [kind] if isinstance(kind, str) else list(kind)
-        drawn = [stored_nulls(graphs, range(count), each, **(options or {})) for each in kinds]
+        drawn = [stored_nulls(graphs, range(count), each, options) for each in kinds]
         return [*graphs, *(spec for each in drawn for spec in each)]
     named = {spec.name: spec.build() for spec in graphs if spec is not None}
     return [*graphs, *plan_nulls(named, count, null=kind, options=options).specs]
@@ -119,7 +120,7 @@ def fresh_nulls(
     graphs: Sequence[GraphSpec | None],
     seeds: Iterable[int],
     kinds: Sequence[str],
-    options: Mapping[str, Any] | None = None,
+    options: NullOptions | None = None,
 ) -> dict[int, list[GraphSpec | None]]:
     """Draw one null of each kind and graph per training seed, with that seed.
 
@@ -139,8 +140,7 @@ def fresh_nulls(
         UserError: as :func:`graph2nn.experiments.stored_graphs.stored_nulls`.
     """
     return {
-        seed: [null for kind in kinds for null in stored_nulls(graphs, [seed], kind, **(options or {}))]
-        for seed in seeds
+        seed: [null for kind in kinds for null in stored_nulls(graphs, [seed], kind, options)] for seed in seeds
     }
 
 

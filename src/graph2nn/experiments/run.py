@@ -16,7 +16,7 @@ from torch import Tensor
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.callbacks import Journal, OnEpoch, Watch
+from graph2nn.experiments.callbacks import OnEpoch, RunCallbacks, Watch
 from graph2nn.experiments.network import build
 from graph2nn.experiments.start import starting_weights
 from graph2nn.results.config import RunConfig
@@ -162,7 +162,7 @@ def train_in_folder(
     folder.write_config(config.model_copy(update={"threads": torch.get_num_threads()}))
     checkpoints = Checkpoints(folder.path / "checkpoints", {"config": config.digest}, saving)
     with ExitStack() as stack:
-        journal = Journal(folder, config, network.model, network.graph, watch, stack)
+        callbacks = RunCallbacks(folder, config, network.model, network.graph, watch, stack)
         history = train(
             network.model,
             data,
@@ -170,9 +170,9 @@ def train_in_folder(
             seed=config.seed,
             device=device,
             acceleration=acceleration,
-            on_epoch=journal.note,
+            on_epoch=callbacks.note,
             on_batch=watch.on_batch,
-            on_start=journal.start,
+            on_start=callbacks.start,
             checkpoints=checkpoints,
             stop=stop,
             ranks=ranks,
@@ -182,7 +182,7 @@ def train_in_folder(
     metadata = weights_metadata(config.digest, data)
     with folder.writing("weights.safetensors") as file:
         save_file(state, file, metadata=metadata)
-    seconds = journal.earlier + time.perf_counter() - begin
+    seconds = callbacks.earlier + time.perf_counter() - begin
     row = result_row(config, network, history, seconds, score=task_of(data).score)
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
     folder.write_result(row)

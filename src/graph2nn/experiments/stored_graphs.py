@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls import KINDS, null
-from graph2nn.results.config import GraphSpec, StoredGraphSpec
+from graph2nn.graphs.nulls import KINDS, NullOptions, null
+from graph2nn.results.config import GraphSpec, StoredGraphSpec, is_plain
 from graph2nn.results.graph_store import NULL_OPTIONS, store
-
-#: Graphs of more nodes are stored by content; smaller ones without values stand in the config row by row.
-ROWS_LIMIT = 512
 
 
 def named_spec(graph: RelationalGraph, text: str) -> GraphSpec:
@@ -30,15 +27,14 @@ def named_spec(graph: RelationalGraph, text: str) -> GraphSpec:
         spec = GraphSpec.of_ws_flex(n, k / n, p, seed).model_copy(update={"name": graph.name})
         if spec.build() == graph:
             return spec
-    plain = graph.weights is None and graph.signs is None and graph.nodes is None
-    if plain and graph.self_loops == "all" and graph.n <= ROWS_LIMIT:
+    if is_plain(graph):
         return GraphSpec.of(graph)
     kept = StoredGraphSpec(text=text, digest=store(graph))
     return GraphSpec(name=graph.name, stored=kept, directed=bool(graph.directed))
 
 
 def stored_nulls(
-    graphs: Sequence[GraphSpec | None], seeds: Iterable[int], kind: str, **options: str
+    graphs: Sequence[GraphSpec | None], seeds: Iterable[int], kind: str, options: NullOptions | None = None
 ) -> list[GraphSpec | None]:
     """Draw nulls of each stored graph, one per seed, and describe them.
 
@@ -56,9 +52,10 @@ def stored_nulls(
     """
     if kind not in KINDS:
         raise unknown("--null", kind, KINDS)
-    if odd := [name for name in options if name not in NULL_OPTIONS]:
+    given = options or NullOptions()
+    if odd := [name for name in given if name not in NULL_OPTIONS]:
         raise unknown("nulls: option", odd[0], NULL_OPTIONS)
-    used = {name: value for name, value in options.items() if name in KINDS[kind].uses}
+    used = cast(NullOptions, {name: value for name, value in given.items() if name in KINDS[kind].uses})
     specs: list[GraphSpec | None] = []
     for spec in graphs:
         if spec is None:
@@ -67,11 +64,11 @@ def stored_nulls(
             raise UserError(
                 f"nulls: {spec.name!r} is not a connectome of neurons and others are; sweep them apart."
             )
-        specs += [stored_null(spec, kind, seed, **used) for seed in seeds]
+        specs += [stored_null(spec, kind, seed, used) for seed in seeds]
     return specs
 
 
-def stored_null(spec: GraphSpec, kind: str, seed: int, **options: str) -> GraphSpec:
+def stored_null(spec: GraphSpec, kind: str, seed: int, options: NullOptions) -> GraphSpec:
     """Draw one null of a stored graph and describe it.
 
     Args:
@@ -87,8 +84,10 @@ def stored_null(spec: GraphSpec, kind: str, seed: int, **options: str) -> GraphS
         UserError: as :func:`graph2nn.null`.
     """
     assert spec.stored is not None
-    drawn = null(_built(spec), kind, seed=seed, **cast(Any, options))
-    kept = StoredGraphSpec(text=spec.stored.text, digest=store(drawn), null=kind, seed=seed, **options)
+    drawn = null(_built(spec), kind, seed=seed, **options)
+    kept = StoredGraphSpec.model_validate(
+        {"text": spec.stored.text, "digest": store(drawn), "null": kind, "seed": seed, **options}
+    )
     name = f"{kind} null({spec.name},{seed})"
     return GraphSpec(name=name, stored=kept, directed=spec.directed, null_of=spec.name)
 

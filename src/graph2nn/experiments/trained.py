@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -114,9 +113,11 @@ def _network(
         return connectome_network(
             graph, card.image_shape, card.num_classes, config.model.options, tokens=tokens
         )[0]
-    shape: dict[str, Any] = {"num_classes": card.num_classes, "input_size": card.image_shape}
     wiring = wiring_of_config(config, graph, engine)
-    return build_model(config.model.name, wiring, widths, **{**shape, **config.model.options})
+    return build_model(
+        config.model.name, wiring, widths, card.num_classes, input_size=card.image_shape,
+        **config.model.options,
+    )  # fmt: skip
 
 
 def _run_folder(path: Path) -> Path:

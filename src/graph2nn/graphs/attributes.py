@@ -8,7 +8,7 @@ import keyword
 import tokenize
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,21 @@ Weights = npt.NDArray[np.float64]
 Signs = npt.NDArray[np.int8]
 
 
+class NodeArguments(TypedDict):
+    """Arguments of a graph that belong to its nodes."""
+
+    node_names: tuple[str, ...] | None
+    nodes: pd.DataFrame | None
+    self_loops: Literal["all", "given"]
+
+
+class ValueArguments(TypedDict):
+    """Arguments of a graph that belong to its arcs."""
+
+    weights: Weights | None
+    signs: Signs | None
+
+
 @dataclass(frozen=True)
 class EdgeValues:
     """Weights and signs of the arcs of a CSR matrix, in its order; None where there are none."""
@@ -35,7 +50,7 @@ class EdgeValues:
         return self.weights is not None or self.signs is not None
 
     @property
-    def named(self) -> dict[str, Any]:
+    def named(self) -> ValueArguments:
         """The values as arguments of a graph."""
         return {"weights": self.weights, "signs": self.signs}
 

@@ -354,8 +354,8 @@ class RelationalGraph(Quantities):
         return RelationalGraph(self.adjacency, name, self.directed, self.origin, **self._carried, **values)
 
     @property
-    def _carried(self) -> dict[str, Any]:
-        """What a graph on the same nodes keeps."""
+    def _carried(self) -> attributes.NodeArguments:
+        """What a graph on the same nodes keeps, as arguments."""
         return {"node_names": self.node_names, "nodes": self.nodes, "self_loops": self.self_loops}
 
     def __reduce__(self) -> tuple[Any, ...]:

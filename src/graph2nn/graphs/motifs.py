@@ -90,13 +90,13 @@ def triad_census(graph: RelationalGraph) -> dict[str, int]:
     """
     wiring = to_csr(without_loops(graph.adjacency)).astype(np.int64)
     reads, mutual = int(wiring.nnz), int(wiring.multiply(wiring.T).nnz) // 2
-    connected, n = _counts(graph), graph.n
+    connected, n = motif_counts(graph), graph.n
     # The first two digits of a name are its mutual and its asymmetric pairs; a pair lies in n − 2 triples.
     inside = [sum(int(name[place]) * count for name, count in connected.items()) for place in (0, 1)]
     one_way = (reads - 2 * mutual) * (n - 2) - inside[1]
     both_ways = mutual * (n - 2) - inside[0]
     empty = math.comb(n, 3) - one_way - both_ways - sum(connected.values())
-    return {"003": empty, "012": one_way, "102": both_ways, **connected}
+    return dict(zip(TRIADS, (empty, one_way, both_ways, *connected.values()), strict=True))
 
 
 def motif_table(
@@ -149,16 +149,12 @@ def cycle_share(graph: RelationalGraph) -> float:
 
 
 def _share(graph: RelationalGraph, name: str) -> float:
-    counts = _counts(graph)
+    counts = motif_counts(graph)
     total = sum(counts.values())
     return counts[name] / total if total else math.nan
 
 
 @lru_cache(maxsize=2)
-def _counts(graph: RelationalGraph) -> dict[str, int]:
-    return motif_counts(graph)
-
-
 @lru_cache(maxsize=1)
 def _names() -> dict[int, str]:
     """Name of each of the connected ones among 64 wirings of three nodes; bit 0: first → second, and so on."""

@@ -119,10 +119,6 @@ class StoredWeight(parametrize.ParametrizationList):
         if not symbolic(self.original) and self.adopted():
             self.keep()
 
-    def scriptable(self) -> Tensor:
-        """Return the weight as a scripted module holds it."""
-        return self.read()
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.adopt()

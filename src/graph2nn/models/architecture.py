@@ -26,6 +26,9 @@ def one_sample(input_size: Size) -> tuple[Tensor, ...]:
 class Architecture:
     """One architecture: how to build it, how to count it, and its baseline.
 
+    Options differ from one architecture to another, so ``build`` and ``shapes`` are called with whatever was
+    given, after :meth:`check_options` has compared names and types with the signature of ``options``.
+
     Args:
         about: one line for ``graph2nn models``.
         build: ``(wiring, widths, num_classes, input_size, **options)`` to a module. It asks for its wired

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +101,16 @@ class DenseRecurrent(nn.Module):
         return torch.lerp(candidate, state, torch.sigmoid(x_update + update))
 
 
-def dense_baseline(network: ConnectomeRNN, cell: Cell = "rnn", **options: Any) -> DenseRecurrent:
+def dense_baseline(
+    network: ConnectomeRNN,
+    cell: Cell = "rnn",
+    *,
+    rounds: int | None = None,
+    activation: str | Callable[[Tensor], Tensor] | None = None,
+    read: Read | None = None,
+    train_encoder: bool = True,
+    init_gain: float = 1.0,
+) -> DenseRecurrent:
     """Return a dense recurrent network with as many weights as a connectome's, as near as a width comes.
 
     Counted are the weights and biases that the networks could train: encoder, recurrent weights, read-out.
@@ -109,7 +118,8 @@ def dense_baseline(network: ConnectomeRNN, cell: Cell = "rnn", **options: Any) -
     Args:
         network: gives inputs, outputs, rounds, activation and the number of weights.
         cell: ``"rnn"`` or ``"gru"``.
-        options: further keywords of :class:`DenseRecurrent`, which win.
+        rounds, activation, read: those of the network if left out.
+        train_encoder, init_gain: as for :class:`DenseRecurrent`.
 
     Raises:
         UserError: an unknown cell.
@@ -125,11 +135,7 @@ def dense_baseline(network: ConnectomeRNN, cell: Cell = "rnn", **options: Any) -
         for name, parameter in network.named_parameters()
         if not name.startswith(("weights.", "leak"))
     )
-    given: dict[str, Any] = {
-        "cell": cell, "rounds": network.rounds, "activation": network.activation, "read": network.read,
-        **options,
-    }  # fmt: skip
-    gates = 3 if given["cell"] == "gru" else 1
+    gates = 3 if cell == "gru" else 1
     inputs, outputs = network.in_features, network.out_features
 
     def weights(width: int) -> int:
@@ -138,4 +144,12 @@ def dense_baseline(network: ConnectomeRNN, cell: Cell = "rnn", **options: Any) -
     width = 1
     while abs(weights(width + 1) - wanted) <= abs(weights(width) - wanted):
         width += 1
-    return DenseRecurrent(inputs, outputs, width, **given)
+    return DenseRecurrent(
+        inputs, outputs, width,
+        cell=cell,
+        rounds=network.rounds if rounds is None else rounds,
+        activation=activation or network.activation,
+        read=read or network.read,
+        train_encoder=train_encoder,
+        init_gain=init_gain,
+    )  # fmt: skip

@@ -250,8 +250,13 @@ def efficientnet_b0() -> Architecture:
     def build(
         wiring: Wiring, widths: Sequence[int], num_classes: int, input_size: Size, **options: Any
     ) -> nn.Module:
-        numbers = {name: options.pop(name, None) for name in ("depths", "kernels", "strides", "expansions")}
-        stages = with_numbers(options.pop("stages", B0), **numbers)
+        stages = with_numbers(
+            options.pop("stages", B0),
+            depths=options.pop("depths", None),
+            kernels=options.pop("kernels", None),
+            strides=options.pop("strides", None),
+            expansions=options.pop("expansions", None),
+        )
         channels = image("efficientnet", input_size)[0]
         return EfficientNet(widths, num_classes, in_channels=channels, wiring=wiring, stages=stages, **options)
 

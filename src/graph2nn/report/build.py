@@ -17,16 +17,15 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.measure_tables import measured
 from graph2nn.progress import Bar
 from graph2nn.report.highlight import highlighted, labels_to_highlight
-from graph2nn.report.ladder_section import Comparison, comparisons, write_page
-from graph2nn.report.ladder_section import record as record_of
+from graph2nn.report.ladder_section import Comparison, comparisons, ladder_record, write_page
 from graph2nn.report.ladder_section import section as ladders
 from graph2nn.report.phrasing import plural
 from graph2nn.report.plan_findings import (
     PlanFindings,
     as_planned,
     plan_findings,
+    plan_record,
     planned_table,
-    record,
     section,
 )
 from graph2nn.report.report_folder import refuse_early, write_report
@@ -100,8 +99,8 @@ def report(
             made, out,
             title=title or ("Does the wiring matter?" if planned is None else planned.plan.title),
             notes=[*([] if planned is None else planned.notes()), *notes],
-            first="" if planned is None else section(planned),
-            more=None if planned is None else {"plan": record(planned)},
+            first=[] if planned is None else [section(planned)],
+            more=None if planned is None else {"plan": plan_record(planned)},
             command=command,
             style=style,
             paper=None if planned is None else {"planned": planned_table(planned)},
@@ -130,10 +129,10 @@ def report(
                 *_directed({label: graph for label, graph in graphs.items() if label not in nulls}),
             ],
             formats=formats, style=style, command=command, step=drawn,
-            first=ladders(made) + ("" if planned is None else section(planned)),
+            first=[ladders(made), *([] if planned is None else [section(planned)])],
             more={
-                **({"ladder": record_of(made)} if made else {}),
-                **({} if planned is None else {"plan": record(planned)}),
+                **({"ladder": ladder_record(made)} if made else {}),
+                **({} if planned is None else {"plan": plan_record(planned)}),
             },
             paper=None if planned is None else {"planned": planned_table(planned)},
         )  # fmt: skip
@@ -152,9 +151,9 @@ def _studied(
     chosen_on: Sequence[int] | None,
 ) -> Study:
     """Study all tasks, with the connectomes that are on this machine: a report does not wait for downloads."""
-    brains = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
+    connectomes = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     others = {} if against is None else _last_of_each(against)
-    context = Known(measured(graphs).set_index("graph"), brains, others, graphs)
+    context = Known(measured(graphs).set_index("graph"), connectomes, others, graphs)
     tables = {task: evaluations.of(task) for task in evaluations.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         return study(

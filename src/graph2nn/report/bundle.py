@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.task_findings import Study, TaskFindings
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.report import phrasing, summary_json
-from graph2nn.report.null_table import null_tables
 
 if TYPE_CHECKING:
     from graph2nn.report.atlas import Atlas
@@ -24,7 +23,7 @@ FORMATS = ("png", "pdf", "svg")
 STYLES = ("page", "paper")
 
 
-def contents(
+def report_files(
     said: Study,
     graphs: Mapping[str, RelationalGraph],
     *,
@@ -33,7 +32,7 @@ def contents(
     formats: Sequence[str],
     origin: Mapping[str, str],
     step: Callable[[int, int], object],
-    first: str = "",
+    first: Sequence[Markup] = (),
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
@@ -66,7 +65,7 @@ def contents(
             phrasing.headline(task.found),
             [drawn[p.name] for p in by_task[name]],
             task.notes,
-            partial(null_tables, task),
+            task,
         )
         for name, task in said.tasks.items()
     ]

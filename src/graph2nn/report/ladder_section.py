@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.ladder_comparison import Ladder, ladder
@@ -20,12 +19,14 @@ from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, star
 from graph2nn.files import json_value
 from graph2nn.graphs.nulls.null_report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
+from graph2nn.report.atlas import Atlas
 from graph2nn.report.figures import null_effects as figure
 from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render
-from graph2nn.report.page import Picture, asset, section_of
+from graph2nn.report.page import Picture, encoded, page
 from graph2nn.report.paper import paper_folder
 from graph2nn.report.phrasing import between, number, quantity
 from graph2nn.report.report_folder import provenance, publish
+from graph2nn.report.templates import TextTable, html_of
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
 from graph2nn.tasks import Score
@@ -141,12 +142,13 @@ def _mismatches(graph: str, starts: Mapping[str, Start]) -> list[str]:
     return said
 
 
-def section(made: Sequence[Comparison]) -> str:
+def section(made: Sequence[Comparison]) -> Markup:
     """The comparisons as HTML: the sentence, the figure, the tables and the warnings of each."""
-    return "\n".join(_one(each, place) for place, each in enumerate(made))
+    return html_of("assets/ladder.html", ladders=[_view(each, place) for place, each in enumerate(made)])
 
 
-def _one(made: Comparison, place: int) -> str:
+def _view(made: Comparison, place: int) -> dict[str, object]:
+    """What the template shows of a comparison."""
     compared = made.found
     picture = Picture(
         f"ladder_{place}",
@@ -157,12 +159,14 @@ def _one(made: Comparison, place: int) -> str:
             for theme in (LIGHT, DARK)
         ),
     )
-    rungs = _table("Differences", rungs_table(made))
-    warned = "\n".join(f'<p class="note" role="note">{html.escape(text)}</p>' for text in made.warnings)
-    return (
-        f'<section>\n<p class="lead">{html.escape(compared.sentence)}</p>\n{warned}\n</section>\n'
-        f"{section_of(picture, 2, f'ladder-{place}')}\n{rungs}\n{_starts(made)}\n{_changes(made)}"
-    )
+    rungs = rungs_table(made)
+    differences = TextTable("Differences", rungs.columns.tolist(), rungs.to_numpy().tolist())
+    return {
+        "sentence": compared.sentence,
+        "warnings": made.warnings,
+        "picture": encoded(picture, f"ladder-{place}"),
+        "tables": [differences, _starts(made), *([_changes(made)] if made.reports else [])],
+    }
 
 
 def rungs_table(made: Comparison) -> pd.DataFrame:
@@ -188,44 +192,27 @@ def rungs_table(made: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(heads))
 
 
-def _starts(made: Comparison) -> str:
-    heads = ("arm", "weights", "activity", "activity of what is read")
+def _starts(made: Comparison) -> TextTable:
     rows = [
         (name, *(f"{value:.4f}" for value in (start.weight, start.activity, start.read)))
         for name, start in made.starts.items()
     ]
     title = "How the arms start (root mean square, standard normal input)"
-    return _table(title, pd.DataFrame(rows, columns=list(heads)))
+    return TextTable(title, ("arm", "weights", "activity", "activity of what is read"), rows)
 
 
-def _changes(made: Comparison) -> str:
-    if not made.reports:
-        return ""
+def _changes(made: Comparison) -> TextTable:
     first = next(iter(made.reports.values())).table
-    heads = ("measure", made.found.graph, *made.reports)
     rows = [
         (str(name), quantity(first.loc[name, "graph"]),
          *(quantity(report.table.loc[name, "null"]) for report in made.reports.values()))
         for name in first.index
     ]  # fmt: skip
     title = "What the nulls change besides (one null of each kind)"
-    return _table(title, pd.DataFrame(rows, columns=list(heads)))
+    return TextTable(title, ("measure", made.found.graph, *made.reports), rows)
 
 
-def _table(title: str, table: pd.DataFrame) -> str:
-    top = "".join(f"<th>{html.escape(str(head))}</th>" for head in table)
-    body = "\n".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
-        for row in table.itertuples(index=False)
-    )
-    return (
-        f'<section>\n<h3>{html.escape(title)}</h3>\n<div class="table" tabindex="0" role="region" '
-        f'aria-label="{html.escape(title)}"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n'
-        "</tbody></table></div>\n</section>"
-    )
-
-
-def record(made: Sequence[Comparison]) -> list[Any]:
+def ladder_record(made: Sequence[Comparison]) -> list[Any]:
     """What summary.json holds of comparisons."""
     return [
         json_value(
@@ -250,7 +237,7 @@ def write_page(
     *,
     title: str,
     notes: Sequence[str] = (),
-    first: str = "",
+    first: Sequence[Markup] = (),
     more: Mapping[str, object] | None = None,
     command: str | None = None,
     style: str = "page",
@@ -263,7 +250,7 @@ def write_page(
         out: folder, made if need be.
         title: of the page.
         notes: sentences for its top.
-        first: HTML before the comparisons, such as planned tests.
+        first: sections before the comparisons, such as planned tests.
         more: further keys of summary.json.
         command: that made the page.
         style: ``page``, or ``paper`` for a folder ``paper`` with the ladders and their tables too.
@@ -276,18 +263,14 @@ def write_page(
         UserError: ``out`` cannot be written to.
     """
     origin = provenance(command)
-    facts = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in origin.items())
-    page = Template(asset("page.html")).substitute(
-        title=html.escape(title), css=asset("page.css"), js="",
-        header=f"<header>\n<h1>{html.escape(title)}</h1>\n</header>",
-        notes="\n".join(f'<p class="note" role="note">{html.escape(note)}</p>' for note in notes) + first,
-        opening=section(made), atlas="", together="", chapters="", gaps="",
-        provenance=f"<dl>{facts}</dl>",
+    index = page(
+        [], Atlas(Markup(), Markup()), title=title, notes=notes, provenance=origin,
+        first=[*first, section(made)],
     )  # fmt: skip
     summary = {
         "title": title,
         "notes": list(notes),
-        "ladder": record(made),
+        "ladder": ladder_record(made),
         **(more or {}),
         "provenance": origin,
     }
@@ -297,7 +280,7 @@ def write_page(
         {
             **files,
             "summary.json": json.dumps(summary, indent=1, ensure_ascii=False).encode(),
-            "index.html": page.encode(),
+            "index.html": index.encode(),
         },
         out,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import math
+from dataclasses import dataclass
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.report.phrasing import number
+from graph2nn.report.templates import html_of
 from graph2nn.tasks import TOP1
 
 #: Rows of the table; more graphs than these are in the atlas and in graphs.csv.
@@ -40,7 +42,7 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
 _OF_GRAPH = 11
 
 
-def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> str:
+def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> Markup:
     """Return the section; ``heading`` is the level of its title, ``name`` its anchor.
 
     Args:
@@ -51,10 +53,6 @@ def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> st
     Returns:
         HTML.
     """
-    heads = "".join(
-        f'<th scope="col" title="{html.escape(why)}"><button type="button">{html.escape(head)}</button></th>'
-        for head, _, _, why in columns_of(findings)
-    )
     rows = [] if findings.baseline is None else [_row(findings.baseline, findings)]
     shown = (findings.graphs.index < MOST_ROWS) | findings.graphs["graph"].isin(findings.highlighted)
     rows += [_row(row, findings) for _, row in findings.graphs[shown].iterrows()]
@@ -65,13 +63,31 @@ def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> st
         rest = f" All {count:,} are in the atlas and in graphs.csv."
     if findings.highlighted:
         rest += " ◆ marks the highlighted graphs."
-    return (
-        f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
-        f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>\n"
-        f'<p class="caption"><span class="screen">Press a heading to sort by it.</span> '
-        f"{html.escape(_units(findings))}{rest}{_printed(len(rows))}</p>\n</section>"
+    return html_of(
+        "assets/listing.html",
+        anchor=name,
+        level=heading,
+        title=title,
+        columns=columns_of(findings),
+        rows=rows,
+        caption=_units(findings) + rest,
+        printed=_printed(len(rows)),
     )
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell's text; ``value`` is what it sorts by, None for its text; ``style`` is its class."""
+
+    text: str
+    value: str | None = None
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class _Row:
+    style: str
+    cells: tuple[_Cell, ...]
 
 
 def columns_of(findings: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
@@ -93,8 +109,7 @@ def _printed(rows: int) -> str:
     """Say on paper what the style sheet leaves out there."""
     if rows <= PRINTED_ROWS:
         return ""
-    said = f"On paper: the first {PRINTED_ROWS} rows and no costs; graphs.csv has all."
-    return f'<span class="printed"> {said}</span>'
+    return f"On paper: the first {PRINTED_ROWS} rows and no costs; graphs.csv has all."
 
 
 def _columns(findings: Findings) -> tuple[tuple[str, str, int | None, str], ...]:
@@ -122,29 +137,27 @@ def _units(findings: Findings) -> str:
     return f"Scores are {findings.score.label}, lower is better; gains in {findings.score.difference}."
 
 
-def _row(row: pd.Series, findings: Findings) -> str:
-    name = ' class="baseline"' if row["kind"] == "baseline" else ""
-    name = ' class="highlight"' if row["graph"] in findings.highlighted else name
-    return (
-        f"<tr{name}>"
-        + "".join(_cell(row, column, digits, findings) for _, column, digits, _ in columns_of(findings))
-        + "</tr>"
+def _row(row: pd.Series, findings: Findings) -> _Row:
+    style = "baseline" if row["kind"] == "baseline" else ""
+    style = "highlight" if row["graph"] in findings.highlighted else style
+    return _Row(
+        style, tuple(_cell(row, column, digits, findings) for _, column, digits, _ in columns_of(findings))
     )
 
 
-def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings) -> str:
+def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings) -> _Cell:
     value = row[column]
     if column == "directed":
-        return f"<td>{'–' if pd.isna(value) else 'yes' if value else 'no'}</td>"
+        return _Cell("–" if pd.isna(value) else "yes" if value else "no")
     if digits is None:
         mark = "◆ " if column == "graph" and value in findings.highlighted else ""
-        return f"<td>{mark}{html.escape(str(value))}</td>"
+        return _Cell(f"{mark}{value}")
     if not math.isfinite(value):
-        return '<td data-value="">–</td>'
-    mark = ""
+        return _Cell("–", value="")
+    style = ""
     if column == "gain" and row["p_holm"] <= ALPHA:
-        mark = ' class="better"' if value > 0 else ' class="worse"'
-    shown = f"{int(value):,}" if digits == 0 else number(float(value), digits)
+        style = "better" if value > 0 else "worse"
+    text = f"{int(value):,}" if digits == 0 else number(float(value), digits)
     if column.startswith("p_") and value < 1e-4:
-        shown = "&lt; 0.0001"
-    return f'<td{mark} data-value="{float(value)!r}">{shown}</td>'
+        text = "< 0.0001"
+    return _Cell(text, value=repr(float(value)), style=style)

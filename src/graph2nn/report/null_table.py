@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.graphs.quantities import ALONG_EDGES
 from graph2nn.report.phrasing import number
+from graph2nn.report.templates import TextTable, tables
 
 #: Rows per kind of null; summary.json has all.
 MOST_ROWS = 100
@@ -28,7 +28,7 @@ _HEADS = (
 )
 
 
-def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") -> str:
+def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") -> Markup:
     """Return a section per kind of null; ``heading`` is the level of its title, ``name`` its anchor.
 
     Args:
@@ -39,33 +39,30 @@ def null_tables(task: TaskFindings, *, heading: int = 2, name: str = "nulls") ->
     Returns:
         HTML.
     """
-    return "\n".join(_section(task, kind, heading, f"{name}-{kind.replace('_', '-')}") for kind in task.nulls)
+    return tables([_table(task, kind, f"{name}-{kind.replace('_', '-')}") for kind in task.nulls], heading)
 
 
-def _section(task: TaskFindings, kind: str, heading: int, name: str) -> str:
+def _table(task: TaskFindings, kind: str, anchor: str) -> TextTable:
     comparison = task.nulls[kind]
     changes = task.null_changes.get(kind, pd.DataFrame({"graph": []})).set_index("graph")
     rows = [
         _row(row, changes.loc[row["graph"]] if row["graph"] in changes.index else None)
         for _, row in comparison.rows.head(MOST_ROWS).iterrows()
     ]
-    title = html.escape(f"Effects against {kind.replace('_', '-')} nulls")
-    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
-    body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>" for cells in rows)
     both = (
         " C, L and edges are those of the symmetrised graphs where a graph is directed and its nulls are not."
     )
     some = both if len(changes) and changes["symmetrised"].any() else ""
     if len(changes) and changes["directed"].any():
         some += f" Where a graph and its nulls are directed, so are C and L ({ALONG_EDGES})."
-    return (
-        f'<section id="{html.escape(name)}">\n<h{heading}>{title}</h{heading}>\n'
-        f'<div class="table" tabindex="0" role="region" aria-label="{title}"><table>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n"
-        '<p class="caption">Effect: mean score of the nulls minus that of the graph; positive, the graph is '
-        "better. ΔC, ΔL and Δreciprocity: mean of the nulls minus the graph; an effect may be that of what the "
-        f"nulls change besides the wiring.{some} Uninformative: the nulls are within one per cent of the graph "
-        "in C, L, reciprocity and edges.</p>\n</section>"
+    caption = (
+        "Effect: mean score of the nulls minus that of the graph; positive, the graph is better. ΔC, ΔL and "
+        "Δreciprocity: mean of the nulls minus the graph; an effect may be that of what the nulls change "
+        f"besides the wiring.{some} Uninformative: the nulls are within one per cent of the graph in C, L, "
+        "reciprocity and edges."
+    )
+    return TextTable(
+        f"Effects against {kind.replace('_', '-')} nulls", _HEADS, rows, anchor=anchor, caption=caption
     )
 
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.findings import Findings
+from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.report.atlas.parts import Atlas
 from graph2nn.report.figures.alt_texts import alt_text
 from graph2nn.report.listing import listing
+from graph2nn.report.null_table import null_tables
 from graph2nn.report.phrasing import Headline, percent
+from graph2nn.report.templates import asset, html_of
 
 if TYPE_CHECKING:
     import PIL.Image
 
 #: Figures that take the whole width of the page.
-_WIDE = ("graphs_", "learning", "tasks_", "gains", "levels_", "slices_", "corners_", "surface_", "brains_")
+_WIDE = ("graphs_", "learning", "tasks_", "gains", "levels_", "slices_", "corners_", "surface_", "connectomes_")
 #: Bytes from which a PNG is inlined with a little loss; its file next to the page is lossless.
 _COMPLEX = 100_000
 
@@ -44,8 +45,7 @@ class Picture:
 class Chapter:
     """What the page says about one task; ``notes`` say how its runs were read, and stand with the remarks.
 
-    ``tables`` makes the HTML of further tables from ``heading``, the level of their headings, and ``name``, the
-    start of their anchors.
+    ``nulls`` are findings whose effects against nulls get a table.
     """
 
     task: str
@@ -53,7 +53,7 @@ class Chapter:
     headline: Headline
     pictures: Sequence[Picture]
     notes: Sequence[str] = ()
-    tables: Callable[..., str] | None = None
+    nulls: TaskFindings | None = None
 
 
 def page(
@@ -65,13 +65,12 @@ def page(
     notes: Sequence[str] = (),
     gaps: Sequence[str] = (),
     provenance: Mapping[str, str],
-    first: str = "",
+    first: Sequence[Markup] = (),
 ) -> str:
     """Return the page: what was found in words, the atlas of all tasks, then the figures of each task.
 
     With one chapter its headline is the page's; with several each has an article of its own, linked from the
-    top. ``first`` is the HTML of a section before all others. ``pictures`` are of all tasks together; ``gaps``
-    say at the end what is not shown, and why. Text is escaped, so labels, titles and notes stay text.
+    top. Text is escaped, so labels, titles and notes stay text.
 
     Args:
         chapters: one per task.
@@ -79,106 +78,79 @@ def page(
         title: headline.
         pictures: of all tasks together.
         notes: remarks to put first.
-        gaps: what is not shown, and why.
+        gaps: what is not shown, and why; at the end.
         provenance: what the page says of its making, by heading.
-        first: HTML to put before all sections.
+        first: sections to put before all others.
 
     Returns:
         HTML.
     """
-    alone = chapters[0] if len(chapters) == 1 else None
-    return Template(asset("page.html")).substitute(
-        title=html.escape(title),
-        css=f"{asset('page.css')}\n{atlas.css}",
-        js=asset("page.js"),
-        header=_header(title, alone.headline if alone else None),
-        notes=_notes(notes) + first,
-        opening=_stats(alone.found) if alone else _answers(chapters),
-        atlas=atlas.html,
-        together="\n".join(section_of(picture, 2, _anchor(picture.name)) for picture in pictures),
-        chapters=_body(alone, 2) if alone else "\n".join(_article(chapter) for chapter in chapters),
-        gaps=_gaps(gaps),
-        provenance=_definitions(provenance),
+    level = 2 if len(chapters) == 1 else 3
+    views = [_view(chapter, level) for chapter in chapters]
+    text = html_of(
+        "assets/page.html",
+        title=title,
+        css=asset("assets/page.css"),
+        js=asset("assets/page.js"),
+        atlas=atlas,
+        notes=notes,
+        first=first,
+        alone=views[0] if len(views) == 1 else None,
+        chapters=views,
+        together=[encoded(picture, _anchor(picture.name)) for picture in pictures],
+        gaps=gaps,
+        provenance=provenance,
     )
+    return f"{text}\n"
 
 
-def asset(name: str) -> str:
-    """Return a file that the page is made of, as text."""
-    return (resources.files("graph2nn.report") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _header(title: str, headline: Headline | None) -> str:
-    if headline is None:
-        return f"<header>\n<h1>{html.escape(title)}</h1>\n</header>"
-    return (
-        f'<header>\n<p class="eyebrow">{html.escape(title)}</p>\n<h1>{html.escape(headline.title)}</h1>\n'
-        f'<p class="lead">{html.escape(headline.lead)}</p>\n</header>'
-    )
-
-
-def _answers(chapters: Sequence[Chapter]) -> str:
-    """What was found in each task, in one breath, with a link to the rest."""
-    items = "\n".join(
-        f'<li><a href="#{_anchor(chapter.task)}">{html.escape(chapter.task)}</a>'
-        f'<p class="verdict">{html.escape(chapter.headline.title)}</p>'
-        f"<p>{html.escape(chapter.headline.lead)}</p></li>"
-        for chapter in chapters
-    )
-    return f'<ul class="answers">\n{items}\n</ul>' if items else ""
+def _view(chapter: Chapter, level: int) -> dict[str, object]:
+    """What the template shows of a chapter; anchors carry the task where there are several."""
+    task = [] if level == 2 else [chapter.task]
+    nulls = chapter.nulls and null_tables(chapter.nulls, heading=level, name=_anchor(*task, "nulls"))
+    return {
+        "task": chapter.task,
+        "anchor": _anchor(chapter.task),
+        "headline": chapter.headline,
+        "facts": _facts(chapter.found),
+        "remarks": _remarks(chapter),
+        "pictures": [encoded(picture, _anchor(*task, picture.name)) for picture in chapter.pictures],
+        "nulls": nulls or "",
+        "listing": listing(chapter.found, heading=level, name=_anchor(*task, "graphs")),
+    }
 
 
 def _anchor(*names: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "task" for name in names)
 
 
-def _article(chapter: Chapter) -> str:
-    headline = chapter.headline
-    return (
-        f'<article id="{_anchor(chapter.task)}">\n<p class="eyebrow">{html.escape(chapter.task)}</p>\n'
-        f'<h2>{html.escape(headline.title)}</h2>\n<p class="lead">{html.escape(headline.lead)}</p>\n'
-        f"{_stats(chapter.found)}\n{_body(chapter, 3)}\n</article>"
-    )
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A picture as a template shows it: ``light`` and ``dark`` in base64, ``alt`` tells what is seen."""
+
+    anchor: str
+    title: str
+    caption: str
+    alt: str
+    wide: bool
+    light: str
+    dark: str
 
 
-def _body(chapter: Chapter, level: int) -> str:
-    """Remarks, figures and table, under headings of a level; anchors carry the task below the top level."""
-    task = [] if level == 2 else [chapter.task]
-    sections = [section_of(picture, level, _anchor(*task, picture.name)) for picture in chapter.pictures]
-    table = listing(chapter.found, heading=level, name=_anchor(*task, "graphs"))
-    more = "" if chapter.tables is None else chapter.tables(heading=level, name=_anchor(*task, "nulls"))
-    return "\n".join([_remarks(chapter, level), *sections, more, table])
-
-
-def _notes(notes: Sequence[str]) -> str:
-    return "\n".join(f'<p class="note" role="note">{html.escape(note)}</p>' for note in notes)
-
-
-def _gaps(gaps: Sequence[str]) -> str:
-    if not gaps:
-        return ""
-    items = "".join(f"<li>{html.escape(gap)}</li>" for gap in gaps)
-    return f'<section id="not-shown">\n<h2>What is not shown</h2>\n<ul class="remarks">{items}</ul>\n</section>'
-
-
-def section_of(picture: Picture, level: int, anchor: str) -> str:
-    """Return a figure with title and caption as HTML, under a heading of a level.
+def encoded(picture: Picture, anchor: str) -> EncodedPicture:
+    """Encode a picture for the page.
 
     Args:
         picture: with title and caption.
-        level: of the heading, 1 to 6.
-        anchor: of the section.
+        anchor: of its section.
 
     Returns:
-        HTML.
+        What the template takes.
     """
     light, dark = (base64.b64encode(_small(png)).decode() for png in (picture.light, picture.dark))
-    alt = html.escape(alt_text(picture.name, picture.title))
-    wide = ' class="wide"' if picture.name.startswith(_WIDE) else ""
-    return (
-        f'<section id="{anchor}">\n<h{level}>{html.escape(picture.title)}</h{level}>\n<figure{wide}><picture>'
-        f'<source media="(prefers-color-scheme: dark)" srcset="data:image/webp;base64,{dark}">'
-        f'<img src="data:image/webp;base64,{light}" alt="{alt}" decoding="async">'
-        f'</picture></figure>\n<p class="caption">{html.escape(picture.caption)}</p>\n</section>'
+    alt = alt_text(picture.name, picture.title)
+    return EncodedPicture(
+        anchor, picture.title, picture.caption, alt, picture.name.startswith(_WIDE), light=light, dark=dark
     )
 
 
@@ -188,17 +160,18 @@ def _small(png: bytes) -> bytes:
 
     with Image.open(io.BytesIO(png)) as picture:
         pixels = picture.convert("RGB")
-    return _webp(pixels, lossless=True) if len(png) < _COMPLEX else _webp(pixels, quality=75)
+    return _webp(pixels, lossless=len(png) < _COMPLEX)
 
 
-def _webp(pixels: PIL.Image.Image, **options: Any) -> bytes:
+def _webp(pixels: PIL.Image.Image, *, lossless: bool) -> bytes:
     encoded = io.BytesIO()
-    # Half the time of the usual effort (4), for files a twentieth larger.
-    pixels.save(encoded, "WEBP", method=2, **options)
+    # Half the time of the usual effort (4), for files a twentieth larger. Without loss, quality is effort, too.
+    pixels.save(encoded, "WEBP", method=2, lossless=lossless, quality=80 if lossless else 75)
     return encoded.getvalue()
 
 
-def _stats(findings: Findings) -> str:
+def _facts(findings: Findings) -> dict[str, str]:
+    """Numbers of a task's runs, by heading."""
     runs, graphs = findings.results.runs, findings.graphs
     facts = {
         "model": str(runs["model"].iloc[0]),
@@ -214,8 +187,7 @@ def _stats(findings: Findings) -> str:
     }
     if "seconds" in runs and pd.api.types.is_numeric_dtype(runs["seconds"]):
         facts["training time"] = _duration(float(runs["seconds"].sum()))
-    cells = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in facts.items())
-    return f'<dl class="stats">{cells}</dl>'
+    return facts
 
 
 def _span(values: pd.Series) -> str:
@@ -239,7 +211,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _remarks(chapter: Chapter, level: int) -> str:
+def _remarks(chapter: Chapter) -> list[str]:
     findings, remarks = chapter.found, [*chapter.notes, *chapter.headline.remarks]
     if (findings.graphs["seeds"] > 1).any():
         remarks.append(
@@ -249,14 +221,4 @@ def _remarks(chapter: Chapter, level: int) -> str:
             f"resamples; "
             "of three to five seeds they cover nearer 75 to 85 %. Gains and tests are calibrated by simulation."
         )
-    items = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
-    return (
-        f'<section>\n<h{level}>How far to trust it</h{level}>\n<ul class="remarks">{items}</ul>\n</section>'
-        if items
-        else ""
-    )
-
-
-def _definitions(facts: Mapping[str, str]) -> str:
-    items = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in facts.items())
-    return f"<dl>{items}</dl>"
+    return remarks

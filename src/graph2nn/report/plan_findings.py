@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.ladder_comparison import Ladder
 from graph2nn.analysis.plan_tests import PlannedResult, gain_by_epoch, planned_tests
@@ -19,6 +19,7 @@ from graph2nn.experiments.plans.runs import planned_runs
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import json_value
 from graph2nn.report.phrasing import between, number, plural
+from graph2nn.report.templates import TextTable, tables
 
 #: Of the table of planned tests.
 TEST_COLUMNS = ["test", "family", "estimate", "interval", "p", "p (Holm)", "pairs", "runs", "says"]
@@ -165,7 +166,7 @@ def _with_arms(plan: ExperimentPlan, runs: pd.DataFrame, data: Path | None) -> p
     return runs.assign(arm=arm)
 
 
-def record(planned: PlanFindings) -> dict[str, Any]:
+def plan_record(planned: PlanFindings) -> dict[str, Any]:
     """What summary.json holds of it."""
     answer = {
         "title": planned.plan.title,
@@ -178,25 +179,16 @@ def record(planned: PlanFindings) -> dict[str, Any]:
     return {key: json_value(value) for key, value in answer.items()}
 
 
-def section(planned: PlanFindings) -> str:
+def section(planned: PlanFindings) -> Markup:
     """The planned tests as a section of the page, before everything that was not planned."""
     table = planned_table(planned)
-    titles = "".join(f"<th>{html.escape(str(head))}</th>" for head in table)
-    rows = "\n".join(
-        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>"
-        for row in table.itertuples(index=False)
+    caption = (
+        "Estimates: error, or another score, or the training loss where a test says so, of the first arm minus "
+        "that of the second; positive, the second is better. Holm's correction over all planned tests of a "
+        "family. Everything below this table was not planned."
     )
-    return (
-        '<section id="planned">\n<h2>Planned tests</h2>\n<div class="table" tabindex="0" role="region" '
-        f'aria-label="Planned tests"><table>\n<thead><tr>{titles}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table></div>\n"
-        '<p class="caption">Estimates: error, or another score, or the training loss where a test says so, '
-        "of the first arm minus that of the second; "
-        "positive, the second is better. Holm's correction over all planned tests of a family. Everything "
-        "below this "
-        "table was "
-        "not planned.</p>\n</section>"
-    )
+    rows = table.to_numpy().tolist()
+    return tables([TextTable("Planned tests", TEST_COLUMNS, rows, anchor="planned", caption=caption)], level=2)
 
 
 def planned_table(planned: PlanFindings) -> pd.DataFrame:

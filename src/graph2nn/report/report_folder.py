@@ -12,12 +12,13 @@ from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.analysis.task_findings import Study, study
 from graph2nn.errors import UserError, unknown
 from graph2nn.files import remove_leftovers, temporary_of, unwritable_refused, writing_to
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.report.bundle import FORMATS, STYLES, contents
+from graph2nn.report.bundle import FORMATS, STYLES, report_files
 
 _LIBRARIES = ("graph2nn", "numpy", "pandas", "scipy", "matplotlib")
 
@@ -32,7 +33,7 @@ def write_report(
     formats: Sequence[str] = ("png",),
     command: str | None = None,
     step: Callable[[int, int], object] | None = None,
-    first: str = "",
+    first: Sequence[Markup] = (),
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
@@ -56,7 +57,7 @@ def write_report(
         formats: of the figure files: ``png``, ``pdf``, ``svg``.
         command: the command that made the report, for its footer.
         step: called after each figure with how many are drawn and how many there are.
-        first: HTML of a section that stands before all others, such as planned tests.
+        first: sections that stand before all others, such as planned tests.
         more: further keys of summary.json.
         style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
         paper: further tables of that folder, by name: cells are texts.
@@ -75,7 +76,7 @@ def write_report(
     out = Path(out)
     refuse_early(out, formats, style)
     said = results if isinstance(results, Study) else study({"runs": results})
-    files = contents(
+    files = report_files(
         said,
         graphs or {},
         title=title or _title(said),

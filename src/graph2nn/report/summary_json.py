@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from graph2nn.analysis.arms import ArmComparison
-from graph2nn.analysis.beyond import agreement, null_effects
+from graph2nn.analysis.beyond.agreement import agreement_record
+from graph2nn.analysis.beyond.null_effects import null_effects_record
 from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import ALPHA, Findings
 from graph2nn.analysis.quadratic import Quadratic
@@ -109,15 +110,15 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         "params": {"min": int(runs["params"].min()), "max": int(runs["params"].max())},
     }
     if task.nulls:
-        record["nulls"] = {kind: null_effects.record(compared) for kind, compared in task.nulls.items()}
+        record["nulls"] = {kind: null_effects_record(compared) for kind, compared in task.nulls.items()}
     if task.null_changes:
         record["null_changes"] = {kind: rows.to_dict("records") for kind, rows in task.null_changes.items()}
     if task.against:
-        record["against"] = agreement.record(task.against)
+        record["against"] = agreement_record(task.against)
     if task.beyond is not None:
-        from graph2nn.analysis.beyond.study import record as further
+        from graph2nn.analysis.beyond.study import beyond_record
 
-        record["beyond"] = further(task.beyond)
+        record["beyond"] = beyond_record(task.beyond)
     return _joined(record, published_names.task_record(task))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from graph2nn.errors import UserError, cut, shown
 from graph2nn.graphs.generators.families import ws_flex_directed
@@ -34,6 +34,12 @@ MatchMethod = Literal["auto", "published", "published-below", "exact", "none"]
 
 #: Nodes of the largest graph whose matrix a config spells out.
 _MOST_ROWS = 512
+
+
+def is_plain(graph: RelationalGraph) -> bool:
+    """Whether a graph is small enough for rows of 0 and 1, and carries nothing that these leave out."""
+    carries = any(value is not None for value in (graph.weights, graph.signs, graph.nodes))
+    return graph.n <= _MOST_ROWS and graph.self_loops == "all" and not carries
 
 
 class _Value(BaseModel):
@@ -70,11 +76,12 @@ class GraphSpec(_Value):
     """A graph by its recipe, by its matrix, or by its content; exactly one of the three.
 
     ``rows`` are strings of 0 and 1, row reads column. A large graph, or one with weights, signs, a table of
-    nodes or given self-connections, is ``packed`` instead: an archive of
+    nodes or given self-connections, is ``embedded`` instead: an archive of
     :func:`graph2nn.graphs.io.archive.dump_graph` in base 64, next to the graph's ``sha256``, which stands for
-    it in the digest of a run. ``null_of`` is the name of the graph that this one is a null of; None for a graph
-    that stands for itself. ``node_names`` go with ``rows``, for figures and tables: they change no number and
-    are not part of the digest.
+    it in the digest of a run. Both hold the graph itself, whatever becomes of its file. ``stored`` refers to
+    it: the text that named it and the digest of its content, which lies in the cache. ``null_of`` is the name
+    of the graph that this one is a null of; None for a graph that stands for itself. ``node_names`` go with
+    ``rows``, for figures and tables: they change no number and are not part of the digest.
 
     Example:
         >>> from graph2nn import ws_flex
@@ -87,21 +94,29 @@ class GraphSpec(_Value):
     ws_flex: WSFlexSpec | None = None
     rows: tuple[str, ...] | None = None
     stored: StoredGraphSpec | None = None
-    packed: str | None = None
+    embedded: str | None = None
     sha256: str | None = None
     directed: bool = False
     null_of: str | None = None
     node_names: tuple[str, ...] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_name(cls, values: Any) -> Any:
+        """Configs of earlier runs call it ``packed``, as packed results are called."""
+        if isinstance(values, dict) and "packed" in values and "embedded" not in values:
+            return {**{name: value for name, value in values.items() if name != "packed"},
+                    "embedded": values["packed"]}  # fmt: skip
+        return values
+
     @classmethod
     def of(cls, graph: RelationalGraph) -> GraphSpec:
         """Describe any graph by its matrix, or by all that it carries."""
-        carries = (graph.weights, graph.signs, graph.nodes)
-        if graph.n > _MOST_ROWS or graph.self_loops == "given" or any(value is not None for value in carries):
+        if not is_plain(graph):
             file = io.BytesIO()
             dump_graph(graph, file)
-            packed = base64.b64encode(file.getvalue()).decode()
-            return cls(name=graph.name, packed=packed, sha256=graph.digest, directed=bool(graph.directed))
+            embedded = base64.b64encode(file.getvalue()).decode()
+            return cls(name=graph.name, embedded=embedded, sha256=graph.digest, directed=bool(graph.directed))
         rows = tuple("".join("1" if entry else "0" for entry in row) for row in graph.adjacency)
         return cls(name=graph.name, rows=rows, directed=bool(graph.directed), node_names=graph.node_names)
 
@@ -153,14 +168,16 @@ class GraphSpec(_Value):
             return RelationalGraph(graph.adjacency, name=self.name, directed=False, origin=graph.origin)
         if self.stored is not None:
             return build_stored(self.stored, self.name)
-        if self.packed is not None:
+        if self.embedded is not None:
             try:
-                packed = parse_graph_file(io.BytesIO(base64.b64decode(self.packed)))
+                embedded = parse_graph_file(io.BytesIO(base64.b64decode(self.embedded)))
             except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 raise UserError(f"config: graph {self.name!r} is damaged ({error}).") from None
-            return packed.renamed(self.name)
+            return embedded.renamed(self.name)
         if self.rows is None:
-            raise UserError(f"config: graph {self.name!r} has neither ws_flex nor rows nor a stored graph.")
+            raise UserError(
+                f"config: graph {self.name!r} has neither ws_flex nor rows, and is neither embedded nor stored."
+            )
         matrix = [[int(entry) for entry in row] for row in self.rows]
         return RelationalGraph.from_adjacency(
             matrix, name=self.name, directed=self.directed, node_names=self.node_names
@@ -230,7 +247,7 @@ class RunConfig(_Value):
         Values left at their default do not enter, so that an option added later, off by default, leaves the
         names of earlier runs as they are.
         """
-        left_out: Any = {"threads": True, "graph": {"packed", "node_names"}}
+        left_out: Any = {"threads": True, "graph": {"embedded", "node_names"}}
         text = json.dumps(self.model_dump(mode="json", exclude_defaults=True, exclude=left_out), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

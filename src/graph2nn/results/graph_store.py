@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ import pandas as pd
 from graph2nn.errors import UserError
 from graph2nn.files import cache_root
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls import null
+from graph2nn.graphs.nulls import NullOptions, null
 from graph2nn.graphs.spec import parse_graph
 
 
@@ -112,7 +112,7 @@ def build_stored(spec: StoredGraph, name: str) -> RelationalGraph:
         graph = parse_graph(spec.text)
         if spec.null is not None:
             options = {option: value for option in NULL_OPTIONS if (value := getattr(spec, option)) is not None}
-            graph = null(graph, spec.null, seed=spec.seed, **options)
+            graph = null(graph, spec.null, seed=spec.seed, **cast(NullOptions, options))
         graph = graph.renamed(name)
         store(graph)
     if graph_digest(graph) != spec.digest:

@@ -245,10 +245,9 @@ def _advance(
 def _pause(state: TrainingState, checkpoints: Checkpoints | None, stop: Stop | None, ranks: Ranks) -> None:
     """Between two steps: save where it is time to, and end where that is asked for."""
     reason = ranks.agreed(stop() if stop else None)
-    at = {"epochs": len(state.history), "batches": state.running.batches}
-    saved = None
-    if checkpoints and ranks.first and (reason or checkpoints.due(**at)):
-        saved = checkpoints.save(state.state_dict(), **at)
+    epochs, batches, saved = len(state.history), state.running.batches, None
+    if checkpoints and ranks.first and (reason or checkpoints.due(epochs=epochs, batches=batches)):
+        saved = checkpoints.save(state.state_dict(), epochs=epochs, batches=batches)
     if reason:
         end(reason, ranks.of_first(saved))
 

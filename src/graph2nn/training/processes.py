@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, Literal
 
 import torch
@@ -188,16 +189,7 @@ class _Crew:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self.job, self.threads), daemon=True)
-        try:
-            with interrupts_held_back():
-                process.start()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise UserError(
-                f"processes: the job cannot be sent to another process ({complaint(error)})."
-            ) from error
-        finally:
-            # Were this end open here too, the end of the process would not end the pipe.
-            theirs.close()
+        start_process(process, theirs)
         return _Worker(process, ours)
 
     def _bury(self, worker: _Worker) -> Iterator[tuple[int, Literal["failed"], str]]:
@@ -228,6 +220,27 @@ def ending_of(code: int) -> str:
         return f"was killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"was killed by signal {-code}"
+
+
+def start_process(process: BaseProcess, their_end: Connection) -> None:
+    """Start a child that gets its job by pickle, and close its end of the pipe here.
+
+    Args:
+        process: to start; Ctrl-C does not reach it.
+        their_end: were it open here too, the end of the process would not end the pipe.
+
+    Raises:
+        UserError: the job cannot be sent there.
+    """
+    try:
+        with interrupts_held_back():
+            process.start()
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UserError(
+            f"processes: the job cannot be sent to another process ({complaint(error)})."
+        ) from error
+    finally:
+        their_end.close()
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def against(
     return agreements
 
 
-def record(agreement: Mapping[str, Agreement]) -> dict[str, Any]:
+def agreement_record(agreement: Mapping[str, Agreement]) -> dict[str, Any]:
     """What summary.json holds of it."""
     left_out = ("graphs", "runs")
     return {

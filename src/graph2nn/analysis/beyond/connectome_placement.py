@@ -134,7 +134,7 @@ def place(
     return Placed(pd.DataFrame(rows), compare(connectomes) if scores is None else scores)
 
 
-def record(placed: Placed) -> dict[str, Any]:
+def placement_record(placed: Placed) -> dict[str, Any]:
     """What summary.json holds of it."""
     scores = {
         graph: dict(zip(rows["measure"], rows["z"], strict=True))

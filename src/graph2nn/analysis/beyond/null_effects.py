@@ -230,7 +230,7 @@ def _errors(runs: pd.DataFrame) -> dict[str, Floats]:
     return {str(label): values.to_numpy(dtype=np.float64) for label, values in groups}
 
 
-def record(comparison: NullComparison) -> dict[str, Any]:
+def null_effects_record(comparison: NullComparison) -> dict[str, Any]:
     """What summary.json holds of it."""
     return {
         "null_sd": comparison.null_sd,

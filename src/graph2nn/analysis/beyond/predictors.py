@@ -135,7 +135,7 @@ def predict(
     )
 
 
-def record(predictors: Predictors | Gap) -> dict[str, Any] | None:
+def predictors_record(predictors: Predictors | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it."""
     if isinstance(predictors, Gap):
         return None

@@ -134,7 +134,7 @@ def held_out_gain(results: Results) -> float | None:
     return float(baseline.mean() - judged) if picked.size else None
 
 
-def record(selection: Selection | Gap) -> dict[str, Any] | None:
+def selection_record(selection: Selection | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it; the gap's reason is told elsewhere."""
     if isinstance(selection, Gap):
         return None

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graph2nn.analysis.beyond import connectome_placement as brains
 from graph2nn.analysis.beyond import predictors, selection, surface
-from graph2nn.analysis.beyond.connectome_placement import Placed
+from graph2nn.analysis.beyond.connectome_placement import Placed, place, placement_record
 from graph2nn.analysis.beyond.noise import paired, seed_noise
 from graph2nn.analysis.beyond.predictors import Predictors
 from graph2nn.analysis.beyond.selection import Selection
@@ -89,17 +88,17 @@ def study(
     elif not connectomes:
         placed = Gap("no connectome was given")
     else:
-        placed = brains.place(connectomes, rows, findings.spot, plane, scores)
+        placed = place(connectomes, rows, findings.spot, plane, scores)
     return Beyond(findings.judged.best, plane, predicted, placed)
 
 
-def record(done: Beyond) -> dict[str, Any]:
+def beyond_record(done: Beyond) -> dict[str, Any]:
     """What summary.json holds of a study: plain JSON values, None and a reason for what is missing."""
     answer = {
-        "selection": selection.record(done.selection),
-        "surface": surface.record(done.surface),
-        "predictors": predictors.record(done.predictors),
-        "connectomes": None if isinstance(done.connectomes, Gap) else brains.record(done.connectomes),
+        "selection": selection.selection_record(done.selection),
+        "surface": surface.surface_record(done.surface),
+        "predictors": predictors.predictors_record(done.predictors),
+        "connectomes": None if isinstance(done.connectomes, Gap) else placement_record(done.connectomes),
         "gaps": done.gaps,
     }
     return {key: json_value(value) for key, value in answer.items()}

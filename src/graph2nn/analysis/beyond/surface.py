@@ -157,7 +157,7 @@ def fit_surface(
     )
 
 
-def record(surface: Surface | Gap) -> dict[str, Any] | None:
+def surface_record(surface: Surface | Gap) -> dict[str, Any] | None:
     """What summary.json holds of it."""
     if isinstance(surface, Gap):
         return None

@@ -165,46 +165,35 @@ def kind_of(path: Path) -> Kind:
     raise UserError(f"data: {path} is of no known kind; give {_KINDS}.")
 
 
-def load_folder(
-    path: Path, *, cache: Path | str | None, progress: bool, name: str | None, **given: Any
-) -> Dataset:
-    """Read images in class folders; see :meth:`graph2nn.Dataset.from_folder`.
-
-    Args:
-        path: the folder.
-        cache: folder of decoded copies.
-        progress: show bars on a terminal.
-        name: of the data; that of the folder if left out.
-
-    Returns:
-        The data set.
-    """
-    return load_own(path, Options(name=name, **given), cache=cache, progress=progress)
-
-
-def load_table(
-    path: Any, target: str | Sequence[str], *, cache: Path | str | None, drop: Sequence[str], **given: Any
-) -> Dataset:
+def load_table(path: Path | str | pd.DataFrame, options: Options, *, cache: Path | str | None) -> Dataset:
     """Read a table; see :meth:`graph2nn.Dataset.from_table`.
 
     Args:
         path: a file, several by split, or a data frame.
-        target: column or columns to learn.
+        options: how to read it.
         cache: folder of decoded copies.
-        drop: columns to leave out.
 
     Returns:
         The data set.
+
+    Raises:
+        UserError: not a table, and as :func:`load_own`.
     """
-    targets = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(path, pd.DataFrame):
-        name = given.pop("name") or "table"
         frame = path.set_axis([str(column) for column in path.columns], axis=1)
-        return dataset_of_table({"train": frame.reset_index(drop=True)}, targets, name=name, drop=drop, **given)
+        return _of_table({"train": frame.reset_index(drop=True)}, options, options.name or "table")
     source = Path(path)
     if source.exists() and kind_of(source) != "table":
         raise UserError(f"data: {source} is not a table; give .csv, .tsv or .parquet.")
-    return load_own(source, Options(target=targets, drop=tuple(drop), **given), cache=cache)
+    return load_own(source, options, cache=cache)
+
+
+def _of_table(parts: Mapping[str, pd.DataFrame], options: Options, name: str) -> Dataset:
+    return dataset_of_table(
+        parts, options.target, test=options.test, validation=options.validation, task=options.task, name=name,
+        seed=options.seed, split=options.split, missing=options.missing, drop=options.drop,
+        most_values=options.most_values,
+    )  # fmt: skip
 
 
 def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[str]) -> None:
@@ -231,24 +220,24 @@ def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) 
     name = options.name or (path.resolve().name if path.is_dir() else path.name.partition(".")[0])
     if kind in FORMATS:
         return load_format(kind, path, root, progress=progress)
-    drawn: dict[str, Any] = {"test": options.test, "validation": options.validation}
-    drawn |= {"task": options.task, "seed": options.seed, "name": name}
     if kind == "text":
         return dataset_of_text(
             path, context=options.context, test=options.test, validation=options.validation, name=name
         )
     if kind == "images":
-        return dataset_of_folder(path, size=options.size, channels=options.channels, progress=progress, **drawn)
-    if kind == "table":
-        return dataset_of_table(
-            {split: read_frame(file) for split, file in _by_split(path, feature_tables.SUFFIXES).items()},
-            options.target, split=options.split, missing=options.missing, drop=options.drop,
-            most_values=options.most_values, **drawn,
+        return dataset_of_folder(
+            path, size=options.size, channels=options.channels, progress=progress, test=options.test,
+            validation=options.validation, task=options.task, seed=options.seed, name=name,
         )  # fmt: skip
+    if kind == "table":
+        files = _by_split(path, feature_tables.SUFFIXES)
+        return _of_table({split: read_frame(file) for split, file in files.items()}, options, name)
     parts, classes = read_npz(path) if path.is_file() else _pairs(path)
-    x, y = parts.pop("train")
-    drawn |= dict(parts)
-    return dataset_of_arrays(x, y, classes=classes, **drawn)
+    x, y = parts["train"]
+    return dataset_of_arrays(
+        x, y, classes=classes, test=parts.get("test", options.test),
+        validation=parts.get("validation", options.validation), task=options.task, seed=options.seed, name=name,
+    )  # fmt: skip
 
 
 def _pairs(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.planning import select
@@ -13,7 +14,7 @@ from graph2nn.experiments.plans.schema import Arm, ExperimentPlan, Network, Sett
 from graph2nn.experiments.presets import Preset, preset
 from graph2nn.experiments.stored_graphs import stored_null
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls import degree_null
+from graph2nn.graphs.nulls import NullOptions, degree_null
 from graph2nn.results.config import GraphSpec, RunConfig, override
 
 
@@ -122,7 +123,7 @@ class _Graphs:
             assert original is not None  # the schema has refused a null of the baseline
             if original.stored is not None:
                 drawn = network.rewired
-                return stored_null(original, drawn.kind, drawn.seed, **drawn.options)
+                return stored_null(original, drawn.kind, drawn.seed, cast(NullOptions, drawn.options))
             if network.rewired.kind != "degree" or network.rewired.options:
                 raise UserError(
                     f"plan: {original.name}: nulls of kind {network.rewired.kind!r} and options of nulls are "
@@ -131,7 +132,8 @@ class _Graphs:
             null = degree_null(original.build(), network.rewired.seed, connected=True)
             return self._named(GraphSpec.of(null).model_copy(update={"null_of": original.name}))
         if network.ws_flex is not None:
-            spec = GraphSpec.of_ws_flex(**network.ws_flex.model_dump())
+            arguments = network.ws_flex
+            spec = GraphSpec.of_ws_flex(arguments.n, arguments.sparsity, arguments.p, arguments.seed)
         else:
             selected = select(self._preset, [str(network.graph)], data=self._folder)
             if len(selected) != 1:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from graph2nn.experiments.presets.preset import Preset
 from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 
-_PHOTOS: dict[str, Any] = {
-    "epochs": 100, "flip": True, "resized_crop": (0.08, 1.0), "lighting": 0.1, "antialias": False,
-}  # fmt: skip
 #: Of all configs on ImageNet; those on eight GPUs recompute batch norm from the batches of one GPU.
-PHOTOS = Recipe(batch_size=256, lr=0.1, weight_decay=1e-4, **_PHOTOS)
+PHOTOS = Recipe(
+    epochs=100, batch_size=256, lr=0.1, weight_decay=1e-4, flip=True, resized_crop=(0.08, 1.0), lighting=0.1,
+    antialias=False,
+)  # fmt: skip
 EIGHT = PHOTOS.model_copy(update={"precise_bn_batch": 32})
-ONE = Recipe(
-    batch_size=32, lr=0.025, weight_decay=1e-4, schedule="step", steps=(30, 60, 90), gamma=0.1, **_PHOTOS
+ONE = PHOTOS.model_copy(
+    update={"batch_size": 32, "lr": 0.025, "schedule": "step", "steps": (30, 60, 90), "gamma": 0.1}
 )
 _EFFICIENT_EIGHT = EIGHT.model_copy(
     update={"batch_size": 512, "lr": 0.2, "weight_decay": 5e-5, "precise_bn_batch": 64}
@@ -30,13 +28,12 @@ def _pair(
     """The same experiment for eight GPUs, as published, and for one."""
     eight, one = recipes
     about = f"{model} on ImageNet: {graphs.partition('-')[2]} graphs × 3 seeds, 100 epochs, batch"
-    shared: dict[str, Any] = {
-        "model": ModelSpec(name=model), "data": "imagenet", "graphs": (graphs,), "seeds": 3, "best": best,
-    }  # fmt: skip
-    return (
-        Preset(name=name, about=f"{about} {eight.batch_size} over 8 GPUs.", recipe=eight, **shared),
-        Preset(name=f"{name}-1gpu", about=f"{about} {one.batch_size} on 1 GPU.", recipe=one, **shared),
-    )
+    preset = Preset(
+        name=name, about=f"{about} {eight.batch_size} over 8 GPUs.", recipe=eight, model=ModelSpec(name=model),
+        data="imagenet", graphs=(graphs,), seeds=3, best=best,
+    )  # fmt: skip
+    about = f"{about} {one.batch_size} on 1 GPU."
+    return preset, preset.model_copy(update={"name": f"{name}-1gpu", "about": about, "recipe": one})
 
 
 #: ``best`` is the graph with the lowest mean error over the three published seeds; two of CNN-6 tie exactly,

@@ -81,7 +81,6 @@ ONLY: Mapping[str, str] = {
 }
 
 _RELATIONAL = ("GROUP_NUM", "MESSAGE_TYPE", "SPARSITY", "P", "SEED_GRAPH", "DIRECTED")
-_PLAIN_NORMS = ("vgg", "mobilenet")
 
 
 def why_nothing(key: str, values: Mapping[str, Any]) -> str | None:

@@ -11,36 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import UserError, cut
-from graph2nn.files import replacing, why_not
+from graph2nn.files import why_not
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.sparse_files import check_csr
 
-#: Ending of such files, and what their first entry says.
-ENDING = ".graph"
+#: What the first entry of such files says.
 _MARK = "graph2nn graph 1"
 
 
-def save_graph(graph: RelationalGraph, path: str | Path) -> Path:
-    """Write a graph with everything that it carries, compressed; whole or not at all.
-
-    Args:
-        graph: of any size; 25 million connections take about 60 MB.
-        path: where to write; :func:`graph2nn.read_graph` reads files that end in ``.graph``.
-
-    Returns:
-        The path.
-
-    Raises:
-        UserError: a folder that is not there or cannot be written.
-    """
-    target = Path(path)
-    with replacing(target) as temporary, temporary.open("wb") as file:
-        dump_graph(graph, file)
-    return target
-
-
 def load_graph(path: str | Path) -> RelationalGraph:
-    """Read a graph that :func:`save_graph` wrote.
+    """Read a file that :func:`dump_graph` wrote; such files end in ``.graph``.
 
     Raises:
         UserError: no such file, or another one.

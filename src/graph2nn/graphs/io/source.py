@@ -107,8 +107,22 @@ def names_or_none(names: Sequence[str]) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def edge_list(first: Sequence[str], second: Sequence[str], **rest: Any) -> EdgeList:
+def edge_list(
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    columns: pd.DataFrame | None = None,
+    table: bool = False,
+    numbered: bool = False,
+) -> EdgeList:
     """Make an edge list from two columns of node names.
+
+    Args:
+        first, second: names of the nodes of each edge.
+        columns, table, numbered: as for :class:`EdgeList`.
+
+    Returns:
+        The edge list.
 
     Raises:
         UserError: an edge without one of its nodes.
@@ -118,7 +132,10 @@ def edge_list(first: Sequence[str], second: Sequence[str], **rest: Any) -> EdgeL
         empty = names.index("")
         place = int(np.flatnonzero((one == empty) | (other == empty))[0])
         raise UserError(f"edge {place + 1} ({first[place] or '…'}, {second[place] or '…'}) lacks a node.")
-    return EdgeList(one, other, len(names), names_or_none(names), **rest)
+    columns = pd.DataFrame() if columns is None else columns
+    return EdgeList(
+        one, other, len(names), names_or_none(names), columns=columns, table=table, numbered=numbered
+    )
 
 
 def _is_whole(text: str) -> bool:

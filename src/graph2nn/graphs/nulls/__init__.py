@@ -16,7 +16,7 @@ from graph2nn.graphs.nulls.ensembles import (
     reciprocal_null,
     ws_flex_null,
 )
-from graph2nn.graphs.nulls.ladder import KINDS, null
+from graph2nn.graphs.nulls.ladder import KINDS, NullOptions, null
 from graph2nn.graphs.nulls.lattice import degree_lattice_null
 from graph2nn.graphs.nulls.null_graph import NullGraph
 from graph2nn.graphs.nulls.null_report import NullReport, null_differences
@@ -27,6 +27,7 @@ __all__ = [
     "KINDS",
     "NULLS",
     "NullGraph",
+    "NullOptions",
     "NullReport",
     "SmallWorld",
     "degree_lattice_null",

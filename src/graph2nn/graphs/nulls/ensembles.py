@@ -16,13 +16,12 @@ The other kinds of :data:`graph2nn.graphs.nulls.KINDS` can be drawn as ensembles
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.generators.families import gnm_random
 from graph2nn.graphs.graph import RelationalGraph
-from graph2nn.graphs.nulls.ladder import KINDS
+from graph2nn.graphs.nulls.ladder import KINDS, NullOptions
 from graph2nn.graphs.nulls.ladder import null as draw
 from graph2nn.graphs.nulls.lattice import degree_lattice_null
 from graph2nn.graphs.rewiring import rewire
@@ -79,7 +78,7 @@ def reciprocal_null(graph: RelationalGraph, seed: int = 0, connected: bool = Fal
 
 
 def drawn_until_connected(
-    graph: RelationalGraph, kind: str, seed: int, connected: bool, options: Mapping[str, Any] | None = None
+    graph: RelationalGraph, kind: str, seed: int, connected: bool, options: NullOptions | None = None
 ) -> RelationalGraph:
     """Draw a null of the ladder, again and again until it is connected if that is asked for.
 
@@ -233,7 +232,7 @@ def ensemble(
     seed: int = 0,
     *,
     connected: bool = False,
-    options: Mapping[str, Any] | None = None,
+    options: NullOptions | None = None,
 ) -> list[RelationalGraph]:
     """Draw ``count`` null graphs of one kind. A longer ensemble begins with the shorter one of the same seed.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +102,7 @@ class Request:
 
 
 def _density(request: Request) -> NullGraph:
-    drawn = request.drawn(**shuffles.density_arcs(request.graph, request.rng))
+    drawn = request.drawn(*shuffles.density_arcs(request.graph, request.rng))
     checks.same_count(request.graph, drawn)
     checks.same_pool(request.graph, drawn)
     return drawn
@@ -254,6 +254,21 @@ KINDS: dict[str, Kind] = {
     "weights": Kind("the wiring; weights are shuffled", _weights, ("within",)),
     "signs": Kind("the wiring and the weights; signs are shuffled", _signs, ("within",)),
 }
+
+
+class NullOptions(TypedDict, total=False):
+    """Options of kinds of nulls, by the keywords of :func:`null`.
+
+    Example:
+        >>> NullOptions(groups="superclass")
+        {'groups': 'superclass'}
+    """
+
+    groups: Labels
+    inputs: Selection
+    outputs: Selection
+    within: Labels
+    positions: Positions
 
 
 def null(

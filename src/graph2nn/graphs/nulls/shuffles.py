@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.graph import RelationalGraph
 
 Pairs = npt.NDArray[np.int64]
@@ -67,8 +68,10 @@ def shuffled(
     return result
 
 
-def density_arcs(graph: RelationalGraph, rng: np.random.Generator) -> dict[str, Any]:
-    """Arcs of a density null: ``edge_index``, ``weights`` and ``signs``.
+def density_arcs(
+    graph: RelationalGraph, rng: np.random.Generator
+) -> tuple[Longs, Floats | None, npt.NDArray[np.int8] | None]:
+    """Arcs of a density null: edge index, weights and signs.
 
     Self-connections stay as they are. The others join random pairs; the pool of weights is shuffled over them,
     and each takes the sign of its new source: that of one of its connections, or, of a node that had none,
@@ -87,7 +90,7 @@ def density_arcs(graph: RelationalGraph, rng: np.random.Generator) -> dict[str, 
     if graph.signs is not None:
         drawn = _signs_of(pairs[0], arcs[0][~loops], graph.signs[~loops], graph.n, rng)
         signs = np.concatenate([*(drawn for _ in both), graph.signs[loops]])
-    return {"edge_index": np.concatenate([*both, arcs[:, loops]], axis=1), "weights": weights, "signs": signs}
+    return np.concatenate([*both, arcs[:, loops]], axis=1), weights, signs
 
 
 def _signs_of(

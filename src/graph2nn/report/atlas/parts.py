@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from importlib.abc import Traversable
-from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from graph2nn.report.atlas.atlas_data import Box, Graphs, payload
 from graph2nn.report.atlas.codec import text
+from graph2nn.report.templates import asset, html_of
 
+_FOLDER = "atlas/assets"
 #: The script's files, in the order in which each needs the ones before it.
 _SCRIPTS = ("unpack", "columns", "points", "portrait", "plane", "sketch", "card", "list", "controls")
 
@@ -28,12 +28,12 @@ class Atlas:
     """What a page inlines: ``html``, with data and scripts right behind the markup, and ``css``.
 
     Example:
-        >>> Atlas(html="<p>plane</p>", css="").html
+        >>> str(Atlas(html=Markup("<p>plane</p>"), css=Markup()).html)
         '<p>plane</p>'
     """
 
-    html: str
-    css: str
+    html: Markup
+    css: Markup
 
 
 def atlas(
@@ -67,33 +67,8 @@ def atlas(
         True
     """
     packed = payload(evaluations, graphs, measures=measures, sweet_spots=sweet_spots, highlighted=highlighted)
-    return Atlas(html=f"{_asset('atlas.html')}\n{_data(packed)}\n{_scripts()}", css=_asset("atlas.css"))
-
-
-def _data(packed: Mapping[str, Any]) -> str:
-    return f'<script type="application/json" id="atlas-data">{in_script(packed)}</script>'
-
-
-def _scripts() -> str:
-    """Plotly, which is a third of its size compressed and unpacked by every browser since 2023; our own."""
-    plotly = text(_assets().joinpath(PLOTLY).read_bytes())
-    scripts = "\n".join(_asset(f"{name}.js") for name in _SCRIPTS)
-    # One scope for all our files, and none of the page's.
-    return (
-        f'<script type="text/plain" id="atlas-plotly">{plotly}</script>\n'
-        f'<script>\n(() => {{\n"use strict";\n{scripts}\n}})();\n</script>'
-    )
-
-
-def in_script(value: object) -> str:
-    """Write JSON that cannot end the element it stands in, whatever its strings hold."""
-    written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
-def _asset(name: str) -> str:
-    return _assets().joinpath(name).read_text(encoding="utf-8")
-
-
-def _assets() -> Traversable:
-    return resources.files("graph2nn.report") / "atlas" / "assets"
+    # Plotly is a third of its size compressed, and unpacked by every browser since 2023.
+    plotly = (resources.files("graph2nn.report") / _FOLDER / PLOTLY).read_bytes()
+    scripts = [asset(f"{_FOLDER}/{name}.js") for name in _SCRIPTS]
+    html = html_of(f"{_FOLDER}/atlas.html", data=packed, plotly=text(plotly), scripts=scripts)
+    return Atlas(html=html, css=asset(f"{_FOLDER}/atlas.css"))

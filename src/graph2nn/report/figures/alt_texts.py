@@ -47,7 +47,7 @@ _TEXTS = {
     "close to the lowest.",
     "predictors_": "Dot plot, a row for each measure: the share of the differences between graphs that "
     "it predicts, with intervals.",
-    "brains_": "The map of all graphs with the places of connectomes marked.",
+    "connectomes_": "The map of all graphs with the places of connectomes marked.",
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def caption(placed: Placed) -> str:
 
 
 def draw(placed: Placed, surface: Surface, findings: Findings, theme: Theme) -> Figure:
-    """Draw the plane with the surface's error, the best graphs, the rectangle and the brains; and z-scores.
+    """Draw the plane with the surface's error, the best graphs, the rectangle, connectomes; and z-scores.
 
     Args:
         placed: the connectomes.

@@ -57,5 +57,5 @@ def plates(task: TaskFindings, tag: str) -> list[Plate]:
     if not isinstance(beyond.connectomes, Gap) and not isinstance(beyond.surface, Gap):
         draw = partial(connectome_placement.draw, beyond.connectomes, beyond.surface, task.found)
         caption = connectome_placement.caption(beyond.connectomes)
-        made.append(Plate(f"brains_{tag}", f"{task.name}: brains on the same plane", caption, draw))
+        made.append(Plate(f"connectomes_{tag}", f"{task.name}: connectomes on the same plane", caption, draw))
     return made

@@ -106,6 +106,7 @@ def shade(axes: Axes, surface: Surface, column: str, **style: Any) -> Any:
         axes: to draw into.
         surface: the surface.
         column: of its map.
+        style: of ``Axes.pcolormesh``.
 
     Returns:
         The mesh.

@@ -27,7 +27,7 @@ from graph2nn.training.processes import (
     can_spawn,
     end_with_parent,
     ending_of,
-    interrupts_held_back,
+    start_process,
     usable_cores,
 )
 
@@ -57,7 +57,7 @@ class RankError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class _Ending:
+class _RankResult:
     """How a rank ended; ``content`` is a result, a message, or what :class:`Preempted` takes."""
 
     kind: Kind
@@ -116,7 +116,7 @@ def launch(
         crew.end()
 
 
-def _verdict(endings: dict[int, _Ending], world: int, told: str | None) -> Any:
+def _verdict(endings: dict[int, _RankResult], world: int, told: str | None) -> Any:
     """Return the first rank's result, or raise what the endings of all ranks mean together."""
     rank, ending = min(endings.items(), key=lambda item: (_TELLING.index(item[1].kind), item[1].at, item[0]))
     if ending.kind == "wrong":
@@ -140,7 +140,7 @@ class _Crew:
     """The processes, and how those that have ended did."""
 
     def __init__(self) -> None:
-        self.endings: dict[int, _Ending] = {}
+        self.endings: dict[int, _RankResult] = {}
         self.told: str | None = None
         self._ranks: list[tuple[BaseProcess, Connection]] = []
 
@@ -152,15 +152,7 @@ class _Crew:
         process = context.Process(
             target=_live, args=(theirs, job, place, device, threads, sync_bn), daemon=False
         )
-        try:
-            with interrupts_held_back():
-                process.start()
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise UserError(
-                f"processes: the job cannot be sent to another process ({complaint(error)})."
-            ) from error
-        finally:
-            theirs.close()  # else the end of the process would not end the pipe
+        start_process(process, theirs)
         self._ranks.append((process, ours))
 
     def listen(self, stop: Stop) -> None:
@@ -196,15 +188,15 @@ class _Crew:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, getattr(signal, reason))
 
-    def _ending(self, rank: int) -> _Ending:
+    def _ending(self, rank: int) -> _RankResult:
         process, connection = self._ranks[rank]
         try:
-            ending: _Ending = pickle.loads(connection.recv_bytes())
+            ending: _RankResult = pickle.loads(connection.recv_bytes())
         except (EOFError, OSError):
             process.join()
             code = process.exitcode or 0
             hint = "" if code < 0 else " before it could begin or say why"
-            return _Ending("died", ending_of(code) + hint)
+            return _RankResult("died", ending_of(code) + hint)
         return ending
 
 
@@ -220,17 +212,17 @@ def _live(connection: Connection, job: Job, place: Place, device: str, threads: 
         connection.send_bytes(pickle.dumps(_run_job(job, place, device, sync_bn)))
 
 
-def _run_job(job: Job, place: Place, device: str, sync_bn: bool) -> _Ending:
+def _run_job(job: Job, place: Place, device: str, sync_bn: bool) -> _RankResult:
     try:
         device_of_rank = place.device(device)
         with joined(place, device_of_rank, sync_bn=sync_bn) as ranks:
             result = job(ranks, device_of_rank)
-            return _Ending("done", result if ranks.first else None)
+            return _RankResult("done", result if ranks.first else None)
     except Preempted as request:
-        return _Ending("preempted", (request.reason, request.checkpoint))
+        return _RankResult("preempted", (request.reason, request.checkpoint))
     except KeyboardInterrupt:
-        return _Ending("interrupted")
+        return _RankResult("interrupted")
     except UserError as error:
-        return _Ending("wrong", str(error))
+        return _RankResult("wrong", str(error))
     except Exception as error:
-        return _Ending("failed", f"failed ({complaint(error)})", traceback.format_exc())
+        return _RankResult("failed", f"failed ({complaint(error)})", traceback.format_exc())
