@@ -14,7 +14,7 @@ from scipy import sparse
 import graph2nn.graphs.graph as graph_module
 from graph2nn import RelationalGraph, UserError, mask, read_graph, write_graph
 from graph2nn.errors import Graph2nnWarning
-from graph2nn.graphs import draw, measures, paths
+from graph2nn.graphs import draw, measures, paths, spectrum
 from graph2nn.graphs.communities import communities
 from graph2nn.graphs.components import component_sizes
 from graph2nn.graphs.graph import DENSE_LIMIT
@@ -147,6 +147,17 @@ def test_everything_carried_survives_pickling_selection_and_saving(tmp_path):
     assert graph.symmetrised().directed is False
 
 
+def test_a_thousand_nodes_and_more_are_measured_the_fast_way():
+    graph = made(True, n=1200, arcs=9000)
+    matrix = graph.adjacency | graph.adjacency.T
+    eigenvalues = np.linalg.eigvalsh(matrix.astype(float))
+    assert spectrum.spectral_gap(graph) == pytest.approx(eigenvalues[-1] - eigenvalues[-2], rel=1e-9)
+    assert structure.modularity(graph) == communities(graph).modularity
+    network = graph.to_networkx()
+    parts = nx.community.louvain_communities(network, weight=None, seed=0)
+    assert structure.modularity(graph) > nx.community.modularity(network, parts, weight=None) - 0.02
+
+
 def test_what_needs_all_pairs_is_refused_before_it_allocates():
     n = 166_700
     ring = RelationalGraph.from_edge_index(
@@ -157,7 +168,7 @@ def test_what_needs_all_pairs_is_refused_before_it_allocates():
         lambda: mask(ring, n, n),
         lambda: distance.local_efficiency(ring),
         lambda: distance.betweenness(ring),
-        lambda: structure.algebraic_connectivity(ring),
+        lambda: spectrum.algebraic_connectivity(ring),
         lambda: measure_all(ring, ["small_world_sigma"]),
     ):
         with pytest.raises(

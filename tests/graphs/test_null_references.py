@@ -169,7 +169,7 @@ def test_large_graphs_have_a_laplacian_gap_and_refuse_a_dense_inverse():
         np.stack([np.arange(12_000), (np.arange(12_000) + 1) % 12_000]), 12_000, directed=True
     )
     assert normalised_laplacian_gap(ws_flex(1200, 6, 0.1, seed=1)) > 0.02
-    with pytest.raises(UserError, match="the effective resistance needs a dense matrix"):
+    with pytest.raises(UserError, match="the spectrum of the Laplacian needs a dense matrix"):
         effective_resistance(ring)
 
 

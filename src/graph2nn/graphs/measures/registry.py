@@ -173,9 +173,9 @@ MEASURES: dict[str, Measure] = {
         _DEFINED,
         "slow",
     ),
-    "spectral_gap": Measure(structure.spectral_gap, "λ₁−λ₂", "adjacency spectral gap", _FORGOTTEN, _DEFINED),
+    "spectral_gap": Measure(spectrum.spectral_gap, "λ₁−λ₂", "adjacency spectral gap", _FORGOTTEN, _DEFINED),
     "algebraic_connectivity": Measure(
-        structure.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN, "Fiedler 1973"
+        spectrum.algebraic_connectivity, "μ₂", "second Laplacian eigenvalue", _FORGOTTEN, "Fiedler 1973"
     ),
     "betweenness_mean": Measure(_mean(_betweenness), "b", "betweenness, mean", _ALONG, "Freeman 1977", "slow"),
     "betweenness_spread": Measure(
