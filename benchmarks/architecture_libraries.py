@@ -35,7 +35,7 @@ def _timm(name: str, size: int = 64, stacked: dict[str, int] | None = None, **se
     return build
 
 
-_LEAN = {"weights_backbone": None, "num_classes": 5}
+_LEAN: dict[str, Any] = {"weights_backbone": None, "num_classes": 5}
 
 TORCHVISION: dict[str, Build] = {
     "alexnet": _torchvision("alexnet"),

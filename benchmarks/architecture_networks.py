@@ -202,7 +202,7 @@ class Gated(nn.Module):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, kind: type[nn.RNNBase], **options: Any) -> None:
+    def __init__(self, kind: Callable[..., nn.RNNBase], **options: Any) -> None:
         super().__init__()
         self.table, self.rnn = nn.Embedding(20, 16), kind(16, 24, 2, batch_first=True, **options)
         self.head = nn.Linear(48 if options.get("bidirectional") else 24, 20)

@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 
 from benchmarks.record import birth_certificate, write
+from graph2nn.data.augment import batches
 from graph2nn.data.photos.imagenet import MEAN, SD, load_imagenet
 from graph2nn.data.photos.transforms import random_box
 from graph2nn.data.samples import Augment
@@ -44,7 +45,8 @@ def plain(files: list[Path], rng: np.random.Generator) -> torch.Tensor:
     for file in files:
         with Image.open(file) as image:
             rgb = image.convert("RGB")
-        cropped = rgb.crop(tuple(map(int, random_box(*rgb.size, (0.08, 1.0), rng))))
+        left, top, right, bottom = map(int, random_box(*rgb.size, (0.08, 1.0), rng))
+        cropped = rgb.crop((left, top, right, bottom))
         scaled = cropped.resize((224, 224), Image.Resampling.BILINEAR)
         if rng.integers(0, 2):
             scaled = scaled.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -68,10 +70,11 @@ def main() -> None:
                 (Path(scratch) / split / "class" / f"{number:03d}.jpg").write_bytes(jpeg(number))
         files = sorted((Path(scratch) / "train" / "class").glob("*.jpg"))
         data = load_imagenet(scratch, Path(scratch) / "cache", workers=0, progress=False)
-        how = {"mean": MEAN, "sd": SD, "augment": Augment(flip=True, resized=(0.08, 1.0), lighting=0.1)}
+        augment = Augment(flip=True, resized=(0.08, 1.0), lighting=0.1)
 
         def ours() -> None:
-            for _ in data.train.batches(32, generator=torch.Generator().manual_seed(0), **how):
+            generator = torch.Generator().manual_seed(0)
+            for _ in batches(data.train, 32, mean=MEAN, sd=SD, augment=augment, generator=generator):
                 pass
 
         times: dict[str, list[float]] = {"graph2nn": [], "plain": []}

@@ -121,6 +121,9 @@ def dense_baseline(
         rounds, activation, read: those of the network if left out.
         train_encoder, init_gain: as for :class:`DenseRecurrent`.
 
+    Returns:
+        The network.
+
     Raises:
         UserError: an unknown cell.
 
