@@ -29,10 +29,8 @@ class CompactMask(WeightMask):
     """
 
     if TYPE_CHECKING:
-
-        @property
-        def stored_shape(self) -> tuple[int, ...]:
-            """Shape of what is stored."""
+        #: Shape of what is stored.
+        stored_shape: tuple[int, ...]
 
         @property
         def shape(self) -> torch.Size:

@@ -74,7 +74,8 @@ def dataset_of_arrays(
 
 def _perhaps_sequences(x: Any) -> list[str]:
     """Say what was made of an array that may have been meant as sequences: floats, not square."""
-    shape, kind = getattr(x, "shape", ()), str(getattr(x, "dtype", ""))
+    shape: tuple[int, ...] = getattr(x, "shape", ())
+    kind = str(getattr(x, "dtype", ""))
     if len(shape) != 3 or shape[1] == shape[2] or "float" not in kind:
         return []
     return [

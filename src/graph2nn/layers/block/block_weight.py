@@ -62,6 +62,10 @@ class BlockMask(CompactMask, Compact):
         assert self.layout is not None
         return self.layout.kernel
 
+    def __prepare_scriptable__(self) -> BlockMask:
+        """Return the mask: a scripted module holds its weight, and never looks in here."""
+        return self
+
     def linear(self, x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor | None:
         """Return the output of a linear layer, ``[…, out]``; None where the kernels cannot compute it."""
         *leading, features = x.shape

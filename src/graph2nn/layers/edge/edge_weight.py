@@ -47,16 +47,12 @@ class EdgeMask(CompactMask):
         into, out = layout.in_features, layout.out_features
         tables = tables_of(feature_arcs(graph, into, out), into, out)
         self.edges = EdgeTables(tables, mask.device, save_digest=False)
+        self.stored_shape = (1, len(tables.source))
 
     @property
     def shape(self) -> torch.Size:
         """Shape of the weight that the module reads, ``[out, in]``."""
         return self.mask.shape
-
-    @property
-    def stored_shape(self) -> tuple[int, int]:
-        """Shape of what is stored, ``[1, connections]``."""
-        return 1, len(self.edges.source)
 
     def reset_mask(self) -> None:
         """Make the mask from the graph again, and write the tables of the connections."""
