@@ -33,6 +33,10 @@ class UserError(ValueError):
         super().__init__(cut(str(message), LONGEST))
 
 
+class WrongTypeError(UserError, TypeError):
+    """An argument of another type: Python's own kind of error, which the command ends in one line, too."""
+
+
 def cut(text: str, longest: int) -> str:
     """Return a text of at most ``longest`` characters, with ``…`` in place of the middle that is cut.
 
@@ -108,28 +112,6 @@ def unknown(what: str, value: object, allowed: Iterable[str]) -> UserError:
     return UserError(f"{what} {shown(value)} is not known{hint} Known: {', '.join(names)}.")
 
 
-def check_type(value: object, kind: type | tuple[type, ...], what: str, hint: str = "") -> None:
-    """Refuse a value of another type, with the argument that it was given for.
-
-    Args:
-        value: what was given.
-        kind: the type, or the types, that it may have.
-        what: function and argument, such as ``"train: model"``.
-        hint: how to get one, as a sentence.
-
-    Raises:
-        TypeError: another type.
-
-    Example:
-        >>> check_type(5, str, "load_dataset: name")
-        Traceback (most recent call last):
-        TypeError: load_dataset: name: expected str, got int.
-    """
-    if not isinstance(value, kind):
-        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-        raise TypeError(f"{what}: expected {kinds}, got {type(value).__name__}.{f' {hint}' if hint else ''}")
-
-
 def whole_number(value: object) -> int | None:
     """Return a whole number of any kind as a Python integer: of NumPy, or a float without a fraction.
 
@@ -142,7 +124,10 @@ def whole_number(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, SupportsIndex):
-        return index(value)
+        try:
+            return index(value)
+        except TypeError:
+            return None  # arrays have the method, and refuse unless they hold one whole number
     number = float(value) if isinstance(value, Real) else math.nan
     return int(number) if number.is_integer() else None
 

@@ -32,6 +32,26 @@ def memory_bytes() -> int:
     return total
 
 
+def refuse_weights(what: str, count: float, device: object = "cpu") -> None:
+    """Refuse weights that would not fit into memory; on torch's device without memory any do.
+
+    Args:
+        what: needs them; begins the line.
+        count: of the weights.
+        device: where they would be made.
+
+    Raises:
+        UserError: float32 numbers that would not fit.
+
+    Example:
+        >>> refuse_weights("MLP", 1e15, "meta")
+    """
+    import torch
+
+    if "meta" not in (str(device), torch.get_default_device().type):
+        refuse_memory(what, 4.0 * count, "give smaller widths")
+
+
 def refuse_memory(what: str, needed: float, advice: str, *, most: float = math.inf) -> None:
     """Refuse what would not fit into memory, before it is tried.
 

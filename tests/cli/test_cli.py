@@ -81,6 +81,9 @@ def test_match_for_people(capsys):
         (["match", "mlp5", "--ws-flex", "64,0.01,0.1,4"], "k = 0.64 lies outside [2, 64]"),
         (["match", "mlp5", "--ws-flex", "64,0.128,1.1,4"], "p = 1.1 lies outside [0, 1]"),
         (["match", "mlp5", "--ws-flex", "1,0.5,0.1,4"], "n = 1 is not a whole number of at least 2 nodes"),
+        (["match", "mlp5", "--ws-flex", "64,0.2,0.1,-1"], "ws_flex: seed = -1: input should be greater than"),
+        (["match", "mlp5", "--ws-flex", "64,nan,0.1,1"], "ws_flex: sparsity = nan: input should be a finite"),
+        (["graphs", "sweep", "--nodes", "8", "--out", "."], "sweep: . is a folder; name a file such as sweep"),
         (["match", "mlp5", "--ws-flex", "1000,0.1,0.1,4"], "has 1000 nodes and the stem of mlp5 has width"),
         (["match", "mlp5", "--method", "exat"], "method 'exat' is not known; did you mean 'exact'?"),
         (["match", "mlp5", "--method", "exact", "--side", "over"], "side 'over' is not known"),
@@ -343,3 +346,20 @@ def test_cost_lists_the_layers_and_their_sums(capsys):
 )
 def test_costing_refuses_with_one_line(capsys, argv, says):
     assert says in complaint(capsys, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["train", "mlp-digits", "--select", "n64-52:3", "--select=n64-52:7"], "--select is given 2 times"),
+        (["match", "mlp5", "--graph", "cat", "--graph", "mcwhole"], "match: --graph is given 2 times"),
+        (["graphs", "catalogue", "n16-48", "-o", "a.csv", "--out", "b.csv"], "--out is given 2 times"),
+    ],
+)
+def test_a_second_value_of_an_option_that_takes_one_is_refused(argv, says, capsys):
+    """It is not dropped without a word, as click would."""
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert ("use graph2nn sweep" in said) == (argv[0] == "train")
+    assert main(["graphs", "show", "ws_flex:n=16,k=4,p=0,seed=1", "--json", "--json"]) == 0

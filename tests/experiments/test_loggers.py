@@ -121,3 +121,16 @@ def test_the_command_logs_and_shows_several_seeds(tmp_path, capsys):
     assert load_dataset("digits").num_classes == 10
     assert main([*argv, "--logger", "tensorbord", "--out", str(tmp_path)]) == 2
     assert "did you mean 'tensorboard'" in capsys.readouterr().err
+
+
+def test_a_sweep_logs_the_graphs_of_its_weights(tmp_path, capsys):
+    pytest.importorskip("tensorboard", reason="needs tensorboard")
+    from graph2nn.cli import main
+
+    argv = ["sweep", "mlp-digits", "--select", "n64-52:3", "--seeds", "1", "--set", "recipe.epochs=1"]
+    argv += ["--log-graphs", "0.3", "--out", str(tmp_path)]
+    assert main(argv) == 2
+    assert "no logger takes them" in capsys.readouterr().err
+    assert main([*argv, "--logger", "tensorboard"]) == 0
+    (events,) = (tmp_path / "tensorboard").glob("*/events*")
+    assert b"clustering_directed" in events.read_bytes()

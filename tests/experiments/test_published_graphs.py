@@ -34,6 +34,14 @@ def test_a_published_array_is_read_as_a_catalogue(array):
     assert select(DIGITS, [f"{array}:0:3"]) == graphs[:3]
 
 
+def test_a_csv_of_a_catalogue_is_one(tmp_path):
+    """Its rows are graphs; they are not the edges of one."""
+    catalogue("n64-52").to_csv(tmp_path / "rows.csv", index=False)
+    assert select(DIGITS, [f"{tmp_path / 'rows.csv'}:7"]) == select(DIGITS, ["n64-52:7"])
+    (tmp_path / "edges.csv").write_text("n,p\n0,1\n1,2\n")
+    assert not holds_catalogue(tmp_path / "edges.csv")
+
+
 def test_the_published_file_is_our_catalogue(shared_file):
     path = shared_file("data/published/graphs_n64_52.npy")
     assert select(DIGITS, [str(path)]) == select(DIGITS, ["n64-52"])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from pydantic import ValidationError
 from tiny_sweep import configs
 from torch import nn
 
@@ -15,6 +14,7 @@ from graph2nn.cli import main
 from graph2nn.cli.completion import PRESET_NAMES
 from graph2nn.data import load_dataset
 from graph2nn.data.photos.transforms import cut
+from graph2nn.errors import UserError
 from graph2nn.experiments import PRESETS
 from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.sweep_file import read_plans
@@ -104,7 +104,7 @@ def test_dampening_is_that_of_sgd():
     recipe = Recipe(nesterov=False, dampening=0.5)
     (group,) = sgd([nn.Parameter(torch.zeros(1))], recipe).param_groups
     assert group["dampening"] == 0.5
-    with pytest.raises(ValidationError, match="expected 0 with nesterov"):
+    with pytest.raises(UserError, match="expected 0 with nesterov"):
         Recipe(dampening=0.5)
     assert Recipe(dampening=0.5, momentum=0).dampening == 0.5
 

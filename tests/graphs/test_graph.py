@@ -189,8 +189,8 @@ def test_parts_and_wholes():
         (lambda: RelationalGraph.from_adjacency([[0, 1], [1]]), "rows differ in length"),
         (lambda: RelationalGraph.from_edges([(0, "b")], 3), r"edge \(0, 'b'\) is not a pair of node numbers"),
         (lambda: RelationalGraph.from_edges([(0, 1, 0.5)], 3), "is not a pair of node numbers"),
-        (lambda: RelationalGraph.from_edges([3], 3), "edge 3 is not a pair"),
-        (lambda: RelationalGraph.from_edges([(0, 1)], 2.5), "n = 2.5, expected a whole number"),
+        (lambda: RelationalGraph.from_edges([3], 3), r"edges: expected a list \(each a list"),
+        (lambda: RelationalGraph.from_edges([(0, 1)], 2.5), "n = 2.5 is not a whole number"),
     ],
 )
 def test_what_is_no_graph_is_said_in_one_line(make, message):

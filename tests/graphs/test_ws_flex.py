@@ -77,7 +77,7 @@ def test_the_global_random_stream_is_left_alone():
         (64, 8, float("nan"), "p = nan lies outside"),
         (1, 2, 0.1, "n = 1 is not a whole number of at least 2"),
         (6.5, 2, 0.1, "n = 6.5 is not a whole number"),
-        (True, 2, 0.1, "n = True is not"),
+        (True, 2, 0.1, "n: expected a whole number, got True"),
     ],
 )
 def test_arguments_outside_their_range(n, k, p, words):
@@ -95,7 +95,10 @@ def test_not_connectable(monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((64, "8", 0.1, 1), "k = '8' is not a number"), ((64, 8, 0.1, None), "seed = None is not a whole number")],
+    [
+        ((64, "8", 0.1, 1), "k: expected a number, got '8'"),
+        ((64, 8, 0.1, None), "seed: expected a whole number, got None"),
+    ],
 )
 def test_arguments_of_another_kind_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):

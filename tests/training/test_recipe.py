@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch.optim import lr_scheduler
 
 from graph2nn.errors import UserError
@@ -88,7 +87,7 @@ def test_evaluations_come_every_so_many_epochs_and_at_the_end():
     ids=str,
 )
 def test_nonsense_is_refused(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UserError):
         Recipe(**wrong)
 
 

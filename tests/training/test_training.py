@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 from toy_data import toy_data
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split
+from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.models import build_model
 from graph2nn.training import Recipe, evaluate, precise_bn, train
@@ -48,7 +48,7 @@ def test_step_exponential_and_warm_up():
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"lr": 0}, {"schedule": "cosin"}, {"lrr": 1}])
 def test_recipe_refuses_nonsense(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UserError):
         Recipe(**wrong)
 
 

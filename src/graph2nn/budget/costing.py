@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget.bill import Bill
 from graph2nn.budget.matching import match
 from graph2nn.budget.trace import LayerCost, layer_costs, refuse_large_sample
@@ -46,6 +47,7 @@ class Cost:
         return sum(layer.parameters for layer in self.layers)
 
 
+@checked_arguments
 def cost(
     model: str,
     graph: RelationalGraph | Wiring | None = None,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.budget import width_search
 from graph2nn.budget.bill import Bill
 from graph2nn.errors import TooNarrowError, UserError, unknown
@@ -45,6 +46,7 @@ class Match:
     quantity: str = "macs"
 
 
+@checked_arguments
 def match(
     model: str,
     graph: RelationalGraph | Wiring | None = None,
@@ -100,6 +102,7 @@ def match(
         raise unknown("match: quantity", quantity, get_args(Quantity))
     if side not in get_args(width_search.Side):
         raise unknown("match: side", side, get_args(width_search.Side))
+    at_least(1, "match", target=target, num_classes=num_classes, multiple_of=multiple_of)
     described = architecture(model)
     described.check_options(options)
     base = list(described.widths if widths is None else widths)
@@ -175,6 +178,7 @@ def _check_published(model: str, described: Architecture, quantity: str) -> None
         raise UserError("match: the published procedure matches multiply-adds; match params with method exact.")
 
 
+@checked_arguments
 def match_widths(
     model: str,
     graph: RelationalGraph | Wiring | None = None,

@@ -15,8 +15,9 @@ from torch.func import functional_call
 from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils._pytree import tree_leaves, tree_map
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget.counter import MacCounter, storage_key
-from graph2nn.errors import UserError, check_type
+from graph2nn.errors import UserError
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.memory import refuse_memory
 
@@ -45,6 +46,7 @@ class LayerCost:
     dense_parameters: int
 
 
+@checked_arguments
 def macs(
     model: nn.Module,
     input_size: Sequence[int] = (3, 224, 224),
@@ -75,10 +77,10 @@ def macs(
         >>> macs(nn.Bilinear(7, 5, 3), inputs=(torch.zeros(1, 7), torch.zeros(1, 5)))
         105
     """
-    check_type(model, nn.Module, "macs: model")
     return sum(_trace(model, input_size, inputs).macs.values())
 
 
+@checked_arguments
 def parameters(model: nn.Module) -> int:
     """Number of learnt parameters in use: a masked weight counts only where its mask is on.
 
@@ -87,10 +89,10 @@ def parameters(model: nn.Module) -> int:
         >>> parameters(nn.Linear(8, 4))
         36
     """
-    check_type(model, nn.Module, "parameters: model")
     return sum(_in_use(model).values())
 
 
+@checked_arguments
 def layer_costs(
     model: nn.Module,
     input_size: Sequence[int] = (3, 224, 224),
@@ -113,7 +115,6 @@ def layer_costs(
         >>> [layer.name for layer in layer_costs(network, [8])]
         ['0', '2']
     """
-    check_type(model, nn.Module, "layer_costs: model")
     counter = _trace(model, input_size, inputs)
     in_use, dense = _in_use(model), _dense(model)
     return [

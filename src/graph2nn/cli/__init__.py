@@ -14,7 +14,7 @@ import typer
 
 from graph2nn.cli import bench, data, graphs, plan
 from graph2nn.cli.analyze import analyze, quickstart
-from graph2nn.cli.common import own_warnings_on_one_line
+from graph2nn.cli.common import OneValueEach, own_warnings_on_one_line
 from graph2nn.cli.cost import cost, models
 from graph2nn.cli.export import export, generate, predict, translate
 from graph2nn.cli.match import match
@@ -39,7 +39,7 @@ app = typer.Typer(
 _RUNS = (quickstart, train, sweep, status, retry, search)
 _READERS = (presets, models, match, cost, recover, analyze, neurons, pack, export, predict, generate, translate)
 for command in (*_RUNS, *_READERS):
-    app.command()(command)
+    app.command(cls=OneValueEach)(command)
 app.add_typer(graphs.app, name="graphs")
 app.add_typer(data.app, name="data")
 app.add_typer(plan.app, name="plan")

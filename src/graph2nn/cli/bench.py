@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 from rich.table import Table as Shown
 
-from graph2nn.cli.common import Json, Threads, console, print_json, progress, show_table, use_threads
+from graph2nn.cli.common import (
+    Json,
+    OneValueEach,
+    Threads,
+    console,
+    print_json,
+    progress,
+    show_table,
+    use_threads,
+)
 
 app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
@@ -18,7 +27,7 @@ def _several() -> None:
     """Measure this machine, so that choices are made for it."""
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def engines(
     out: Annotated[
         Path | None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand, TyperOption
 
 from graph2nn.cli.completion import PRESET_NAMES, complete_graph
 from graph2nn.errors import Graph2nnWarning, GraphNote, UserError, shown
@@ -25,6 +26,35 @@ if TYPE_CHECKING:
 #: Everything said to a person goes to standard error; standard output is for what was asked. Names of graphs
 #: and folders may hold brackets, so nothing printed is read as markup.
 console = Console(stderr=True, highlight=False, markup=False)
+
+
+class OneValueEach(TyperCommand):
+    """A command that refuses a second value of an option that takes one, where others keep only the last."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command.
+
+        Args:
+            ctx: of the command.
+            args: the words.
+
+        Returns:
+            Those that are left over.
+
+        Raises:
+            UserError: an option is given twice.
+        """
+        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for parameter in dict.fromkeys(order):
+            once = isinstance(parameter, TyperOption) and not (parameter.multiple or parameter.is_flag)
+            if once and order.count(parameter) > 1:
+                option, command = parameter.opts[0], ctx.info_name
+                several = command == "train" and option in ("--select", "--graph", "--ws-flex")
+                advice = "use graph2nn sweep for several networks" if several else "give it once"
+                times = order.count(parameter)
+                raise UserError(f"{command}: {option} is given {times} times and takes one value; {advice}.")
+        return super().parse_args(ctx, args)
+
 
 PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."
 

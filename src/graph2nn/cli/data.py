@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from graph2nn.cli.common import Cache, Json, console, print_json, show_table
+from graph2nn.cli.common import Cache, Json, OneValueEach, console, print_json, show_table
 from graph2nn.cli.data_options import OwnData, own_words, reads_own_data
 from graph2nn.errors import UserError
 
@@ -22,7 +22,7 @@ def _root() -> None:
     """Your own data: class folders of images, .npz, CSV, Parquet; and MNIST, Fashion-MNIST, CIFAR-100."""
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 @reads_own_data
 def show(
     path: Annotated[

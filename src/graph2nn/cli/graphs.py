@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graph2nn.cli.common import OneValueEach
 from graph2nn.cli.completion import complete_graph
 from graph2nn.cli.graphs_measure import measure
 from graph2nn.cli.graphs_sweep import catalogue, sweep
@@ -35,7 +36,7 @@ Examples:
 """
 
 
-@app.command(help=_SHOW)
+@app.command(cls=OneValueEach, help=_SHOW)
 def show(
     x: Annotated[
         str,
@@ -123,6 +124,6 @@ def show(
         graphs_show.say_written(written)
 
 
-app.command()(measure)
-app.command()(sweep)
-app.command()(catalogue)
+app.command(cls=OneValueEach)(measure)
+app.command(cls=OneValueEach)(sweep)
+app.command(cls=OneValueEach)(catalogue)

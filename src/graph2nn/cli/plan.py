@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graph2nn.cli.common import Cache, Data, Json, Settings, print_json
+from graph2nn.cli.common import Cache, Data, Json, OneValueEach, Settings, print_json
 from graph2nn.cli.connectome_options import with_ends
 from graph2nn.errors import UserError
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A plan, as YAML.")]
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def show(file: File, as_json: Json = False) -> None:
     """Show a plan: its hash, its arms with their number of runs, its tests.
 
@@ -47,7 +47,7 @@ def show(file: File, as_json: Json = False) -> None:
     typer.echo(f"{plan.count()} runs")
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def freeze(file: File, data: Data = None, cache: Cache = None) -> None:
     """Freeze a plan: write the hash of its content at its end. A frozen file that is changed is refused.
 
@@ -60,7 +60,7 @@ def freeze(file: File, data: Data = None, cache: Cache = None) -> None:
     typer.echo(f"{file}: sha256 {freeze_plan(file, data=data, cache=cache)}")
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def power(
     file: File,
     pilot: Annotated[
@@ -97,7 +97,7 @@ def power(
     typer.echo(table.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def draft(
     file: File,
     seed: Annotated[int, typer.Option(min=0, help="Draws the graphs of arms A and B1.")] = 2026,
@@ -114,7 +114,7 @@ def draft(
     typer.echo(f"{file}: {plan.count()} runs; freeze it with graph2nn plan freeze {file}")
 
 
-@app.command()
+@app.command(cls=OneValueEach)
 def connectome(
     file: File,
     graph: Annotated[str, typer.Option(metavar="GRAPH", help="The connectome, such as larva or a file.")],

@@ -50,7 +50,13 @@ from graph2nn.cli.launcher_options import (
 from graph2nn.cli.sweep_log import Log
 from graph2nn.cli.train import Out
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
-from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LoggerNames
+from graph2nn.cli.train_progress import (
+    CheckpointEvery,
+    KeepCheckpoints,
+    LoggerNames,
+    LogGraphs,
+    check_log_graphs,
+)
 from graph2nn.cli.train_runs import TrainingJob
 from graph2nn.errors import UserError
 
@@ -123,6 +129,7 @@ def sweep(
     checkpoint_every: CheckpointEvery = "5m",
     keep_checkpoints: KeepCheckpoints = False,
     logger: LoggerNames = [],  # noqa: B006
+    log_graphs: LogGraphs = None,
     launcher: LauncherName = "local",
     workers: WorkersOrNone = None,
     cpus: Cpus = None,
@@ -160,6 +167,7 @@ def sweep(
         launcher, threads=threads, workers=workers, cpus=cpus, gpus=gpus, address=address, retries=retries,
         jobs=jobs, minutes=minutes, partition=partition, sbatch=sbatch, wait=wait,
     )  # fmt: skip
+    check_log_graphs(log_graphs, logger)
     acceleration = pick_acceleration(engine, amp, channels_last, compiled, cuda_graphs)
     use_threads(threads)
     options = SweepOptions(
@@ -183,14 +191,15 @@ def sweep(
             raise UserError(
                 "--devices: trains one run after the other here; leave --launcher and --workers out."
             )
-        job = TrainingJob(out, place, acceleration, saving, tuple(logger), threads=threads)
+        job = TrainingJob(out, place, acceleration, saving, tuple(logger), log_graphs, threads=threads)
         rows = train_on(devices, sync_bn, lambda: (list(work.configs), work.source.load()), job)
         if as_json and rows is not None:
             print_json(rows)
         return 0
     outcome = _run_sweep(
-        work.configs, work.source, out, where, place, acceleration, saving=saving, loggers=tuple(logger)
-    )
+        work.configs, work.source, out, where, place, acceleration, saving=saving, loggers=tuple(logger),
+        log_graphs=log_graphs,
+    )  # fmt: skip
     return _conclude(outcome, work.configs, out, as_json)
 
 
@@ -251,7 +260,7 @@ def retry(
             loggers = tuple(file.work.get("loggers", ()))
             outcome = _run_sweep(
                 configs, sources[file.path], out, where, place, acceleration,
-                saving=saving, loggers=loggers, only=runs & free,
+                saving=saving, loggers=loggers, log_graphs=file.work.get("log_graphs"), only=runs & free,
             )  # fmt: skip
             codes.append(_conclude(outcome, [each for each in configs if each.folder in runs], out, as_json))
             free -= runs
@@ -288,6 +297,7 @@ def _run_sweep(
     *,
     saving: Saving,
     loggers: Sequence[str] = (),
+    log_graphs: float | None = None,
     only: Collection[str] | None = None,
 ) -> SweepOutcome:
     """Train the runs, with a progress bar on a terminal and one line per run in a log."""
@@ -316,6 +326,7 @@ def _run_sweep(
             acceleration=acceleration,
             saving=saving,
             loggers=loggers,
+            log_graphs=log_graphs,
             only=only,
             on_run=on_run,
             on_wait=on_wait,

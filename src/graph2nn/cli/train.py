@@ -34,7 +34,14 @@ from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectome_options import Inputs, Outputs, with_ends
 from graph2nn.cli.data_options import OwnData, reads_own_data, source_of
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
-from graph2nn.cli.train_progress import CheckpointEvery, KeepCheckpoints, LogEvery, LoggerNames, LogGraphs
+from graph2nn.cli.train_progress import (
+    CheckpointEvery,
+    KeepCheckpoints,
+    LogEvery,
+    LoggerNames,
+    LogGraphs,
+    check_log_graphs,
+)
 from graph2nn.cli.train_runs import TrainingJob, summary
 from graph2nn.errors import UserError
 
@@ -111,8 +118,7 @@ def train(
     from graph2nn.training.checkpoints import Saving
 
     chosen_preset = look_up(preset)
-    if log_graphs is not None and not 0 < log_graphs <= 1:
-        raise UserError(f"--log-graphs: density = {log_graphs:g} lies outside (0, 1], a share of the blocks.")
+    check_log_graphs(log_graphs, logger)
     acceleration = Acceleration(cast(Any, amp), channels_last, compiled, cuda_graphs, cast(Any, engine))
     saving = Saving.parse(checkpoint_every, keep=None if keep_checkpoints else 2)
     graphs = [

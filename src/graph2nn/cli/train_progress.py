@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from graph2nn.cli.common import console
+from graph2nn.errors import UserError
 from graph2nn.tasks import TOP1, Score
 
 if TYPE_CHECKING:
@@ -49,6 +50,20 @@ LogGraphs = Annotated[
         help="Log directed C (Fagiolo 2007) and L of the strongest weights' graphs too.",
     ),
 ]
+
+
+def check_log_graphs(density: float | None, loggers: Sequence[str]) -> None:
+    """Refuse a density that is not a share of the blocks, and graphs that no logger would take.
+
+    Raises:
+        UserError: either of these.
+    """
+    if density is None:
+        return
+    if not 0 < density <= 1:
+        raise UserError(f"--log-graphs: density = {density:g} lies outside (0, 1], a share of the blocks.")
+    if not loggers:
+        raise UserError("--log-graphs: no logger takes them; name one, such as --logger tensorboard.")
 
 
 @dataclass

@@ -139,6 +139,9 @@ def example_run(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) ->
     try:
         with torch.no_grad(), concatenations:
             module(*args, **kwargs)
+    except Exception as error:  # whatever a module of the user's does
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise UserError(f"relationalize: {type(module).__name__} fails on these inputs: {reason}") from error
     finally:
         for hook in hooks:
             hook.remove()

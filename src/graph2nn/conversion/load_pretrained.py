@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.conversion.pretrained import FILE
 from graph2nn.conversion.relationalize import relationalize
 from graph2nn.conversion.weights import weights_of
@@ -17,6 +18,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 
 
+@checked_arguments
 def from_pretrained(kind: Any, folder: str | Path, **options: Any) -> nn.Module:
     """Load a model that :func:`graph2nn.save_pretrained` wrote, its weights following their graphs again.
 

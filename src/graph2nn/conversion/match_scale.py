@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.conversion_plan import Graphs
@@ -48,6 +49,7 @@ class Scale:
         return self.macs / self.target - 1
 
 
+@checked_arguments
 def match_scale(
     build: Callable[[float], nn.Module],
     graph: Graphs,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 from torch.nn.utils import parametrize
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget import parameters
 from graph2nn.conversion.weights import weights_of
 from graph2nn.graphs.graph import RelationalGraph
@@ -16,6 +17,7 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 from graph2nn.layers.parametrisation import masked_weights
 
 
+@checked_arguments
 def model_card(
     module: nn.Module,
     *,

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.conversion.model_card import model_card
 from graph2nn.conversion.weights import weights_of
 from graph2nn.errors import UserError
@@ -48,6 +49,7 @@ def dense_state(module: nn.Module) -> dict[str, Tensor]:
     return state
 
 
+@checked_arguments
 def save_pretrained(
     model: nn.Module,
     folder: str | Path,

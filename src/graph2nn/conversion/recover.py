@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.conversion.blocks import Matrix, Norm, Strongest, block_norms, captured
 from graph2nn.conversion.names import named, no_match, rejoined, restacked
 from graph2nn.conversion.weight_sources import Source, Trained, checkpoints_in, read_checkpoint, trained_weights
@@ -72,6 +73,7 @@ class Recovered:
         return self.graph.paths.mean if self.graph.connected else None
 
 
+@checked_arguments
 def recover(
     source: Source,
     n: int | None = None,
@@ -142,6 +144,7 @@ def recover(
     return recovered
 
 
+@checked_arguments
 def recover_table(
     paths: Iterable[str | Path] | str | Path,
     n: int | None = None,
@@ -204,7 +207,7 @@ def recover_table(
         warnings.warn(
             f"recover: {len(without)} checkpoints without a graph are left out, first {without[0][0]}.",
             Graph2nnWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": "Int64"})
 

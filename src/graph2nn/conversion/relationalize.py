@@ -7,6 +7,7 @@ from typing import TypedDict, get_args
 
 from torch import Tensor, nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget import macs
 from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.conversion_plan import (
@@ -23,7 +24,7 @@ from graph2nn.conversion.example import example_inputs
 from graph2nn.conversion.notes import notes_of
 from graph2nn.conversion.pretrained import hook_saving
 from graph2nn.conversion.weight_choice import Selection
-from graph2nn.errors import UserError, check_type, unknown
+from graph2nn.errors import UserError, unknown
 from graph2nn.layers.parametrisation import Keep, make_mask, mask_weight, masked_weights, unmask
 from graph2nn.layers.weight_mask import WeightMask
 
@@ -46,6 +47,7 @@ class RelationalizeOptions(TypedDict, total=False):
     engine: ModuleEngine
 
 
+@checked_arguments
 def relationalize(
     module: nn.Module,
     graph: Graphs,
@@ -123,7 +125,6 @@ def relationalize(
         >>> [change.weight for change in report.changed]
         ['1.weight']
     """
-    check_type(module, nn.Module, "relationalize: module")
     if engine not in get_args(ModuleEngine):
         raise unknown("relationalize: engine", engine, get_args(ModuleEngine))
     example = example_inputs(input_size, inputs, module)
@@ -165,6 +166,7 @@ def relationalize(
     )
 
 
+@checked_arguments
 def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
     """Undo :func:`relationalize`: every weight is a plain parameter again, the same object as before.
 
@@ -186,7 +188,6 @@ def densify(module: nn.Module, *, keep: Keep = "masked") -> nn.Module:
         >>> (densify(module, keep="original")[1].weight == dense).all().item()
         True
     """
-    check_type(module, nn.Module, "densify: module")
     if keep not in get_args(Keep):
         raise unknown("densify: keep", keep, get_args(Keep))
     if not unmask(module, keep=keep):

@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.samples import Device, Split, Streamed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What the targets are: classes (scored by the top-1 or by the balanced error), one or several numbers, or
 #: either at the steps of sequences (memory capacity has a score of its own), the next byte of a text, or
@@ -52,6 +56,7 @@ class Dataset:
     vocabulary: str = ""
 
     @classmethod
+    @checked_arguments
     def from_arrays(
         cls,
         x: Any,
@@ -106,6 +111,7 @@ class Dataset:
         return dataset
 
     @classmethod
+    @checked_arguments
     def from_folder(
         cls,
         path: Path | str,
@@ -150,9 +156,10 @@ class Dataset:
         return dataset
 
     @classmethod
+    @checked_arguments
     def from_table(
         cls,
-        path: Any,
+        path: Path | str | pd.DataFrame,
         target: str | Sequence[str],
         *,
         test: float = 0.2,
@@ -201,6 +208,7 @@ class Dataset:
         return dataset
 
     @classmethod
+    @checked_arguments
     def from_torch(
         cls,
         train: Any,

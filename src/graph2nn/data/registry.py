@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.digits import load_digits
@@ -17,7 +18,7 @@ from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.data.sequence_tasks import SEQUENCE_TASKS
 from graph2nn.data.text.translation_files import load_translation
-from graph2nn.errors import UserError, check_type, unknown
+from graph2nn.errors import UserError, unknown
 from graph2nn.files import cache_root, refuse_special
 
 
@@ -55,6 +56,7 @@ DATASETS: dict[str, Loader] = {
 }
 
 
+@checked_arguments
 def load_dataset(
     name: str,
     *,
@@ -86,7 +88,6 @@ def load_dataset(
         >>> data.label, len(data.classes), tuple(data.train.images.shape)
         ('digits (scikit-learn)', 10, (1442, 1, 8, 8))
     """
-    check_type(name, str, "load_dataset: name")
     if path is not None:
         refuse_special(Path(path).expanduser(), "data")
     if name == "own":

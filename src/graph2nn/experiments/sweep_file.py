@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError, cut
 from graph2nn.files import replacing, unwritable_refused, why_not
-from graph2nn.results.config import RunConfig, first_complaint
+from graph2nn.results.config import RunConfig
 
 FOLDER = "sweeps"
 _KEY = b"graph2nn.work"

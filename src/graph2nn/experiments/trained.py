@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
@@ -22,6 +23,7 @@ from graph2nn.training.batch_norm import set_norms
 from graph2nn.wiring import Engine
 
 
+@checked_arguments
 def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine = "auto") -> nn.Module:
     """Load the trained network of a finished run.
 

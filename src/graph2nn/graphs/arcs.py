@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.storage import CSR, rows_of
+from graph2nn.memory import refuse_memory
 
 
 def arcs_of_pairs(
@@ -93,6 +94,7 @@ def sorted_arcs(edge_index: npt.ArrayLike, n: int, name: str) -> tuple[CSR, npt.
         raise UserError(
             f"graph {name!r}: the arc from {read} to {reader} is given twice; add such arcs up first."
         )
+    refuse_memory(f"graph {name!r}: n = {n:,}", 16.0 * n, "lower n")
     pointers = np.zeros(n + 1, dtype=np.int64)
     np.cumsum(np.bincount(keys // n, minlength=n), out=pointers[1:])
     return sparse.csr_array((np.ones(len(keys), dtype=np.bool_), keys % n, pointers), shape=(n, n)), order

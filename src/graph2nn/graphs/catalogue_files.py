@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING
@@ -56,13 +57,20 @@ def _parsed(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, engine="pyarrow") if path.suffix == ".csv" else pd.read_parquet(path)
 
 
-def holds_catalogue(path: str | Path) -> bool:
-    """Whether a ``.npy`` file holds a catalogue of the published code rather than an adjacency matrix.
+#: Characters of the longest first line that is looked at.
+_HEADER = 4096
 
-    A catalogue has six columns, of which the first is a number of nodes; a matrix of six columns has six rows
-    of zeros and ones.
+
+def holds_catalogue(path: str | Path) -> bool:
+    """Whether a ``.npy`` or ``.csv`` file holds a catalogue rather than a graph.
+
+    One of the published code, ``.npy``, has six columns, of which the first is a number of nodes; a matrix of
+    six columns has six rows of zeros and ones. A ``.csv`` has the names of the columns in its first line.
     """
     path = Path(path)
+    if path.suffix == ".csv" and path.is_file():
+        with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8") as stream:
+            return set(COLUMNS) <= {word.strip().strip('"') for word in stream.readline(_HEADER).split(",")}
     if path.suffix != ".npy" or not path.is_file():
         return False
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.resources import as_file, files
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graph2nn.errors import UserError, check_type, unknown
+from graph2nn.arguments import checked_arguments
+from graph2nn.errors import UserError, unknown
 from graph2nn.graphs import catalogue_figure
 from graph2nn.graphs.catalogue_files import make_folder, read_rows, write_catalogue
 from graph2nn.graphs.cover import Binning, Level, cover, default_binning
@@ -29,6 +29,7 @@ PUBLISHED: Mapping[str, Level] = {
 }
 
 
+@checked_arguments
 def catalogue(name: str | Path) -> pd.DataFrame:
     """Load a catalogue: one graph per row.
 
@@ -50,7 +51,6 @@ def catalogue(name: str | Path) -> pd.DataFrame:
         >>> catalogue("n64-52").columns.tolist()
         ['n', 'sparsity', 'p', 'seed', 'clustering', 'path_length']
     """
-    check_type(name, (str, PathLike), "catalogue: name")
     if str(name) in PUBLISHED:
         with as_file(files("graph2nn.graphs") / "catalogue_data" / f"{name}.parquet") as path:
             return read_rows(path)

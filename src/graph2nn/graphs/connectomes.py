@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import unknown
 from graph2nn.graphs.connectome_files import cached, download, places, verified
 from graph2nn.graphs.graph import RelationalGraph
@@ -28,6 +29,7 @@ SHA256 = {
 NAMES = (*SHA256, *NEURONS)
 
 
+@checked_arguments
 def connectome(
     name: str,
     symmetrised: bool = False,

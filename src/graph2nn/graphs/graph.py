@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError
 from graph2nn.graphs import attributes, storage
@@ -36,6 +37,7 @@ class Origin(NamedTuple):
     seed: int
 
 
+@checked_arguments
 @dataclass(frozen=True, eq=False, repr=False)
 class RelationalGraph(Quantities):
     """An immutable graph on the nodes 0 … n−1 (paper, section 2.1).
@@ -111,6 +113,7 @@ class RelationalGraph(Quantities):
     # --- made from -----------------------------------------------------------------------------------------
 
     @classmethod
+    @checked_arguments
     def from_adjacency(
         cls,
         matrix: Any,
@@ -144,6 +147,7 @@ class RelationalGraph(Quantities):
         return cls(array, name=name, directed=directed, node_names=names, self_loops=self_loops)
 
     @classmethod
+    @checked_arguments
     def from_edges(
         cls, edges: Iterable[tuple[int, int]], n: int, *, name: str = "graph", directed: bool = False
     ) -> RelationalGraph:
@@ -165,6 +169,7 @@ class RelationalGraph(Quantities):
         return cls.from_edge_index(arcs, int(n), name=name, directed=directed, self_loops="all")
 
     @classmethod
+    @checked_arguments
     def from_edge_index(
         cls,
         edge_index: npt.ArrayLike,
@@ -211,6 +216,7 @@ class RelationalGraph(Quantities):
         )
 
     @classmethod
+    @checked_arguments
     def from_networkx(
         cls,
         graph: nx.Graph[Any],

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import Graph2nnWarning, UserError, unknown
+from graph2nn.arguments import got
+from graph2nn.errors import Graph2nnWarning, UserError, WrongTypeError, unknown
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -45,6 +46,10 @@ def networkx_arguments(
     Returns:
         Keywords by name.
     """
+    import networkx as nx
+
+    if not isinstance(graph, nx.Graph):
+        raise WrongTypeError(f"from_networkx: graph: expected a graph of networkx, got {got(graph)}.")
     position = {node: i for i, node in enumerate(graph.nodes)}
     label = name or str(getattr(graph, "name", "") or "graph")
     if combine is not None and combine not in _COMBINE:

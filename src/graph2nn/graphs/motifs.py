@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.arrays import Longs
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -67,6 +68,7 @@ def motif_counts(graph: RelationalGraph) -> dict[str, int]:
 TRIADS = ("003", "012", "102", *MOTIFS)
 
 
+@checked_arguments
 def triad_census(graph: RelationalGraph) -> dict[str, int]:
     """Count the triples of nodes of each of the 16 wirings, as ``nx.triadic_census`` does.
 
@@ -99,6 +101,7 @@ def triad_census(graph: RelationalGraph) -> dict[str, int]:
     return dict(zip(TRIADS, (empty, one_way, both_ways, *connected.values()), strict=True))
 
 
+@checked_arguments
 def motif_table(
     graph: RelationalGraph, *, null: str = "degree", count: int = 100, seed: int = 0
 ) -> pd.DataFrame:

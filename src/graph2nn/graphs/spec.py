@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.connectomes import NAMES, connectome
 from graph2nn.graphs.generators import GENERATORS
@@ -28,6 +29,7 @@ from graph2nn.graphs.neuron_connectomes import NEURONS
 _SYMMETRISED = ":symmetrised"
 
 
+@checked_arguments
 def parse_graph(
     text: str,
     *,
@@ -59,7 +61,7 @@ def parse_graph(
     """
     options = ReadOptions(threshold=threshold, directed=directed, drop_self_loops=drop_self_loops, side="spec")
     reading = find_graph(text, options, data=data)
-    warn_of(reading, stacklevel=3)
+    warn_of(reading, stacklevel=4)
     return reading.graph
 
 

@@ -7,13 +7,16 @@ from functools import lru_cache
 
 import numpy as np
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import TooNarrowError, UserError, checked_seed, whole_number
 from graph2nn.graphs.graph import Origin, RelationalGraph
+from graph2nn.memory import refuse_memory
 
 #: Connected graphs are asked for; the published generator gives up after this many attempts.
 TRIES = 100
 
 
+@checked_arguments
 def ws_flex(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     """Draw a connected WS-flex graph, bit for bit the published one for the same arguments.
 
@@ -93,6 +96,7 @@ def _checked(n: int, k: float, p: float, seed: int) -> tuple[int, int]:
         )
     if not 0 <= p <= 1:
         raise UserError(f"ws_flex: p = {p:g} lies outside [0, 1]. p is the probability of rewiring an edge.")
+    refuse_memory(f"ws_flex: a graph of n = {nodes:,} and k = {k:g}", nodes * (nodes + 100.0 * k), "lower n")
     return nodes, start
 
 

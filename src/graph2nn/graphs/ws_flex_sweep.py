@@ -214,10 +214,10 @@ def run_sweep(
         The file and what it holds.
     """
     path = Path(out)
-    parts = path.with_name(path.name + ".parts")
     refuse_special(path, "sweep")
     if path.is_dir() or not path.name:
         raise UserError(f"sweep: {path} is a folder; name a file such as {path / 'sweep.parquet'}.")
+    parts = path.with_name(path.name + ".parts")
     if not path.exists():
         try:
             _open_parts(parts, plan)

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import feature_scale, mask
 from graph2nn.layers.weight_mask import keep_boolean
+from graph2nn.memory import refuse_weights
 
 #: Whether and how the two directions of an edge share their weights: (A + Aᵀ)/√2, or A + Aᵀ as published.
 Symmetric = bool | Literal["sum"]
@@ -52,6 +54,9 @@ class _Masked(nn.Module):
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
+        at_least(
+            1, "layer", in_features=in_features, out_features=out_features, kernel_size=min(kernel, default=1)
+        )
         if symmetric and in_features != out_features:
             raise UserError(
                 f"layer: symmetric weights need as many outputs as inputs, got {in_features} → {out_features}."
@@ -61,7 +66,9 @@ class _Masked(nn.Module):
         self.init = init
         on = torch.from_numpy(mask(graph, in_features, out_features)).to(device)
         self.register_buffer("mask", on.reshape(*on.shape, *(1 for _ in kernel)))
-        self.weight = nn.Parameter(self.new_weight(torch.Size((*on.shape, *kernel)), device, dtype))
+        shape = (*on.shape, *kernel)
+        refuse_weights(f"layer: a weight of {shape}", math.prod(shape), on.device)
+        self.weight = nn.Parameter(self.new_weight(torch.Size(shape), device, dtype))
         self.bias = nn.Parameter(torch.empty(out_features, device=device, dtype=dtype)) if bias else None
         self.reset_parameters()
 
@@ -184,6 +191,7 @@ class RelationalLinear(_Masked):
         torch.Size([2, 32])
     """
 
+    @checked_arguments
     def __init__(
         self,
         graph: RelationalGraph,
@@ -262,6 +270,7 @@ class RelationalConv2d(_Masked):
         torch.Size([2, 32, 8, 8])
     """
 
+    @checked_arguments
     def __init__(
         self,
         graph: RelationalGraph,

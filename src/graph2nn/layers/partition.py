@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -52,6 +53,7 @@ def blocks(graph: RelationalGraph) -> BoolMatrix:
     return on
 
 
+@checked_arguments
 def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMatrix:
     """Mask of a weight ``[out_features, in_features]``: True where the reading node may see the feature.
 
@@ -74,6 +76,7 @@ def mask(graph: RelationalGraph, in_features: int, out_features: int) -> BoolMat
         >>> mask(path(3), 3, 3).astype(int).tolist()
         [[1, 1, 0], [1, 1, 1], [0, 1, 1]]
     """
+    at_least(1, "mask", in_features=in_features, out_features=out_features)
     refuse_dense(graph.name, math.isqrt(in_features * out_features), "a mask")
     rows = np.repeat(blocks(graph), node_sizes(out_features, graph.n), axis=0)
     full: BoolMatrix = np.repeat(rows, node_sizes(in_features, graph.n), axis=1)

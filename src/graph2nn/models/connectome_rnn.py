@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graph2nn.errors import UserError, unknown
+from graph2nn.arguments import at_least, checked_arguments
+from graph2nn.errors import UserError, shown, unknown
 from graph2nn.graphs.attributes import queried
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.sparse_rows import arcs, tables_of
+from graph2nn.memory import refuse_weights
 from graph2nn.models.connectome_weights import ConnectionWeights, Init, Signs, Unsigned, WeightKind
 
 Nodes = str | Sequence[int] | npt.NDArray[Any] | Tensor
@@ -100,6 +102,7 @@ class ConnectomeRNN(nn.Module):
     leak: Tensor
     leak_group: Tensor
 
+    @checked_arguments
     def __init__(
         self,
         graph: RelationalGraph,
@@ -141,6 +144,9 @@ class ConnectomeRNN(nn.Module):
         for name, nodes in (("input", inputs), ("output", outputs)):
             chosen = choose_nodes(graph, nodes, f"{name}s")
             self.register_buffer(f"{name}_nodes", torch.from_numpy(chosen))
+        at_least(1, "connectome", in_features=in_features, out_features=out_features)
+        ends = in_features * len(self.input_nodes) + out_features * len(self.output_nodes)
+        refuse_weights("connectome: the network", ends)
         self.encoder = nn.Linear(in_features, len(self.input_nodes), bias=False)
         self.encoder.requires_grad_(weights != "fixed" if train_encoder is None else train_encoder)
         self.readout = nn.Linear(len(self.output_nodes), out_features)
@@ -356,7 +362,10 @@ def _leaks(
         if by not in columns:
             raise unknown("connectome: leak_by", by, ["neuron", *map(str, columns)])
         groups = nodes[by].astype("string").fillna("").factorize()[0].astype(np.int64)
-    values = np.asarray(leak, dtype=np.float64)
+    try:
+        values = np.asarray(leak, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"connectome: leak = {shown(leak)} is not a number, nor one per neuron.") from None
     if values.ndim and (values.shape != (graph.n,) or by != "neuron"):
         raise UserError(f"connectome: leak has shape {list(values.shape)}; expected a number or [{graph.n}].")
     if not ((values > 0) & (values <= 1)).all():

@@ -8,9 +8,11 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.norm_relu import NormReLU
+from graph2nn.memory import refuse_weights
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.layer_shapes import LayerShape, Shape
 from graph2nn.wiring import Wiring, begin
@@ -45,6 +47,7 @@ class MLP(nn.Module):
         torch.Size([2, 10])
     """
 
+    @checked_arguments
     def __init__(
         self,
         in_features: int,
@@ -59,6 +62,8 @@ class MLP(nn.Module):
             raise UserError("mlp: no hidden layer; give at least one hidden width.")
         wiring = begin(wiring)
         widths = [stem, *hidden]
+        at_least(1, "mlp", in_features=in_features, width=min(widths), num_classes=num_classes)
+        refuse_weights("mlp: the network", in_features * stem + widths[-1] * num_classes)
         self.stem = nn.Sequential(nn.Flatten(), norm_relu(DenseLinear(in_features, stem, bias=False), stem))
         self.hidden = nn.Sequential(*(norm_relu(wiring.linear(i, o), o) for i, o in pairwise(widths)))
         self.head = DenseLinear(widths[-1], num_classes)

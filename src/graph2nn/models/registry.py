@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError, shown, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.memory import refuse_memory
@@ -86,6 +87,7 @@ def architecture(name: str) -> Architecture:
     raise unknown("model", name, list(ARCHITECTURES))
 
 
+@checked_arguments
 def build_model(
     name: str,
     wiring: Wiring | RelationalGraph | None = None,
@@ -124,6 +126,7 @@ def build_model(
     """
     entry = architecture(name)
     entry.check_options(options)
+    at_least(1, "model", num_classes=num_classes)
     sizes = (
         entry.widths if widths is None else widths,
         num_classes or entry.num_classes,

@@ -8,13 +8,14 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError, cut, shown
 from graph2nn.graphs.generators.families import ws_flex_directed
 from graph2nn.graphs.graph import RelationalGraph
@@ -133,10 +134,17 @@ class GraphSpec(_Value):
 
         Returns:
             The recipe under the name of the graph.
+
+        Raises:
+            UserError: a number that is not finite, or a seed below 0.
         """
         kind = "ws-directed" if directed else "ws"
         name = f"{kind}({n},{n * sparsity:.4g},{p:.4g},{seed})"
-        return cls(name=name, ws_flex=WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed), directed=directed)
+        try:
+            arguments = WSFlexSpec(n=n, sparsity=sparsity, p=p, seed=seed)
+        except ValidationError as error:
+            raise UserError(f"ws_flex: {first_complaint(error, WSFlexSpec)}") from None
+        return cls(name=name, ws_flex=arguments, directed=directed)
 
     @classmethod
     def of_rows(cls, table: pd.DataFrame) -> list[GraphSpec]:
@@ -282,41 +290,6 @@ class RunConfig(_Value):
             return cls.model_validate(read_yaml(text))
         except (yaml.YAMLError, ValidationError) as error:
             raise UserError(f"config: {first_complaint(error, cls)}") from None
-
-
-def first_complaint(error: Exception, model: type[BaseModel]) -> str:
-    """Return the first thing wrong, on one line: where, what was found, what was expected."""
-    if not isinstance(error, ValidationError):
-        return " ".join(str(error).split())
-    first = error.errors()[0]
-    *path, last = [str(part) for part in first["loc"]] or ["the config"]
-    where = ".".join([*path, last])
-    if first["type"] == "missing":
-        return f"{where} is missing."
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(cut(last, 100), _fields(model, path), n=1, cutoff=0.5)
-        hint = (
-            f"did you mean {'.'.join([*path, near[0]])}?"
-            if near
-            else f"known: {', '.join(_fields(model, path))}."
-        )
-        return f"unknown key {cut(where, 100)}; {hint}"
-    return f"{where} = {shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}."
-
-
-def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Names of the fields where ``path`` leads to, from ``model`` on."""
-    for name in path:
-        kinds = [kind for kind in _kinds(model, name) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if not kinds:
-            return []
-        model = kinds[0]
-    return list(model.model_fields)
-
-
-def _kinds(model: type[BaseModel], name: str) -> tuple[Any, ...]:
-    annotation = model.model_fields[name].annotation if name in model.model_fields else None
-    return (annotation, *get_args(annotation))
 
 
 def override(config: RunConfig, assignments: Iterable[str]) -> RunConfig:

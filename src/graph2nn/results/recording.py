@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.budget.matching import Match
 from graph2nn.budget.trace import macs, parameters
 from graph2nn.data.dataset import Dataset
@@ -30,6 +31,7 @@ from graph2nn.training.recipe import Recipe
 _KEYS = {each.name for each in fields(Epoch)} - {"epoch"}
 
 
+@checked_arguments
 def record(
     out: Path | str,
     model: nn.Module,

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, cast
 import torch
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.augment import eval_batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.text.sentence_pairs import PairSplit
@@ -47,6 +48,7 @@ class Evaluation(NamedTuple):
 NOT_EVALUATED = Evaluation(math.nan, math.nan, math.nan)
 
 
+@checked_arguments
 @torch.no_grad()
 def evaluate(
     model: nn.Module,

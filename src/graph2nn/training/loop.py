@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.augment import batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.photos.split import without_antialiasing
@@ -40,6 +41,7 @@ __all__ = ["Epoch", "OnStart", "stream", "train", "train_epoch", "training_batch
 OnStart = Callable[[Sequence[Epoch], EpochProgress], None]
 
 
+@checked_arguments
 def train(
     model: nn.Module,
     data: Dataset,
@@ -177,7 +179,10 @@ def _begin(
     if recipe.initialisation == "shared":
         share_draws(model, seed)
     if weights is not None:
-        model.load_state_dict(weights)
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(f"train: weights do not fit the network: {' '.join(str(error).split())}") from None
     set_norms(model, recipe)
     model.to(device)
     optimiser = optimiser_of(model, recipe)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.recipe import Recipe
@@ -16,6 +17,7 @@ from graph2nn.training.recipe import Recipe
 Status = Literal["finished", "diverged", "failed"]
 
 
+@checked_arguments
 @dataclass(frozen=True, eq=False)
 class Member:
     """One network of a population, how it is trained and from which seed.

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast, get_args
 import torch
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Samples
 from graph2nn.errors import UserError, unknown
@@ -25,6 +26,7 @@ Method = Literal["auto", "processes", "stacked", "one by one"]
 OnEpoch = Callable[[Member, Epoch], None]
 
 
+@checked_arguments
 def train_population(
     members: Sequence[Member],
     data: Dataset,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+
+from graph2nn.arguments import first_complaint
+from graph2nn.errors import UserError
 
 Schedule = Literal["cosine", "step", "exponential", "constant", "inverse-sqrt"]
 Initialisation = Literal["published", "shared"]
@@ -52,6 +55,9 @@ class Recipe(BaseModel):
     frequency; ``patience``, after how many evaluations without a better validation score training stops, the
     weights of the best one being kept; ``regression_loss``, ``"mse"`` or ``"huber"``.
 
+    Raises:
+        UserError: an unknown option, a value of another type or out of its range.
+
     Example:
         >>> Recipe(epochs=5, batch_size=64, lr=0.05).schedule
         'cosine'
@@ -96,6 +102,17 @@ class Recipe(BaseModel):
     class_weights: bool = False
     patience: int = Field(default=0, ge=0)
     regression_loss: RegressionLoss = "mse"
+
+    if not TYPE_CHECKING:  # a type checker is to see the fields as arguments
+
+        def __init__(self, **options: Any) -> None:
+            try:
+                super().__init__(**options)
+            except ValidationError as error:
+                raise UserError(f"Recipe: {first_complaint(error, Recipe)}") from None
+
+        # A recipe within a config is validated as ever, and its errors are those of the config.
+        __init__.__pydantic_base_init__ = True
 
     @property
     def identity(self) -> str:

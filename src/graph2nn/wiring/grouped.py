@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError, shown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.grouped_linear import ChannelShuffle, GroupedLinear
@@ -16,6 +17,7 @@ from graph2nn.wiring.relational import Relational
 MOST = 65_536
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Grouped:
     """Each group of features reads itself alone: a relational graph without edges.

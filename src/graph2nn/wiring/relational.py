@@ -8,7 +8,8 @@ from typing import get_args
 
 from torch import nn
 
-from graph2nn.errors import UserError, check_type, unknown
+from graph2nn.arguments import checked_arguments
+from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import with_nodes
 from graph2nn.layers.engines import Chosen, Engine, Kind, choose, conv2d_class, linear_class
@@ -16,9 +17,8 @@ from graph2nn.layers.masked import Init, Symmetric
 from graph2nn.layers.partition import refuse_without_weights, tied_weights_on, weights_on
 from graph2nn.wiring.base import Dense, Wiring
 
-_MAKE = "RelationalGraph.from_networkx and read_graph make one."
 
-
+@checked_arguments
 @dataclass(frozen=True)
 class Relational:
     """Nodes read nodes along the edges of one graph, in every layer (paper, section 2.2).
@@ -62,7 +62,6 @@ class Relational:
     init: Init = "published"
 
     def __post_init__(self) -> None:
-        check_type(self.graph, RelationalGraph, "Relational: graph", _MAKE)
         if self.engine not in get_args(Engine):
             raise unknown("wiring: engine", self.engine, get_args(Engine))
         if self.symmetric not in (True, False, "sum"):

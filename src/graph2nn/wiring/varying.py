@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.wiring.base import Dense, Wiring
@@ -60,6 +61,7 @@ class _Delegate(ABC):
         return self.take().free_weights(in_features, out_features)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Layerwise(_Delegate):
     """Another wiring in each wired layer, as when the published code drew a new seed per layer.
@@ -89,6 +91,7 @@ class Layerwise(_Delegate):
         return self.at(0)
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Staged(_Delegate):
     """Another wiring in each stage of the network, for example fewer nodes where it is narrow.

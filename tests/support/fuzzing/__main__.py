@@ -10,20 +10,22 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from fuzzing import functions
 from fuzzing.corpus import Corpus
 from fuzzing.harness import FAILURES, Outcome, run_inputs
-from fuzzing.options import options
-from fuzzing.readers import READERS, maker
+from fuzzing.readers import NEEDS, READERS, maker
 
-ALL = {**READERS, "options": options}
+ALL = (*READERS, "functions")
 
 
 def fuzz(name: str, count: int, seed: int, root: Path) -> Iterator[Outcome]:
     """Run ``count`` inputs of one reader; the valid files below ``root`` are made if they are not there."""
+    if name == "functions":
+        return run_inputs(functions.sample(seed, root / "scratch" / name), count)
     corpus = Corpus(root / "corpus")
-    for kind in ("graphs", "tables", "runs", "texts", "weights", "data"):
-        corpus.folder(kind)
-    return run_inputs(maker(name, ALL[name], seed, corpus, root / "scratch"), count)
+    for kind in NEEDS[name]:
+        corpus.folder(kind)  # here, as a child that is killed would leave half a folder
+    return run_inputs(maker(name, READERS[name], seed, corpus, root / "scratch"), count)
 
 
 def main() -> int:

@@ -26,6 +26,9 @@ from graph2nn.experiments.plans.decisive import draft_plan
 from graph2nn.results.packing import pack
 
 SETTINGS = ["recipe.epochs=2", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
+#: Options of a command that trains as little as can be.
+TRAIN = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0", "--set", "model.widths=[64]"]
+TRAIN += ["--set", "model.options.stem=64"]
 PUBLISHED = """
 MODEL: {TYPE: mlpnet, NUM_CLASSES: 10, DEPTH: 5, LAYERS: 3}
 RESNET: {TRANS_FUN: linear_transform}

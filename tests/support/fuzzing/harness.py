@@ -105,7 +105,13 @@ def _batch(make: Callable[[int], Input], first: int, count: int) -> Iterator[Out
         _limit()
         with os.fdopen(write, "wb") as pipe:
             for index in range(first, count):
-                item = make(index)
+                try:
+                    item = make(index)
+                except Exception as error:  # nothing was tried then: the fuzzer itself is at fault
+                    pickle.dump(f"{index} not made", pipe)
+                    pickle.dump(Outcome("traceback", f"{index} not made", repr(error)), pipe)
+                    pipe.flush()
+                    continue
                 pickle.dump(item.label, pipe)
                 pipe.flush()
                 pickle.dump(run_one(item), pipe)

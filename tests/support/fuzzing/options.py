@@ -9,8 +9,7 @@ from typing import Any
 
 import typer
 
-from fuzzing.corpus import Corpus
-from fuzzing.readers import TRAIN
+from fuzzing.corpus import TRAIN, Corpus
 from graph2nn.cli import app
 
 #: Words for any option: numbers out of range, other types, paths of all kinds, markup.
@@ -23,7 +22,7 @@ ANY = (
     "x.csv", "x.png", "x.parquet", "x.svg",
     "n64-52", "n64-52:3", "n64-52:-1", "n64-52:9:3", "ws_flex:n=16,k=4,p=0,seed=1",
     "ws_flex:n=16,k=99,p=2,seed=-1", "complete:n=1", "cat:x",
-    "64,0.5,0.1,1", "64,9,9,9", "--", "recipe.epochs=0", "stem=", "1e-320", "0x10", "1_000", "２", "2020-13-45",
+    "64,0.5,0.1,1", "64,9,9,9", "64,0.2,0.3,-1", "--", "recipe.epochs=0", "stem=", "1e-320", "0x10", "1_000", "２", "2020-13-45",
 )  # fmt: skip
 #: A call of each command that ends well and soon; mutated from there. ``@kind/…`` stands for the valid files.
 BASES: dict[str, list[str]] = {
@@ -76,6 +75,9 @@ def options(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, lis
         flag = getattr(parameter, "is_flag", False)
         if parameter.opts[0].startswith("-"):
             word = parameter.opts[0]
+            if word in base and not flag and not parameter.multiple:  # twice would be refused for that alone
+                at = base.index(word)
+                del base[at : at + 2]
             base += [word] if flag else [word, value]
             changed.append(word if flag else f"{word} {value[:40]!r}")
         elif base and not base[0].startswith("-"):

@@ -7,15 +7,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzzing.corpus import Corpus
+from fuzzing.corpus import TRAIN, Corpus
 from fuzzing.harness import Input
 from fuzzing.mutations import VALUES, WORDS, YAML_BOMBS, mutated
+from fuzzing.options import options
 from graph2nn.cli import main
 
 #: Makes the arguments of the command in a folder of its own, from a seeded generator and the valid files.
 Maker = Callable[[random.Random, Corpus, Path], tuple[str, list[str]]]
-TRAIN = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0", "--set", "model.widths=[64]"]
-TRAIN += ["--set", "model.options.stem=64"]
 
 
 def _damaged(rng: random.Random, file: Path, into: Path) -> Path:
@@ -69,12 +68,14 @@ def _runs(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, list[
         label = "stray file"
     else:
         file.write_bytes(mutated(rng, file.suffix, file.read_bytes()))
+    # A report takes ten seconds, nearly all of it for drawing: most read everything and have nothing to draw.
+    some = rng.choice(([], ["--where", "seed=99"], ["--where", "seed=99"]))
     command = rng.choice((
         ["status", str(runs)], ["status", str(runs), "--json"], ["pack", str(runs), "--out",
         str(scratch / "packed")],
         ["pack", str(runs)], ["retry", str(runs)], ["recover", str(runs), "--nodes", "64"],
         ["sweep", "mlp-digits", "--select", "n64-52:3", "--out", str(runs), *TRAIN, "--set", "recipe.epochs=2"],
-        ["analyze", str(runs), "--out", str(scratch / "report"), "--formats", "png"],
+        ["analyze", str(runs), "--out", str(scratch / "report"), "--formats", "png", *some],
         ["export", str(file.parent), "--to", "safetensors", "--out", str(scratch / "x.safetensors")],
     ))  # fmt: skip
     return f"{command[0]}: {label}", command
@@ -142,7 +143,12 @@ def _data(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, list[
 
 READERS: dict[str, Maker] = {
     "graphs": _graph, "catalogues": _catalogue, "results": _runs, "yaml": _yaml, "settings": _settings,
-    "weights": _weights, "data": _data,
+    "weights": _weights, "data": _data, "options": options,
+}  # fmt: skip
+#: Kinds of valid files that each reader takes.
+NEEDS: dict[str, tuple[str, ...]] = {
+    "graphs": ("graphs",), "catalogues": ("tables",), "results": ("runs",), "yaml": ("texts",), "settings": (),
+    "weights": ("weights",), "data": ("data",), "options": ("graphs", "runs", "texts", "weights", "data"),
 }  # fmt: skip
 
 
@@ -152,8 +158,9 @@ def maker(name: str, make: Maker, seed: int, corpus: Corpus, scratch: Path) -> C
     def input_of(index: int) -> Input:
         rng = random.Random(f"{name} {seed} {index}")
         folder = scratch / f"{name}{index}"
-        shutil.rmtree(scratch / f"{name}{index - 1}", ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
+        for left in (scratch / f"{name}{index - 1}", folder):  # the latter of a fuzzer that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        folder.mkdir(parents=True)
         label, command = make(rng, corpus, folder)
         return Input(name, f"{index} {label}", lambda: main(command))
 

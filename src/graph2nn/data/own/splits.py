@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, checked_seed
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,7 +50,7 @@ def draw(
             f"data: test and validation together take {sum(shares):g} of the samples and leave none to train "
             "on; choose smaller shares."
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(checked_seed(seed, "data"))
     groups = [np.arange(count)] if labels is None else [np.flatnonzero(labels == k) for k in np.unique(labels)]
     shuffled = [rng.permutation(group) for group in groups]
     parts: list[Indices] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,8 @@ def _read(dataset: Any, split: str, progress: bool) -> tuple[torch.Tensor, npt.N
 
     Random transforms are drawn once here and then fixed; augmentation belongs into the recipe.
     """
-    if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+    indexed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    if not indexed or isinstance(dataset, Mapping) or hasattr(dataset, "columns"):  # these go by other keys
         raise UserError(
             f"data: {split} is {type(dataset).__name__}, expected a torch Dataset with a length, or a share."
         )

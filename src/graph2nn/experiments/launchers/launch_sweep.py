@@ -75,6 +75,7 @@ def launch(
     acceleration: Acceleration = PLAIN,
     saving: Saving = EVERY_FIVE_MINUTES,
     loggers: Sequence[str] = (),
+    log_graphs: float | None = None,
     only: Collection[str] | None = None,
     on_epoch: OnEpoch | None = None,
     on_run: OnRun | None = None,
@@ -94,6 +95,7 @@ def launch(
         acceleration: how to compute.
         saving: when checkpoints of the runs are written.
         loggers: names of those that take the numbers of each epoch, such as ``"tensorboard"``.
+        log_graphs: log also C and L of the graphs that this share of the weights' strongest blocks makes.
         only: names of those that are meant, if not all; the plan that is written has all.
         on_epoch: called after each epoch of each run, by launchers on this machine.
         on_run: called with the row of each run that ends well meanwhile.
@@ -118,7 +120,9 @@ def launch(
     plan = {config.folder: config for config in configs}
     for name in loggers:
         make_logger(name, out)  # an unknown name or a missing package is reported before the first run
-    work = Work(out, data, str(device), acceleration, saving=saving, loggers=tuple(loggers))
+    work = Work(
+        out, data, str(device), acceleration, saving=saving, loggers=tuple(loggers), log_graphs=log_graphs
+    )
     work = replace(work, plan=write_plan(out, plan, work.describe()))
     if only is not None:
         work = replace(work, only=frozenset(only))

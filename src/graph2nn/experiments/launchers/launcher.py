@@ -77,9 +77,10 @@ class Work:
     """What training needs in addition to the configs. ``device`` may be "auto": decided where the run is.
 
     ``saving`` says when checkpoints are written, ``loggers`` names who takes the numbers of each epoch; see
-    :func:`~graph2nn.experiments.loggers.make_logger`. ``threads`` are torch's; None leaves them as they are in
-    the process. ``plan`` is the file of the plan, and ``only`` those of its runs that are meant, where not all
-    are.
+    :func:`~graph2nn.experiments.loggers.make_logger`, and ``log_graphs`` whether the graphs of the weights are
+    among these; see :class:`~graph2nn.experiments.callbacks.Watch`. ``threads`` are torch's; None leaves them
+    as they are in the process. ``plan`` is the file of the plan, and ``only`` those of its runs that are meant,
+    where not all are.
     """
 
     out: Path
@@ -89,6 +90,7 @@ class Work:
     threads: int | None = None
     saving: Saving = EVERY_FIVE_MINUTES
     loggers: tuple[str, ...] = ()
+    log_graphs: float | None = None
     plan: Path | None = None
     only: frozenset[str] | None = None
 
@@ -108,6 +110,7 @@ class Work:
             "acceleration": asdict(self.acceleration),
             "saving": asdict(self.saving),
             "loggers": list(self.loggers),
+            "log_graphs": self.log_graphs,
         }
 
 
@@ -211,7 +214,9 @@ def _execute(config: RunConfig, work: Work, on_epoch: Callable[[Epoch], None] | 
         acceleration=work.acceleration,
         on_epoch=on_epoch,
         saving=work.saving,
-        watch=Watch(loggers=tuple(make_logger(name, work.out) for name in work.loggers)),
+        watch=Watch(
+            loggers=tuple(make_logger(name, work.out) for name in work.loggers), log_graphs=work.log_graphs
+        ),
     )
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.plan_data import plan_source, read_as
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import read_text_file, replacing
-from graph2nn.results.config import first_complaint
 from graph2nn.yaml_values import read_yaml
 
 _KEY = "sha256"

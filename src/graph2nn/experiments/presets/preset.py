@@ -8,10 +8,11 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError
 from graph2nn.files import read_text_file
 from graph2nn.layers.masked import Init
-from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec, first_complaint
+from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec
 from graph2nn.training.recipe import Recipe
 from graph2nn.yaml_values import read_yaml
 

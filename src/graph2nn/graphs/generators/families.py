@@ -2,70 +2,22 @@
 
 from __future__ import annotations
 
-import operator
+import math
 import random
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.errors import UserError, checked_seed
+from graph2nn.arguments import checked_arguments
+from graph2nn.errors import UserError, checked_seed, shown
+from graph2nn.graphs.generators.family_arguments import named, refuse_huge, share, whole
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.memory import refuse_memory
 
 
-def whole(family: str, argument: str, value: object, least: int, most: int | None = None) -> int:
-    """Return ``value`` as an int between ``least`` and ``most``.
-
-    Args:
-        family: of graphs, for messages.
-        argument: its name, for messages.
-        value: to check.
-        least: smallest value allowed.
-        most: largest value allowed; None for no bound.
-
-    Returns:
-        The value as an int.
-
-    Raises:
-        UserError: no whole number, or outside that range.
-    """
-    wanted = f"a whole number of at least {least}" + ("" if most is None else f" and at most {most}")
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # takes NumPy's integers too
-    except TypeError:
-        raise UserError(f"{family}: {argument} = {value!r} is not {wanted}.") from None
-    if isinstance(value, bool) or number < least or (most is not None and number > most):
-        raise UserError(f"{family}: {argument} = {value!r} is not {wanted}.")
-    return number
-
-
-def share(family: str, argument: str, value: float) -> float:
-    """Return ``value`` as a probability.
-
-    Args:
-        family: of graphs, for messages.
-        argument: its name, for messages.
-        value: to check.
-
-    Returns:
-        The value as a float.
-
-    Raises:
-        UserError: outside [0, 1].
-    """
-    if not 0 <= value <= 1:
-        raise UserError(f"{family}: {argument} = {value:g} lies outside [0, 1]. It is a probability.")
-    return float(value)
-
-
-def named(graph: Any, family: str, *arguments: object) -> RelationalGraph:
-    """Turn a networkx graph into a relational one called like ``family(64,4,1)``, without loops or twins."""
-    label = ",".join(f"{a:.4g}" if isinstance(a, float) else str(a) for a in arguments)
-    return RelationalGraph.from_networkx(graph, name=f"{family}({label})", drop_self_loops=True)
-
-
+@checked_arguments
 def watts_strogatz(n: int, k: int, p: float, seed: int = 0) -> RelationalGraph:
     """A ring lattice whose edges are rewired with probability ``p`` (Watts and Strogatz 1998).
 
@@ -93,9 +45,12 @@ def watts_strogatz(n: int, k: int, p: float, seed: int = 0) -> RelationalGraph:
     whole("watts_strogatz", "n", n, 2)
     whole("watts_strogatz", "k", k, 2, n)
     share("watts_strogatz", "p", p)
+    refuse_huge("watts_strogatz", n, n * k / 2)
+    seed = checked_seed(seed, "watts_strogatz")
     return named(nx.watts_strogatz_graph(n, k, p, seed=seed), "watts_strogatz", n, k, float(p), seed)
 
 
+@checked_arguments
 def ws_flex_directed(n: int, k: float, p: float, seed: int) -> RelationalGraph:
     """A WS-flex graph of which each edge keeps one direction: a node reads those after it alone.
 
@@ -126,6 +81,7 @@ def ws_flex_directed(n: int, k: float, p: float, seed: int) -> RelationalGraph:
 TRIES = 1000
 
 
+@checked_arguments
 def random_regular(d: int, n: int, seed: int = 0) -> RelationalGraph:
     """A graph on ``n`` nodes of degree ``d`` each, as ``nx.random_regular_graph`` (order of arguments too).
 
@@ -149,9 +105,11 @@ def random_regular(d: int, n: int, seed: int = 0) -> RelationalGraph:
     import networkx as nx
 
     _check("random_regular", d, n)
+    seed = checked_seed(seed, "random_regular")
     return named(nx.random_regular_graph(d, n, seed=seed), "random_regular", d, n, seed)
 
 
+@checked_arguments
 def ramanujan(d: int, n: int, seed: int = 0) -> RelationalGraph:
     """A random ``d``-regular graph whose second eigenvalue is at most 2√(d−1), the least in the long run.
 
@@ -198,8 +156,10 @@ def _check(family: str, d: int, n: int, least: int = 1) -> None:
     whole(family, "d", d, least, n - 1)
     if d * n % 2:
         raise UserError(f"{family}: d = {d} and n = {n} are both odd; expected d·n even.")
+    refuse_huge(family, n, n * d / 2)
 
 
+@checked_arguments
 def gnm_random(n: int, m: int, seed: int = 0, directed: bool = False) -> RelationalGraph:
     """``m`` edges drawn from all pairs of ``n`` nodes (Erdős and Rényi 1959), as ``nx.gnm_random_graph``.
 
@@ -225,9 +185,12 @@ def gnm_random(n: int, m: int, seed: int = 0, directed: bool = False) -> Relatio
 
     whole("gnm_random", "n", n, 2)
     whole("gnm_random", "m", m, 0, n * (n - 1) // (1 if directed else 2))
+    refuse_huge("gnm_random", n, m)
+    seed = checked_seed(seed, "gnm_random")
     return named(nx.gnm_random_graph(n, m, seed=seed, directed=directed), "gnm", n, m, seed)
 
 
+@checked_arguments
 def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> RelationalGraph:
     """Each pair of ``n`` nodes joined with probability ``p`` (Gilbert 1959), as ``nx.gnp_random_graph``.
 
@@ -253,9 +216,12 @@ def gnp_random(n: int, p: float, seed: int = 0, directed: bool = False) -> Relat
 
     whole("gnp_random", "n", n, 2)
     share("gnp_random", "p", p)
+    refuse_huge("gnp_random", n, p * n * (n - 1) / 2)
+    seed = checked_seed(seed, "gnp_random")
     return named(nx.gnp_random_graph(n, p, seed=seed, directed=directed), "gnp", n, float(p), seed)
 
 
+@checked_arguments
 def random_tree(n: int, seed: int = 0) -> RelationalGraph:
     """A tree drawn uniformly from all labelled trees on ``n`` nodes, by its Prüfer sequence.
 
@@ -275,11 +241,13 @@ def random_tree(n: int, seed: int = 0) -> RelationalGraph:
     import networkx as nx
 
     whole("random_tree", "n", n, 2)
+    refuse_huge("random_tree", n, n)
     generator = random.Random(checked_seed(seed, "random_tree"))
     sequence = [generator.choice(range(n)) for _ in range(n - 2)]
     return named(nx.from_prufer_sequence(sequence), "random_tree", n, seed)
 
 
+@checked_arguments
 def random_directed(n: int, m: int, seed: int = 0, self_loops: bool = False) -> RelationalGraph:
     """``m`` directed edges by chance: ``gnm_random`` with directed=True, so row need not equal column.
 
@@ -306,7 +274,11 @@ def random_directed(n: int, m: int, seed: int = 0, self_loops: bool = False) -> 
 
     whole("random_directed", "n", n, 2)
     whole("random_directed", "m", m, 0, n * n if self_loops else n * (n - 1))
+    refuse_huge("random_directed", n, m)
+    seed = checked_seed(seed, "random_directed")
     if self_loops:
+        refuse_memory(f"random_directed: a draw from the pairs of {n} nodes", 8 * n * n, "take fewer nodes")
+        whole("random_directed", "seed", seed, 0, 2**32 - 1)
         drawn = np.random.RandomState(seed).choice(n * n, m, replace=False)
         return pairs_drawn(n, drawn, name=f"random_directed({n},{m},{seed},self)")
     return named(nx.gnm_random_graph(n, m, seed=seed, directed=True), "random_directed", n, m, seed)
@@ -328,6 +300,7 @@ def pairs_drawn(n: int, drawn: npt.NDArray[np.int64], name: str) -> RelationalGr
     return RelationalGraph(matrix.reshape(n, n), name=name, directed=True, self_loops="given")
 
 
+@checked_arguments
 def barabasi_albert(n: int, m: int, seed: int = 0) -> RelationalGraph:
     """Each new node joins ``m`` earlier ones, the more connected the likelier (Barabási and Albert 1999).
 
@@ -352,9 +325,12 @@ def barabasi_albert(n: int, m: int, seed: int = 0) -> RelationalGraph:
 
     whole("barabasi_albert", "n", n, 2)
     whole("barabasi_albert", "m", m, 1, n - 1)
+    refuse_huge("barabasi_albert", n, n * m)
+    seed = checked_seed(seed, "barabasi_albert")
     return named(nx.barabasi_albert_graph(n, m, seed=seed), "barabasi_albert", n, m, seed)
 
 
+@checked_arguments
 def configuration(degrees: Sequence[int], seed: int = 0) -> RelationalGraph:
     """Join half-edges of the given degrees at random (Molloy and Reed 1995), as ``nx.configuration_model``.
 
@@ -376,9 +352,12 @@ def configuration(degrees: Sequence[int], seed: int = 0) -> RelationalGraph:
         raise UserError(f"configuration: {len(wanted)} degrees given; expected one per node, at least 2.")
     if sum(wanted) % 2:
         raise UserError(f"configuration: the degrees add up to {sum(wanted)}; expected an even sum.")
+    refuse_huge("configuration", len(wanted), sum(wanted) / 2)
+    seed = checked_seed(seed, "configuration")
     return named(nx.configuration_model(wanted, seed=seed), "configuration", len(wanted), seed)
 
 
+@checked_arguments
 def scale_free(n: int, gamma: float = 2.5, m: int = 2, seed: int = 0) -> RelationalGraph:
     """Degrees from a power law, P(k) ~ k^−``gamma`` for k ≥ ``m``, joined by :func:`configuration`.
 
@@ -402,17 +381,24 @@ def scale_free(n: int, gamma: float = 2.5, m: int = 2, seed: int = 0) -> Relatio
     """
     whole("scale_free", "n", n, 3)
     whole("scale_free", "m", m, 1, n - 1)
-    if not gamma > 1:
-        raise UserError(f"scale_free: gamma = {gamma:g} is not above 1. It is the exponent of the power law.")
+    if not 1 < gamma < math.inf:
+        raise UserError(
+            f"scale_free: gamma = {gamma:g} is not above 1, or not finite. It is the exponent of the power law."
+        )
+    refuse_huge("scale_free", n, n * m)
     rng = random.Random(checked_seed(seed, "scale_free"))
     possible = range(m, n)
-    degrees = rng.choices(possible, weights=[float(k) ** -gamma for k in possible], k=n)
+    weights = [float(k) ** -gamma for k in possible]
+    if not any(weights):
+        raise UserError(f"scale_free: gamma = {gamma:g} is too large: no degree has a chance above 0.")
+    degrees = rng.choices(possible, weights=weights, k=n)
     if sum(degrees) % 2:
         degrees[0] += 1 if degrees[0] < n - 1 else -1
     drawn = configuration(degrees, seed=rng.getrandbits(32))
     return RelationalGraph(drawn.adjacency, name=f"scale_free({n},{gamma:.4g},{m},{seed})", directed=False)
 
 
+@checked_arguments
 def stochastic_block(
     sizes: Sequence[int], p: Sequence[float] | Sequence[Sequence[float]], seed: int = 0
 ) -> RelationalGraph:
@@ -439,8 +425,13 @@ def stochastic_block(
     import networkx as nx
 
     groups = [whole("stochastic_block", "sizes", size, 1) for size in sizes]
+    refuse_huge("stochastic_block", sum(groups), sum(groups))
+    seed = checked_seed(seed, "stochastic_block")
     r = len(groups)
-    chances: npt.NDArray[np.float64] = np.asarray(p, dtype=np.float64)
+    try:
+        chances: npt.NDArray[np.float64] = np.asarray(p, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"stochastic_block: p = {shown(p)} is not a square of numbers.") from None
     if chances.size != r * r:
         raise UserError(f"stochastic_block: p has {chances.size} numbers; expected {r}² for {r} sizes.")
     chances = chances.reshape(r, r)
@@ -452,6 +443,7 @@ def stochastic_block(
     return named(graph, "stochastic_block", "+".join(map(str, groups)), seed)
 
 
+@checked_arguments
 def planted_partition(l: int, k: int, p_in: float, p_out: float, seed: int = 0) -> RelationalGraph:  # noqa: E741
     """``l`` groups of ``k`` nodes, joined with ``p_in`` inside and ``p_out`` between.
 
@@ -475,6 +467,8 @@ def planted_partition(l: int, k: int, p_in: float, p_out: float, seed: int = 0) 
     whole("planted_partition", "k", k, 1)
     share("planted_partition", "p_in", p_in)
     share("planted_partition", "p_out", p_out)
+    refuse_huge("planted_partition", l * k, l * k * (k * p_in + l * k * p_out) / 2)
+    seed = checked_seed(seed, "planted_partition")
     import networkx as nx
 
     graph = nx.planted_partition_graph(l, k, p_in, p_out, seed=seed)

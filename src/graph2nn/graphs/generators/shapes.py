@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError
-from graph2nn.graphs.generators.families import named, whole
+from graph2nn.graphs.generators.family_arguments import named, refuse_huge, whole
 from graph2nn.graphs.graph import RelationalGraph
 
 #: A dimension above this means 2¹⁵ nodes or more: surely a number of nodes given for a dimension.
 HIGHEST_DIMENSION = 14
 
 
+@checked_arguments
 def ring(n: int, k: int) -> RelationalGraph:
     """Ring lattice: each of ``n`` nodes joined to its ``k`` nearest, k even (or k = n−1: complete).
 
@@ -26,11 +30,13 @@ def ring(n: int, k: int) -> RelationalGraph:
 
     whole("ring", "n", n, 3)
     whole("ring", "k", k, 2, n - 1)
+    refuse_huge("ring", n, n * k / 2)
     if k % 2 and k != n - 1:
         raise UserError(f"ring: k = {k} is odd; expected an even k. ws_flex with p=0 takes any average degree.")
     return named(nx.circulant_graph(n, list(range(1, (k + 1) // 2 + 1))), "ring", n, k)
 
 
+@checked_arguments
 def cycle(n: int) -> RelationalGraph:
     """One ring of ``n`` ≥ 3 nodes, as ``nx.cycle_graph``.
 
@@ -40,9 +46,11 @@ def cycle(n: int) -> RelationalGraph:
     """
     import networkx as nx
 
-    return named(nx.cycle_graph(whole("cycle", "n", n, 3)), "cycle", n)
+    refuse_huge("cycle", whole("cycle", "n", n, 3), n)
+    return named(nx.cycle_graph(n), "cycle", n)
 
 
+@checked_arguments
 def path(n: int) -> RelationalGraph:
     """A line of ``n`` ≥ 2 nodes, as ``nx.path_graph``.
 
@@ -52,9 +60,11 @@ def path(n: int) -> RelationalGraph:
     """
     import networkx as nx
 
-    return named(nx.path_graph(whole("path", "n", n, 2)), "path", n)
+    refuse_huge("path", whole("path", "n", n, 2), n)
+    return named(nx.path_graph(n), "path", n)
 
 
+@checked_arguments
 def star(n: int) -> RelationalGraph:
     """Node 0 joined to ``n`` others, so n + 1 nodes, as ``nx.star_graph``.
 
@@ -64,9 +74,11 @@ def star(n: int) -> RelationalGraph:
     """
     import networkx as nx
 
-    return named(nx.star_graph(whole("star", "n", n, 1)), "star", n)
+    refuse_huge("star", whole("star", "n", n, 1), n)
+    return named(nx.star_graph(n), "star", n)
 
 
+@checked_arguments
 def complete(n: int) -> RelationalGraph:
     """Every node joined to every other: the dense layer as a graph.
 
@@ -76,9 +88,11 @@ def complete(n: int) -> RelationalGraph:
     """
     import networkx as nx
 
-    return named(nx.complete_graph(whole("complete", "n", n, 2)), "complete", n)
+    refuse_huge("complete", whole("complete", "n", n, 2), n * (n - 1) / 2)
+    return named(nx.complete_graph(n), "complete", n)
 
 
+@checked_arguments
 def grid(m: int, n: int, periodic: bool = False) -> RelationalGraph:
     """``m`` rows by ``n`` columns of nodes, row after row, as ``nx.grid_2d_graph``; ``periodic`` is a torus.
 
@@ -99,9 +113,11 @@ def grid(m: int, n: int, periodic: bool = False) -> RelationalGraph:
     rows, columns = whole("grid", "m", m, 1), whole("grid", "n", n, 1)
     if rows * columns < 2:
         raise UserError("grid: m = 1 and n = 1 make a single node; expected at least 2.")
+    refuse_huge("grid", rows * columns, 2 * rows * columns)
     return named(nx.grid_2d_graph(rows, columns, periodic=periodic), "torus" if periodic else "grid", m, n)
 
 
+@checked_arguments
 def hypercube(n: int) -> RelationalGraph:
     """Corners of a cube of ``n`` dimensions, so 2ⁿ nodes, as ``nx.hypercube_graph``.
 
@@ -120,6 +136,7 @@ def hypercube(n: int) -> RelationalGraph:
     return named(nx.hypercube_graph(whole("hypercube", "n", n, 1)), "hypercube", n)
 
 
+@checked_arguments
 def balanced_tree(r: int, h: int) -> RelationalGraph:
     """A tree of height ``h`` whose inner nodes have ``r`` children each, as ``nx.balanced_tree``.
 
@@ -131,6 +148,6 @@ def balanced_tree(r: int, h: int) -> RelationalGraph:
 
     whole("balanced_tree", "r", r, 1)
     whole("balanced_tree", "h", h, 1)
-    if r**h > 2**HIGHEST_DIMENSION:
+    if h > 2**HIGHEST_DIMENSION or h * math.log2(r) > HIGHEST_DIMENSION:
         raise UserError(f"balanced_tree: r = {r}, h = {h} would make more than {r}^{h} nodes.")
     return named(nx.balanced_tree(r, h), "tree", r, h)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import GraphNote, UserError
 from graph2nn.files import refuse_special
 from graph2nn.graphs.graph import RelationalGraph
@@ -37,6 +38,7 @@ _XML: dict[str, Callable[[bytes], Source]] = {"graphml": read_graphml, "gexf": r
 _NET: dict[str, Callable[[str], Source]] = {"gml": read_gml, "pajek": read_pajek, "dot": read_dot}
 
 
+@checked_arguments
 def read_graph(
     path: Any,
     format: str | None = None,  # noqa: A002 - the word that numpy, pandas and networkx users expect
@@ -113,7 +115,7 @@ def read_graph(
         name=name,
     )
     reading = read_with(path, options)
-    warn_of(reading, stacklevel=3)
+    warn_of(reading, stacklevel=4)
     return reading.graph
 
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pandas as pd
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
@@ -19,6 +20,7 @@ from graph2nn.graphs.io.formats import format_of
 from graph2nn.graphs.io.native import header_line
 
 
+@checked_arguments
 def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None = None) -> Path:  # noqa: A002
     """Write ``graph`` in the format that the path's ending names, and return the path.
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from graph2nn.errors import UserError
+from graph2nn.arguments import checked_arguments, got
+from graph2nn.errors import UserError, WrongTypeError
 from graph2nn.files import replacing
 from graph2nn.graphs.catalogues import catalogue
 from graph2nn.graphs.graph import RelationalGraph
@@ -39,6 +40,7 @@ _SHIPPED = (16, 64)
 _AT_ONCE = 5000
 
 
+@checked_arguments
 def measured(
     what: str | Path | pd.DataFrame | Mapping[str, RelationalGraph],
     *,
@@ -86,6 +88,10 @@ def measured(
     if isinstance(what, pd.DataFrame):
         frame = what.reset_index(drop=True)
         keys: list[Key | RelationalGraph | None] = [*_keys(what)]
+    elif not isinstance(what, Mapping) or not all(isinstance(each, RelationalGraph) for each in what.values()):
+        raise WrongTypeError(
+            f"measured: what: expected a catalogue, a table, or graphs by their labels, got {got(what)}."
+        )
     else:
         frame = pd.DataFrame({"graph": list(what), "n": [graph.n for graph in what.values()]})
         keys = list(what.values())

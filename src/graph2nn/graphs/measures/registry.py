@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import Graph2nnWarning, UserError, unknown
 from graph2nn.graphs import motifs, nulls, spectrum, weighted
 from graph2nn.graphs.graph import RelationalGraph
@@ -63,6 +64,7 @@ class Measure:
     source: str
     cost: Literal["fast", "slow"] = "fast"
 
+    @checked_arguments
     def __call__(self, graph: RelationalGraph) -> float:
         """Measure one graph."""
         return float(self.function(graph))
@@ -258,6 +260,7 @@ WEIGHTED_MEASURES: dict[str, Measure] = {
 }
 
 
+@checked_arguments
 def measure_all(
     graph: RelationalGraph, names: Iterable[str] | None = None, *, slow: bool = True
 ) -> dict[str, float]:
@@ -309,7 +312,7 @@ def measure_all(
         warnings.warn(
             f"graph {graph.name!r}: {', '.join(refused)} need all pairs of {graph.n:,} nodes; left out.",
             Graph2nnWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return values
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.generators.families import gnm_random
 from graph2nn.graphs.graph import RelationalGraph
@@ -25,7 +26,9 @@ from graph2nn.graphs.nulls.ladder import KINDS, NullOptions
 from graph2nn.graphs.nulls.ladder import null as draw
 from graph2nn.graphs.nulls.lattice import degree_lattice_null
 from graph2nn.graphs.rewiring import rewire
+from graph2nn.graphs.storage import DENSE_LIMIT
 from graph2nn.graphs.ws_flex import ws_flex
+from graph2nn.memory import refuse_memory
 
 #: Draws of a null before giving up on a connected one.
 TRIES = 100
@@ -225,6 +228,7 @@ NULLS: dict[str, Callable[[RelationalGraph, int, bool], RelationalGraph]] = {
 }
 
 
+@checked_arguments
 def ensemble(
     graph: RelationalGraph,
     null: str = "degree",
@@ -260,6 +264,8 @@ def ensemble(
         raise unknown("null", null, {*NULLS, *KINDS})
     if count < 1:
         raise UserError(f"ensemble: count = {count}, expected at least 1.")
+    each = 2000 + (graph.n**2 if graph.n <= DENSE_LIMIT else 10 * graph.edges)  # bytes
+    refuse_memory(f"ensemble: {count:,} graphs of {graph.n:,} nodes", count * each, "lower the count")
     rng = random.Random(checked_seed(seed, "null"))
     seeds = [rng.getrandbits(32) for _ in range(count)]
     if null in NULLS and not options:

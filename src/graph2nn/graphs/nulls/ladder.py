@@ -21,6 +21,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.arrays import Longs
 from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.graph import RelationalGraph
@@ -38,8 +39,8 @@ from graph2nn.graphs.nulls.node_selection import (
 from graph2nn.graphs.nulls.null_graph import NullGraph
 from graph2nn.graphs.nulls.spatial import swap_in_space
 
-#: Proposals per edge; docs/nulls.md shows that these are enough.
-PROPOSALS = 10.0
+#: Proposals per edge: enough, as docs/nulls.md shows, and the most, beyond which only the time changes.
+PROPOSALS, MOST_PROPOSALS = 10.0, 1e4
 #: Arcs up to which reciprocal nulls also take detours, and how many of them per proposal.
 DETOURS, PER_ARC = 100, 10
 
@@ -271,6 +272,7 @@ class NullOptions(TypedDict, total=False):
     positions: Positions
 
 
+@checked_arguments
 def null(
     graph: RelationalGraph,
     kind: str,
@@ -325,8 +327,8 @@ def null(
     if kind not in KINDS:
         raise unknown("null", kind, KINDS)
     seed = checked_seed(seed, "null")
-    if not 0 <= proposals < float("inf"):
-        raise UserError(f"null: proposals = {proposals}, expected a number of at least 0.")
+    if not 0 <= proposals <= MOST_PROPOSALS:
+        raise UserError(f"null: proposals = {proposals:g}, expected a number from 0 to {MOST_PROPOSALS:g}.")
     options = {"groups": groups, "within": within, "positions": positions}
     for name, value in options.items():
         if value is not None and name not in KINDS[kind].takes:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 from graph2nn.graphs import kernels
@@ -21,6 +22,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import bits, wsflex
 from graph2nn.graphs.nulls.chain import degree_chain
 from graph2nn.graphs.nulls.ensembles import SMALL, ensemble, lattice_null
+from graph2nn.memory import refuse_memory
 
 #: Random references of a graph.
 REFERENCES = 50
@@ -65,6 +67,7 @@ class SmallWorld:
     path_length_ratio_error: float
 
 
+@checked_arguments
 def small_world(
     graph: RelationalGraph, *, null: str = "degree", count: int = REFERENCES, seed: int = 0
 ) -> SmallWorld:
@@ -98,9 +101,11 @@ def small_world(
     """
     if count < 2:
         raise UserError(f"small_world: count = {count}, expected at least 2 references.")
+    refuse_memory(f"small_world: {count:,} references", 200 * count, "lower the count")
     return _small_world(graph, null, count, seed)
 
 
+@checked_arguments
 def small_world_sigma(
     graph: RelationalGraph, *, null: str = "degree", count: int = REFERENCES, seed: int = 0
 ) -> float:
@@ -123,6 +128,7 @@ def small_world_sigma(
     return small_world(graph, null=null, count=count, seed=seed).sigma
 
 
+@checked_arguments
 def small_world_omega(
     graph: RelationalGraph, *, null: str = "degree", count: int = REFERENCES, seed: int = 0
 ) -> float:

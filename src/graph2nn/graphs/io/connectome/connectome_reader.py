@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arguments import checked_arguments
 from graph2nn.errors import GraphNote, UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.assembly import Reading
@@ -54,9 +55,10 @@ class ConnectomeOptions:
             raise UserError(f"read_connectome: min_weight = {self.min_weight}, expected 0 or more.")
 
 
+@checked_arguments
 def read_connectome(
-    edges: Any,
-    neurons: Any = None,
+    edges: str | Path | pd.DataFrame,
+    neurons: str | Path | pd.DataFrame | None = None,
     *,
     pre: str | None = None,
     post: str | None = None,
@@ -132,7 +134,7 @@ def read_connectome(
     )
     reading = read_tables(edges, neurons, options)
     for note in reading.notes:
-        warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=2)
+        warnings.warn(f"{reading.graph.name}: {note}.", GraphNote, stacklevel=3)
     return reading.graph
 
 
