@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -118,6 +119,20 @@ def temporary_of(target: Path) -> Path:
     It is absolute: pyarrow would take a relative folder such as ``run:1`` for the scheme of an address.
     """
     return target.absolute().with_name(f".{_tag()}-{os.getpid()}-{target.name}")
+
+
+@contextmanager
+def path_in_utf8(file: Path) -> Iterator[Path]:
+    """Lend a path of a file that is UTF-8, as safetensors opens no other: its own, or that of a link to it."""
+    try:
+        os.fspath(file).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / f"file{file.suffix}"
+            link.symlink_to(file.absolute())
+            yield link
+    else:
+        yield file
 
 
 def write_parquet(

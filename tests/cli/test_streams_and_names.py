@@ -51,6 +51,9 @@ def test_folders_of_any_name_are_trained_into_packed_and_reported(name, tmp_path
     monkeypatch.chdir(tmp_path)
     assert main(["train", "mlp-digits", "--select", "n64-52:3", "--out", name, *TINY]) == 0
     assert main(["status", name]) == 0
+    assert main(["export", name, "--to", "safetensors", "--out", f"{name}/x.safetensors"]) == 0
+    assert main(["recover", name, "--nodes", "64"]) == 0
+    assert main(["data", "show", "digits", "--cache", f"{name}/cache"]) == 0
     assert main(["pack", name, "--out", f"{name}/packed"]) == 0
     assert len(pd.read_parquet((tmp_path / name / "packed/packed/runs.parquet").open("rb"))) == 1
     assert main([*GRID, f"{name}/sweep.parquet"]) == 0

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from graph2nn.conversion.weights import weights_of
 from graph2nn.errors import UserError
+from graph2nn.files import path_in_utf8
 from graph2nn.layers.weight_layout import Layout
 from graph2nn.memory import refuse_memory
 
@@ -119,7 +120,8 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
-        return load_file(file)
+        with path_in_utf8(file) as path:
+            return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise UserError(f"recover: {file} is damaged or not a safetensors file ({_line(error)}).") from None
 

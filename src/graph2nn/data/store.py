@@ -12,7 +12,7 @@ import torch
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Samples, Split, resident
 from graph2nn.errors import Graph2nnWarning, UserError
-from graph2nn.files import replacing, why_not
+from graph2nn.files import path_in_utf8, replacing, why_not
 
 VERSION = "1"
 
@@ -58,7 +58,7 @@ def load(file: Path) -> Dataset | None:
     from safetensors import safe_open
 
     try:
-        with safe_open(file, framework="pt") as opened:
+        with path_in_utf8(file) as path, safe_open(path, framework="pt") as opened:
             metadata = opened.metadata() or {}
             if metadata.get("version") != VERSION:
                 return None

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from graph2nn.conversion.weight_sources import plain_tensor
 from graph2nn.errors import UserError, shown
+from graph2nn.files import path_in_utf8
 from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
@@ -36,7 +37,8 @@ def starting_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
         load_published(network, read_checkpoint(file)["model_state"], where=str(file))
     else:
         try:
-            network.load_state_dict(load_file(file))
+            with path_in_utf8(file) as weights:
+                network.load_state_dict(load_file(weights))
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())[:160]
             raise UserError(f"start: {file} does not hold weights of this network ({reason}).") from None

@@ -15,6 +15,7 @@ from graph2nn.arguments import checked_arguments
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
+from graph2nn.files import path_in_utf8
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
@@ -60,7 +61,8 @@ def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine 
     network = _network(config, graph, card, widths, engine)
     set_norms(network, config.recipe)
     try:
-        network.load_state_dict(load_file(path / "weights.safetensors"))
+        with path_in_utf8(path / "weights.safetensors") as weights:
+            network.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise _damaged(path / "weights.safetensors", error) from None
     network.eval()
@@ -159,7 +161,7 @@ def _card(path: Path, data: Dataset | None) -> DataCard:
     if not file.is_file():
         raise UserError(f"load_run: {file} is missing: this run was kept without its weights.")
     try:
-        with safe_open(file, framework="pt") as opened:
+        with path_in_utf8(file) as readable, safe_open(readable, framework="pt") as opened:
             metadata = opened.metadata() or {}
         if METADATA_KEY in metadata:
             return DataCard.from_json(json.loads(metadata[METADATA_KEY])["data"])

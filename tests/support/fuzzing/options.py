@@ -22,7 +22,8 @@ ANY = (
     "x.csv", "x.png", "x.parquet", "x.svg",
     "n64-52", "n64-52:3", "n64-52:-1", "n64-52:9:3", "ws_flex:n=16,k=4,p=0,seed=1",
     "ws_flex:n=16,k=99,p=2,seed=-1", "complete:n=1", "cat:x",
-    "64,0.5,0.1,1", "64,9,9,9", "64,0.2,0.3,-1", "--", "recipe.epochs=0", "stem=", "1e-320", "0x10", "1_000", "２", "2020-13-45",
+    "64,0.5,0.1,1", "64,9,9,9", "64,0.2,0.3,-1", "--", "recipe.epochs=0", "stem=", "1e-320", "0x10", "1_000",
+    "２", "2020-13-45",
 )  # fmt: skip
 #: A call of each command that ends well and soon; mutated from there. ``@kind/…`` stands for the valid files.
 BASES: dict[str, list[str]] = {
