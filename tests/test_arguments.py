@@ -46,6 +46,7 @@ def test_what_fits(value, hint):
     ("value", "hint"),
     [
         (3.5, int), (True, int), ("3", int), (None, int), (np.arange(3), int), (torch.ones(2), int), (1j, int),
+        (np.array([True, False]), Sequence[int]), (torch.tensor([True]), Sequence[int]), (np.True_, int),
         (float("inf"), int), (True, float), ("0.5", float), (np.ones(2), float), (1, bool), ("yes", bool),
         (b"x", str), (b"x", str | Path), ("ab", Sequence[str]), ({"a": 1}, Sequence[str]),
         ({1, 2}, Sequence[int]), ([None], Sequence[int]), ([1, "x"], Sequence[int]),
@@ -80,6 +81,7 @@ def test_whole_floats_are_passed_on_as_integers():
         return number, many, share
 
     assert [type(value) for value in given(2.0, np.float64(3), 4)] == [int, int, int]
+    assert given(2, np.array([3.0, 4.0])) == (2, [3, 4], 0.5)
     assert given(np.int64(2), [1, 2], 1.0) == (2, [1, 2], 1.0)
     with pytest.raises(UserError, match=r"given: number = 2\.5 is not a whole number"):
         given(2.5)

@@ -121,7 +121,7 @@ def whole_number(value: object) -> int | None:
         >>> whole_number(64.0), whole_number(64.5), whole_number(True), whole_number("64")
         (64, None, None, None)
     """
-    if isinstance(value, bool):
+    if isinstance(value, bool) or "bool" in str(getattr(value, "dtype", "")):  # masks are no numbers
         return None
     if isinstance(value, SupportsIndex):
         try:

@@ -154,7 +154,7 @@ def test_a_budget_that_cannot_be_met_is_an_error_not_a_larger_network():
     [
         (("mlp",), "model 'mlp' is not known; did you mean 'mlp"),
         (("mlp2",), "mlp2 has no hidden layer"),
-        (("mlp5", "graph"), "str is neither a RelationalGraph nor a wiring"),
+        (("mlp5", "graph"), "graph: expected RelationalGraph or Wiring or None, got 'graph'"),
     ],
 )
 def test_wrong_arguments(arguments, message):

@@ -356,3 +356,10 @@ def test_gates_that_do_not_fit_their_units_are_refused(rows, tmp_path):
     torch.save(state, tmp_path / "weights.pt")
     with pytest.raises(UserError, match=r"c\.weight_ih_l0 has|no graph|empty|no values"):
         recover(tmp_path / "weights.pt", 8, density=0.5)
+
+
+def test_a_recurrent_weight_of_another_shape_is_named():
+    """It tells the width of the gates; a flattened one has none."""
+    state = {"lstm.weight_ih_l0": torch.ones(32, 8), "lstm.weight_hh_l0": torch.ones(256)}
+    with pytest.raises(UserError, match=r"lstm.weight_hh_l0 has shape \[256\]; expected \[rows, columns\]"):
+        recover(state, 4, density=0.5)

@@ -216,6 +216,9 @@ def _hidden(module: str, layer: str, state: Mapping[str, Tensor], *, default: in
     prefix = f"{module}.".lstrip(".")
     for tensor in (f"weight_hr{layer}", f"weight_hh{layer}"):
         for key in (f"{prefix}{tensor}", f"{prefix}parametrizations.{tensor}.original"):
+            if key in state and state[key].ndim != 2:
+                shape = list(state[key].shape)
+                raise UserError(f"recover: {key} has shape {shape}; expected [rows, columns], as torch has it.")
             if key in state:
                 return int(state[key].shape[1])
     return default

@@ -62,9 +62,9 @@ def _runs(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, list[
         (runs / "runs" / rng.choice(("x", "copy of run", "[/x]", "x_s1_12345678", "run:1"))).mkdir()
         label = "stray folder"
     elif kind == 2:
-        (
-            runs / rng.choice(("runs", ".unfinished", ".claims", "failed", "sweeps", "packed")) / "stray.txt"
-        ).write_text("x")
+        place = runs / rng.choice(("runs", ".unfinished", ".claims", "failed", "sweeps", "packed"))
+        place.mkdir(exist_ok=True)
+        (place / "stray.txt").write_text("x")
         label = "stray file"
     else:
         file.write_bytes(mutated(rng, file.suffix, file.read_bytes()))
