@@ -316,3 +316,12 @@ def test_options_for_other_data_are_refused(tmp_path):
     photo(tmp_path / "photos" / "a" / "0.png")
     with pytest.raises(UserError, match="--target is for tables, and these data are images"):
         load_own(tmp_path / "photos", Options(target=("y",)), cache=tmp_path)
+
+
+@pytest.mark.parametrize("cell", [[1.0, 2.0], {"a": 1}])
+def test_a_column_of_lists_is_named(cell, tmp_path):
+    """Parquet holds lists and structures, of which no single number comes."""
+    frame = pd.DataFrame({"plain": range(30), "odd": [cell] * 30, "target": ["u", "v"] * 15})
+    frame.to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(UserError, match=r"the column 'odd' holds several values per row .* --drop odd"):
+        g.Dataset.from_table(tmp_path / "table.parquet", "target", cache=tmp_path / "cache")

@@ -17,7 +17,7 @@ from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.own.from_arrays import assemble, dataset_of_arrays
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.targets import read_targets
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import UserError, shown, unknown
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 #: What stands for a missing value in a text file. "None" does not: it may be the name of a class.
@@ -199,6 +199,13 @@ def _encode(column: pd.Series, missing: str, most_values: int, notes: list[str])
     kind = column.dtype
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise UserError(f"data: the column {name!r} holds dates; turn it into numbers, or --drop {name}.")
+    if pd.api.types.is_object_dtype(kind):  # Parquet may hold lists, structures and maps
+        odd = next((cell for cell in column if isinstance(cell, np.ndarray | list | tuple | dict | set)), None)
+        if odd is not None:
+            raise UserError(
+                f"data: the column {name!r} holds several values per row ({shown(odd)}); give each a column of "
+                f"its own, or --drop {name}."
+            )
     count = int(column.isna().sum())
     if count and missing == "refuse":
         raise UserError(
