@@ -128,7 +128,7 @@ def _complaint(error: Any, argv: list[str]) -> str:
 
 def _say(line: str, code: int) -> int:
     with suppress(OSError):  # nobody can be told if standard error is closed or full
-        print(line, file=sys.stderr)  # noqa: T201
+        print(cut(line, LONGEST + 20), file=sys.stderr)  # noqa: T201 -- the name of a file may be long
     return code
 
 
