@@ -89,6 +89,12 @@ def test_whole_floats_are_passed_on_as_integers():
         given(1, many="x")
 
 
+def test_a_typed_dictionary_is_a_mapping():
+    assert len(g.ensemble(g.ws_flex(8, 4, 0.1, 1), "block", count=2, options={"groups": [0, 1] * 4})) == 2
+    with pytest.raises(WrongTypeError, match="options: expected"):
+        g.ensemble(g.ws_flex(8, 4, 0.1, 1), count=2, options=1j)
+
+
 def test_names_imported_for_the_type_checker_are_those_of_the_package_or_anything():
     @checked_arguments
     def given(graph: RelationalGraph | None, part: fractions.Fraction | None = None) -> str:

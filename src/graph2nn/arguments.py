@@ -198,6 +198,8 @@ def fits(value: Any, hint: Any) -> bool:
         return True
     if _is_container(kind):
         return _is_list(value, kind) and _items_fit(value, inner)
+    if hasattr(kind, "__required_keys__"):  # a TypedDict
+        return isinstance(value, Mapping)
     if repr(kind) == "<class 'numpy.ndarray'>":  # NumPy is not imported here
         return isinstance(value, kind) or _is_list(value, Sequence)
     if getattr(kind, "_is_protocol", False):  # by its methods: properties may compute, or be set by instances
