@@ -51,5 +51,5 @@ def _compact(module: nn.Module) -> bool:
         isinstance(chain, CompactWeight)
         for part in module.modules()
         if parametrize.is_parametrized(part)
-        for chain in part.parametrizations.values()  # type: ignore[union-attr, operator]
+        for chain in part.parametrizations.values()  # type: ignore[operator]
     )

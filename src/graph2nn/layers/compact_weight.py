@@ -58,7 +58,7 @@ class CompactMask(WeightMask):
         # The product shows the mask to whoever counts multiply-adds.
         return dense * self.mask
 
-    def __prepare_scriptable__(self) -> CompactMask:
+    def __prepare_scriptable__(self) -> Any:
         """Return the mask: a scripted module holds its weight, and never looks in here."""
         return self
 

@@ -118,6 +118,9 @@ def other_mask(name: str, graph: RelationalGraph, shape: torch.Size, engine: str
         graph: of the layer.
         shape: of the layer's weight, ``[out, in, …]``.
         engine: of the layer.
+
+    Returns:
+        The sentence.
     """
     return (
         f"{name} is not that of {graph.name!r} on {shape[1]} → {shape[0]} features; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
@@ -274,7 +275,16 @@ class ConnectomeRNN(nn.Module):
 
 
 def check_input(who: str, x: Tensor, features: int) -> None:
-    """Raise a UserError unless ``x`` is samples or sequences of so many features, or sequences of tokens."""
+    """Refuse what is neither samples or sequences of so many features, nor sequences of tokens.
+
+    Args:
+        who: reads it, for the message.
+        x: the input.
+        features: of a sample, or of a step.
+
+    Raises:
+        UserError: another shape.
+    """
     if x.dtype == torch.int64 and x.ndim == 2:
         return
     if x.ndim not in (2, 3) or x.shape[-1] != features:
@@ -290,7 +300,8 @@ def encode(encoder: nn.Linear, x: Tensor) -> Tensor:
     A token reaches its neurons as a feature of size √features would, so that both begin with a drive of size 1.
     """
     if x.dtype == torch.int64:
-        return F.embedding(x, encoder.weight.t()) * encoder.in_features**0.5
+        columns: Tensor = F.embedding(x, encoder.weight.t())
+        return columns * math.sqrt(encoder.in_features)
     encoded: Tensor = encoder(x)
     return encoded
 

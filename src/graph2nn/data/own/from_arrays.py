@@ -74,7 +74,7 @@ def dataset_of_arrays(
 
 def _perhaps_sequences(x: Any) -> list[str]:
     """Say what was made of an array that may have been meant as sequences: floats, not square."""
-    shape: tuple[int, ...] = getattr(x, "shape", ())
+    shape = tuple(getattr(x, "shape", ()))
     kind = str(getattr(x, "dtype", ""))
     if len(shape) != 3 or shape[1] == shape[2] or "float" not in kind:
         return []

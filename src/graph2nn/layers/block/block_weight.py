@@ -67,7 +67,16 @@ class BlockMask(CompactMask, Compact):
         return self
 
     def linear(self, x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor | None:
-        """Return the output of a linear layer, ``[…, out]``; None where the kernels cannot compute it."""
+        """Compute a linear layer by the kernels.
+
+        Args:
+            x: ``[…, in]``.
+            stored: the compact weight.
+            bias: ``[out]``.
+
+        Returns:
+            The output ``[…, out]``; None where the kernels cannot compute it.
+        """
         *leading, features = x.shape
         y = self.product(x.reshape(x.numel() // features, features, 1, 1), stored, bias)
         return None if y is None else y.reshape(*leading, self.shape[0])

@@ -70,7 +70,16 @@ class EdgeMask(CompactMask):
         return values.new_zeros(self.shape).masked_scatter(self.mask, values)
 
     def linear(self, x: Tensor, stored: Tensor, bias: Tensor | None) -> Tensor | None:
-        """Return the output of the layer, ``[…, out]``; None where the kernels cannot compute it."""
+        """Compute a linear layer by the kernels.
+
+        Args:
+            x: ``[…, in]``.
+            stored: one weight per connection.
+            bias: ``[out]``.
+
+        Returns:
+            The output ``[…, out]``; None where the kernels cannot compute it.
+        """
         if stored.shape != self.stored_shape:
             return None
         if not autocast_type(x, stored) and not (x.dtype == stored.dtype and supported(x, stored)):
