@@ -93,7 +93,7 @@ def checked_arguments(function: F) -> F:
 
 def _checked(value: Any, hint: Any, where: str, argument: str) -> Any:
     if not fits(value, hint):
-        if fits(1, hint) and isinstance(value, Real) and type(value) is not bool:
+        if fits(1, hint) and not isinstance(value, bool) and isinstance(value, Real):
             raise UserError(f"{where}: {argument} = {shown(value)} is not a whole number.")
         advice = f" {_MAKE}" if "RelationalGraph" in words(hint) else ""
         raise WrongTypeError(f"{where}: {argument}: expected {words(hint)}, got {got(value)}.{advice}")
