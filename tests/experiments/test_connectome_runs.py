@@ -334,3 +334,19 @@ def test_a_connectome_reads_a_text_byte_by_byte(monkeypatch, tmp_path, capsys):
     (tmp_path / "table.csv").write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(90)))
     assert main([*one, "--data", "table.csv", "--target", "b", *options[4:8]]) == 2
     assert "reads a text" in capsys.readouterr().err
+
+
+def test_a_report_measures_no_large_graph(tmp_path, monkeypatch):
+    """All measures of 2,952 nodes take minutes, and a study has many nulls."""
+    from graph2nn.report import build
+
+    asked = []
+    measure = build.measured
+    monkeypatch.setattr(build, "MEASURED_NODES", 30)
+    monkeypatch.setattr(build, "measured", lambda graphs: asked.append(list(graphs)) or measure(graphs))
+    assert main(sweep_of(tmp_path, monkeypatch, "--nulls", "1", "--null", "degree")) == 0
+    assert main(["analyze", str(tmp_path / "runs"), "--out", str(tmp_path / "report")]) == 0
+    assert asked == [[]]
+    page = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert "Of graphs of more than 30 nodes" in page
+    assert "no measure is shown but C and L" in page

@@ -35,6 +35,9 @@ from graph2nn.results.published import holds_results, is_published, read_publish
 from graph2nn.results.run_folder import results_home
 from graph2nn.results.validation import curves_of, runs_of, unfinished
 
+#: Larger graphs keep C and L alone: all measures of 2,952 nodes take minutes, and a study has many nulls.
+MEASURED_NODES = 1000
+
 
 def report(
     results: Path | str,
@@ -126,6 +129,7 @@ def report(
             notes=[
                 *([] if planned is None else planned.notes()), *notes, *_unfinished(results),
                 *_off_plane(graphs, nulls),
+                *_unmeasured(graphs),
                 *_directed({label: graph for label, graph in graphs.items() if label not in nulls}),
             ],
             formats=formats, style=style, command=command, step=drawn,
@@ -153,7 +157,9 @@ def _studied(
     """Study all tasks, with the connectomes that are on this machine: a report does not wait for downloads."""
     connectomes = {name: connectome(name, symmetrised=True, data=data) for name in on_this_machine(data)}
     others = {} if against is None else _last_of_each(against)
-    context = Known(measured(graphs).set_index("graph"), connectomes, others, graphs)
+    small = {label: graph for label, graph in graphs.items() if graph.n <= MEASURED_NODES}
+    measures = measured(small).set_index("graph").reindex(list(graphs))
+    context = Known(measures, connectomes, others, graphs)
     tables = {task: evaluations.of(task) for task in evaluations.tasks}
     with Bar("analysing", 2 * len(tables)) as bar:
         return study(
@@ -225,6 +231,17 @@ def _directed(graphs: Mapping[str, RelationalGraph]) -> list[str]:
         "edge wherever there is one in either direction. The values along the edges, with the directed "
         "clustering of Fagiolo (2007), are printed by graph2nn graphs show. Other measures of directed graphs "
         "say in their names which of the two they are."
+    ]
+
+
+def _unmeasured(graphs: Mapping[str, RelationalGraph]) -> list[str]:
+    """Say which graphs were too large for the measures other than C and L."""
+    labels = [label for label, graph in graphs.items() if graph.n > MEASURED_NODES]
+    if not labels:
+        return []
+    return [
+        f"Of graphs of more than {MEASURED_NODES:,} nodes ({_some(labels)}) no measure is shown but C and L; "
+        "graph2nn graphs show GRAPH measures one of them."
     ]
 
 
