@@ -59,7 +59,7 @@ def _runs(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, list[
         file.unlink()
         label += " missing"
     elif kind == 1:
-        (runs / "runs" / rng.choice(("x", "copy of run", "[/x]", "x_s1_12345678", "run:1"))).mkdir()
+        (runs / "runs" / rng.choice(("x", "copy of run", "[/x]", "x_s1_12345678", "run:1"))).mkdir(parents=True)
         label = "stray folder"
     elif kind == 2:
         place = runs / rng.choice(("runs", ".unfinished", ".claims", "failed", "sweeps", "packed"))
