@@ -42,6 +42,7 @@ def test_the_measure_that_matters_comes_first():
     assert (scores["r2"] <= scores["high"]).all()
 
 
+@pytest.mark.slow
 def test_pure_noise_is_not_predicted():
     """Nothing to find: over 6 draws no model scores above 0 on average, whatever it fits."""
     scores = [

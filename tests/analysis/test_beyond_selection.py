@@ -22,8 +22,12 @@ def experiment(rng, *, graphs, seeds, noise, spread, gain):
 
 @pytest.mark.parametrize(
     ("seeds", "spread", "gain", "optimism"),
-    [(3, 0.0, 0.0, 0.36), (3, 0.3, 1.0, 0.19), (5, 0.0, 0.5, 0.28), (5, 0.15, 0.0, 0.20)],
-    ids=["flat-3", "spread-3", "flat-5", "narrow-5"],
+    [
+        pytest.param(3, 0.0, 0.0, 0.36, id="flat-3"),
+        pytest.param(3, 0.3, 1.0, 0.19, id="spread-3", marks=pytest.mark.slow),
+        pytest.param(5, 0.0, 0.5, 0.28, id="flat-5", marks=pytest.mark.slow),
+        pytest.param(5, 0.15, 0.0, 0.20, id="narrow-5", marks=pytest.mark.slow),
+    ],
 )
 def test_the_interval_covers_and_the_naive_gain_does_not(seeds, spread, gain, optimism):
     """40 graphs, noise 0.3. Over 120 experiments each: coverage 93 to 97 %.

@@ -339,7 +339,7 @@ def running(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks processes up in /proc")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_stopped_workers_leave_whole_runs_and_no_process(tmp_path, how):
     """Stopped once a run has finished: its folder is whole, the workers end, and a rerun does the rest."""
     command = [sys.executable, "-m", "graph2nn", *SWEEP, "--workers", "2", "--out", str(tmp_path)]

@@ -211,6 +211,7 @@ def children(pid):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
 def test_the_command_killed_asked_to_stop_and_repeated_ends_with_the_same_files(tmp_path):
     """The launcher is killed, which ends its ranks; then told to make room; the third time it ends."""
