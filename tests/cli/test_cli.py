@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -363,3 +364,17 @@ def test_a_second_value_of_an_option_that_takes_one_is_refused(argv, says, capsy
     assert says in said
     assert ("use graph2nn sweep" in said) == (argv[0] == "train")
     assert main(["graphs", "show", "ws_flex:n=16,k=4,p=0,seed=1", "--json", "--json"]) == 0
+
+
+@pytest.mark.parametrize("word", ["--seeds", "--nulls"])
+def test_numbers_of_runs_whose_list_would_not_end_are_refused(word, capsys):
+    assert main(["sweep", "mlp-digits", "--select", "n64-52:3", word, "9000000000000000000", "--dry-run"]) == 2
+    assert f"give fewer with {word}" in capsys.readouterr().err
+
+
+def test_a_preset_with_endless_seeds_is_refused(tmp_path, capsys):
+    assert main(["presets", "mlp-digits"]) == 0
+    file = tmp_path / "preset.yaml"
+    file.write_text(re.sub("(?m)^seeds: .*$", "seeds: 9223372036854775808", capsys.readouterr().out))
+    assert main(["sweep", str(file), "--select", "baseline", "--dry-run"]) == 2
+    assert "9,223,372,036,854,775,808 seeds of each graph are more than 100,000" in capsys.readouterr().err

@@ -133,7 +133,9 @@ def connectome(
     groups: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Cell types for block nulls. Default: no such nulls.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Runs per arm, each with a null of its own.")] = 10,
+    seeds: Annotated[
+        int, typer.Option(min=2, max=10_000, help="Runs per arm, each with a null of its own.")
+    ] = 10,
     settings: Settings = [],  # noqa: B006
 ) -> None:
     """Write the plan of a connectome study: the connectome, its nulls and dense networks, not frozen.

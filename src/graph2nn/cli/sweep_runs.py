@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from graph2nn.results.config import RunConfig
 
 Amp = Literal["bf16", "fp16"]
+#: Seeds, or nulls, of one graph: the list of the runs of more would not end.
+MOST_OF_EACH = 100_000
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,16 @@ def _of_preset(
             "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
             "only; leave them out."
         )
+    seeds = options.seeds or chosen_preset.seeds
+    for what, number in (("seeds", seeds), ("nulls", options.nulls)):
+        if number > MOST_OF_EACH:
+            raise UserError(
+                f"sweep: {number:,} {what} of each graph are more than {MOST_OF_EACH:,}; give fewer with "
+                f"--{what}."
+            )
     if options.nulls:
         graphs = with_nulls(graphs, options.nulls, null or "degree", null_options)
-    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + (options.seeds or chosen_preset.seeds))
+    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + seeds)
     fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if options.fresh_nulls else {}
 
     def runs(preset: Preset, label: str) -> list[RunConfig]:
