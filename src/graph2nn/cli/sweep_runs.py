@@ -164,12 +164,7 @@ def _of_preset(
             "only; leave them out."
         )
     seeds = options.seeds or chosen_preset.seeds
-    for what, number in (("seeds", seeds), ("nulls", options.nulls)):
-        if number > MOST_OF_EACH:
-            raise UserError(
-                f"sweep: {number:,} {what} of each graph are more than {MOST_OF_EACH:,}; give fewer with "
-                f"--{what}."
-            )
+    _refuse_endless(seeds, options.nulls)
     if options.nulls:
         graphs = with_nulls(graphs, options.nulls, null or "degree", null_options)
     numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + seeds)
@@ -196,6 +191,15 @@ def _of_preset(
     loaded = source.load()
     chosen_preset = fitted(chosen_preset, loaded)
     return SweepRuns(runs(chosen_preset, loaded.label), source, options.amp)
+
+
+def _refuse_endless(seeds: int, nulls: int) -> None:
+    for what, number in (("seeds", seeds), ("nulls", nulls)):
+        if number > MOST_OF_EACH:
+            raise UserError(
+                f"sweep: {number:,} {what} of each graph are more than {MOST_OF_EACH:,}; give fewer with "
+                f"--{what}."
+            )
 
 
 def _of_plan(
