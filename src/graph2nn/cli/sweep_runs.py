@@ -163,11 +163,9 @@ def _of_preset(
             "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
             "only; leave them out."
         )
-    seeds = options.seeds or chosen_preset.seeds
-    _refuse_endless(seeds, options.nulls)
+    numbers = _numbers(options, chosen_preset)
     if options.nulls:
         graphs = with_nulls(graphs, options.nulls, null or "degree", null_options)
-    numbers = range(chosen_preset.first_seed, chosen_preset.first_seed + seeds)
     fresh = one_per_seed(graphs, numbers, null or ["degree"], null_options) if options.fresh_nulls else {}
 
     def runs(preset: Preset, label: str) -> list[RunConfig]:
@@ -193,13 +191,16 @@ def _of_preset(
     return SweepRuns(runs(chosen_preset, loaded.label), source, options.amp)
 
 
-def _refuse_endless(seeds: int, nulls: int) -> None:
-    for what, number in (("seeds", seeds), ("nulls", nulls)):
+def _numbers(options: SweepOptions, preset: Preset) -> range:
+    """Return the training seeds, unless these or the nulls are too many to list."""
+    seeds = options.seeds or preset.seeds
+    for what, number in (("seeds", seeds), ("nulls", options.nulls)):
         if number > MOST_OF_EACH:
             raise UserError(
                 f"sweep: {number:,} {what} of each graph are more than {MOST_OF_EACH:,}; give fewer with "
                 f"--{what}."
             )
+    return range(preset.first_seed, preset.first_seed + seeds)
 
 
 def _of_plan(
