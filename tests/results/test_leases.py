@@ -133,11 +133,14 @@ def test_times_are_those_of_the_file_system(tmp_path, monkeypatch):
     assert holder(tmp_path, "run").alive
 
 
-def test_a_claim_without_content_counts_by_its_age(tmp_path):
-    """Whoever made it may be about to write, or have died in that moment."""
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\x00", b"[" * 100_000, b'{"pid": '], ids=["none", "bytes", "deep", "cut"]
+)
+def test_a_claim_without_an_owner_counts_by_its_age(tmp_path, content):
+    """Whoever made it may be about to write, or have died in that moment; or the file was damaged."""
     file = tmp_path / leases.FOLDER / "run.1"
     file.parent.mkdir()
-    file.touch()
+    file.write_bytes(content)
     assert holder(tmp_path, "run").alive
     old = time.time() - leases.MISSED * leases.HEARTBEAT - 1
     os.utime(file, (old, old))

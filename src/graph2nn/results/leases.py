@@ -257,14 +257,15 @@ def _look(file: Path) -> tuple[Owner, bool, float, float] | None:
     """Whose attempt this is, whether it goes on, when its owner last beat, and for how long it was silent."""
     try:
         # Opened, not only asked for: opening is what makes NFS ask the server for the attributes.
-        with file.open(encoding="utf-8") as stream:
+        # What is no text is no owner either.
+        with file.open(encoding="utf-8", errors="replace") as stream:
             beaten = os.fstat(stream.fileno()).st_mtime
             text = stream.read()
     except OSError:
         return None
     try:
         owner = Owner(**json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         owner = Owner()  # made a moment ago, or its owner died in that moment
     if not owner.is_plain():
         owner = Owner()
