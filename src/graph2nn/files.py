@@ -35,6 +35,10 @@ def cache_root(given: str | Path | None = None) -> Path:
     return Path(platformdirs.user_cache_dir("graph2nn", appauthor=False))
 
 
+#: Folders inside each other from which on Python may fail to make the next: it calls itself for each.
+DEEPEST = 100
+
+
 @contextmanager
 def unwritable_refused(folder: Path, room: str, advice: str = "name another --out") -> Iterator[None]:
     """Turn an ``OSError`` of the block into one line for the user.
@@ -48,12 +52,16 @@ def unwritable_refused(folder: Path, room: str, advice: str = "name another --ou
         A context.
 
     Raises:
-        UserError: in place of any ``OSError``.
+        UserError: in place of any ``OSError``, and where the folder lies deeper than Python makes folders.
     """
     try:
         yield
     except OSError as error:
         raise UserError(f"{room}: {folder} cannot be written to ({why_not(error)}); {advice}.") from None
+    except RecursionError:
+        if len(folder.parts) < DEEPEST:
+            raise
+        raise UserError(f"{room}: {folder} lies {len(folder.parts):,} folders deep; {advice}.") from None
 
 
 def why_not(error: BaseException) -> str:

@@ -378,3 +378,20 @@ def test_a_preset_with_endless_seeds_is_refused(tmp_path, capsys):
     file.write_text(re.sub("(?m)^seeds: .*$", "seeds: 9223372036854775808", capsys.readouterr().out))
     assert main(["sweep", str(file), "--select", "baseline", "--dry-run"]) == 2
     assert "9,223,372,036,854,775,808 seeds of each graph are more than 100,000" in capsys.readouterr().err
+
+
+def test_a_path_too_deep_to_make_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["graphs", "catalogue", "n16-48", "--out", f"{'a/' * 1500}x.csv"]) == 2
+    assert "too many folders deep" in capsys.readouterr().err
+    assert main(["sweep", "mlp-digits", "--select", "baseline", "--out", "a/" * 1500]) == 2
+    assert "folders deep" in capsys.readouterr().err
+
+
+def test_an_endless_recursion_of_ours_is_no_path(monkeypatch):
+    def endless(*args, **kwargs):
+        return endless()
+
+    monkeypatch.setattr("graph2nn.cli.app", endless)
+    with pytest.raises(RecursionError):
+        main(["models"])

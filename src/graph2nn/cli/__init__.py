@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 from typing import Any
@@ -84,6 +85,11 @@ def main(argv: list[str] | None = None) -> int:
         return _say(
             f"graph2nn: {where} cannot be used ({why_not(error)}); check path, space and permissions.", 2
         )
+    except RecursionError as error:
+        # Python makes the folders of a path by calling itself, once for each.
+        if not any("pathlib" in frame.filename for frame in traceback.extract_tb(error.__traceback__)[-9:]):
+            raise
+        return _say("graph2nn: a path lies too many folders deep; give a shorter one.", 2)
     except MemoryError as error:
         return _say(f"graph2nn: not enough memory ({error or 'no estimate'}); give it less to do at once.", 2)
     except Exception as error:
