@@ -96,7 +96,7 @@ def null_effects(
     The hypothesis is that the graph is one more draw from its nulls (Crawford and Howell 1998), so their
     spread counts once for the graph and once for the mean of its nulls. Where nothing tells that spread (one
     null per graph) or the scatter of seeds (one seed), how the effects differ from graph to graph bounds both.
-    With one seed per network and no more than two graphs there is no interval.
+    One seed per network and one or two graphs give effects without intervals.
 
     Args:
         runs: ``graph, seed, test_error``, one row per run, checked. Networks in no family inform about the

@@ -275,7 +275,7 @@ class ConnectomeRNN(nn.Module):
 
 
 def check_input(who: str, x: Tensor, features: int) -> None:
-    """Refuse what is neither samples or sequences of so many features, nor sequences of tokens.
+    """Refuse an input that is not samples, sequences of ``features`` numbers, or sequences of tokens.
 
     Args:
         who: reads it, for the message.

@@ -257,7 +257,7 @@ def _look(file: Path) -> tuple[Owner, bool, float, float] | None:
     """Whose attempt this is, whether it goes on, when its owner last beat, and for how long it was silent."""
     try:
         # Opened, not only asked for: opening is what makes NFS ask the server for the attributes.
-        # What is no text is no owner either.
+        # Bytes that are not UTF-8 name no owner: the claim then counts by its age.
         with file.open(encoding="utf-8", errors="replace") as stream:
             beaten = os.fstat(stream.fileno()).st_mtime
             text = stream.read()
