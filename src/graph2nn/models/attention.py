@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from graph2nn.errors import UserError
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.models.attention_heads import Heads, check_heads
 from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
 
@@ -28,23 +29,32 @@ class MultiHeadAttention(nn.Module):
         dropout: share of the attention weights zeroed while training.
         rotary: turn queries and keys by their positions (Su et al., 2021), for attention of tokens among
             themselves.
+        aligned: make each head of whole nodes, where all four projections follow graphs of as many nodes and
+            the heads can share these evenly.
 
     Raises:
         UserError: a width that is not a multiple of the heads.
     """
 
     def __init__(
-        self, width: int, heads: int, wiring: Wiring, *, dropout: float = 0.0, rotary: bool = False
+        self,
+        width: int,
+        heads: int,
+        wiring: Wiring,
+        *,
+        dropout: float = 0.0,
+        rotary: bool = False,
+        aligned: bool = False,
     ) -> None:
         super().__init__()
         check_heads(width, heads)
         self.rotary = rotary
-        self.heads = heads
         self.dropout = dropout
         self.query = wiring.linear(width, width, bias=True)
         self.key = wiring.linear(width, width, bias=True)
         self.value = wiring.linear(width, width, bias=True)
         self.out = wiring.linear(width, width, bias=True)
+        self.heads = Heads(width, heads, self._nodes() if aligned else None)
 
     def forward(
         self,
@@ -71,12 +81,12 @@ class MultiHeadAttention(nn.Module):
             ``[batch, T, width]``.
         """
         past = None if cache is None else cache.get(name)
-        q = self._split(self.query(x))
+        q = self.heads.split(self.query(x))
         if memory is not None and past is not None:
             k, v = past
         else:
             read = x if memory is None else memory
-            k, v = self._split(self.key(read)), self._split(self.value(read))
+            k, v = self.heads.split(self.key(read)), self.heads.split(self.value(read))
             if self.rotary:
                 first = 0 if past is None else past[0].shape[2]
                 q, k = rotated(q, first), rotated(k, first)
@@ -92,13 +102,14 @@ class MultiHeadAttention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=causal and q.shape[2] == k.shape[2],
         )
-        together: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        together: Tensor = self.out(self.heads.merge(mixed))
         return together
 
-    def _split(self, x: Tensor) -> Tensor:
-        """``[batch, T, width]`` to ``[batch, heads, T, width / heads]``."""
-        batch, tokens, width = x.shape
-        return x.reshape(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
+    def _nodes(self) -> int | None:
+        """Number of nodes if the four projections agree on it."""
+        graphs = [getattr(layer, "graph", None) for layer in (self.query, self.key, self.value, self.out)]
+        sizes = {graph.n if isinstance(graph, RelationalGraph) else None for graph in graphs}
+        return sizes.pop() if len(sizes) == 1 else None
 
 
 def rotated(x: Tensor, first: int = 0) -> Tensor:
@@ -143,16 +154,3 @@ def attention_shapes(width: int, queries: int, keys: int, *, stage: int = 0) -> 
         FixedShape(multiply_adds=2 * queries * keys * width),
         projection(queries),
     ]
-
-
-def check_heads(width: int, heads: int) -> None:
-    """Check that heads can share a width.
-
-    Raises:
-        UserError: the width is not a multiple of the heads.
-    """
-    if heads < 1 or width % heads:
-        raise UserError(
-            f"attention: width {width} cannot be shared by {heads} heads; take a multiple of {heads}, "
-            f"in a match multiple_of={heads}."
-        )

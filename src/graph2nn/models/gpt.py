@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.attention import check_heads
+from graph2nn.models.attention_heads import check_heads
 from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.layer_shapes import FixedShape, Shape
 from graph2nn.models.transformer_layers import EncoderLayer, LayerConfig, encoder_layer_shapes, norm_weights
@@ -38,6 +38,8 @@ class GPT(nn.Module):
         ratio: width inside the feed-forward networks, in multiples of ``width``.
         positions: ``"learned"``, a vector per position, or ``"rotary"`` (Su et al., 2021).
         dropout: share zeroed while training.
+        aligned_heads: make each head of whole nodes of the graph, where their number is a multiple of
+            ``heads``; else heads are runs of features and may cut through a node.
 
     Raises:
         UserError: a width that the heads cannot share.
@@ -61,9 +63,10 @@ class GPT(nn.Module):
         ratio: float = 4,
         positions: Positions = "learned",
         dropout: float = 0.0,
+        aligned_heads: bool = False,
     ) -> None:
         super().__init__()
-        config = _config(width, heads, ratio, positions, dropout)
+        config = _config(width, heads, ratio, positions, dropout, aligned_heads)
         wiring = begin(wiring)
         self.length = length
         self.tokens = nn.Embedding(num_classes, width)
@@ -91,10 +94,20 @@ class GPT(nn.Module):
         return F.linear(self.norm(x), self.tokens.weight)
 
 
-def _config(width: int, heads: int, ratio: float, positions: Positions, dropout: float = 0.0) -> LayerConfig:
+def _config(
+    width: int, heads: int, ratio: float, positions: Positions, dropout: float = 0.0, aligned: bool = False
+) -> LayerConfig:
     check_heads(width, heads)
-    rotary = positions == "rotary"
-    return LayerConfig(width, heads, round(ratio * width), True, dropout, activation=nn.GELU, rotary=rotary)
+    return LayerConfig(
+        width,
+        heads,
+        round(ratio * width),
+        True,
+        dropout,
+        activation=nn.GELU,
+        rotary=positions == "rotary",
+        aligned_heads=aligned,
+    )
 
 
 def gpt_shapes(
@@ -107,11 +120,13 @@ def gpt_shapes(
     ratio: float = 4,
     positions: Positions = "learned",
     dropout: float = 0.0,
+    aligned_heads: bool = False,
 ) -> list[Shape]:
     """Return the layers of :class:`GPT` on a whole text as the budget sees them.
 
     Args:
-        width, num_classes, input_size, depth, heads, ratio, positions, dropout: as for :class:`GPT`.
+        width, num_classes, input_size, depth, heads, ratio, positions, dropout, aligned_heads: as for
+            :class:`GPT`.
 
     Returns:
         The layers in the order in which they run.

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.attention import Cache, check_heads
+from graph2nn.models.attention import Cache
+from graph2nn.models.attention_heads import check_heads
 from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.models.transformer_layers import (
@@ -48,6 +49,8 @@ class Transformer(nn.Module):
         pre_norm: normalise what each branch reads, and the last output of encoder and decoder; else the sums
             behind the branches, as published.
         dropout: share zeroed while training; 0.1 was published.
+        aligned_heads: make each head of whole nodes of the graph, where their number is a multiple of
+            ``heads``; else heads are runs of features and may cut through a node.
 
     Raises:
         UserError: shared embeddings of vocabularies that differ; a width that is not a multiple of the heads.
@@ -73,11 +76,12 @@ class Transformer(nn.Module):
         ratio: float = 4,
         pre_norm: bool = False,
         dropout: float = 0.0,
+        aligned_heads: bool = False,
     ) -> None:
         super().__init__()
         check_heads(width, heads)
         sources = _source_vocabulary(vocabulary, num_classes, shared)
-        config = LayerConfig(width, heads, round(ratio * width), pre_norm, dropout)
+        config = LayerConfig(width, heads, round(ratio * width), pre_norm, dropout, aligned_heads=aligned_heads)
         wiring = begin(wiring)
         self.target = nn.Embedding(num_classes, width)
         self.source = None if shared else nn.Embedding(sources, width)
@@ -183,12 +187,13 @@ def transformer_shapes(
     ratio: float = 4,
     pre_norm: bool = False,
     dropout: float = 0.0,
+    aligned_heads: bool = False,
 ) -> list[Shape]:
     """Return the layers of :class:`Transformer` on ``(S, T)`` tokens as the budget sees them.
 
     Args:
-        width, num_classes, input_size, vocabulary, shared, tied, depth, heads, ratio, pre_norm, dropout: as
-            for :class:`Transformer`.
+        width, num_classes, input_size, vocabulary, shared, tied, depth, heads, ratio, pre_norm, dropout,
+            aligned_heads: as for :class:`Transformer`.
 
     Returns:
         The layers in the order in which they run.

@@ -25,6 +25,7 @@ class LayerConfig:
         eps: added to the variance in layer norms.
         activation: makes the nonlinearity of the feed-forward network.
         rotary: turn queries and keys by their positions.
+        aligned_heads: make each head of whole nodes, where that is possible.
     """
 
     width: int
@@ -35,6 +36,7 @@ class LayerConfig:
     eps: float = 1e-5
     activation: Callable[[], nn.Module] = nn.ReLU
     rotary: bool = False
+    aligned_heads: bool = False
 
 
 class _Beside(nn.Module):
@@ -61,9 +63,7 @@ class EncoderLayer(_Beside):
 
     def __init__(self, config: LayerConfig, wiring: Wiring) -> None:
         super().__init__(config, branches=2)
-        self.attention = MultiHeadAttention(
-            config.width, config.heads, wiring, dropout=config.dropout, rotary=config.rotary
-        )
+        self.attention = attention(config, wiring)
         self.feed_forward = feed_forward(config, wiring)
 
     def forward(self, x: Tensor, *, causal: bool = False, hidden: Tensor | None = None) -> Tensor:
@@ -89,8 +89,8 @@ class DecoderLayer(_Beside):
 
     def __init__(self, config: LayerConfig, wiring: Wiring) -> None:
         super().__init__(config, branches=3)
-        self.attention = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
-        self.cross = MultiHeadAttention(config.width, config.heads, wiring, dropout=config.dropout)
+        self.attention = attention(config, wiring)
+        self.cross = attention(config, wiring)
         self.feed_forward = feed_forward(config, wiring)
 
     def forward(
@@ -117,6 +117,18 @@ class DecoderLayer(_Beside):
         x = self.beside(0, x, lambda x: self.attention(x, causal=True, cache=cache, name=f"{name}own"))
         x = self.beside(1, x, lambda x: self.cross(x, memory, hidden=hidden, cache=cache, name=f"{name}memory"))
         return self.beside(2, x, self.feed_forward)
+
+
+def attention(config: LayerConfig, wiring: Wiring) -> MultiHeadAttention:
+    """Return attention with the heads of a configuration, ``[…, width]`` to the same."""
+    return MultiHeadAttention(
+        config.width,
+        config.heads,
+        wiring,
+        dropout=config.dropout,
+        rotary=config.rotary,
+        aligned=config.aligned_heads,
+    )
 
 
 def feed_forward(config: LayerConfig, wiring: Wiring) -> nn.Sequential:

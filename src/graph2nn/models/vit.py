@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
-from graph2nn.models.attention import check_heads
+from graph2nn.models.attention_heads import check_heads
 from graph2nn.models.conv_parts import image
 from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape

@@ -61,7 +61,7 @@ PRESETS = (
     Preset(
         name="gpt-text",
         about="GPT of four layers of width 128 on the bytes of your own text file.",
-        model=ModelSpec(name="gpt", widths=(128,)),
+        model=ModelSpec(name="gpt", widths=(128,), options={"aligned_heads": True}),
         data=OWN,
         recipe=_TEXT,
         seeds=3,
@@ -73,7 +73,14 @@ PRESETS = (
         model=ModelSpec(
             name="translator",
             widths=(256,),
-            options={"depth": 3, "heads": 4, "ratio": 2.0, "pre_norm": True, "dropout": 0.2},
+            options={
+                "depth": 3,
+                "heads": 4,
+                "ratio": 2.0,
+                "pre_norm": True,
+                "dropout": 0.2,
+                "aligned_heads": True,
+            },
         ),
         data="multi30k",
         recipe=Recipe(
