@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graph2nn.graphs import RelationalGraph, ws_flex
 from graph2nn.layers.partition import node_sizes
-from graph2nn.models import build_model
+from graph2nn.models import attention, build_model
 from graph2nn.models.attention import MultiHeadAttention
 from graph2nn.models.attention_heads import Heads, whole_nodes
 from graph2nn.wiring import Dense, Layerwise, Relational
@@ -51,11 +51,11 @@ def test_a_node_reads_the_nodes_of_its_head_and_no_other(aligned):
     """Without edges only the weights of attention carry signals between nodes, within each head."""
     torch.manual_seed(0)
     alone = RelationalGraph(np.zeros((4, 4), dtype=bool))
-    attention = MultiHeadAttention(14, 2, Relational(alone, "masked"), aligned=aligned).double()
+    layer = MultiHeadAttention(14, 2, Relational(alone, "masked"), aligned=aligned).double()
     with torch.no_grad():
-        for layer in (attention.query, attention.key, attention.value, attention.out):
-            layer.weight.copy_(torch.randn_like(layer.weight) * layer.mask)
-    reads = readers(attention, torch.randn(1, 3, 14, dtype=torch.float64), 4)
+        for wired in (layer.query, layer.key, layer.value, layer.out):
+            wired.weight.copy_(torch.randn_like(wired.weight) * wired.mask)
+    reads = readers(layer, torch.randn(1, 3, 14, dtype=torch.float64), 4)
     groups = {tuple(row) for row in reads}
     shared = [row for row in reads if row.sum() > 2]
     if aligned:
@@ -120,3 +120,19 @@ def test_a_cache_decodes_as_the_whole_text_does():
     memory, cache = model.encode(source), {}
     steps = [model.decode(target[:, i : i + 1], memory, cache=cache) for i in range(4)]
     torch.testing.assert_close(torch.cat(steps, dim=1), model.decode(target, memory))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+def test_attention_with_dropout_is_torchs_own_but_for_its_draws(causal, padded, monkeypatch):
+    monkeypatch.setattr(attention, "dropout", lambda weights, p: weights)
+    q, k, v = (torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
+    visible = torch.ones(2, 1, 1, 5, dtype=torch.bool)
+    visible[:, :, :, 3:] = not padded
+    ours = attention.attend(q, k, v, visible=visible if padded else None, causal=causal, p=0.3)
+    mask = visible & torch.ones(5, 5, dtype=torch.bool).tril() if causal else visible.expand(2, 1, 5, 5)
+    torchs = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    torch.testing.assert_close(ours, torchs)
+    grads = [torch.autograd.grad(y.square().sum(), (q, k, v)) for y in (ours, torchs)]
+    for one, other in zip(*grads, strict=True):
+        torch.testing.assert_close(one, other)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.dropout import dropout
 from graph2nn.models.attention_heads import Heads, check_heads
 from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
@@ -94,13 +95,13 @@ class MultiHeadAttention(nn.Module):
                 k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
         if cache is not None:
             cache[name] = k, v
-        mixed = F.scaled_dot_product_attention(
+        mixed = attend(
             q,
             k,
             v,
-            attn_mask=None if hidden is None else ~hidden[:, None, None],
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal and q.shape[2] == k.shape[2],
+            visible=None if hidden is None else ~hidden[:, None, None],
+            causal=causal and q.shape[2] == k.shape[2],
+            p=self.dropout if self.training else 0.0,
         )
         together: Tensor = self.out(self.heads.merge(mixed))
         return together
@@ -110,6 +111,35 @@ class MultiHeadAttention(nn.Module):
         graphs = [getattr(layer, "graph", None) for layer in (self.query, self.key, self.value, self.out)]
         sizes = {graph.n if isinstance(graph, RelationalGraph) else None for graph in graphs}
         return sizes.pop() if len(sizes) == 1 else None
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, *, visible: Tensor | None = None, causal: bool = False, p: float = 0.0
+) -> Tensor:
+    """Mix values by the softmax of the scaled products of queries and keys.
+
+    torch's own function; with dropout on the CPU it takes these steps too, but with slower random numbers.
+
+    Args:
+        q: queries ``[batch, heads, T, features]``.
+        k: keys ``[batch, heads, S, features]``.
+        v: values, like the keys.
+        visible: bool, to ``[batch, heads, T, S]``, False for keys that are not read.
+        causal: whether a query reads no later key; T = S.
+        p: share of the weights that are zeroed.
+
+    Returns:
+        ``[batch, heads, T, features]``.
+    """
+    if p == 0 or q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=p, is_causal=causal)
+    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(2, 3)
+    if causal:
+        past = torch.ones(scores.shape[2:], dtype=torch.bool, device=q.device).tril()
+        visible = past if visible is None else visible & past
+    if visible is not None:
+        scores = scores.masked_fill(~visible, -math.inf)
+    return dropout(scores.softmax(dim=3), p) @ v
 
 
 def rotated(x: Tensor, first: int = 0) -> Tensor:

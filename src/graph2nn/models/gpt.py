@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError
+from graph2nn.layers.dropout import Dropout
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.attention_heads import check_heads
 from graph2nn.models.initialise import draw_by_fan_in
@@ -71,7 +72,7 @@ class GPT(nn.Module):
         self.length = length
         self.tokens = nn.Embedding(num_classes, width)
         self.positions = nn.Parameter(torch.empty(length, width)) if positions == "learned" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(EncoderLayer(config, wiring) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.initialise()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError
+from graph2nn.layers.dropout import Dropout
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.attention import Cache
 from graph2nn.models.attention_heads import check_heads
@@ -85,7 +86,7 @@ class Transformer(nn.Module):
         wiring = begin(wiring)
         self.target = nn.Embedding(num_classes, width)
         self.source = None if shared else nn.Embedding(sources, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         encoder, decoder = at_stage(wiring, 0), at_stage(wiring, 1)
         self.encoder = nn.ModuleList(EncoderLayer(config, encoder) for _ in range(depth))
         self.decoder = nn.ModuleList(DecoderLayer(config, decoder) for _ in range(depth))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from graph2nn.layers.dropout import Dropout
 from graph2nn.models.attention import Cache, MultiHeadAttention, attention_shapes
 from graph2nn.models.layer_shapes import FixedShape, LayerShape, Shape
 from graph2nn.wiring import Wiring
@@ -46,7 +47,7 @@ class _Beside(nn.Module):
         super().__init__()
         self.pre_norm = config.pre_norm
         self.norms = nn.ModuleList(nn.LayerNorm(config.width, eps=config.eps) for _ in range(branches))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def beside(self, index: int, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
         """Add to ``x`` what the branch makes of it."""
@@ -136,7 +137,7 @@ def feed_forward(config: LayerConfig, wiring: Wiring) -> nn.Sequential:
     return nn.Sequential(
         wiring.linear(config.width, config.inner, bias=True),
         config.activation(),
-        nn.Dropout(config.dropout),
+        Dropout(config.dropout),
         wiring.linear(config.inner, config.width, bias=True),
     )
 

@@ -1,0 +1,69 @@
+"""Dropout: the share, the scale, independence, gradients; torch's own where ours does not apply."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graph2nn.layers.dropout import Dropout, dropout
+
+
+@pytest.mark.parametrize("p", [0.001, 0.1, 0.3, 0.5, 0.93])
+def test_share_and_expectation(p):
+    torch.manual_seed(0)
+    size = 1_000_003
+    y = dropout(torch.ones(size, dtype=torch.float64), p)
+    zeroed = float((y == 0).double().mean())
+    assert abs(zeroed - p) < 4 * (p * (1 - p) / size) ** 0.5 + 1e-5
+    assert abs(float(y.mean()) - 1) < 4 * (p / (1 - p) / size) ** 0.5
+    assert len(y.unique()) == 2
+
+
+def test_features_are_dropped_independently_of_each_other():
+    """Features that share a draw, and all others up to eight places away."""
+    torch.manual_seed(1)
+    zeroed = (dropout(torch.ones(2_000_000), 0.3) == 0).double() - 0.3
+    for lag in range(1, 9):
+        correlation = float((zeroed[lag:] * zeroed[:-lag]).mean()) / 0.21
+        assert abs(correlation) < 4 / 2_000_000**0.5
+    by_place = zeroed.reshape(-1, 4).mean(dim=0)
+    assert by_place.abs().max() < 4 * (0.21 / 500_000) ** 0.5
+
+
+def test_gradient_is_the_mask():
+    torch.manual_seed(2)
+    x = torch.randn(7, 33, requires_grad=True)
+    y = dropout(x, 0.25)
+    y.sum().backward()
+    torch.testing.assert_close(x.grad * x, y)
+    assert 0 < int((x.grad == 0).sum()) < x.numel()
+
+
+def test_the_seed_decides():
+    torch.manual_seed(3)
+    first = dropout(torch.ones(100), 0.5)
+    second = dropout(torch.ones(100), 0.5)
+    torch.manual_seed(3)
+    assert torch.equal(first, dropout(torch.ones(100), 0.5))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("shape", [(0,), (1,), (5, 3), (2, 3, 7)])
+def test_shapes_and_types(dtype, shape):
+    x = torch.ones(shape, dtype=dtype)
+    y = dropout(x, 0.5)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+
+
+def test_edges_of_the_share():
+    x = torch.randn(50)
+    assert torch.equal(dropout(x, 0.0), x)
+    assert not dropout(x, 1.0).any()
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+
+
+def test_a_compiled_network_takes_torchs_own():
+    compiled = torch.compile(Dropout(0.5), backend="aot_eager", fullgraph=True)
+    y = compiled(torch.ones(10_000))
+    assert 0.4 < float((y == 0).double().mean()) < 0.6
