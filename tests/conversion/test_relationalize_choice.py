@@ -296,6 +296,9 @@ def test_mistakes_are_named_and_change_nothing(options, message):
 
 
 def test_modules_with_nothing_to_change():
+    narrow = nn.Sequential(nn.Linear(8, 9), nn.Linear(9, 3), nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 1))
+    with pytest.raises(UserError, match=r"would change \(2\.weight: 2 .*; 1\.weight: 3 .*; 0\.weight: stem"):
+        relationalize(narrow, GRAPH)
     with pytest.raises(UserError, match=r"nothing in this Linear would change \(weight: stem"):
         relationalize(nn.Linear(8, 8), GRAPH)
     with pytest.raises(UserError, match=r"nothing in this ReLU would change \(it has no weights\)"):

@@ -15,7 +15,7 @@ from graph2nn.budget.trace import Inputs
 from graph2nn.conversion.example import example_run
 from graph2nn.conversion.names import rejoined, restacked
 from graph2nn.conversion.probe import can_probe, own_forward, probe
-from graph2nn.conversion.weight_choice import Selection, check_named, choose
+from graph2nn.conversion.weight_choice import HEAD, STEM, Selection, check_named, choose
 from graph2nn.conversion.weights import RELATIONAL, Weight, weights_of
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
@@ -25,6 +25,10 @@ from graph2nn.layers.weight_layout import Layout
 
 #: One graph for all, one for each module in order, or a function of a module's name and the module.
 Graphs = RelationalGraph | Sequence[RelationalGraph | None] | Callable[[str, nn.Module], RelationalGraph | None]
+
+
+#: How many reasons an error gives when nothing would change.
+_REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,15 @@ def _nothing(module: nn.Module, weights: Sequence[Weight], reasons: Mapping[str,
             f"follow a graph (first {wired[0]}), and nothing else would change. Undo that "
             "with densify, or name other weights with include=."
         )
-    # The commonest reason says most, the first weight that has it where to look.
+    # Each reason with the first weight that has it, the commonest first; stem and head are what a user expects.
     counts = Counter(reasons[weight.name] for weight in weights)
-    telling = max(weights, key=lambda weight: counts[reasons[weight.name]], default=None)
-    first = "it has no weights" if telling is None else f"{telling.name}: {reasons[telling.name]}"
+    first: dict[str, str] = {}
+    for weight in weights:
+        first.setdefault(reasons[weight.name], weight.name)
+    telling = sorted(first, key=lambda reason: (reason in (STEM, HEAD), -counts[reason]))[:_REASONS_SHOWN]
+    why = "; ".join(f"{first[reason]}: {reason}" for reason in telling) or "it has no weights"
     return UserError(
-        f"relationalize: nothing in this {kind} would change ({first}). Say what should with include=."
+        f"relationalize: nothing in this {kind} would change ({why}). Say what should with include=."
     )
 
 

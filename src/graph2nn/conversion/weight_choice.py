@@ -16,6 +16,10 @@ from graph2nn.layers.weight_layout import Layout
 Selector = str | type[nn.Module] | Callable[[str, nn.Module], bool]
 Selection = Selector | Sequence[Selector]
 
+#: Why the first and the last weight stay dense, as in the paper.
+STEM = "stem: reads the input"
+HEAD = "head: gives the outputs"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -96,10 +100,10 @@ def _stem_and_head(weights: Sequence[Weight], everything: Collection[Weight]) ->
     if not isinstance(first.module, nn.MultiheadAttention) and _layout(first).in_features not in tables:
         # Both directions of a recurrent layer read the input.
         reading = {first.name, f"{first.name}_reverse"}
-        left |= {weight.name: "stem: reads the input" for weight in weights if weight.name in reading}
+        left |= {weight.name: STEM for weight in weights if weight.name in reading}
     read = {_layout(weight).in_features for weight in weights if weight.name not in left}
     if last.name not in left and _layout(last).out_features not in read:
-        left[last.name] = "head: gives the outputs"
+        left[last.name] = HEAD
     return left
 
 
