@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.record import birth_certificate, write
 from graph2nn.experiments import plan, preset, select
-from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.experiments.sweep_file import write_sweep_file
 from graph2nn.results.leases import hold
 from graph2nn.results.run_folder import writing
 
@@ -48,7 +48,7 @@ def planned(out: Path) -> tuple[dict, dict[str, float]]:
     selected = time.perf_counter()
     configs = {config.folder: config for config in plan(cifar, graphs, range(1, 6), data="CIFAR-10")}
     listed = time.perf_counter()
-    write_plan(out, configs, {"data": None})
+    write_sweep_file(out, configs, {"data": None})
     written = time.perf_counter()
     return configs, {
         "select_s": round(selected - begin, 2),

@@ -30,7 +30,7 @@ from graph2nn.analysis.significance import holm, welch
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.verdict import judge
 from graph2nn.errors import UserError
-from graph2nn.experiments.search import Problem, Proposal, Space, fit, search, strategy
+from graph2nn.experiments.search import Problem, Proposal, Space, fit_error, search, strategy
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from run_tables import Spread, arms_table, labels, nulls_table, plane_table
@@ -283,7 +283,7 @@ def one_search(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[flo
 
     found = search(Simulated(), strategy("gp"), budget=design["budget"], seed=int(rng.integers(1 << 30)))
     best = found.recommended
-    mean, sd = fit(space, found.trials).band(np.array([int(best["row"])]))
+    mean, sd = fit_error(space, found.trials).band(np.array([int(best["row"])]))
     before = (float(mean[0] - 1.96 * sd[0]), float(mean[0] + 1.96 * sd[0]))
     return float(truth[int(best["row"])]), before, (best["low"], best["high"])
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.record import birth_certificate, write
 from graph2nn import Dataset
-from graph2nn.analysis.findings import Findings, find
+from graph2nn.analysis.findings import Findings, collect_findings
 from graph2nn.experiments import plan, preset
 from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.planning import spread
@@ -48,7 +48,7 @@ def compare(data: Dataset, graphs: int, seeds: int, epochs: int, out: Path) -> F
     if outcome.failed:
         raise SystemExit(outcome.complaint(out))
     table = read_runs(out)
-    return find(table[table["data"] == data.label].reset_index(drop=True))
+    return collect_findings(table[table["data"] == data.label].reset_index(drop=True))
 
 
 def row(name: str, data: Dataset, found: Findings) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from scipy import stats
 from torch import nn
 
 from graph2nn import RelationalGraph, ws_flex
-from graph2nn.analysis.beyond.null_effects import power
-from graph2nn.analysis.beyond.selection import select
-from graph2nn.analysis.table import checked
+from graph2nn.analysis.beyond.null_effects import power_of_nulls
+from graph2nn.analysis.beyond.selection import gain_of_the_best
+from graph2nn.analysis.table import checked_results
 from graph2nn.budget import match, width_search
 from graph2nn.errors import UserError
 from graph2nn.graphs import generators
@@ -169,7 +169,7 @@ def test_the_power_is_the_share_of_simulated_experiments_that_find_the_effect(de
         own = -difference + network * rng.standard_normal(draws)
         t = (sample.mean(axis=1) - own) / (sample.std(axis=1, ddof=1) * np.sqrt(1 + 1 / nulls))
         p = 2 * stats.t.sf(np.abs(t), nulls - 1)
-    expected = power(difference, null_sd=network, seed_sd=0.0, seeds=1, **design)
+    expected = power_of_nulls(difference, null_sd=network, seed_sd=0.0, seeds=1, **design)
     assert 0.1 < expected < 0.9
     assert float((p < 0.05).mean()) == pytest.approx(expected, abs=0.01)
 
@@ -184,7 +184,7 @@ def test_the_interval_of_the_best_graph_corrects_for_choosing_on_fewer_seeds():
         true = 0.5 * rng.standard_normal(30)
         errors = {"baseline": rng.normal(33, 0.5, 5)}
         errors |= {f"g{i}": rng.normal(33 - gain, 0.5, 5) for i, gain in enumerate(true)}
-        found = select(checked(table(errors)), choose=1, draws=200)
+        found = gain_of_the_best(checked_results(table(errors)), choose=1, draws=200)
         centres.append((found.low + found.high) / 2 - found.honest)
         covered.append(found.low <= true[int(found.best[1:])] <= found.high)
     assert min(centres) > 0

@@ -6,7 +6,7 @@ from analysis_tables import sweep, table
 from scipy import stats
 
 from graph2nn.analysis import findings
-from graph2nn.analysis.findings import find
+from graph2nn.analysis.findings import collect_findings
 from graph2nn.errors import UserError
 from graph2nn.report.phrasing import headline, number, p_text, points
 
@@ -14,7 +14,7 @@ CLEAR = {"baseline": [33.3, 33.4, 33.2], "a": [32.0, 32.1, 31.9], "b": [33.3, 33
 
 
 def said(errors, **changes):
-    found = find(table(errors).assign(**changes), draws=500)
+    found = collect_findings(table(errors).assign(**changes), draws=500)
     words = headline(found)
     return found.verdict, words.title, words.lead, " ".join(words.remarks)
 
@@ -51,7 +51,7 @@ def test_a_best_graph_behind_the_baseline():
 def test_graphs_that_are_better_on_average_without_a_clear_best_one():
     rng = np.random.default_rng(3)
     errors = {"baseline": rng.normal(33.67, 0.33, 5)} | {f"g{i}": rng.normal(33, 0.33, 5) for i in range(80)}
-    found = find(table(errors), draws=500)
+    found = collect_findings(table(errors), draws=500)
     assert found.verdict == "better"
     every = found.judged.all_graphs
     assert every.estimate == pytest.approx(0.67, abs=0.4)
@@ -62,7 +62,7 @@ def test_graphs_that_are_better_on_average_without_a_clear_best_one():
 def test_the_luckiest_of_many_is_no_win():
     rng = np.random.default_rng(12)
     errors = {"baseline": rng.normal(33, 1, 4)} | {f"g{i}": rng.normal(33, 1, 4) for i in range(60)}
-    found = find(table(errors), draws=500)
+    found = collect_findings(table(errors), draws=500)
     assert found.best["p_value"] < 0.05
     assert found.best["gain_low"] > 0
     assert (found.verdict, found.beating) == ("not-better", 0)
@@ -86,7 +86,7 @@ def test_filled_runs_are_told_and_are_no_evidence():
     errors = {"baseline": [33.3, 33.4, 33.2], "a": [32.0, 32.1, 32.0], "b": [33.3, 33.1, 33.5]}
     rows = table(errors)
     filled = rows.assign(remark=np.where(rows["run"] == "a-seed3", "filled from seed 1", ""))
-    found = find(filled, draws=500)
+    found = collect_findings(filled, draws=500)
     assert found.best["seeds"] == 3  # the published means keep it
     assert found.judged.filled == 1
     assert "1 run filled in from another seed is part of the published numbers" in " ".join(
@@ -107,7 +107,7 @@ def test_no_baseline_says_so():
 
 
 def test_a_single_graph():
-    found = find(table({"baseline": CLEAR["baseline"], "a": CLEAR["a"]}), draws=500)
+    found = collect_findings(table({"baseline": CLEAR["baseline"], "a": CLEAR["a"]}), draws=500)
     words = headline(found)
     assert words.lead.startswith("The only graph a:")
     assert not any("luck" in remark for remark in words.remarks)
@@ -129,12 +129,12 @@ def test_diverged_runs_are_told():
 
 def test_only_a_baseline():
     with pytest.raises(UserError, match="no relational graph"):
-        find(table({"baseline": [33.0, 34.0]}))
+        collect_findings(table({"baseline": [33.0, 34.0]}))
 
 
 def test_correlations_are_spearmans():
     runs, _ = sweep(12, 3)
-    found = find(runs, draws=200)
+    found = collect_findings(runs, draws=200)
     for name, correlation in found.correlations.items():
         expected = stats.spearmanr(found.graphs[name], found.graphs["mean"])
         assert correlation.rho == pytest.approx(expected.statistic)

@@ -6,7 +6,7 @@ import pytest
 from analysis_tables import table
 
 from graph2nn.analysis import per_graph
-from graph2nn.analysis.table import COLUMNS, checked
+from graph2nn.analysis.table import COLUMNS, checked_results
 from graph2nn.errors import UserError
 
 GOOD = table({"baseline": [33.0, 34.0], "a": [32.0, 32.5], "b": [31.0, 35.0]})
@@ -21,7 +21,7 @@ def refusal(runs):
 
 
 def test_a_good_table_passes_whole():
-    results = checked(GOOD)
+    results = checked_results(GOOD)
     assert len(results.runs) == 6
     assert results.diverged == {}
     assert list(results.errors()) == ["baseline", "a", "b"]
@@ -78,7 +78,7 @@ def test_the_same_seed_twice_is_no_second_witness():
 
 def test_diverged_runs_are_dropped_and_counted():
     runs = table({"baseline": [33.0, np.nan], "a": [np.inf, np.nan], "b": [31.0, 31.5]})
-    results = checked(runs)
+    results = checked_results(runs)
     assert results.diverged == {"a": 2, "baseline": 1}
     assert results.lost == ["a"]
     assert per_graph(runs, bootstrap=100)["seeds"].tolist() == [1, 2]

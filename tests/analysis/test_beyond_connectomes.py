@@ -9,19 +9,19 @@ from graph2nn.analysis.beyond import cell_groups
 from graph2nn.analysis.beyond.connectome_placement import (
     against_ws_flex,
     compare,
-    load,
+    load_connectomes,
     place,
     placement_record,
 )
 from graph2nn.analysis.beyond.noise import seed_noise
 from graph2nn.analysis.beyond.surface import fit_surface
-from graph2nn.analysis.findings import find
+from graph2nn.analysis.findings import collect_findings
 from graph2nn.analysis.sweetspot import SweetSpot
 
 
 @pytest.fixture(scope="module")
 def task():
-    found = find(sweep(30, 3)[0], draws=200)
+    found = collect_findings(sweep(30, 3)[0], draws=200)
     noise = seed_noise(found.results.runs)
     return found, fit_surface(found.graphs, noise, draws=300)
 
@@ -32,7 +32,7 @@ def spot(c_min, c_max, l_min, l_max):
 
 def test_published_places_of_the_symmetrised_graphs(shared_file, golden_graphs, task):
     found, surface = task
-    brains = load(shared_file("data/connectomes"))
+    brains = load_connectomes(shared_file("data/connectomes"))
     placed = place(brains, found.graphs, found.spot, surface, compare({"cat": brains["cat"]}))
     rows = placed.places.set_index("graph")
     for row in golden_graphs["connectomes"]:

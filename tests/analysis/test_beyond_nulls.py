@@ -6,7 +6,13 @@ import pytest
 from analysis_tables import table
 
 from graph2nn import RelationalGraph, UserError, ws_flex
-from graph2nn.analysis.beyond.null_effects import ALL, compare_nulls, null_effects_record, plan_power, power
+from graph2nn.analysis.beyond.null_effects import (
+    ALL,
+    compare_nulls,
+    null_effects_record,
+    plan_power,
+    power_of_nulls,
+)
 from graph2nn.experiments.null_selection import plan_nulls
 from graph2nn.graphs import generators
 from graph2nn.graphs.nulls import degree_null
@@ -44,7 +50,7 @@ def test_level_coverage_and_power_are_as_promised():
             single.append((others["p"] <= 0.05).mean())
             covered.append(last["low"] <= effect <= last["high"])
             assert last["graph"] == ALL
-        promised = power(effect, null_sd=0.15, seed_sd=0.2, **design)
+        promised = power_of_nulls(effect, null_sd=0.15, seed_sd=0.2, **design)
         assert np.mean(total) == pytest.approx(promised, abs=3 * np.sqrt(0.25 / 80) if effect else 0.06)
         assert np.mean(covered) >= 0.88
         if not effect:
@@ -99,18 +105,18 @@ def test_the_exact_and_the_sampled_permutation_agree():
 
 def test_power_grows_with_everything():
     base = {"null_sd": 0.15, "seed_sd": 0.3, "graphs": 8, "nulls": 4, "seeds": 2}
-    least = power(0.2, **base)
+    least = power_of_nulls(0.2, **base)
     for more in ({"graphs": 16}, {"nulls": 12}, {"seeds": 5}, {"null_sd": 0.05}, {"seed_sd": 0.1}):
-        assert power(0.2, **{**base, **more}) > least
-    assert power(0.4, **base) > least
-    assert power(-0.2, **base) == pytest.approx(least)
+        assert power_of_nulls(0.2, **{**base, **more}) > least
+    assert power_of_nulls(0.4, **base) > least
+    assert power_of_nulls(-0.2, **base) == pytest.approx(least)
     designs = plan_power(0.2, null_sd=0.15, seed_sd=0.3, graphs=8)
     assert designs["runs"].is_monotonic_increasing
     assert (designs["runs"] == designs["graphs"] * (designs["nulls"] + 1) * designs["seeds"]).all()
     with pytest.raises(UserError, match="nulls = 1"):
-        power(0.2, **{**base, "nulls": 1})
+        power_of_nulls(0.2, **{**base, "nulls": 1})
     with pytest.raises(UserError, match="both 0"):
-        power(0.2, **{**base, "null_sd": 0.0, "seed_sd": 0.0})
+        power_of_nulls(0.2, **{**base, "null_sd": 0.0, "seed_sd": 0.0})
 
 
 def test_one_seed_and_unequal_numbers_of_nulls():

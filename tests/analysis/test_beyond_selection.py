@@ -5,9 +5,9 @@ import pytest
 from analysis_tables import table
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
-from graph2nn.analysis.beyond.selection import held_out_gain, select, selection_record
-from graph2nn.analysis.findings import find
-from graph2nn.analysis.table import Gap, checked
+from graph2nn.analysis.beyond.selection import gain_of_the_best, held_out_gain, selection_record
+from graph2nn.analysis.findings import collect_findings
+from graph2nn.analysis.table import Gap, checked_results
 from graph2nn.errors import UserError
 from graph2nn.report.figures.selection import caption
 
@@ -17,7 +17,7 @@ def experiment(rng, *, graphs, seeds, noise, spread, gain):
     true = gain + spread * rng.standard_normal(graphs)
     errors = {"baseline": rng.normal(33, noise, seeds)}
     errors |= {f"g{i}": rng.normal(33 - own, noise, seeds) for i, own in enumerate(true)}
-    return checked(table(errors)), {f"g{i}": own for i, own in enumerate(true)}
+    return checked_results(table(errors)), {f"g{i}": own for i, own in enumerate(true)}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_interval_covers_and_the_naive_gain_does_not(seeds, spread, gain, op
     covered, naive, honest = [], [], []
     for _ in range(80):
         results, true = experiment(rng, graphs=40, seeds=seeds, noise=0.3, spread=spread, gain=gain)
-        found = select(results, draws=200)
+        found = gain_of_the_best(results, draws=200)
         truth = true[found.best]
         covered.append(found.low <= truth <= found.high)
         naive.append(found.naive - truth)
@@ -53,8 +53,8 @@ def test_the_interval_covers_and_the_naive_gain_does_not(seeds, spread, gain, op
 
 def test_by_hand():
     # Without seed 1 the best is b (30), which scores 36 on it; without seed 2 it is a (31), which scores 35.
-    results = checked(table({"baseline": [34.0, 36.0], "a": [31.0, 35.0], "b": [36.0, 30.0]}))
-    found = select(results, draws=200)
+    results = checked_results(table({"baseline": [34.0, 36.0], "a": [31.0, 35.0], "b": [36.0, 30.0]}))
+    found = gain_of_the_best(results, draws=200)
     assert held_out_gain(results) == pytest.approx(35 - (36 + 35) / 2)
     assert (found.best, found.naive, found.honest) == ("a", pytest.approx(2.0), pytest.approx(-0.5))
     assert found.optimism == pytest.approx(2.5)
@@ -65,20 +65,22 @@ def test_by_hand():
 def test_all_splits_of_a_chosen_size():
     rng = np.random.default_rng(1)
     results, _ = experiment(rng, graphs=6, seeds=5, noise=0.2, spread=0.3, gain=0.5)
-    assert [select(results, choose=k, draws=100).splits for k in (1, 2, 3, 4)] == [5, 10, 10, 5]
+    assert [gain_of_the_best(results, choose=k, draws=100).splits for k in (1, 2, 3, 4)] == [5, 10, 10, 5]
     errors = results.errors()
     scores = []
     for out in range(5):
         keep = [s for s in range(5) if s != out]
         best = min((label for label in errors if label != "baseline"), key=lambda g: errors[g][keep].mean())
         scores.append(errors[best][out])
-    assert select(results, draws=100).honest == pytest.approx(errors["baseline"].mean() - np.mean(scores))
+    assert gain_of_the_best(results, draws=100).honest == pytest.approx(
+        errors["baseline"].mean() - np.mean(scores)
+    )
 
 
 def test_shares_are_probabilities():
     rng = np.random.default_rng(2)
     results, _ = experiment(rng, graphs=12, seeds=3, noise=0.2, spread=0.2, gain=0.5)
-    chosen = select(results, draws=500).chosen
+    chosen = gain_of_the_best(results, draws=500).chosen
     for column in ("splits", "repeats", "p_best"):
         assert chosen[column].sum() == pytest.approx(1)
     assert chosen["repeats"].is_monotonic_decreasing
@@ -87,17 +89,17 @@ def test_shares_are_probabilities():
 def test_the_naive_gain_is_the_one_of_the_findings():
     rng = np.random.default_rng(3)
     errors = {"baseline": rng.normal(33, 0.3, 3)} | {f"g{i}": rng.normal(32, 0.3, 3) for i in range(20)}
-    found = find(table(errors), draws=200)
-    done = select(found.results, draws=200)
+    found = collect_findings(table(errors), draws=200)
+    done = gain_of_the_best(found.results, draws=200)
     assert (done.best, done.naive) == (found.best["graph"], pytest.approx(found.best["gain"]))
     assert done.honest == found.held_out_gain
 
 
 def test_missing_runs_are_neither_chosen_nor_judged():
     # b has no second seed: it could not be judged there, so it is never chosen without it.
-    results = checked(table({"baseline": [34.0, 34.2], "a": [33.0, 33.3], "b": [20.0]}))
+    results = checked_results(table({"baseline": [34.0, 34.2], "a": [33.0, 33.3], "b": [20.0]}))
     assert held_out_gain(results) == pytest.approx(34.1 - 33.15)
-    assert set(select(results, draws=100).chosen["splits"] * 2) == {2.0, 0.0}
+    assert set(gain_of_the_best(results, draws=100).chosen["splits"] * 2) == {2.0, 0.0}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_missing_runs_are_neither_chosen_nor_judged():
     ],
 )
 def test_gaps_say_why(errors, reason):
-    found = select(checked(table(errors)))
+    found = gain_of_the_best(checked_results(table(errors)))
     assert isinstance(found, Gap)
     assert reason in found.reason
     assert selection_record(found) is None
@@ -117,22 +119,22 @@ def test_gaps_say_why(errors, reason):
 
 def test_no_interval_but_the_split_one_is_recorded():
     results, _ = experiment(np.random.default_rng(7), graphs=6, seeds=3, noise=0.2, spread=0.2, gain=0.5)
-    kept = selection_record(select(results, draws=100))
+    kept = selection_record(gain_of_the_best(results, draws=100))
     assert not [key for key in kept if "shrunk" in key]
     assert [key for key in kept if key.endswith(("low", "high"))] == ["low", "high"]
 
 
 def test_held_out_gain_needs_two_seeds_and_a_baseline():
-    assert held_out_gain(checked(table({"baseline": [34.0], "a": [31.0]}))) is None
-    assert held_out_gain(checked(table({"a": [31.0, 32.0]}))) is None
+    assert held_out_gain(checked_results(table({"baseline": [34.0], "a": [31.0]}))) is None
+    assert held_out_gain(checked_results(table({"a": [31.0, 32.0]}))) is None
 
 
 def test_bad_arguments():
-    results = checked(table({"baseline": [34.0, 34.3], "a": [31.0, 31.2]}))
+    results = checked_results(table({"baseline": [34.0, 34.3], "a": [31.0, 31.2]}))
     with pytest.raises(UserError, match="choose = 2 lies outside 1…1"):
-        select(results, choose=2)
+        gain_of_the_best(results, choose=2)
     with pytest.raises(UserError, match="draws = 10"):
-        select(results, draws=10)
+        gain_of_the_best(results, draws=10)
 
 
 def test_pooled_noise_is_the_scatter_about_graphs_and_seeds():
@@ -160,7 +162,9 @@ def test_a_shift_of_all_graphs_does_not_change_the_gain():
     # A third of the graphs without the seed that is worst for all.
     lacking = moved["graph"].isin([f"g{i}" for i in range(10)]) & (moved["seed"] == 4)
     for left in (~lacking | True, ~lacking):
-        one, other = (selection_record(select(checked(runs[left]), draws=200)) for runs in (even, moved))
+        one, other = (
+            selection_record(gain_of_the_best(checked_results(runs[left]), draws=200)) for runs in (even, moved)
+        )
         assert other["best"] == one["best"]
         for name in ("naive_gain", "honest_gain", "noise_sd"):
             assert other[name] == pytest.approx(one[name], abs=1e-9)
@@ -186,7 +190,7 @@ def test_shrinkage_finds_the_spread_of_true_means():
 def test_graphs_that_differ_by_noise_alone_are_equally_likely_the_best():
     """Without spread no graph is better than another, and none may be called best with certainty."""
     errors = {name: np.roll([31.0, 32.0, 33.0], i).tolist() for i, name in enumerate("abcd")}
-    found = select(checked(table({"baseline": [32.0, 32.5, 33.0], **errors})), draws=2000)
+    found = gain_of_the_best(checked_results(table({"baseline": [32.0, 32.5, 33.0], **errors})), draws=2000)
     assert found.spread == 0
     assert found.chosen["p_best"].tolist() == pytest.approx([0.25] * 4, abs=0.04)
     assert "any of them may truly be the best" in caption(found)

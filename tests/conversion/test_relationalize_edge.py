@@ -265,7 +265,7 @@ def test_made_without_memory_it_gets_its_connections_back():
 
 def test_auto_takes_it_for_nodes_of_one_feature_where_it_was_faster(monkeypatch):
     points = [engines.Point(kind, 8, 0.2, 0.5) for kind in ("linear", "conv1x1", "conv3x3")]
-    table = engines.Table((*points, engines.Point("edge", 8, 0.2, 2.0)), {})
+    table = engines.EngineTable((*points, engines.Point("edge", 8, 0.2, 2.0)), {})
     monkeypatch.setattr(engines, "table", lambda: table)
     module = nn.ModuleDict(
         {"one": nn.Linear(N, N), "two": nn.Linear(2 * N, 2 * N), "kernel": nn.Conv2d(N, N, 3, padding=1)}

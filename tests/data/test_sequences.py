@@ -43,8 +43,8 @@ def test_the_label_says_what_differs_and_nothing_else():
 
 def test_sequences_survive_the_store(tmp_path):
     data = load_sequences("delayed-match:samples=20,test=10")
-    store.save(data, tmp_path / "kept.safetensors")
-    kept = store.load(tmp_path / "kept.safetensors")
+    store.save_stored(data, tmp_path / "kept.safetensors")
+    kept = store.load_stored(tmp_path / "kept.safetensors")
     assert kept.task == "sequence-classes"
     assert torch.equal(kept.train.labels, data.train.labels)
 

@@ -56,14 +56,14 @@ def test_the_summary_is_what_the_table_gives(name, where):
 
 
 def test_the_gain_that_was_judged_on_other_seeds_too(committed):
-    from graph2nn.analysis.beyond.selection import select, selection_record
-    from graph2nn.analysis.table import checked
+    from graph2nn.analysis.beyond.selection import gain_of_the_best, selection_record
+    from graph2nn.analysis.table import checked_results
 
     table = read_evaluations(FOLDER).last("mlp-cifar10")
     own = table[table["null_of"].isna()]
     assert_same(
         committed["tasks"]["mlp-cifar10"]["beyond"]["selection"],
-        json.loads(json.dumps(selection_record(select(checked(own), seed=0)))),
+        json.loads(json.dumps(selection_record(gain_of_the_best(checked_results(own), seed=0)))),
     )
 
 

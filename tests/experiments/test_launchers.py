@@ -25,7 +25,7 @@ from graph2nn.experiments import RunConfig
 from graph2nn.experiments.launchers import LAUNCHERS, Local, Ray, Slurm, Source, launch, launcher
 from graph2nn.experiments.launchers.local import _settle_on_a_gpu
 from graph2nn.experiments.launchers.slurm import pull
-from graph2nn.experiments.sweep_file import read_plan, read_plans, write_plan
+from graph2nn.experiments.sweep_file import read_plans, read_sweep_file, write_sweep_file
 from graph2nn.results.failures import failed_runs
 from graph2nn.results.leases import holder, holders
 from graph2nn.results.run_folder import finished_runs, writing
@@ -143,7 +143,7 @@ def test_a_run_of_a_launcher_that_dies_is_taken_over(runs, digits, tmp_path):
 
 def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs, digits, tmp_path):
     """A job at the end of the queue: the owner of the last run beats once, and may be left alone."""
-    plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
+    plan = write_sweep_file(tmp_path, {run.folder: run for run in runs}, {})
     lease = lease_of(ELSEWHERE, tmp_path, runs[0].folder)
     beaten = []
 
@@ -161,7 +161,7 @@ def test_a_job_leaves_a_run_to_another_only_after_that_gave_a_sign_of_life(runs,
 
 
 def test_a_job_takes_the_run_of_a_lost_node(runs, digits, tmp_path):
-    plan = write_plan(tmp_path, {run.folder: run for run in runs}, {})
+    plan = write_sweep_file(tmp_path, {run.folder: run for run in runs}, {})
     lease_of(ELSEWHERE, tmp_path, runs[0].folder, silence=1000)
     assert pull(launcher.Work(tmp_path, digits, plan=plan, only=frozenset([runs[0].folder]))) == 1
     assert finished_runs(tmp_path) == {runs[0].folder}
@@ -255,16 +255,16 @@ def test_gpus_are_handed_out_and_those_of_the_dead_again(tmp_path):
 
 
 def test_a_plan_says_what_is_to_be_done_and_how(runs, tmp_path):
-    path = write_plan(tmp_path, {run.folder: run for run in runs}, {"device": "cpu"})
-    assert write_plan(tmp_path, {run.folder: run for run in runs}, {"device": "cpu"}) == path
+    path = write_sweep_file(tmp_path, {run.folder: run for run in runs}, {"device": "cpu"})
+    assert write_sweep_file(tmp_path, {run.folder: run for run in runs}, {"device": "cpu"}) == path
     assert [plan.path for plan in read_plans(tmp_path)] == [path]
-    plan = read_plan(path)
+    plan = read_sweep_file(path)
     assert plan.configs() == runs
     assert plan.runs == tuple(run.folder for run in runs)
     assert plan.work == {"device": "cpu"}
     path.write_bytes(b"PAR1")
     with pytest.raises(UserError, match="is not a plan of a sweep"):
-        read_plan(path)
+        read_sweep_file(path)
 
 
 def test_what_a_retry_needs_is_in_the_plan(runs, digits, tmp_path):

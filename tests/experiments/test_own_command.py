@@ -13,7 +13,7 @@ from sklearn.datasets import load_diabetes, load_wine
 
 import graph2nn as g
 from graph2nn import results
-from graph2nn.analysis.findings import find
+from graph2nn.analysis.findings import collect_findings
 from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.results.evaluations import of_runs
@@ -65,11 +65,11 @@ def test_the_graph_is_chosen_on_the_validation_part(folder):
     table = evaluations.last("mlp")
     order = {name: float(place) for place, name in enumerate(sorted(set(table["graph"])))}
     table = table.assign(validation_error=table["graph"].map(order), test_error=10 - table["graph"].map(order))
-    found = find(table)
+    found = collect_findings(table)
     relational = table[table["kind"] == "relational"].groupby("graph")["validation_error"].mean()
     assert found.best["graph"] == relational.idxmin()
     assert found.chosen_on == "validation"
-    assert find(table.drop(columns="validation_error")).chosen_on == "test"
+    assert collect_findings(table.drop(columns="validation_error")).chosen_on == "test"
 
 
 def test_train_resumes_and_tells_the_score(folder, capsys):

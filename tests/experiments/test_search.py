@@ -23,7 +23,7 @@ from graph2nn.experiments.search import (
     Space,
     Trial,
     conclude,
-    fit,
+    fit_error,
     search,
     strategies,
     strategy,
@@ -221,7 +221,7 @@ def test_a_diverged_training_is_not_promoted():
 def test_the_surface_finds_the_bowl_and_its_noise():
     evaluator = bowl(seeds=4)
     proposals = [Proposal(row, seed, 27) for row in range(52) for seed in (1, 2, 3, 4)]
-    surface = fit(SPACE, [Trial(p, evaluator.error(p)) for p in proposals])
+    surface = fit_error(SPACE, [Trial(p, evaluator.error(p)) for p in proposals])
     mean, sd = surface.band()
     assert surface.noise == pytest.approx(0.3, rel=0.15)
     assert np.abs(mean - evaluator.expected).max() < 0.3
@@ -233,7 +233,7 @@ def test_the_surface_finds_the_bowl_and_its_noise():
 def test_joint_and_band_agree():
     evaluator = bowl()
     proposals = [Proposal(row, 1, epochs) for epochs in (3, 27) for row in range(0, 52, 3)]
-    surface = fit(SPACE, [Trial(p, evaluator.error(p)) for p in proposals])
+    surface = fit_error(SPACE, [Trial(p, evaluator.error(p)) for p in proposals])
     rows = np.arange(10)
     mean, covariance = surface.joint(rows)
     assert surface.below is not None
@@ -246,7 +246,7 @@ def test_short_runs_tell_of_graphs_that_have_no_long_one():
     few = [Proposal(row, 1, 27) for row in (0, 10, 20, 30)]
     many = [Proposal(row, 1, 3) for row in range(52)]
     told = {
-        name: fit(SPACE, [Trial(p, evaluator.error(p)) for p in proposals]).band()[0]
+        name: fit_error(SPACE, [Trial(p, evaluator.error(p)) for p in proposals]).band()[0]
         for name, proposals in {"few": few, "both": few + many}.items()
     }
     away = {name: np.abs(mean - evaluator.expected).mean() for name, mean in told.items()}
@@ -256,7 +256,7 @@ def test_short_runs_tell_of_graphs_that_have_no_long_one():
 def test_a_diverged_training_counts_as_the_worst_and_all_diverged_is_an_error():
     trials = [Trial(Proposal(row, 1, 27), error) for row, error in enumerate((30.0, math.nan, 31.0))]
     worst = [Trial(trial.proposal, 31.0 if trial.diverged else trial.error) for trial in trials]
-    assert fit(SPACE, trials).band()[0] == pytest.approx(fit(SPACE, worst).band()[0])
+    assert fit_error(SPACE, trials).band()[0] == pytest.approx(fit_error(SPACE, worst).band()[0])
     problem = bowl().problem
     assert math.isnan(conclude(problem, trials).graphs.set_index("row").loc[1, "observed"])
     with pytest.raises(UserError, match="every training run diverged"):
@@ -268,7 +268,7 @@ def test_the_recommended_graph_comes_first_with_its_interval():
     found = search(evaluator, strategy("gp"), budget=30)
     best = found.recommended
     assert best["low"] < best["expected"] < best["high"]
-    mean, sd = fit(found.problem.space, found.trials).band(found.graphs["row"].to_numpy())
+    mean, sd = fit_error(found.problem.space, found.trials).band(found.graphs["row"].to_numpy())
     assert (np.diff(mean + sd) >= 0).all()
     # It was picked for a low mean, so more is expected of it, and its interval is wider than the surface's.
     assert (found.graphs["expected"] > mean).all()

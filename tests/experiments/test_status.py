@@ -14,7 +14,7 @@ from graph2nn.data.registry import load_dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.status import status
-from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.experiments.sweep_file import write_sweep_file
 from graph2nn.results import failures
 
 
@@ -24,7 +24,7 @@ def sweep(tmp_path):
     data = load_dataset("digits")
     runs = configs(data)
     launch(runs[:2], data, tmp_path)
-    write_plan(tmp_path, {run.folder: run for run in runs}, {})
+    write_sweep_file(tmp_path, {run.folder: run for run in runs}, {})
     failures.record_failure(tmp_path, runs[2], "line one\nMemoryError: all full", 3)
     lease_of(ELSEWHERE, tmp_path, runs[3].folder)
     for number, run in enumerate(runs[4:6]):

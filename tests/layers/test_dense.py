@@ -18,14 +18,14 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import dense_products, engine_timing, engines, measure_dense
 from graph2nn.layers.dense import DenseLinear
-from graph2nn.layers.dense_products import PLAIN, Choice, DensePoint, DenseTable, onednn_is_exact
+from graph2nn.layers.dense_products import PLAIN, DensePoint, DenseTable, ProductChoice, onednn_is_exact
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models import build_model, initialise
 from graph2nn.wiring import Dense, Relational
 
 needs_onednn = pytest.mark.skipif(not onednn_is_exact(), reason="torch without oneDNN's float32 product")
 CHOICES = [
-    Choice(*products, fused=fused)
+    ProductChoice(*products, fused=fused)
     for *products, fused in itertools.product(*[("mm", "onednn")] * 3, (False, True))
 ]
 
@@ -97,7 +97,7 @@ def test_every_choice_is_within_rounding_of_the_float64_oracle(choice, batch, wi
 @settings(max_examples=25, deadline=None)
 def test_fused_equals_torch_in_float64(batch, widths, momentum):
     pairs = itertools.pairwise(widths)
-    network = nn.Sequential(*(block(*pair, Choice(fused=True), momentum) for pair in pairs)).double()
+    network = nn.Sequential(*(block(*pair, ProductChoice(fused=True), momentum) for pair in pairs)).double()
     oracle = nn.Sequential(*map(plain, network))
     x, upstream = (
         drawn(batch, widths[0], dtype=torch.float64),
@@ -111,7 +111,7 @@ def test_fused_equals_torch_in_float64(batch, widths, momentum):
 @pytest.mark.parametrize("shape", [(40, 24), (4, 10, 24)])
 def test_a_layer_alone_with_its_bias(shape):
     layer = DenseLinear(24, 33)
-    layer.choice = Choice("onednn", "onednn", "onednn")
+    layer.choice = ProductChoice("onednn", "onednn", "onednn")
     twin = copy.deepcopy(layer).double()
     x = drawn(*shape).requires_grad_()
     upstream = drawn(*shape[:-1], 33, seed=2)
@@ -133,7 +133,7 @@ def second_derivatives(network, x):
 @needs_onednn
 def test_second_derivatives_of_a_layer_are_torchs():
     layer = DenseLinear(20, 30)
-    layer.choice = Choice("onednn", "onednn", "onednn")
+    layer.choice = ProductChoice("onednn", "onednn", "onednn")
     oracle = nn.Linear(20, 30).double()
     oracle.load_state_dict(layer.state_dict())
     x = drawn(40, 20)
@@ -142,13 +142,15 @@ def test_second_derivatives_of_a_layer_are_torchs():
 
 
 def test_second_derivatives_of_layer_norm_and_relu_are_torchs():
-    network, x = block(20, 30, Choice(fused=True)).double(), drawn(40, 20, dtype=torch.float64)
+    network, x = block(20, 30, ProductChoice(fused=True)).double(), drawn(40, 20, dtype=torch.float64)
     for a, b in zip(second_derivatives(network, x), second_derivatives(plain(network), x), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("graph", [None, ws_flex(8, 3.5, 0.3, 1)])
-@pytest.mark.parametrize("choice", [Choice(fused=True), pytest.param(CHOICES[-1], marks=needs_onednn), PLAIN])
+@pytest.mark.parametrize(
+    "choice", [ProductChoice(fused=True), pytest.param(CHOICES[-1], marks=needs_onednn), PLAIN]
+)
 def test_a_step_of_the_perceptron_equals_the_plain_float64_step(graph, choice, own_table):
     points = (DensePoint(1, 1, choice),)
     own_table.write_text(dense_products.dump(DenseTable(points, {})))
@@ -178,7 +180,7 @@ def test_without_a_table_it_is_torchs_own_to_the_bit():
 
 
 def test_the_nearest_shape_decides_and_small_layers_stay_torchs(own_table):
-    wide, deep = Choice("mm", "mm", "mm", True), Choice(fused=False)
+    wide, deep = ProductChoice("mm", "mm", "mm", True), ProductChoice(fused=False)
     own_table.write_text(
         dense_products.dump(
             DenseTable((DensePoint(1000, 100, wide), DensePoint(100, 1000, deep)), {"date": "today"})
@@ -198,7 +200,7 @@ def test_a_product_that_rounds_to_bf16_is_never_used(monkeypatch, own_table):
     onednn_is_exact.cache_clear()
     try:
         assert not onednn_is_exact()
-        assert dense_products.choose(10, 10) == Choice(fused=True)
+        assert dense_products.choose(10, 10) == ProductChoice(fused=True)
     finally:
         onednn_is_exact.cache_clear()
 
@@ -237,7 +239,7 @@ def test_autocast_compile_export_and_copies_compute_as_torch(monkeypatch):
 
 
 def test_hooks_of_the_norm_are_called():
-    network = block(24, 32, Choice(fused=True))
+    network = block(24, 32, ProductChoice(fused=True))
     seen = []
     network[1].register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
     network(drawn(40, 24))

@@ -17,7 +17,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.layers import engine_timing, engines
 from graph2nn.layers.block import BlockConv2d, BlockLinear
-from graph2nn.layers.engines import Point, Table, choose
+from graph2nn.layers.engines import EngineTable, Point, choose
 from graph2nn.models import build_model, initialise
 from graph2nn.models.shared_draws import share_draws
 from graph2nn.training import Recipe, train
@@ -36,7 +36,7 @@ def own_table(tmp_path, monkeypatch):
 
 
 def written(file, *points):
-    file.write_text(engines.dump(Table(points, {"date": "today"})))
+    file.write_text(engines.dump(EngineTable(points, {"date": "today"})))
     engines.table.cache_clear()
 
 

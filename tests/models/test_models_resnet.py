@@ -13,7 +13,7 @@ from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
 from graph2nn.models import architecture, build_model, initialise
 from graph2nn.models.resnet import resnet
-from graph2nn.models.resnet_blocks import Block
+from graph2nn.models.resnet_blocks import ResidualBlock
 from graph2nn.wiring import Layerwise, Relational
 
 GRAPH = ws_flex(8, 3.5, 0.3, 1)
@@ -78,7 +78,7 @@ def test_the_start_of_the_last_norms_is_an_option(name, zero):
     def starts_at_zero(**options):
         network = build_model(name, widths=[8] * len(architecture(name).widths), **options)
         initialise(network, torch.Generator().manual_seed(0))
-        last = [module.path[-1].weight for module in network.modules() if isinstance(module, Block)]
+        last = [module.path[-1].weight for module in network.modules() if isinstance(module, ResidualBlock)]
         return all(not weight.any() for weight in last)
 
     assert starts_at_zero() is zero
@@ -179,7 +179,7 @@ def test_imagenet_blocks_begin_as_their_shortcut(name):
             nn.init.constant_(norm.weight, 2.0)
     initialise(network, torch.Generator().manual_seed(0))
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    blocks = [module for module in network.modules() if isinstance(module, Block)]
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
     assert sum(norm.weight.eq(0).all().item() for norm in norms) == len(blocks)
     assert sum(norm.weight.eq(1).all().item() for norm in norms) == len(norms) - len(blocks)
     block = network.stages[0][1]

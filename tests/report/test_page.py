@@ -18,7 +18,7 @@ from html_tags import Tags
 from markupsafe import Markup
 from PIL import Image
 
-from graph2nn.analysis.findings import find
+from graph2nn.analysis.findings import collect_findings
 from graph2nn.report import phrasing
 from graph2nn.report.atlas import Atlas, atlas
 from graph2nn.report.atlas.parts import PLOTLY
@@ -35,16 +35,16 @@ def png(noise):
 
 
 def chapter(task, **kwargs):
-    found = find(sweep(5, 3)[0], draws=200)
+    found = collect_findings(sweep(5, 3)[0], draws=200)
     pictures = [Picture("map", f"Map {NASTY}", "caption", png(False), png(True))]
     return Chapter(task, found, phrasing.headline(found), pictures, **kwargs)
 
 
 def test_the_page_says_on_which_part_the_best_graph_was_chosen():
     runs = sweep(5, 3)[0]
-    on_test = " ".join(phrasing.headline(find(runs, draws=200)).remarks)
+    on_test = " ".join(phrasing.headline(collect_findings(runs, draws=200)).remarks)
     assert "chosen by its score on the test part, as in the paper" in on_test
-    validated = find(runs.assign(validation_error=runs["test_error"]), draws=200)
+    validated = collect_findings(runs.assign(validation_error=runs["test_error"]), draws=200)
     assert "on the validation part, which took no part in training" in " ".join(
         phrasing.headline(validated).remarks
     )
@@ -114,14 +114,14 @@ def test_a_picture_is_told_to_those_who_do_not_see_it():
 def test_paper_gets_the_rows_that_the_style_sheet_leaves(monkeypatch):
     css = (resources.files("graph2nn.report") / "assets" / "page.css").read_text(encoding="utf-8")
     assert f"tr:nth-child(n + {PRINTED_ROWS + 1})" in css
-    found = find(sweep(5, 2)[0], draws=100)
+    found = collect_findings(sweep(5, 2)[0], draws=100)
     assert "On paper" not in listing(found)
     monkeypatch.setattr("graph2nn.report.listing.PRINTED_ROWS", 3)
     assert "On paper: the first 3 rows" in listing(found)
 
 
 def test_a_long_list_is_cut_and_says_so(monkeypatch):
-    found = find(sweep(5, 2)[0], draws=100)
+    found = collect_findings(sweep(5, 2)[0], draws=100)
     assert "Every graph" in listing(found)
     monkeypatch.setattr("graph2nn.report.listing.MOST_ROWS", 3)
     short = listing(found)
@@ -137,7 +137,7 @@ def test_every_text_in_a_section_is_escaped():
     sections = [
         (tables([made], level=2), 5),
         (html_of("assets/ladder.html", ladders=[ladder]), 9),
-        (listing(replace(find(named(NASTY), draws=100), highlighted=(NASTY,))), 1),
+        (listing(replace(collect_findings(named(NASTY), draws=100), highlighted=(NASTY,))), 1),
     ]
     for section, count in sections:
         tags = parsed(section)

@@ -13,7 +13,7 @@ import graph2nn as g
 from graph2nn.errors import UserError
 from graph2nn.results.evaluations import COLUMNS, FILLED, RESUMED
 from graph2nn.results.published import is_published, published_reader, read_published
-from graph2nn.results.published.published_files import digest, read_arrays
+from graph2nn.results.published.published_files import digest_of_arrays, read_arrays
 from graph2nn.results.published.rows import key
 
 
@@ -43,7 +43,9 @@ def test_an_archive_equals_its_folder(tmp_path):
         tar.add(tmp_path / "raw", arcname="code/analysis")
     folder, archive = read_published(tmp_path / "raw"), read_published(tmp_path / "raw.tar.gz")
     assert folder.table.equals(archive.table)
-    assert digest(read_arrays(tmp_path / "raw")) == digest(read_arrays(tmp_path / "raw.tar.gz"))
+    assert digest_of_arrays(read_arrays(tmp_path / "raw")) == digest_of_arrays(
+        read_arrays(tmp_path / "raw.tar.gz")
+    )
     assert is_published(tmp_path / "raw")
     assert is_published(tmp_path / "raw.tar.gz")
     (tmp_path / "empty").mkdir()
@@ -162,7 +164,7 @@ def test_the_word_published_is_looked_for_then_downloaded(tmp_path, monkeypatch,
     monkeypatch.setattr("graph2nn.results.published.published_files.URL", published_server)
     with pytest.raises(UserError, match="does not hold the published results"):
         read_published("published", cache=tmp_path / "cache", progress=False)
-    own = digest(read_arrays(tmp_path / "served"))
+    own = digest_of_arrays(read_arrays(tmp_path / "served"))
     monkeypatch.setattr(published_reader, "SHA256", own)
     assert read_published("published", cache=tmp_path / "cache", progress=False).tasks == ["resnet34_imagenet"]
 

@@ -19,7 +19,7 @@ from graph2nn.analysis.mixed_model import (
     Contrast,
     SumOfSquares,
     contrast_of,
-    fit,
+    fit_mixed_model,
     kenward_roger,
     student,
 )
@@ -158,8 +158,8 @@ def contrast_arms(
         )
     # Weights from components that are variances; the error of the estimate from components that may be
     # negative, which in balanced designs makes it that of the analysis of variance.
-    held = fit(data.y, x, parts, data.squares, bounded=tuple(parts))
-    free = fit(data.y, x, parts, data.squares)
+    held = fit_mixed_model(data.y, x, parts, data.squares, bounded=tuple(parts))
+    free = fit_mixed_model(data.y, x, parts, data.squares)
     rows = combination @ held.beta_weights
     differ = [name for name in parts if name.startswith("network")]
     # Where the noise of a run is known by itself, no error lies below it.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis import significance
-from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
+from graph2nn.analysis.table import MAP_COLUMNS, checked_results, on_plane
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.cover import SIDE, Binning, Level, default_binning
 
@@ -130,7 +130,7 @@ def cell_sweet_spot(
     Raises:
         UserError: a malformed table, no relational graph, an unknown level.
     """
-    if not (checked(table, columns=MAP_COLUMNS).runs["kind"] == "relational").any():
+    if not (checked_results(table, columns=MAP_COLUMNS).runs["kind"] == "relational").any():
         raise UserError("sweet spot: the table holds no relational graph that finished.")
     runs, binning = _relational(table), binning or binning_of(table)
     if runs.empty:
@@ -159,7 +159,7 @@ def cell_sweet_spot(
 
 
 def _relational(table: pd.DataFrame) -> pd.DataFrame:
-    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = checked_results(table, columns=MAP_COLUMNS).runs
     return on_plane(runs[runs["kind"] == "relational"]).reset_index(drop=True)
 
 

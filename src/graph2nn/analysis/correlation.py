@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.analysis.cells import LEVELS, binning_of, cell_of
-from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
+from graph2nn.analysis.table import MAP_COLUMNS, checked_results, on_plane
 from graph2nn.errors import UserError
 from graph2nn.graphs.catalogues import PUBLISHED, catalogue
 from graph2nn.graphs.cover import Binning
@@ -101,7 +101,7 @@ def graph_count_correlations(table: pd.DataFrame) -> pd.DataFrame:
         One row a smaller set: ``graphs`` (how many the table has of it), ``cells``, ``correlation``,
         ``cost_saved`` (share of the training runs). Empty where the table has no larger set.
     """
-    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = checked_results(table, columns=MAP_COLUMNS).runs
     runs = on_plane(runs[runs["kind"] == "relational"])
     name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
     binning, count = binning_of(runs), runs["graph"].nunique()
@@ -138,7 +138,7 @@ def graph_count_curve(table: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
         has no larger set, or the first graphs occupy fewer than three cells.
     """
     nothing = pd.DataFrame({"graphs": pd.Series(dtype=np.int64), "correlation": pd.Series(dtype=np.float64)})
-    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = checked_results(table, columns=MAP_COLUMNS).runs
     runs = on_plane(runs[runs["kind"] == "relational"])
     name = next((str(name) for name in runs.get("catalogue", pd.Series(dtype=object)).dropna()), "")
     smaller = smaller_catalogues(name)
@@ -180,7 +180,7 @@ def pearson(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
 
 
 def _by_cell(table: pd.DataFrame, binning: Binning, baseline: bool) -> pd.DataFrame:
-    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = checked_results(table, columns=MAP_COLUMNS).runs
     if not baseline:
         runs = runs[runs["kind"] == "relational"]
     if runs.empty:

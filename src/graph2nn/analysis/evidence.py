@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from graph2nn.analysis.table import checked
+from graph2nn.analysis.table import checked_results
 from graph2nn.errors import UserError
 
 #: Columns that the comparisons of arms, nulls and seeds need.
@@ -35,7 +35,7 @@ def evidence_of(runs: pd.DataFrame) -> pd.DataFrame:
         >>> len(evidence_of(runs.assign(remark=["", "filled from seed 1"])))
         1
     """
-    kept = checked(trained(runs), columns=NEEDED).runs
+    kept = checked_results(trained(runs), columns=NEEDED).runs
     if kept.empty:
         raise UserError("results: every run was filled in from another seed; none is evidence.")
     return kept

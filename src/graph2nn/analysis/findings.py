@@ -14,7 +14,7 @@ from graph2nn.analysis.beyond.selection import held_out_gain
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import Gap, Results, checked, on_plane, order_by_mean
+from graph2nn.analysis.table import Gap, Results, checked_results, on_plane, order_by_mean
 from graph2nn.analysis.verdict import Judgement, judge
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
@@ -129,7 +129,7 @@ class Findings:
         return self.judged.count(ALPHA, better=False)
 
 
-def find(
+def collect_findings(
     table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95, rank: int = 0
 ) -> Findings:
     """Work out what a results table says.
@@ -148,7 +148,7 @@ def find(
     Raises:
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
     """
-    results = checked(table)
+    results = checked_results(table)
     rows = summarise(results, draws=draws, seed=seed, confidence=confidence)
     relational = rows.loc[rows["kind"] == "relational"]
     if relational.empty:

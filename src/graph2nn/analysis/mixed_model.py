@@ -100,7 +100,7 @@ def student(estimate: float, variance: float, freedom: float, confidence: float 
     return Contrast(float(estimate), float(estimate) - reach, float(estimate) + reach, p, error, float(freedom))
 
 
-def fit(
+def fit_mixed_model(
     y: Floats,
     x: Floats,
     components: Mapping[str, Floats],
@@ -164,7 +164,7 @@ def contrast_of(
         weights: ``[rows]``.
         y: ``[rows]``.
         fitted: the model of ``y``.
-        components: as given to :func:`fit`.
+        components: as given to :func:`fit_mixed_model`.
         never_negative: components that are left out where their estimate is negative.
         floor: components whose negative estimates count as 0 in the variance, so that it is never below what
             the others give; the degrees of freedom still know how uncertain they are.
@@ -187,9 +187,9 @@ def kenward_roger(weights: Floats, x: Floats, fitted: Fit, components: Mapping[s
 
     Args:
         weights: ``[parameters]``.
-        x: as given to :func:`fit`.
+        x: as given to :func:`fit_mixed_model`.
         fitted: the model.
-        components: as given to :func:`fit`.
+        components: as given to :func:`fit_mixed_model`.
 
     Returns:
         A variance, to be added.

@@ -21,7 +21,7 @@ from graph2nn.analysis.mixed_model import (
     Fit,
     SumOfSquares,
     contrast_of,
-    fit,
+    fit_mixed_model,
     kenward_roger,
     student,
 )
@@ -128,8 +128,8 @@ def null_effects(
         used[NETWORK] = parts[NETWORK]
     if len(rows.y) <= x.shape[1] and not squares:
         return Effects(tuple(_nothing(pair) for pair in pairs), {})
-    held = fit(rows.y, x, used, squares, bounded=tuple(used))
-    free = fit(rows.y, x, used, squares)
+    held = fit_mixed_model(rows.y, x, used, squares, bounded=tuple(used))
+    free = fit_mixed_model(rows.y, x, used, squares)
     judged = {} if several and GROUP in used else _by_the_others(pairs, confidence)
     # Nothing tells what one seed did to the nulls of a graph together; their own spread covers .86, not .95.
     blind = GROUP not in used and several

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
-from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane
+from graph2nn.analysis.table import MAP_COLUMNS, checked_results, on_plane
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def fit_slices(table: pd.DataFrame, slices: Sequence[Slice] = SLICES) -> dict[st
     Raises:
         UserError: a malformed table.
     """
-    runs = checked(table, columns=MAP_COLUMNS).runs
+    runs = checked_results(table, columns=MAP_COLUMNS).runs
     runs = on_plane(runs[runs["kind"] == "relational"])
     graphs = runs.groupby("graph", sort=False).agg(
         clustering=("clustering", "first"), path_length=("path_length", "first"), mean=("test_error", "mean")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis.arms import ArmComparison, contrast_arms
-from graph2nn.analysis.beyond.selection import select
+from graph2nn.analysis.beyond.selection import gain_of_the_best
 from graph2nn.analysis.evidence import NEEDED, evidence_of
-from graph2nn.analysis.table import Gap, checked
+from graph2nn.analysis.table import Gap, checked_results
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
@@ -50,9 +50,9 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
 
     The lowest of many noisy means is low partly by luck. So the graph is chosen on all training seeds but one
     and judged on the one left out, in turn; the interval comes from simulated repetitions of the experiment
-    (:func:`graph2nn.analysis.beyond.selection.select`), in which the baseline's error is that of a mixed model,
-    whichever seeds it was trained with. Where each graph has one run, no seed can be left out: then the
-    error of the best is drawn towards the mean of all graphs by how much of their spread is noise.
+    (:func:`graph2nn.analysis.beyond.selection.gain_of_the_best`), in which the baseline's error is that of a
+    mixed model, whichever seeds it was trained with. Where each graph has one run, no seed can be left out:
+    then the error of the best is drawn towards the mean of all graphs by how much of their spread is noise.
 
     Args:
         runs: one row per run, with ``graph, kind, seed, test_error``; nulls are not graphs of the choice.
@@ -84,7 +84,7 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
             raise UserError(f"split_seed_gain: the table has no finished run of a {missing}; train one.")
     if kept[kept["kind"] == "relational"].groupby("graph").size().max() == 1:
         return _one_run_each(kept, arms, seed, confidence)
-    selection = select(checked(kept, columns=NEEDED), seed=seed, confidence=confidence)
+    selection = gain_of_the_best(checked_results(kept, columns=NEEDED), seed=seed, confidence=confidence)
     if isinstance(selection, Gap):
         raise UserError(f"split_seed_gain: {selection.reason}.")
     return SplitSeedGain(

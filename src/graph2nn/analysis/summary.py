@@ -9,7 +9,7 @@ from graph2nn.analysis import bootstrap as resampling
 from graph2nn.analysis import significance
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
-from graph2nn.analysis.table import OF_GRAPH, Results, checked
+from graph2nn.analysis.table import OF_GRAPH, Results, checked_results
 from graph2nn.arrays import Floats
 
 __all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "summarise", "sweet_spot"]
@@ -43,8 +43,8 @@ def per_graph(
         85 %. Trust ``p_holm`` before an interval that only just leaves zero out.
 
     Raises:
-        UserError: a malformed table (see :func:`graph2nn.analysis.table.checked`), fewer than 100 resamples,
-            or a confidence outside (0, 1).
+        UserError: a malformed table (see :func:`graph2nn.analysis.table.checked_results`), fewer than 100
+            resamples, or a confidence outside (0, 1).
 
     Example:
         >>> runs = pd.DataFrame(
@@ -61,7 +61,7 @@ def per_graph(
         >>> per_graph(runs, bootstrap=100)[["graph", "seeds", "mean", "gain"]].round(2).values.tolist()
         [['baseline', 2, 33.3, nan], ['a', 2, 32.2, 1.1]]
     """
-    return summarise(checked(table), draws=bootstrap, seed=seed, confidence=confidence)
+    return summarise(checked_results(table), draws=bootstrap, seed=seed, confidence=confidence)
 
 
 def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis import significance
-from graph2nn.analysis.table import MAP_COLUMNS, checked, on_plane, order_by_mean
+from graph2nn.analysis.table import MAP_COLUMNS, checked_results, on_plane, order_by_mean
 from graph2nn.errors import UserError
 
 
@@ -92,7 +92,7 @@ def sweet_spot(table: pd.DataFrame, *, rank: int = 0, alpha: float = 0.05) -> Sw
         >>> sweet_spot(pd.DataFrame(rows, columns=columns)).graphs
         ('g2',)
     """
-    results = checked(table, columns=MAP_COLUMNS)
+    results = checked_results(table, columns=MAP_COLUMNS)
     first = results.first_rows()
     relational = first.loc[first["kind"] == "relational"].reset_index(drop=True)
     if relational.empty:

@@ -136,7 +136,7 @@ def order_by_mean(graphs: pd.DataFrame, mean: Floats) -> npt.NDArray[np.intp]:
     return order
 
 
-def checked(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results:
+def checked_results(table: pd.DataFrame, *, columns: Sequence[str] = COLUMNS) -> Results:
     """Check a results table and drop the runs that diverged.
 
     Args:

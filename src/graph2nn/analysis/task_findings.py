@@ -13,7 +13,7 @@ from graph2nn.analysis.beyond.null_changes import null_changes
 from graph2nn.analysis.beyond.null_effects import NullComparison, compare_nulls
 from graph2nn.analysis.cells import CellSweetSpot, binning_of, cell_sweet_spot
 from graph2nn.analysis.correlation import epoch_correlations, graph_count_correlations, task_correlations
-from graph2nn.analysis.findings import Findings, find
+from graph2nn.analysis.findings import Findings, collect_findings
 from graph2nn.analysis.slices import SliceFit, fit_slices
 from graph2nn.errors import UserError
 from graph2nn.graphs.cover import Binning
@@ -133,7 +133,7 @@ def study(
             results table (one row per run) as of :data:`graph2nn.analysis.table.COLUMNS`.
         known: to go beyond the published analysis; left out where None.
         notes: of each task, to stand before those found here.
-        ranks: see :func:`graph2nn.analysis.findings.find`.
+        ranks: see :func:`graph2nn.analysis.findings.collect_findings`.
         draws: bootstrap resamples.
         seed: of the resampling.
         chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
@@ -233,7 +233,7 @@ def task_findings(
         table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
     table, twins = _apart(table)
     evaluations = _apart(evaluations)[0]
-    findings = find(table, draws=draws, seed=seed, rank=rank)
+    findings = collect_findings(table, draws=draws, seed=seed, rank=rank)
     nulls, lone = compared(findings.results.runs, twins, chosen_on=chosen_on)
     binning = binning_of(findings.results.runs)
     return TaskFindings(

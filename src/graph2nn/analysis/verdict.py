@@ -10,9 +10,9 @@ import pandas as pd
 from graph2nn.analysis import significance
 from graph2nn.analysis.arms import ArmComparison, compare_arms
 from graph2nn.analysis.beyond.noise import paired, seed_noise
-from graph2nn.analysis.beyond.selection import Selection, select
+from graph2nn.analysis.beyond.selection import Selection, gain_of_the_best
 from graph2nn.analysis.evidence import trained
-from graph2nn.analysis.table import Gap, checked
+from graph2nn.analysis.table import Gap, checked_results
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
@@ -72,7 +72,7 @@ def judge(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.95) -> Jud
         2
     """
     kept = trained(runs)
-    results = checked(kept, columns=("graph", "kind", "seed", "test_error"))
+    results = checked_results(kept, columns=("graph", "kind", "seed", "test_error"))
     names = {kind: list(dict.fromkeys(kept.loc[kept["kind"] == kind, "graph"])) for kind in set(kept["kind"])}
     every = None
     if names.get("baseline") and names.get("relational"):
@@ -80,7 +80,7 @@ def judge(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.95) -> Jud
             every = compare_arms(kept, names["baseline"], names["relational"], confidence=confidence)
         except UserError:  # one run in each arm: the page says that nothing can be told
             every = None
-    best = select(results, seed=seed, confidence=confidence)
+    best = gain_of_the_best(results, seed=seed, confidence=confidence)
     return Judgement(every, best, _pooled(results.runs), len(runs) - len(kept))
 
 

@@ -41,7 +41,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ConversionPlan:
     """The steps, in order, and the weights that stay, each with its reason."""
 
     steps: list[Step]
@@ -59,7 +59,7 @@ def make_plan(
     stacked: Mapping[str, int],
     stacked_inputs: Mapping[str, int | Sequence[int]],
     example: Inputs | None,
-) -> Plan:
+) -> ConversionPlan:
     """Decide what to do with each weight of ``module``, changing nothing.
 
     Args:
@@ -94,7 +94,7 @@ def make_plan(
     if not steps:
         raise _nothing(module, weights, reasons)
     stay = [(weight, reasons[weight.name]) for weight in weights if weight.name in reasons]
-    return Plan(steps, stay, {} if run is None else run.joined)
+    return ConversionPlan(steps, stay, {} if run is None else run.joined)
 
 
 def _nothing(module: nn.Module, weights: Sequence[Weight], reasons: Mapping[str, str]) -> UserError:

@@ -22,7 +22,7 @@ HEAD = "head: gives the outputs"
 
 
 @dataclass(frozen=True)
-class Choice:
+class WeightChoice:
     """The weights chosen, in order, and the reason of every other one by its name."""
 
     chosen: list[Weight]
@@ -36,7 +36,7 @@ def choose(
     include: Selection | None,
     exclude: Selection | None,
     order: Sequence[str] | None = None,
-) -> Choice:
+) -> WeightChoice:
     """Choose among ``weights``: what is included and not excluded, or all but stem and head.
 
     Args:
@@ -61,7 +61,7 @@ def choose(
     if exclude is not None:
         left |= {weight.name: "excluded" for weight in _matching(module, weights, exclude, "exclude")}
     reasons = left | {weight.name: weight.reason for weight in weights if weight.reason}
-    return Choice([weight for weight in free if weight.name not in reasons], reasons)
+    return WeightChoice([weight for weight in free if weight.name not in reasons], reasons)
 
 
 def check_named(

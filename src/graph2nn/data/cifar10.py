@@ -69,7 +69,7 @@ def load_cifar10(
             return _original(folder, url, checksum, per_batch, progress)
         source = locate(Path(path).expanduser())
         file = folder / f"{fingerprint(source)}.safetensors"
-        return store.load(file) or _decode_and_keep(source, file, per_batch, progress)
+        return store.load_stored(file) or _decode_and_keep(source, file, per_batch, progress)
     except OSError as error:
         unread, reason = error.filename or path, error.strerror or error
         raise UserError(f"data: {unread} cannot be read ({reason}).") from error
@@ -77,7 +77,7 @@ def load_cifar10(
 
 def _original(folder: Path, url: str, checksum: str, per_batch: int, progress: bool) -> Dataset:
     file = folder / "original.safetensors"
-    kept = store.load(file)
+    kept = store.load_stored(file)
     if kept is not None:
         return kept
     archive = download(url, checksum, folder, progress=progress)
@@ -85,12 +85,12 @@ def _original(folder: Path, url: str, checksum: str, per_batch: int, progress: b
 
 
 def _decode_and_keep(source: Path, file: Path, per_batch: int, progress: bool) -> Dataset:
-    dataset = decode(source, per_batch=per_batch, progress=progress)
-    store.save(dataset, file)
+    dataset = decode_cifar10(source, per_batch=per_batch, progress=progress)
+    store.save_stored(dataset, file)
     return dataset
 
 
-def decode(source: Path, *, per_batch: int = 10_000, progress: bool = True) -> Dataset:
+def decode_cifar10(source: Path, *, per_batch: int = 10_000, progress: bool = True) -> Dataset:
     """Read and decode a folder or tar, without the cache. Errors as ``load_cifar10``.
 
     Args:

@@ -17,7 +17,7 @@ from graph2nn.files import path_in_utf8, replacing, why_not
 VERSION = "1"
 
 
-def save(dataset: Dataset, file: Path) -> None:
+def save_stored(dataset: Dataset, file: Path) -> None:
     """Write a dataset, so that a reader sees the whole file or none. A failure is only a warning."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -51,7 +51,7 @@ def save(dataset: Dataset, file: Path) -> None:
         )
 
 
-def load(file: Path) -> Dataset | None:
+def load_stored(file: Path) -> Dataset | None:
     """Read a dataset back, memory-mapped; None when there is none, or a damaged one (with a warning)."""
     if not file.is_file():
         return None

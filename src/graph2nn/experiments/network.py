@@ -11,12 +11,12 @@ from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network, refuse_init
 from graph2nn.models.registry import build_model
 from graph2nn.results.config import RunConfig, wiring_of_config
-from graph2nn.results.row import Network, quoted_measures
+from graph2nn.results.row import NetworkOfRun, quoted_measures
 from graph2nn.training.batch_norm import set_norms
 from graph2nn.wiring import Engine, Wiring
 
 
-def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Network:
+def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> NetworkOfRun:
     """Build the network of a run, at the budget of its dense baseline on the same data, layers by ``engine``.
 
     Args:
@@ -44,7 +44,7 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         refuse_init(config)
         shape, tokens = tuple(data.image_shape), data.task == "language"
         network, cost = connectome_network(graph, shape, data.num_classes, config.model.options, tokens=tokens)
-        return Network(network, graph, cost, *quoted_measures(graph))
+        return NetworkOfRun(network, graph, cost, *quoted_measures(graph))
     if data.sequences:
         raise UserError(
             f"{config.model.name}: does not read sequences, and {data.label} is one; use preset connectome-rnn."
@@ -56,7 +56,7 @@ def build(config: RunConfig, data: Dataset, *, engine: Engine = "auto") -> Netwo
         **config.model.options,
     )  # fmt: skip
     set_norms(model, config.recipe)
-    return Network(model, graph, matched, *quoted_measures(graph))
+    return NetworkOfRun(model, graph, matched, *quoted_measures(graph))
 
 
 def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> Match:

@@ -21,7 +21,7 @@ from graph2nn.experiments.network import build
 from graph2nn.experiments.start import starting_weights
 from graph2nn.results.config import RunConfig
 from graph2nn.results.data_card import weights_metadata
-from graph2nn.results.row import Network, result_row
+from graph2nn.results.row import NetworkOfRun, result_row
 from graph2nn.results.run_folder import RunFolder, writing
 from graph2nn.tasks.registry import task_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
@@ -127,7 +127,7 @@ def execute(
 def train_in_folder(
     folder: RunFolder,
     config: RunConfig,
-    network: Network,
+    network: NetworkOfRun,
     data: Dataset,
     *,
     device: torch.device | str = "cpu",

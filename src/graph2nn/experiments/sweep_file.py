@@ -55,7 +55,7 @@ class PlanFile:
             ) from None
 
 
-def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, Any]) -> Path:
+def write_sweep_file(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, Any]) -> Path:
     """Write a plan to ``out/sweeps`` and return its path.
 
     Args:
@@ -80,7 +80,7 @@ def write_plan(out: Path, configs: Mapping[str, RunConfig], work: Mapping[str, A
     return path
 
 
-def read_plan(path: Path) -> PlanFile:
+def read_sweep_file(path: Path) -> PlanFile:
     """Read a plan, without its configs.
 
     Raises:
@@ -106,4 +106,4 @@ def read_plans(out: Path) -> Sequence[PlanFile]:
         UserError: a file among them that is not a plan.
     """
     paths = [path for path in (out / FOLDER).glob("*.parquet") if path.name[0] != "."]
-    return [read_plan(path) for path in sorted(paths, key=lambda path: path.stat().st_mtime)]
+    return [read_sweep_file(path) for path in sorted(paths, key=lambda path: path.stat().st_mtime)]

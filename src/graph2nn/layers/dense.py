@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional as F
 
-from graph2nn.layers.dense_products import PLAIN, SMALLEST_BATCH, Choice, choose, multiply
+from graph2nn.layers.dense_products import PLAIN, SMALLEST_BATCH, ProductChoice, choose, multiply
 
 if TYPE_CHECKING:
     from graph2nn.layers.block.geometry import Geometry
@@ -34,7 +34,7 @@ class DenseLinear(nn.Linear):
 
     # torch.jit.script evaluates the annotations of a class, which are text here.
     if TYPE_CHECKING:
-        choice: Choice | None
+        choice: ProductChoice | None
     #: Products to use whatever the table says; None: by the table.
     choice = None
 
@@ -54,7 +54,7 @@ class DenseLinear(nn.Linear):
         y = y.reshape(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias
 
-    def _choice(self, x: Tensor) -> Choice:
+    def _choice(self, x: Tensor) -> ProductChoice:
         """The products for an input; torch's own where it is small, misshapen, traced or compiled."""
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return PLAIN
@@ -90,11 +90,11 @@ class DenseLinear(nn.Linear):
         if not plain_tensors(x, self.weight, *present):
             return None
         if x.dtype != torch.float32:
-            choice = Choice(fused=True)
+            choice = ProductChoice(fused=True)
         g = _geometry(self.in_features, self.out_features, len(x), x.element_size())
         return self._normed_relu(x, norm, g, choice) if g.groups == 1 else None
 
-    def _normed_relu(self, x: Tensor, norm: nn.BatchNorm1d, g: Geometry, choice: Choice) -> Tensor:
+    def _normed_relu(self, x: Tensor, norm: nn.BatchNorm1d, g: Geometry, choice: ProductChoice) -> Tensor:
         from graph2nn.layers.block.norm import running
 
         arguments = x, self.weight, norm.weight, norm.bias, running(norm), g, choice
@@ -127,7 +127,7 @@ class _Product(Function):
     """``x · weightᵀ`` of samples ``[N, in]``, by the chosen products."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, choice: Choice) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, choice: ProductChoice) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.choice = choice
         return multiply(choice.forward, x, weight.t())
@@ -154,7 +154,7 @@ class _NormedProduct(Function):
         beta: Tensor,
         running: RunningStatistics,
         g: Geometry,
-        choice: Choice,
+        choice: ProductChoice,
     ) -> Tensor:
         from graph2nn.layers.block.product import as_rows
         from graph2nn.layers.dense_norm import normalise
@@ -188,7 +188,7 @@ def _matrix(flat: Tensor, images: int, step: int) -> Tensor:
     return flat.as_strided((len(flat) // step, images), (step, 1))
 
 
-def _input_gradient(x: Tensor, weight: Tensor, rows: Tensor, g: Geometry, choice: Choice) -> Tensor:
+def _input_gradient(x: Tensor, weight: Tensor, rows: Tensor, g: Geometry, choice: ProductChoice) -> Tensor:
     """The gradient of ``x``, laid out as ``x`` is, from that of the product ``[out, N]``."""
     from graph2nn.layers.block.product import as_rows, is_rows
 

@@ -28,7 +28,7 @@ TOLERANCE = 1e-5
 SMALLEST_BATCH = 16
 
 
-class Choice(NamedTuple):
+class ProductChoice(NamedTuple):
     """Which product computes the output of a layer and which its gradients; whether norm and ReLU join it."""
 
     forward: Product = "mm"
@@ -37,7 +37,7 @@ class Choice(NamedTuple):
     fused: bool = False
 
 
-PLAIN = Choice()
+PLAIN = ProductChoice()
 
 
 class DensePoint(NamedTuple):
@@ -45,7 +45,7 @@ class DensePoint(NamedTuple):
 
     in_features: int
     out_features: int
-    choice: Choice
+    choice: ProductChoice
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class DenseTable:
     points: tuple[DensePoint, ...]
     about: dict[str, Any]
 
-    def choose(self, in_features: int, out_features: int) -> Choice:
+    def choose(self, in_features: int, out_features: int) -> ProductChoice:
         """Return the choice of the nearest measured shape on logarithmic axes; ``mm`` below all of them."""
         weights = in_features * out_features
         if not self.points or weights < min(p.in_features * p.out_features for p in self.points):
@@ -68,7 +68,7 @@ class DenseTable:
         ).choice
 
 
-def choose(in_features: int, out_features: int) -> Choice:
+def choose(in_features: int, out_features: int) -> ProductChoice:
     """Return the products of a dense float32 layer on this machine.
 
     ``mm`` unless ``graph2nn bench engines`` measured otherwise; never by timing while a network trains, so that
@@ -85,7 +85,7 @@ def choose(in_features: int, out_features: int) -> Choice:
         UserError: the machine's table is damaged.
     """
     chosen = table().choose(in_features, out_features)
-    return chosen if "onednn" not in chosen or onednn_is_exact() else Choice(fused=chosen.fused)
+    return chosen if "onednn" not in chosen or onednn_is_exact() else ProductChoice(fused=chosen.fused)
 
 
 def multiply(product: Product, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
@@ -170,7 +170,7 @@ def _point(in_features: int, out_features: int, fused: bool, **products: Product
     unknown = set(products.values()) - set(get_args(Product))
     if unknown or min(in_features, out_features) < 1:
         raise ValueError(f"products {sorted(unknown)} of {in_features} → {out_features} features")
-    return DensePoint(in_features, out_features, Choice(**products, fused=bool(fused)))
+    return DensePoint(in_features, out_features, ProductChoice(**products, fused=bool(fused)))
 
 
 def dump(measured: DenseTable) -> str:

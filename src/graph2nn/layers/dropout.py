@@ -45,8 +45,8 @@ def dropout(x: Tensor, p: float) -> Tensor:
         [0.0, 0.0]
     """
     zeroed = round(p * _LEVELS)
-    plain = x.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing()
-    if plain or not 0 < zeroed < _LEVELS:
+    recorded = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    if recorded or x.device.type != "cpu" or not 0 < zeroed < _LEVELS:
         return F.dropout(x, p, training=True)
     size = x.numel()
     draws = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)

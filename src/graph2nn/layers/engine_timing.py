@@ -16,7 +16,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.layers.block import BlockConv2d, BlockLinear
 from graph2nn.layers.edge import EdgeLinear
-from graph2nn.layers.engines import Kind, Point, Table
+from graph2nn.layers.engines import EngineTable, Kind, Point
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 #: Square layers, by kind: widths, and the batch and the side of the image they are measured on.
@@ -42,7 +42,7 @@ def cases() -> list[tuple[Kind, int, float]]:
     ]
 
 
-def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> Table:
+def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> EngineTable:
     """Time forward and backward of both engines in turn, on the CPU, with torch's present number of threads.
 
     Args:
@@ -62,7 +62,7 @@ def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> Ta
         "batch": {"linear": BATCH, "convolutions": [IMAGES, SIDE, SIDE]},
         "rounds": rounds,
     }
-    return Table(tuple(points), about)
+    return EngineTable(tuple(points), about)
 
 
 def _measure_edge(width: int, density: float, rounds: int) -> Point:

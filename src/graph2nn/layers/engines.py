@@ -39,7 +39,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class EngineTable:
     """Measured ratios, and where and when they were measured."""
 
     points: tuple[Point, ...]
@@ -145,7 +145,7 @@ def conv2d_class(engine: Chosen) -> type[RelationalConv2d]:
 
 
 @lru_cache(maxsize=1)
-def table() -> Table:
+def table() -> EngineTable:
     """Return the table of this machine if ``graph2nn bench engines`` has made one, else the one shipped.
 
     Raises:
@@ -162,7 +162,7 @@ def own_file() -> Path:
     return cache_root(None) / FILE
 
 
-def parse(text: str, where: str) -> Table:
+def parse(text: str, where: str) -> EngineTable:
     """Read a table written by :func:`dump`.
 
     Raises:
@@ -176,14 +176,14 @@ def parse(text: str, where: str) -> Table:
         kinds = {point.kind for point in points}
         if not kinds >= {"linear", "conv1x1", "conv3x3"}:
             raise ValueError("a kind of layer is missing")
-        return Table(points, tree["about"])
+        return EngineTable(points, tree["about"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"engines: {where} is damaged ({error}); delete it, or remake it with graph2nn bench engines."
         ) from None
 
 
-def dump(measured: Table) -> str:
+def dump(measured: EngineTable) -> str:
     """Return a table as JSON."""
     points = [point._asdict() for point in measured.points]
     return json.dumps({"about": measured.about, "points": points}, indent=1) + "\n"

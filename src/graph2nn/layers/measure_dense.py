@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.dense_products import (
     PLAIN,
-    Choice,
     DensePoint,
     DenseTable,
     Product,
+    ProductChoice,
     multiply,
     onednn_is_exact,
 )
@@ -59,14 +59,14 @@ def measure_dense(rounds: int = 5, *, on_shape: Callable[[], None] | None = None
     return DenseTable(tuple(points), about)
 
 
-def _fastest(in_features: int, out_features: int, rounds: int) -> Choice:
+def _fastest(in_features: int, out_features: int, rounds: int) -> ProductChoice:
     """The fastest choice of a whole layer, of those whose products are fastest one by one."""
     x, weight = torch.randn(BATCH, in_features), torch.randn(out_features, in_features)
     dy, rows = torch.randn(BATCH, out_features), torch.randn(out_features, BATCH)
     choices = {
         PLAIN,
         _choice([(x, weight.t()), (dy, weight), (dy.t(), x)], rounds, fused=False),
-        Choice(fused=True),
+        ProductChoice(fused=True),
         _choice([(weight, x.t()), (rows.t(), weight), (rows, x)], rounds, fused=True),
     }
     steps = {choice: _step(choice, x, dy) for choice in sorted(choices)}
@@ -75,21 +75,21 @@ def _fastest(in_features: int, out_features: int, rounds: int) -> Choice:
     return best if seconds[best] * MARGIN <= seconds[PLAIN] else PLAIN
 
 
-def _choice(operands: list[tuple[Tensor, Tensor]], rounds: int, *, fused: bool) -> Choice:
+def _choice(operands: list[tuple[Tensor, Tensor]], rounds: int, *, fused: bool) -> ProductChoice:
     products: list[Product] = ["mm", "onednn"] if onednn_is_exact() else ["mm"]
     fastest: list[Product] = []
     for a, b in operands:
         seconds = _medians({product: _product(product, a, b) for product in products}, rounds)
         fastest.append(min(products, key=seconds.__getitem__))
     forward, input_gradient, weight_gradient = fastest
-    return Choice(forward, input_gradient, weight_gradient, fused)
+    return ProductChoice(forward, input_gradient, weight_gradient, fused)
 
 
 def _product(product: Product, a: Tensor, b: Tensor) -> Callable[[], object]:
     return lambda: multiply(product, a, b)
 
 
-def _step(choice: Choice, x: Tensor, dy: Tensor) -> Callable[[], object]:
+def _step(choice: ProductChoice, x: Tensor, dy: Tensor) -> Callable[[], object]:
     """Forward and backward of a layer, its norm and ReLU."""
     layer = DenseLinear(x.shape[1], dy.shape[1], bias=False)
     layer.choice = choice

@@ -56,7 +56,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockSpec:
     """One inverted bottleneck: channels, kernel, stride.
 
     ``expands`` says whether it begins by a 1×1 convolution; ``squeezed`` = 0 leaves squeeze-excite out.
@@ -74,7 +74,7 @@ class Block:
 
 def blocks(
     widths: Sequence[int], *, baseline: Sequence[int] | None, stages: Sequence[Stage], stem: int, se: float
-) -> list[Block]:
+) -> list[BlockSpec]:
     """Return the blocks of a network of these widths.
 
     Args:
@@ -97,7 +97,7 @@ def blocks(
             expanded = base * stage.expansion if expands else before
             stride = stage.stride if block == 0 else 1
             squeezed = max(1, int(before * se)) if se else 0
-            listed.append(Block(index, before, expands, expanded, width, stage.kernel, stride, squeezed))
+            listed.append(BlockSpec(index, before, expands, expanded, width, stage.kernel, stride, squeezed))
             before = width
     return listed
 
@@ -133,7 +133,7 @@ class InvertedBottleneck(nn.Module):
 
     def __init__(
         self,
-        block: Block,
+        block: BlockSpec,
         wiring: Wiring,
         *,
         drop: float = 0.0,
@@ -202,7 +202,7 @@ def either(wide: Sequence[LayerShape], dense: Sequence[LayerShape]) -> LayerShap
     return _Either(**vars(wide[0]), wide=tuple(wide), dense=tuple(dense))
 
 
-def block_shapes(block: Block, size: tuple[int, int], after: tuple[int, int]) -> list[LayerShape]:
+def block_shapes(block: BlockSpec, size: tuple[int, int], after: tuple[int, int]) -> list[LayerShape]:
     """Return the layers of a block that maps images of ``size`` to images of size ``after``.
 
     Args:

@@ -12,11 +12,11 @@ from graph2nn.errors import UserError
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.conv_parts import Stem, after, head_shape, image, pooled_head
 from graph2nn.models.layer_shapes import Shape
-from graph2nn.models.resnet_blocks import Basic, Block, Bottleneck, Separable
+from graph2nn.models.resnet_blocks import Basic, Bottleneck, ResidualBlock, Separable
 from graph2nn.wiring import Wiring, at_stage, begin
 
 Kind = Literal["basic", "sep", "bottleneck"]
-_KINDS: dict[Kind, type[Block]] = {"basic": Basic, "sep": Separable, "bottleneck": Bottleneck}
+_KINDS: dict[Kind, type[ResidualBlock]] = {"basic": Basic, "sep": Separable, "bottleneck": Bottleneck}
 
 #: Layers of the ImageNet networks to blocks per stage.
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -50,7 +50,7 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        block: type[Block],
+        block: type[ResidualBlock],
         blocks: Sequence[int],
         widths: Sequence[int],
         num_classes: int,
@@ -79,7 +79,7 @@ class ResNet(nn.Module):
 
 
 def resnet_shapes(
-    block: type[Block],
+    block: type[ResidualBlock],
     blocks: Sequence[int],
     widths: Sequence[int],
     num_classes: int,
@@ -158,7 +158,7 @@ def resnet_cifar(layers: int, kind: Kind = "basic") -> Architecture:
 
 def _architecture(
     name: str,
-    block: type[Block],
+    block: type[ResidualBlock],
     usual: Sequence[int],
     baseline: tuple[int, ...],
     *,

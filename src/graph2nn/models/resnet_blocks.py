@@ -25,7 +25,7 @@ class ZeroNorm(nn.BatchNorm2d):
         self.weight.zero_()
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Residual block: ReLU(shortcut(x) + path(x)); the kinds of block differ by their path.
 
     The shortcut is a 1×1 convolution where the image or its channels change, which only the first block of a
@@ -140,7 +140,7 @@ class Block(nn.Module):
         return nn.Identity()
 
 
-class Basic(Block):
+class Basic(ResidualBlock):
     """Two wired 3×3 convolutions (ResNet-18 and 34, and those of CIFAR)."""
 
     @staticmethod
@@ -178,7 +178,7 @@ class Basic(Block):
         ]
 
 
-class Separable(Block):
+class Separable(ResidualBlock):
     """Twice a dense depthwise 3×3 and a wired 1×1; norms follow the 1×1 alone, as published."""
 
     @staticmethod
@@ -220,7 +220,7 @@ class Separable(Block):
         return layers
 
 
-class Bottleneck(Block):
+class Bottleneck(ResidualBlock):
     """Wired 1×1, 3×3 (which takes the stride) and 1×1, a quarter as wide inside; dense shortcuts."""
 
     wired_shortcut = False

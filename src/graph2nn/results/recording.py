@@ -19,7 +19,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.results.config import GraphSpec, ModelSpec, RunConfig
 from graph2nn.results.data_card import weights_metadata
-from graph2nn.results.row import Network, quoted_measures, result_row
+from graph2nn.results.row import NetworkOfRun, quoted_measures, result_row
 from graph2nn.results.run_folder import is_finished, writing
 from graph2nn.results.runs_table import write_table
 from graph2nn.tasks import Score
@@ -103,7 +103,7 @@ def record(
         )
     spent = macs(model, input_size=data.image_shape)
     match = Match(type(model).__name__, [], spent, parameters(model), target_macs or spent, "own")
-    network = Network(model, graph, match, *quoted_measures(graph))
+    network = NetworkOfRun(model, graph, match, *quoted_measures(graph))
     seconds = sum(epoch.seconds for epoch in epochs)
     finite = math.isfinite(epochs[-1].test_error)
     row = result_row(config, network, epochs, seconds, score=score or task_of(data).score, finite=finite)

@@ -17,7 +17,7 @@ from graph2nn.tasks import Score
 from graph2nn.training.epoch import Epoch, final
 
 
-class Network(NamedTuple):
+class NetworkOfRun(NamedTuple):
     """A network as a config asks for it, the graph it runs on, and how its widths were found.
 
     C and L of a directed graph are quoted on the symmetrised one, as in the paper; the baseline's are those
@@ -45,7 +45,7 @@ def quoted_measures(graph: RelationalGraph | None) -> tuple[float, float, float]
 
 def result_row(
     config: RunConfig,
-    network: Network,
+    network: NetworkOfRun,
     history: Sequence[Epoch],
     seconds: float,
     *,

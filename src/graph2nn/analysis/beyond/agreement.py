@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise
-from graph2nn.analysis.table import checked
+from graph2nn.analysis.table import checked_results
 from graph2nn.arrays import Floats
 
 #: Graphs that two experiments must share for a correlation to mean anything.
@@ -117,7 +117,7 @@ def agreement_record(agreement: Mapping[str, Agreement]) -> dict[str, Any]:
 
 def _means(table: pd.DataFrame) -> pd.DataFrame:
     """Mean error of each WS-flex graph, its runs, and the variance that their scatter leaves in the mean."""
-    runs = checked(table).runs
+    runs = checked_results(table).runs
     runs = runs[(runs["kind"] == "relational") & runs["p"].notna()]
     noise, runs = seed_noise(runs), paired(runs)
     groups = [rows["test_error"].to_numpy(dtype=np.float64) for _, rows in runs.groupby("graph", sort=False)]

@@ -44,7 +44,9 @@ class Placed:
     scores: pd.DataFrame
 
 
-def load(data: str | Path | None = None, cache: str | Path | None = None) -> dict[str, RelationalGraph]:
+def load_connectomes(
+    data: str | Path | None = None, cache: str | Path | None = None
+) -> dict[str, RelationalGraph]:
     """The three published connectomes, symmetrised, by name.
 
     Raises:

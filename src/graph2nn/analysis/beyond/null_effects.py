@@ -243,7 +243,7 @@ def null_effects_record(comparison: NullComparison) -> dict[str, Any]:
     }
 
 
-def power(
+def power_of_nulls(
     difference: float,
     *,
     null_sd: float,
@@ -295,10 +295,10 @@ def plan_power(
     seeds: tuple[int, ...] = (1, 2, 3, 5),
     level: float = 0.05,
 ) -> pd.DataFrame:
-    """Power of every design, cheapest first: ``graphs, nulls, seeds, runs, power``. See :func:`power`.
+    """Power of every design, cheapest first: ``graphs, nulls, seeds, runs, power``. See :func:`power_of_nulls`.
 
     Args:
-        difference, null_sd, seed_sd, level: as for :func:`power`.
+        difference, null_sd, seed_sd, level: as for :func:`power_of_nulls`.
         graphs: how many.
         nulls: numbers of nulls to try.
         seeds: numbers of seeds to try.
@@ -312,7 +312,7 @@ def plan_power(
             "nulls": m,
             "seeds": s,
             "runs": graphs * (m + 1) * s,
-            "power": power(
+            "power": power_of_nulls(
                 difference, null_sd=null_sd, seed_sd=seed_sd, graphs=graphs, nulls=m, seeds=s, level=level
             ),
         }

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.analysis.beyond.noise import Noise, shrink
-from graph2nn.analysis.beyond.seed_splits import held_out
+from graph2nn.analysis.beyond.seed_splits import gains_held_out
 from graph2nn.arrays import Floats, Longs
 
 #: Errors simulated at once; bounds memory at about 40 bytes each.
@@ -65,7 +65,7 @@ def repeat(
         runs = truth[..., None] + scale[:, None, None] * rng.choice(noise.residuals, (count, *errors.shape))
         luck = baseline * rng.standard_normal(count)
         pick = np.argmin(np.where(there, runs, 0.0).sum(axis=-1) / size, axis=-1)
-        judged, _ = held_out(runs, there, subsets)
+        judged, _ = gains_held_out(runs, there, subsets)
         # The baseline's own true mean cancels: only its luck is left of it.
         miss = luck - judged + np.take_along_axis(truth, pick[:, None], axis=1)[:, 0]
         # Without any spread all graphs are equally good, and each is as likely the best as another.

@@ -19,7 +19,7 @@ def splits(seeds: int, choose: int) -> Iterator[tuple[int, ...]]:
     return islice(combinations(range(seeds), choose), MOST_SPLITS)
 
 
-def held_out(
+def gains_held_out(
     errors: Floats, there: npt.NDArray[np.bool_], subsets: list[tuple[int, ...]]
 ) -> tuple[Floats, Longs]:
     """Mean error of the graphs chosen, on the seeds left out, ``[...]``; and who was chosen, ``[splits, ...]``.

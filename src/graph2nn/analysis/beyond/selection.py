@@ -12,7 +12,7 @@ import pandas as pd
 from graph2nn.analysis.arms import contrast_arms
 from graph2nn.analysis.beyond.noise import Noise, paired, seed_noise
 from graph2nn.analysis.beyond.repetitions import Repetitions, repeat
-from graph2nn.analysis.beyond.seed_splits import held_out, splits
+from graph2nn.analysis.beyond.seed_splits import gains_held_out, splits
 from graph2nn.analysis.significance import moments
 from graph2nn.analysis.table import Gap, Results
 from graph2nn.arrays import Floats, Longs
@@ -56,7 +56,7 @@ class Selection:
     draws: int
 
 
-def select(
+def gain_of_the_best(
     results: Results,
     *,
     choose: int | None = None,
@@ -121,7 +121,7 @@ def baseline_error(runs: pd.DataFrame) -> tuple[float, float]:
 def held_out_gain(results: Results) -> float | None:
     """Gain (points) of the graph that looks best without a seed, judged on that seed, averaged over seeds.
 
-    The ``honest`` of :func:`select` alone.
+    The ``honest`` of :func:`gain_of_the_best` alone.
 
     Returns:
         None without a baseline, or when no seed can be left out.
@@ -130,7 +130,7 @@ def held_out_gain(results: Results) -> float | None:
     if len(baseline) == 0 or errors.shape[1] < 2:
         return None
     subsets = list(splits(errors.shape[1], errors.shape[1] - 1))
-    judged, picked = held_out(errors, np.isfinite(errors), subsets)
+    judged, picked = gains_held_out(errors, np.isfinite(errors), subsets)
     return float(baseline.mean() - judged) if picked.size else None
 
 
@@ -169,11 +169,11 @@ def _estimated(
     seed: int,
     confidence: float,
 ) -> Selection | Gap:
-    """Do what :func:`select` does on errors ``[graphs, seeds]`` and on the baseline's, all checked."""
+    """As :func:`gain_of_the_best`, on errors ``[graphs, seeds]`` and on the baseline's, all checked."""
     there = np.isfinite(errors)
     samples = [row[is_run] for row, is_run in zip(errors, there, strict=True)]
     subsets = list(splits(errors.shape[1], choose))
-    judged, picked = held_out(errors, there, subsets)
+    judged, picked = gains_held_out(errors, there, subsets)
     if not picked.size:
         return Gap("no graph has seeds on both sides of any split")
     mean = moments(samples)[1]

@@ -216,7 +216,7 @@ def assemble(
         notes=tuple(said),
     )
     scored = ", balanced error" if dataset.task == "balanced" else ""
-    return replace(dataset, label=f"{name} ({digest(dataset)}{scored})")
+    return replace(dataset, label=f"{name} ({digest_of_samples(dataset)}{scored})")
 
 
 def _split(x: Tensor, y: Tensor) -> Split:
@@ -248,7 +248,7 @@ def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[i
     return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim < 4 else []
 
 
-def digest(dataset: Dataset) -> str:
+def digest_of_samples(dataset: Dataset) -> str:
     """Return eight hexadecimal digits of the content: samples, targets, their names and the splits."""
     about = [dataset.classes, dataset.targets, dataset.features, dataset.task == "regression"]
     content = hashlib.sha256(json.dumps(about).encode())

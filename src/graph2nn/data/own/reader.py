@@ -278,10 +278,10 @@ def _by_split(path: Path, endings: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _cached(file: Path, read: Callable[[], Dataset]) -> Dataset:
-    kept = store.load(file)
+    kept = store.load_stored(file)
     if kept is None:
         kept = read()
-        store.save(kept, file)
+        store.save_stored(kept, file)
     return kept
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.own.from_arrays import digest
+from graph2nn.data.own.from_arrays import digest_of_samples
 from graph2nn.data.samples import Samples
 from graph2nn.errors import UserError
 
@@ -71,4 +71,4 @@ def dataset_of_text(path: Path, *, context: int, test: float, validation: float,
         validation=parts.get("validation"),
         task="language",
     )
-    return replace(data, label=f"{name} ({digest(data)})")
+    return replace(data, label=f"{name} ({digest_of_samples(data)})")

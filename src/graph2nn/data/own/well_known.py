@@ -18,7 +18,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.download import download
-from graph2nn.data.own.from_arrays import digest
+from graph2nn.data.own.from_arrays import digest_of_samples
 from graph2nn.data.samples import Split
 from graph2nn.data.unpickle import unpickle
 from graph2nn.errors import UserError
@@ -190,7 +190,7 @@ def load_format(name: str, path: Path | None, folder: Path, *, progress: bool = 
         return dataset
     # A report must not pass off other files, or a part of a data set, as the original.
     sizes = f"{len(dataset.train):,} + {len(dataset.test):,}"
-    return replace(dataset, label=f"{source.label} format, {sizes} ({digest(dataset)})")
+    return replace(dataset, label=f"{source.label} format, {sizes} ({digest_of_samples(dataset)})")
 
 
 def _is_original(path: Path, source: Format) -> bool:

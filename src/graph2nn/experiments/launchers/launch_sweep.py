@@ -24,7 +24,7 @@ from graph2nn.experiments.launchers.launcher import (
 from graph2nn.experiments.launchers.local import Local
 from graph2nn.experiments.loggers import make_logger
 from graph2nn.experiments.run import EVERY_FIVE_MINUTES
-from graph2nn.experiments.sweep_file import write_plan
+from graph2nn.experiments.sweep_file import write_sweep_file
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.failures import Failure
@@ -123,7 +123,7 @@ def launch(
     work = Work(
         out, data, str(device), acceleration, saving=saving, loggers=tuple(loggers), log_graphs=log_graphs
     )
-    work = replace(work, plan=write_plan(out, plan, work.describe()))
+    work = replace(work, plan=write_sweep_file(out, plan, work.describe()))
     if only is not None:
         work = replace(work, only=frozenset(only))
         plan = {run: config for run, config in plan.items() if run in only}

@@ -25,7 +25,7 @@ from graph2nn.experiments.launchers.launcher import (
     attempt,
     ended_elsewhere,
 )
-from graph2nn.experiments.sweep_file import read_plan
+from graph2nn.experiments.sweep_file import read_sweep_file
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Holder, holder
@@ -188,7 +188,7 @@ def pull(work: Work) -> int:
     died, nobody would be left to notice.
     """
     assert work.plan is not None
-    todo, done = read_plan(work.plan).texts(), 0
+    todo, done = read_sweep_file(work.plan).texts(), 0
     if work.only is not None:
         todo = {run: text for run, text in todo.items() if run in work.only}
     met: dict[str, Holder] = {}

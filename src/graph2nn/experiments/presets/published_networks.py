@@ -31,14 +31,14 @@ _CIFAR_BUDGET = (
 )
 
 
-class Network(NamedTuple):
+class PublishedNetwork(NamedTuple):
     """An architecture with widths and options, and what is to be known about it."""
 
     spec: ModelSpec
     notes: tuple[str, ...] = ()
 
 
-def network_of(values: Mapping[str, Any]) -> Network:
+def network_of(values: Mapping[str, Any]) -> PublishedNetwork:
     """Return the network of a config.
 
     Args:
@@ -76,7 +76,7 @@ def _stem(values: Mapping[str, Any]) -> int:
     return stem
 
 
-def _mlp(values: Mapping[str, Any]) -> Network:
+def _mlp(values: Mapping[str, Any]) -> PublishedNetwork:
     layers = int(values["MODEL.LAYERS"])
     if layers < 1:
         raise UserError(f"presets: MODEL.LAYERS = {layers}: expected at least one hidden layer.")
@@ -86,10 +86,10 @@ def _mlp(values: Mapping[str, Any]) -> Network:
             "which then cannot learn; leave it out."
         )
     widths = _widths(values, 1)
-    return Network(_spec(f"mlp{layers + 2}", widths, {"stem": _stem(values)}, {"stem": 512}))
+    return PublishedNetwork(_spec(f"mlp{layers + 2}", widths, {"stem": _stem(values)}, {"stem": 512}))
 
 
-def _cnn(values: Mapping[str, Any]) -> Network:
+def _cnn(values: Mapping[str, Any]) -> PublishedNetwork:
     layers, cifar = int(values["MODEL.LAYERS"]), values["TRAIN.DATASET"] == "cifar10"
     if layers < 3:
         raise UserError(f"presets: MODEL.LAYERS = {layers}: a CNN has three stages of at least one layer.")
@@ -99,10 +99,10 @@ def _cnn(values: Mapping[str, Any]) -> Network:
         raise UserError(f"presets: RGRAPH.STEM_MODE = {mode!r}: expected 'default' or 'downsample'.")
     name = f"cnn{layers}-cifar" if cifar else "cnn6" if layers == 6 else f"cnn{layers}-imagenet"
     options = {"stem": _stem(values), "downsample": not cifar or mode == "downsample"}
-    return Network(_spec(name, _widths(values, 3), options, {"stem": 64, "downsample": not cifar}))
+    return PublishedNetwork(_spec(name, _widths(values, 3), options, {"stem": 64, "downsample": not cifar}))
 
 
-def _resnet(values: Mapping[str, Any]) -> Network:
+def _resnet(values: Mapping[str, Any]) -> PublishedNetwork:
     depth, cifar = int(values["MODEL.DEPTH"]), values["TRAIN.DATASET"] == "cifar10"
     layer = str(values["RESNET.TRANS_FUN"])
     kind = "bottleneck" if "bottleneck" in layer else "sep" if "sep" in layer else "basic"
@@ -116,24 +116,24 @@ def _resnet(values: Mapping[str, Any]) -> Network:
     widths = _widths(values, 3 if cifar else 4)
     options = {"zero_init": bool(values["BN.ZERO_INIT_FINAL_GAMMA"])}
     notes = (_CIFAR_BUDGET,) if cifar and values["TRAIN.AUTO_MATCH"] else ()
-    return Network(_spec(name, widths, options, {"zero_init": not cifar}), notes)
+    return PublishedNetwork(_spec(name, widths, options, {"zero_init": not cifar}), notes)
 
 
-def _mobilenet(values: Mapping[str, Any]) -> Network:
+def _mobilenet(values: Mapping[str, Any]) -> PublishedNetwork:
     # The first of the six published widths is read by no layer; the stem has 32 channels.
-    return Network(_spec("mobilenet-v1", _widths(values, 6)[1:], {}, {}), (_OUTPUTS,))
+    return PublishedNetwork(_spec("mobilenet-v1", _widths(values, 6)[1:], {}, {}), (_OUTPUTS,))
 
 
-def _vgg(values: Mapping[str, Any]) -> Network:
+def _vgg(values: Mapping[str, Any]) -> PublishedNetwork:
     widths = _widths(values, 4)  # the last two stages share a width
-    return Network(_spec("vgg13-pool", [*widths, widths[-1]], {}, {}), (_OUTPUTS,))
+    return PublishedNetwork(_spec("vgg13-pool", [*widths, widths[-1]], {}, {}), (_OUTPUTS,))
 
 
 _ACTIVATIONS = ("swish", "relu")
 _HEADS = {"conv_head": "conv", "linear_head": "linear", "simple_head": "conv"}
 
 
-def _efficientnet(values: Mapping[str, Any]) -> Network:
+def _efficientnet(values: Mapping[str, Any]) -> PublishedNetwork:
     def of(name: str) -> Any:
         return values[f"EFFICIENT_NET.{name}"]
 
@@ -173,7 +173,7 @@ def _efficientnet(values: Mapping[str, Any]) -> Network:
         "baseline": B0_WIDTHS, "stem": 32, "head": 1280, "head_type": "conv", "se": 0.25, "dropout": 0.0,
         "drop_connect": 0.0, "drop_schedule": "linear", "activation": "swish", "linear_projection": True,
     }  # fmt: skip
-    return Network(_spec("efficientnet-b0", widths, options, usual))
+    return PublishedNetwork(_spec("efficientnet-b0", widths, options, usual))
 
 
 _NUMBERS = {"depths": "DEPTHS", "kernels": "KERNELS", "strides": "STRIDES", "expansions": "EXP_RATIOS"}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
-from graph2nn.experiments.search.error_model import fit
+from graph2nn.experiments.search.error_model import fit_error
 from graph2nn.experiments.search.strategies import Strategy, spent
 from graph2nn.experiments.search.trials import Evaluator, Problem, Trial
 from graph2nn.files import json_value
@@ -149,7 +149,7 @@ def conclude(problem: Problem, trials: Sequence[Trial]) -> Found:
         raise UserError(
             "search: every training run diverged; lower the rate, for example --set recipe.lr=0.01."
         )
-    surface = fit(problem.space, trials)
+    surface = fit_error(problem.space, trials)
     mean, sd = surface.band()
     score = cautious(mean, sd)
     best = int(score.argmin())

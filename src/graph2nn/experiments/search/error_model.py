@@ -35,7 +35,7 @@ class _Regressor(Protocol):
 
 
 @dataclass(frozen=True)
-class Surface:
+class ExpectedError:
     """Expected error of a training run of ``epochs`` epochs over the space.
 
     A Gaussian process with a Matérn kernel; where shorter training runs are known too, it models what is left
@@ -62,7 +62,7 @@ class Surface:
     model: _Regressor
     centre: float
     scale: float
-    below: Surface | None = None
+    below: ExpectedError | None = None
     slope: float = 0.0
 
     def joint(self, rows: Rows) -> tuple[Floats, Floats]:
@@ -88,7 +88,7 @@ class Surface:
         return mean + self.slope * lower, np.sqrt(variance + (self.slope * spread) ** 2)
 
 
-def fit(space: Space, trials: Sequence[Trial]) -> Surface:
+def fit_error(space: Space, trials: Sequence[Trial]) -> ExpectedError:
     """Fit the surface of the longest training runs among ``trials``, by way of the shorter ones.
 
     A training run that diverged counts as the worst error seen of its length.
@@ -117,7 +117,9 @@ def fit(space: Space, trials: Sequence[Trial]) -> Surface:
     return surface
 
 
-def fit_errors(space: Space, rows: Rows, errors: Floats, epochs: int, below: Surface | None = None) -> Surface:
+def fit_errors(
+    space: Space, rows: Rows, errors: Floats, epochs: int, below: ExpectedError | None = None
+) -> ExpectedError:
     """Fit the errors (%) of training runs of one length; the likeliest hyperparameters given the prior.
 
     Args:
@@ -140,7 +142,7 @@ def fit_errors(space: Space, rows: Rows, errors: Floats, epochs: int, below: Sur
     scale = scale or (below.noise if below else 1.0)
     model = _regress(space.features[rows], (residual - centre) / scale)
     noise = scale * float(np.sqrt(model.kernel_.k2.noise_level))  # type: ignore[attr-defined]
-    return Surface(space, epochs, noise, model, centre, scale, below, slope)
+    return ExpectedError(space, epochs, noise, model, centre, scale, below, slope)
 
 
 def _slope(lower: Floats, errors: Floats, noise: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graph2nn.errors import unknown
-from graph2nn.experiments.search.error_model import fit
+from graph2nn.experiments.search.error_model import fit_error
 from graph2nn.experiments.search.space import Rows
 from graph2nn.experiments.search.trials import Problem, Proposal, Trial, counts, promoted
 
@@ -119,7 +119,7 @@ def ask_gp(
     """
     if not trials or all(trial.diverged for trial in trials):
         return _proposals(problem, trials, budget, problem.space.spread(START, rng), most=START)
-    surface = fit(problem.space, trials)
+    surface = fit_error(problem.space, trials)
     left = _seeds_left(problem, trials)
     free = np.flatnonzero(left)
     if not len(free):

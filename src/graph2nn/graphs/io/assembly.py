@@ -12,7 +12,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.edge_weights import edge_weights, where_mask
 from graph2nn.graphs.io.matrices import pairs_of_matrix
 from graph2nn.graphs.io.options import ReadOptions
-from graph2nn.graphs.io.pairs import Pairs, choose_edges, combined, repeated_keys
+from graph2nn.graphs.io.pairs import EdgePairs, choose_edges, combined, repeated_keys
 from graph2nn.graphs.io.source import MOST_NODES, EdgeList, Matrix, Source
 
 
@@ -64,7 +64,7 @@ def assemble(source: Source, options: ReadOptions, *, label: str) -> Reading:
     return Reading(graph, tuple(dict.fromkeys(pairs.notes)), _line(pairs, graph, options))
 
 
-def _pairs_of_edges(edges: EdgeList, options: ReadOptions) -> Pairs:
+def _pairs_of_edges(edges: EdgeList, options: ReadOptions) -> EdgePairs:
     directed = _direction(edges, options)
     if options.where:
         _select(edges, where_mask(edges.columns, options))
@@ -78,7 +78,7 @@ def _pairs_of_edges(edges: EdgeList, options: ReadOptions) -> Pairs:
         reader, read = second, first
     else:
         reader, read = first, second
-    pairs = Pairs(
+    pairs = EdgePairs(
         edges.n, reader, read, weights, edges.names, directed, edges.name, _said(edges, directed), weight_name
     )
     pairs.notes, pairs.self_loops = edges.notes, edges.self_loops
@@ -123,7 +123,7 @@ def _said(edges: EdgeList, directed: bool) -> str:
     return f"{edges.said}; {edges.rule}" if edges.said else edges.rule
 
 
-def _merge(pairs: Pairs, edges: EdgeList, options: ReadOptions) -> None:
+def _merge(pairs: EdgePairs, edges: EdgeList, options: ReadOptions) -> None:
     """Make one edge of each pair that is listed more than once.
 
     Raises:
@@ -155,7 +155,9 @@ def _merge(pairs: Pairs, edges: EdgeList, options: ReadOptions) -> None:
         pairs.notes.append(f"parallel edges merged: {len(keys)} rows name {len(unique)} different pairs")
 
 
-def _repeated(pairs: Pairs, edges: EdgeList, keys: npt.NDArray[np.int64], i: int, options: ReadOptions) -> str:
+def _repeated(
+    pairs: EdgePairs, edges: EdgeList, keys: npt.NDArray[np.int64], i: int, options: ReadOptions
+) -> str:
     """Name a pair that stands more than once, what tells its rows apart, and the options that decide."""
     weights = pairs.weights
     assert weights is not None
@@ -184,7 +186,7 @@ def _repeated(pairs: Pairs, edges: EdgeList, keys: npt.NDArray[np.int64], i: int
     return f"the pair {pair} stands {often}{kinds} (weights {shown}): {', '.join(options_)}."
 
 
-def _largest_component(pairs: Pairs) -> None:
+def _largest_component(pairs: EdgePairs) -> None:
     """Keep the largest part that is connected when every edge is taken both ways."""
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
@@ -205,7 +207,7 @@ def _largest_component(pairs: Pairs) -> None:
     pairs.n = int(sizes.max())
 
 
-def _graph(pairs: Pairs, options: ReadOptions, name: str) -> RelationalGraph:
+def _graph(pairs: EdgePairs, options: ReadOptions, name: str) -> RelationalGraph:
     if pairs.n < 2:
         raise UserError(f"adjacency: n = {pairs.n}, expected at least 2 nodes.")
     reader, read, weights = pairs.reader, pairs.read, pairs.weights
@@ -229,7 +231,7 @@ def _graph(pairs: Pairs, options: ReadOptions, name: str) -> RelationalGraph:
     )
 
 
-def _line(pairs: Pairs, graph: RelationalGraph, options: ReadOptions) -> str:
+def _line(pairs: EdgePairs, graph: RelationalGraph, options: ReadOptions) -> str:
     kind = "directed" if graph.directed else "undirected"
     said = f" ({pairs.said})" if pairs.said and (graph.directed or options.directed is None) else ""
     turned = ", transposed" if options.transpose else ""

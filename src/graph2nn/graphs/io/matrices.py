@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.options import ReadOptions
-from graph2nn.graphs.io.pairs import Pairs, combined, repeated_keys
+from graph2nn.graphs.io.pairs import EdgePairs, combined, repeated_keys
 from graph2nn.graphs.io.source import Matrix
 
 #: Relative difference of two weights that still count as one: rounding of 32-bit correlations.
 _TOLERANCE = 1e-5
 
 
-def pairs_of_matrix(matrix: Matrix, options: ReadOptions) -> Pairs:
+def pairs_of_matrix(matrix: Matrix, options: ReadOptions) -> EdgePairs:
     """Return the nonzero entries of a matrix as pairs ``(reader, read)``.
 
     Raises:
@@ -53,7 +53,7 @@ def pairs_of_matrix(matrix: Matrix, options: ReadOptions) -> Pairs:
         notes.append("only one triangle of the matrix is filled and was mirrored")
     said = "row reads column" if directed else "the matrix is symmetric" if symmetric else "as asked"
     weighted = bool((values != 1).any())
-    return Pairs(
+    return EdgePairs(
         n,
         rows,
         columns,

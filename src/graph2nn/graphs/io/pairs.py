@@ -16,7 +16,7 @@ Indices = npt.NDArray[np.int64]
 
 
 @dataclass
-class Pairs:
+class EdgePairs:
     """Each edge once: a directed pair ``(reader, read)``, or an undirected one in either order.
 
     Args:
@@ -94,7 +94,7 @@ def combined(keys: Indices, values: Floats, rule: str) -> tuple[Indices, Floats]
     return unique[order], np.asarray(merged[order], dtype=np.float64)
 
 
-def choose_edges(pairs: Pairs, options: ReadOptions) -> None:
+def choose_edges(pairs: EdgePairs, options: ReadOptions) -> None:
     """Keep the pairs that are edges, by threshold, by strength, or because they are listed.
 
     Raises:
@@ -119,12 +119,12 @@ def choose_edges(pairs: Pairs, options: ReadOptions) -> None:
     _refuse_loops(pairs, options)
 
 
-def _strength(pairs: Pairs, options: ReadOptions) -> Floats:
+def _strength(pairs: EdgePairs, options: ReadOptions) -> Floats:
     weights = np.ones(len(pairs.reader)) if pairs.weights is None else pairs.weights
     return np.abs(weights) if options.absolute else weights
 
 
-def _keep_strongest(pairs: Pairs, share: float, options: ReadOptions) -> None:
+def _keep_strongest(pairs: EdgePairs, share: float, options: ReadOptions) -> None:
     if pairs.weights is None:
         raise UserError(
             f"the edges have no weights, so {options.say('keep_strongest')} cannot choose among them."
@@ -144,7 +144,7 @@ def _keep_strongest(pairs: Pairs, share: float, options: ReadOptions) -> None:
     pairs.kept(mask)
 
 
-def _check_weights(pairs: Pairs, options: ReadOptions) -> None:
+def _check_weights(pairs: EdgePairs, options: ReadOptions) -> None:
     """Refuse weights that leave open which pairs are edges; note that all others are."""
     weights = pairs.weights
     assert weights is not None
@@ -182,7 +182,7 @@ def _check_weights(pairs: Pairs, options: ReadOptions) -> None:
         )
 
 
-def _refuse_loops(pairs: Pairs, options: ReadOptions) -> None:
+def _refuse_loops(pairs: EdgePairs, options: ReadOptions) -> None:
     if pairs.self_loops == "given":
         return
     loops = np.flatnonzero(pairs.reader == pairs.read)
@@ -196,7 +196,7 @@ def _refuse_loops(pairs: Pairs, options: ReadOptions) -> None:
         )
 
 
-def _pair(pairs: Pairs, mask: npt.NDArray[np.bool_]) -> str:
+def _pair(pairs: EdgePairs, mask: npt.NDArray[np.bool_]) -> str:
     place = int(np.flatnonzero(mask)[0])
     return f"{pairs.label(int(pairs.reader[place]))}, {pairs.label(int(pairs.read[place]))}"
 

@@ -37,8 +37,8 @@ def clustering_and_path_length(adjacency: BoolMatrix, *, directed: bool = False)
     if directed:
         c = bits.mean_sorted(bits.local_clustering_directed(rows, bits.pack(adjacency.T)))
     else:
-        c = bits.mean_sorted(bits.local_clustering(rows))
-    total, pairs = bits.distances(rows)
+        c = bits.mean_sorted(bits.clustering_of_bits(rows))
+    total, pairs = bits.distances_of_bits(rows)
     return float(c), total / pairs if pairs else math.nan
 
 

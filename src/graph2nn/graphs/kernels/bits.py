@@ -185,7 +185,7 @@ def _shared(a: Bits, b: Bits) -> int:
 
 
 @compiled
-def local_clustering(rows: Bits) -> Floats:
+def clustering_of_bits(rows: Bits) -> Floats:
     """Clustering of each node, ``[n]``, of an undirected graph ``rows[n, W]``."""
     n = len(rows)
     closed = np.zeros(n, np.int64)
@@ -237,7 +237,7 @@ def local_clustering_directed(rows: Bits, columns: Bits) -> Floats:
 
 
 @compiled
-def distances(rows: Bits) -> tuple[int, int]:
+def distances_of_bits(rows: Bits) -> tuple[int, int]:
     """Sum of distances over the ordered pairs that a path joins, and how many pairs that are.
 
     One breadth-first search a node over ``rows[n, W]``, a whole row of neighbours at a time.

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from graph2nn.arrays import Floats
 from graph2nn.graphs.kernels.bits import (
-    distances,
-    local_clustering,
+    clustering_of_bits,
+    distances_of_bits,
     mean_sorted,
     measure_word,
 )
@@ -80,8 +80,8 @@ def _wide_grid(
             clustering[i, s] = np.nan
             path_length[i, s] = np.nan
             if draw(edges, thresholds[i], tries, rows, states[s]):
-                total, _ = distances(rows)
-                clustering[i, s] = mean_sorted(local_clustering(rows))
+                total, _ = distances_of_bits(rows)
+                clustering[i, s] = mean_sorted(clustering_of_bits(rows))
                 path_length[i, s] = total / (n * (n - 1))
 
 

@@ -21,7 +21,7 @@ MOST_REFUSED = 100.0
 
 
 @dataclass
-class Rows:
+class ArcRows:
     """Arcs sorted by source, then target; a chain of swaps changes ``target``.
 
     Args:
@@ -61,7 +61,7 @@ class Rows:
             self.label = np.minimum(self.label, self.mate)
 
     @classmethod
-    def of(cls, graph: RelationalGraph) -> Rows:
+    def of(cls, graph: RelationalGraph) -> ArcRows:
         """Sort the arcs of a graph by source. Takes time and memory in proportion to them."""
         from scipy import sparse
 

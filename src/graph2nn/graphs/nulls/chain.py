@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
-from graph2nn.graphs.nulls.arc_rows import Rows
+from graph2nn.graphs.nulls.arc_rows import ArcRows
 from graph2nn.graphs.nulls.ladder import PROPOSALS
 
 #: Proposals per edge between two references; the first has ten. After three, an edge that can move has done so
@@ -34,7 +34,7 @@ def degree_chain(graph: RelationalGraph, count: int, seed: int) -> Iterator[tupl
     """
     pairs = graph.n * (graph.n - 1)
     gaps = 2 * (graph.arcs - graph.loops) > pairs and graph.n <= DENSE_LIMIT
-    rows = Rows.of(_complement(graph) if gaps else graph)
+    rows = ArcRows.of(_complement(graph) if gaps else graph)
     other = np.flatnonzero(~rows.loops).astype(np.int32)
     state = int(np.random.default_rng(seed % 2**64).integers(2**63))
     for drawn in range(count):

@@ -27,7 +27,7 @@ from graph2nn.errors import UserError, checked_seed, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
 from graph2nn.graphs.nulls import checks, shuffles
-from graph2nn.graphs.nulls.arc_rows import Rows
+from graph2nn.graphs.nulls.arc_rows import ArcRows
 from graph2nn.graphs.nulls.node_selection import (
     Labels,
     Positions,
@@ -95,7 +95,7 @@ class Request:
         null: NullGraph = drawn.described(graph, self.kind, self.seed, self.inputs, self.outputs)
         return null
 
-    def from_rows(self, rows: Rows) -> NullGraph:
+    def from_rows(self, rows: ArcRows) -> NullGraph:
         """Make the null from rows after their swaps."""
         place = rows.place[rows.label] if rows.undirected else rows.place
         values = [None if v is None else v[place] for v in (self.graph.weights, self.graph.signs)]
@@ -110,7 +110,7 @@ def _density(request: Request) -> NullGraph:
 
 
 def _degree(request: Request) -> NullGraph:
-    rows = Rows.of(request.graph)
+    rows = ArcRows.of(request.graph)
     n = rows.n
     rows.swap(~rows.loops, request.proposals, request.state, room=n * (n - 1))
     drawn = request.from_rows(rows)
@@ -122,7 +122,7 @@ def _degree(request: Request) -> NullGraph:
 def _reciprocal(request: Request) -> NullGraph:
     if not request.graph.directed:  # every edge is a reciprocal pair
         return _degree(request)
-    rows = Rows.of(request.graph)
+    rows = ArcRows.of(request.graph)
     state, n = request.state, rows.n
     pairs = rows.pair_up()
     singles = ~pairs & ~rows.loops
@@ -144,7 +144,7 @@ def _reciprocal(request: Request) -> NullGraph:
 def _block(request: Request) -> NullGraph:
     labels = request.groups
     assert labels is not None
-    rows = Rows.of(request.graph)
+    rows = ArcRows.of(request.graph)
     state = request.state
     span = int(labels.max()) + 1
     sizes = np.bincount(labels, minlength=span)
@@ -166,7 +166,7 @@ def _block(request: Request) -> NullGraph:
 
 
 def _boundary(request: Request) -> NullGraph:
-    rows = Rows.of(request.graph)
+    rows = ArcRows.of(request.graph)
     fixed = np.zeros(rows.n, dtype=np.bool_)
     for numbers in (request.inputs, request.outputs):
         if numbers is not None:
@@ -183,7 +183,7 @@ def _boundary(request: Request) -> NullGraph:
 
 def _spatial(request: Request) -> NullGraph:
     assert request.positions is not None
-    rows = Rows.of(request.graph)
+    rows = ArcRows.of(request.graph)
     swap_in_space(rows, request.positions, request.proposals, request.state)
     drawn = request.from_rows(rows)
     checks.same_degrees(request.graph, drawn)

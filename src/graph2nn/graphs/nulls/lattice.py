@@ -10,7 +10,7 @@ import numpy as np
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.kernels import swaps
-from graph2nn.graphs.nulls.arc_rows import Rows
+from graph2nn.graphs.nulls.arc_rows import ArcRows
 from graph2nn.graphs.nulls.ladder import Request
 
 #: Proposals per edge: C levels off within them (docs/nulls.md).
@@ -44,7 +44,7 @@ def degree_lattice_null(graph: RelationalGraph, seed: int = 0, connected: bool =
     request = Request(graph, "degree_lattice", seed)
     rng = request.rng
     for _ in range(TRIES):
-        rows = Rows.of(graph)
+        rows = ArcRows.of(graph)
         movable = np.flatnonzero(~rows.loops).astype(np.int32)
         if len(movable) > 1:
             swaps.swap_closer(

@@ -6,7 +6,7 @@ import numpy as np
 
 from graph2nn.arrays import Floats, Longs
 from graph2nn.graphs.kernels import swaps
-from graph2nn.graphs.nulls.arc_rows import Rows
+from graph2nn.graphs.nulls.arc_rows import ArcRows
 from graph2nn.graphs.nulls.checks import BrokenNullError
 
 #: Bins of the histogram of distances, of equal counts in the graph, and edges that a bin has at least.
@@ -21,7 +21,7 @@ TURNS = 20
 MORE = 30
 
 
-def swap_in_space(rows: Rows, positions: Floats, proposals: float, state: int) -> None:
+def swap_in_space(rows: ArcRows, positions: Floats, proposals: float, state: int) -> None:
     """Rewire rows, keeping every degree and, within :data:`DRIFT`, every bin of the histogram of distances.
 
     Two connections drawn at random from the whole graph would hardly ever keep their lengths. So the nodes are
@@ -76,7 +76,7 @@ def _cells(positions: Floats, size: int | None, rng: np.random.Generator) -> Lon
     return np.asarray(nearest, dtype=np.int64)
 
 
-def _squared(rows: Rows, positions: Floats) -> Floats:
+def _squared(rows: ArcRows, positions: Floats) -> Floats:
     """Squared length of every edge; axis by axis, as the kernel adds them up, so that both give one number."""
     once = rows.source < rows.target if rows.undirected else ~rows.loops
     total: Floats = np.zeros(int(once.sum()))
@@ -86,7 +86,7 @@ def _squared(rows: Rows, positions: Floats) -> Floats:
     return total
 
 
-def _edges(rows: Rows, positions: Floats) -> Floats:
+def _edges(rows: ArcRows, positions: Floats) -> Floats:
     """Upper ends of the bins. Beyond the longest edge lies one more bin, empty in the graph and its nulls."""
     squared = _squared(rows, positions)
     if not len(squared):
@@ -95,6 +95,6 @@ def _edges(rows: Rows, positions: Floats) -> Floats:
     return np.asarray(np.unique(np.quantile(squared, np.arange(1, bins + 1) / bins, method="inverted_cdf")))
 
 
-def _histogram(rows: Rows, positions: Floats, edges: Floats) -> Longs:
+def _histogram(rows: ArcRows, positions: Floats, edges: Floats) -> Longs:
     bins = np.searchsorted(edges, _squared(rows, positions), side="left")
     return np.bincount(bins, minlength=len(edges) + 1).astype(np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.bf16_layout import Edges, PairProducts, Rows, Segments, WeightRows
+from graph2nn.layers.block.bf16_layout import Edges, PairProducts, PairRows, Segments, WeightRows
 from graph2nn.layers.block.bf16_pack import pack_neighbours, pack_rows_of_two, pair
 from graph2nn.layers.block.bf16_tiles import LANES, multiply_node
 from graph2nn.layers.block.copying import transpose, transpose_wide
@@ -21,7 +21,7 @@ from graph2nn.layers.block.refcount import borrowed
 
 
 @compiled
-def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: Rows, out: Any) -> None:
+def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: PairRows, out: Any) -> None:
     """Make pairs of neighbouring features, for a range of (group, node); zero after the last sample.
 
     Args:
@@ -54,7 +54,7 @@ def pack_features(part: Int, ranges: Integers, x: Any, p: Planes, rows: Rows, ou
 
 
 @compiled
-def pair_samples(part: Int, ranges: Integers, packed: Any, p: Planes, rows: Rows, out: Any) -> None:
+def pair_samples(part: Int, ranges: Integers, packed: Any, p: Planes, rows: PairRows, out: Any) -> None:
     """Make pairs of neighbouring samples from pairs of features, for a range of (group, node).
 
     Args:
@@ -124,7 +124,7 @@ def pack_turned(
     w: Any,
     at: WeightRows,
     edges: Edges,
-    readers: Rows,
+    readers: PairRows,
     products: PairProducts,
     out: Any,
 ) -> None:

@@ -19,7 +19,7 @@ from graph2nn.layers.block.layout import Integers, Offsets, joined, starts
 from graph2nn.layers.block.threads import cut
 
 
-class Rows(NamedTuple):
+class PairRows(NamedTuple):
     """How the features of one side of a layer make pairs, by node."""
 
     first: Integers  # first feature
@@ -66,7 +66,7 @@ class Edges(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PairedCall:
     """A linear layer's call on one shape of input, computed in pairs.
 
     Args:
@@ -81,12 +81,12 @@ class Pairs:
         return self.g.out_columns // self.g.lanes
 
     @cached_property
-    def source(self) -> Rows:
+    def source(self) -> PairRows:
         """Pairs of input features."""
         return _rows(*self.g.blocks.inputs)
 
     @cached_property
-    def result(self) -> Rows:
+    def result(self) -> PairRows:
         """Pairs of output features."""
         return _rows(*self.g.blocks.outputs)
 
@@ -164,18 +164,18 @@ class Pairs:
 
 
 @lru_cache(maxsize=512)
-def pairs_of(g: Geometry) -> Pairs:
+def pairs_of(g: Geometry) -> PairedCall:
     """Return the layout in pairs of a linear layer's call, once for all calls of its kind."""
-    return Pairs(g)
+    return PairedCall(g)
 
 
-def _rows(first: Integers, features: Integers) -> Rows:
+def _rows(first: Integers, features: Integers) -> PairRows:
     pairs = (features + 1) // 2
-    return Rows(first, features, starts(pairs), pairs)
+    return PairRows(first, features, starts(pairs), pairs)
 
 
 def _products(
-    on: npt.NDArray[np.bool_], written: tuple[Integers, Integers], read: Rows, step: int
+    on: npt.NDArray[np.bool_], written: tuple[Integers, Integers], read: PairRows, step: int
 ) -> PairProducts:
     tap_at, taps = joined(on, (read.first_pair, read.pairs), step, [0])
     first, rows = written

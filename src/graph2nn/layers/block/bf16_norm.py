@@ -21,7 +21,7 @@ from graph2nn.layers.block.layout import Integers
 from graph2nn.layers.block.norm import RunningStatistics, differentiate_through_norm, norm_node, running
 from graph2nn.layers.block.norm_rows import N
 from graph2nn.layers.block.openmp import on_team
-from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
+from graph2nn.layers.block.product import Gradients, as_rows, checked_weight, is_rows, lay_out, once
 from graph2nn.layers.block.refcount import borrowed
 
 
@@ -40,7 +40,7 @@ def multiply_normed_bf16(
     Returns:
         ``[N, out]``, float32, each feature's samples side by side; differentiable once.
     """
-    arguments = x, checked(weight, g), norm.weight, norm.bias, running(norm), g, lowering
+    arguments = x, checked_weight(weight, g), norm.weight, norm.bias, running(norm), g, lowering
     return cast(Tensor, _Normed.apply(*arguments))  # type: ignore[no-untyped-call]
 
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.autograd import Function
 
 from graph2nn.layers.block import bf16_kernels as kernels
-from graph2nn.layers.block.bf16_layout import Pairs, pairs_of
+from graph2nn.layers.block.bf16_layout import PairedCall, pairs_of
 from graph2nn.layers.block.bf16_tiles import Lowering
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
-from graph2nn.layers.block.product import Gradients, as_rows, checked, is_rows, lay_out, once
+from graph2nn.layers.block.product import Gradients, as_rows, checked_weight, is_rows, lay_out, once
 from graph2nn.layers.block.threads import share
 
 
@@ -34,7 +34,7 @@ def multiply_bf16(x: Tensor, weight: Tensor, g: Geometry, lowering: Lowering) ->
         ``[N, out]``, float32.
     """
     samples = x.reshape(g.images, g.blocks.in_features)
-    return cast(Tensor, _Multiply.apply(samples, checked(weight, g), g, lowering))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Multiply.apply(samples, checked_weight(weight, g), g, lowering))  # type: ignore[no-untyped-call]
 
 
 class _Multiply(Function):
@@ -94,7 +94,7 @@ def gradients_bf16(
     return dx, _weight_gradient(dz, source, weight, pairs, lowering) if wanted[1] else None
 
 
-def _input_gradient(dz: Tensor, weight: Tensor, pairs: Pairs, lowering: Lowering) -> Tensor:
+def _input_gradient(dz: Tensor, weight: Tensor, pairs: PairedCall, lowering: Lowering) -> Tensor:
     g = pairs.g
     packed = pack_rows(dz, "result", pairs)
     turned = _words(weight, int(pairs.backward.rows @ pairs.backward.depth))
@@ -110,7 +110,9 @@ def _input_gradient(dz: Tensor, weight: Tensor, pairs: Pairs, lowering: Lowering
     return _samples(dx, g.source)
 
 
-def _weight_gradient(dz: Tensor, source: Tensor, weight: Tensor, pairs: Pairs, lowering: Lowering) -> Tensor:
+def _weight_gradient(
+    dz: Tensor, source: Tensor, weight: Tensor, pairs: PairedCall, lowering: Lowering
+) -> Tensor:
     g = pairs.g
     # Weights that no product reads, such as padding, have no gradient.
     dw = torch.zeros_like(weight, memory_format=torch.contiguous_format)
@@ -125,7 +127,7 @@ def _weight_gradient(dz: Tensor, source: Tensor, weight: Tensor, pairs: Pairs, l
     return dw
 
 
-def pack_rows(rows: Tensor, kind: str, pairs: Pairs) -> Tensor:
+def pack_rows(rows: Tensor, kind: str, pairs: PairedCall) -> Tensor:
     """Return float32 rows of features, laid out, as int32 rows of pairs of features.
 
     Args:
@@ -142,7 +144,7 @@ def pack_rows(rows: Tensor, kind: str, pairs: Pairs) -> Tensor:
     return out
 
 
-def pack_weights(weight: Tensor, pairs: Pairs) -> Tensor:
+def pack_weights(weight: Tensor, pairs: PairedCall) -> Tensor:
     """Return float32 compact weights as int32 pairs, node by node and row by row."""
     packed = _words(weight, int(pairs.forward.rows @ pairs.forward.depth))
     run_kernel(
@@ -151,7 +153,7 @@ def pack_weights(weight: Tensor, pairs: Pairs) -> Tensor:
     return packed
 
 
-def run_kernel(kernel: Callable[..., None], kind: str, pairs: Pairs, *arguments: object) -> None:
+def run_kernel(kernel: Callable[..., None], kind: str, pairs: PairedCall, *arguments: object) -> None:
     """Run a kernel on as many threads as torch would use; tensors are passed as flat arrays.
 
     Args:
@@ -167,7 +169,7 @@ def _words(like: Tensor, count: int) -> Tensor:
     return torch.empty(count, dtype=torch.int32, device=like.device)
 
 
-def _pair_count(pairs: Pairs, kind: str) -> int:
+def _pair_count(pairs: PairedCall, kind: str) -> int:
     return int(getattr(pairs, kind).pairs.sum())
 
 

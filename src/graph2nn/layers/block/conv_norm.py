@@ -16,7 +16,15 @@ from torch.autograd import Function
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.norm import RunningStatistics, running
 from graph2nn.layers.block.plane_norm import differentiate_planes, norm_planes
-from graph2nn.layers.block.product import Gradients, checked, gradients, lay_out, once, product, run_share
+from graph2nn.layers.block.product import (
+    Gradients,
+    checked_weight,
+    gradients,
+    lay_out,
+    once,
+    product,
+    run_share,
+)
 
 
 def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry, *, relu: bool) -> Tensor:
@@ -32,7 +40,7 @@ def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry
     Returns:
         ``[N, out, H′, W′]``, differentiable once.
     """
-    weight, moving = checked(weight, g), running(norm)
+    weight, moving = checked_weight(weight, g), running(norm)
     return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g, relu))  # type: ignore[no-untyped-call]
 
 

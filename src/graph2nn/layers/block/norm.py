@@ -23,7 +23,7 @@ from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.product import (
     Gradients,
     as_rows,
-    checked,
+    checked_weight,
     gradients,
     is_rows,
     lay_out,
@@ -54,7 +54,7 @@ def multiply_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm1d, g: Geometry
     Returns:
         ``[N, out]``, each feature's samples side by side; differentiable once.
     """
-    weight, moving = checked(weight, g), running(norm)
+    weight, moving = checked_weight(weight, g), running(norm)
     return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g))  # type: ignore[no-untyped-call]
 
 

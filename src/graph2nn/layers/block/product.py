@@ -50,10 +50,10 @@ def multiply(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     Raises:
         UserError: weights of another shape.
     """
-    return cast(Tensor, _Multiply.apply(x, checked(weight, geometry), geometry))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Multiply.apply(x, checked_weight(weight, geometry), geometry))  # type: ignore[no-untyped-call]
 
 
-def checked(weight: Tensor, g: Geometry) -> Tensor:
+def checked_weight(weight: Tensor, g: Geometry) -> Tensor:
     """Return weights that the kernels can read row by row: these, or a contiguous copy of them.
 
     Raises:

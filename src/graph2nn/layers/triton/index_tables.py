@@ -29,7 +29,7 @@ class Lists(NamedTuple):
     side: int
 
 
-class Plan(NamedTuple):
+class ProductTables(NamedTuple):
     """The products of a linear layer: outputs from inputs, and gradients of inputs from those of outputs."""
 
     forward: Lists
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 # A CUDA graph keeps the addresses of these tables: the cache holds more than one network has.
 @lru_cache(maxsize=512)
-def plan(blocks: Blocks, device: torch.device) -> Plan:
+def plan(blocks: Blocks, device: torch.device) -> ProductTables:
     """Return the tables of a weight on a device, once for all layers of the same shape on the same graph."""
 
     def there(array: Integers | Offsets) -> Tensor:
@@ -57,7 +57,7 @@ def plan(blocks: Blocks, device: torch.device) -> Plan:
         for node, row in forward[1].tolist()
         for column in range(0, int(blocks.read[node]), DEPTH)
     ]
-    return Plan(
+    return ProductTables(
         Lists(there(forward[0]), there(taps), there(none), there(forward[1]), forward[2]),
         Lists(
             there(backward[0]),

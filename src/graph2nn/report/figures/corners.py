@@ -36,7 +36,7 @@ APART = 0.2
 Point = npt.NDArray[np.float64]
 
 
-class Recipe(Protocol):
+class GraphRecipe(Protocol):
     """What a graph can be built from, as ``graph2nn.results.config.GraphSpec``."""
 
     def build(self) -> RelationalGraph:
@@ -45,7 +45,7 @@ class Recipe(Protocol):
 
 
 #: Graphs by label, or how to build them.
-Graphs = Mapping[str, RelationalGraph | Recipe]
+Graphs = Mapping[str, RelationalGraph | GraphRecipe]
 
 
 @dataclass(frozen=True)

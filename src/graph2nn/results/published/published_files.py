@@ -57,7 +57,7 @@ def folder(cache: Path | str | None = None) -> Path:
     return cache_root(cache) / "published"
 
 
-def find(cache: Path | str | None = None, *, progress: bool = True) -> Path:
+def find_published(cache: Path | str | None = None, *, progress: bool = True) -> Path:
     """Find the published results on this machine, or download them into the cache.
 
     Looked for in the folder that GRAPH2NN_DATA names, then in the cache.
@@ -106,7 +106,7 @@ def read_arrays(path: Path, *, progress: bool = True) -> Arrays:
     return pairs
 
 
-def digest(arrays: Arrays) -> str:
+def digest_of_arrays(arrays: Arrays) -> str:
     """SHA-256 of the content of all arrays, whatever they were packed in."""
     total = hashlib.sha256()
     for (group, epoch), pair in sorted(arrays.items()):

@@ -14,7 +14,7 @@ from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import COLUMNS, Evaluations
 from graph2nn.results.published import published_files
 from graph2nn.results.published.out_dirs import holds_results, read_out_dirs
-from graph2nn.results.published.rows import decode, joined, repaired
+from graph2nn.results.published.rows import decode_rows, joined, repaired
 
 #: Network and data of each published task.
 MODELS = {
@@ -71,14 +71,16 @@ def read_published(
     Example:
         >>> published = read_published(tasks=["mlp_cifar10"])  # doctest: +SKIP
     """
-    source = published_files.find(cache, progress=progress) if str(path) == "published" else Path(path)
+    source = (
+        published_files.find_published(cache, progress=progress) if str(path) == "published" else Path(path)
+    )
     if source.is_dir() and not published_files.holds_arrays(source) and holds_results(source):
         single = read_out_dirs(source, progress=progress)
         table = collect(single.arrays, tasks)
         noted = {task: (*notes, *single.notes.get(task, ())) for task, notes in table.notes.items()}
         return replace(table, notes=noted, ranks={})
     arrays = published_files.read_arrays(source, progress=progress)
-    if source.parent == published_files.folder(cache) and published_files.digest(arrays) != SHA256:
+    if source.parent == published_files.folder(cache) and published_files.digest_of_arrays(arrays) != SHA256:
         raise UserError(f"analyze: {source} does not hold the published results; delete it and run again.")
     return collect(arrays, tasks)
 
@@ -113,7 +115,7 @@ def _task(
     task: str, arrays: published_files.Arrays, specs: dict[str, GraphSpec]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     frames = [
-        decode(pair, where=f"{group}, epoch {epoch}").assign(epoch=epoch)
+        decode_rows(pair, where=f"{group}, epoch {epoch}").assign(epoch=epoch)
         for (group, epoch), pair in arrays.items()
     ]
     rows = pd.concat(frames, ignore_index=True)

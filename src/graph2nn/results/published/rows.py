@@ -15,7 +15,7 @@ _TRANS, _NUM, _SPARSITY, _P, _GRAPH_SEED = 0, 2, 4, 5, 7
 _PARAMS, _MACS, _TOP1, _TOP5, _WIDTH, _SEED = 0, 1, 3, 4, 6, 7
 
 
-def decode(pair: Pair, *, where: str) -> pd.DataFrame:
+def decode_rows(pair: Pair, *, where: str) -> pd.DataFrame:
     """Return one row per graph and training seed.
 
     Columns: ``row`` (in the file), ``kind``, ``n``, ``key`` (sparsity, p and seed as six digits write them),

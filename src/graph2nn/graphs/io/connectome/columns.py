@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.io.connectome.table_batches import Table
+from graph2nn.graphs.io.connectome.table_batches import BatchedTable
 
 #: Columns of the two ends of a connection, from the most to the least specific; the second reads the first.
 PUBLISHED = (
@@ -91,7 +91,7 @@ def edge_ends(columns: Sequence[str], pairs: Sequence[tuple[str, str]] = ENDS) -
     return None
 
 
-def named(table: Table, option: str, name: str) -> str:
+def named(table: BatchedTable, option: str, name: str) -> str:
     """Return a column that the user named.
 
     Args:
@@ -111,7 +111,7 @@ def named(table: Table, option: str, name: str) -> str:
 
 
 def edge_columns(
-    table: Table, *, pre: str | None, post: str | None, weight: str | None, sign: str | None
+    table: BatchedTable, *, pre: str | None, post: str | None, weight: str | None, sign: str | None
 ) -> EdgeColumns | None:
     """Find the columns of a table of connections; None where no names say which its ends are.
 
@@ -144,7 +144,7 @@ def edge_columns(
     return EdgeColumns(*ends, chosen, is_signed, signs, kind)
 
 
-def _weight(table: Table, rest: Sequence[str]) -> str | None:
+def _weight(table: BatchedTable, rest: Sequence[str]) -> str | None:
     numbers = [column for column in rest if column in table.numeric]
     named_weights = [column for column in numbers if normal(column) in WEIGHTS]
     candidates = named_weights or [column for column in numbers if not _NOT_WEIGHTS.search(normal(column))]
@@ -157,7 +157,7 @@ def _weight(table: Table, rest: Sequence[str]) -> str | None:
     return candidates[0] if candidates else None
 
 
-def id_column(table: Table, given: str | None) -> str:
+def id_column(table: BatchedTable, given: str | None) -> str:
     """Return the column of a table of neurons that holds their ids.
 
     Raises:

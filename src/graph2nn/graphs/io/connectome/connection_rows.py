@@ -15,11 +15,11 @@ from graph2nn.errors import UserError
 from graph2nn.graphs.io.connectome.columns import EdgeColumns, named
 from graph2nn.graphs.io.connectome.ids import Ids, Neurons, distinct, ids_of
 from graph2nn.graphs.io.connectome.signs import Signs, refuse_unsigned, signs_of
-from graph2nn.graphs.io.connectome.table_batches import Table
+from graph2nn.graphs.io.connectome.table_batches import BatchedTable
 
 
 @dataclass
-class Rows:
+class ConnectionRows:
     """Connections as rows of a table, and how many rows there were.
 
     Args:
@@ -47,12 +47,12 @@ class Rows:
 
 
 def read_rows(
-    table: Table,
+    table: BatchedTable,
     columns: EdgeColumns,
     neurons: Neurons | None,
     where: Mapping[str, Any],
     transmitter_signs: Mapping[str, int] | None,
-) -> Rows:
+) -> ConnectionRows:
     """Read the rows of a table whose ends are known neurons and for which all conditions hold.
 
     Args:
@@ -70,7 +70,7 @@ def read_rows(
     """
     for column in where:
         named(table, "where", column)
-    rows = Rows(*(np.empty(0, np.int64),) * 2, None, None, np.empty(0, np.int64))
+    rows = ConnectionRows(*(np.empty(0, np.int64),) * 2, None, None, np.empty(0, np.int64))
     parts = [part for batch in _batches(table, columns, where) for part in _part(table, columns, neurons, where,
              transmitter_signs, batch, rows)]  # fmt: skip
     if where and rows.total and rows.unmet == rows.total:
@@ -91,15 +91,15 @@ def read_rows(
     return rows
 
 
-def _batches(table: Table, columns: EdgeColumns, where: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+def _batches(table: BatchedTable, columns: EdgeColumns, where: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     wanted = [columns.pre, columns.post, columns.weight, columns.sign, *where]
     names = list(dict.fromkeys(name for name in wanted if name is not None))
     return table.read(names, [columns.weight] if columns.weight is not None else [])
 
 
 def _part(
-    table: Table, columns: EdgeColumns, neurons: Neurons | None, where: Mapping[str, Any],
-    rule: Mapping[str, int] | None, batch: dict[str, Any], rows: Rows,
+    table: BatchedTable, columns: EdgeColumns, neurons: Neurons | None, where: Mapping[str, Any],
+    rule: Mapping[str, int] | None, batch: dict[str, Any], rows: ConnectionRows,
 ) -> list[tuple[Any, Any, Any, Any]]:  # fmt: skip
     """Return ends, weights and signs of the rows of a batch that are kept, and count the others."""
     length = len(batch[columns.pre])
@@ -169,7 +169,7 @@ def _conditions(where: Mapping[str, Any]) -> str:
     return " and ".join(f"{column} = {value!r}" for column, value in where.items())
 
 
-def _values(table: Table, where: Mapping[str, Any]) -> str:
+def _values(table: BatchedTable, where: Mapping[str, Any]) -> str:
     """Say which values the columns of the conditions have."""
     seen: dict[str, Counter[str]] = {column: Counter() for column in where}
     for batch in table.read(list(where), []):

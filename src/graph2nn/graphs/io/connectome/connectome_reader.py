@@ -24,11 +24,11 @@ from graph2nn.graphs.io.connectome.columns import (
     first_of,
     id_column,
 )
-from graph2nn.graphs.io.connectome.connection_rows import Rows, read_rows
+from graph2nn.graphs.io.connectome.connection_rows import ConnectionRows, read_rows
 from graph2nn.graphs.io.connectome.ids import Neurons, as_text, ids_of, is_whole
 from graph2nn.graphs.io.connectome.matrix import rows_of_matrix
 from graph2nn.graphs.io.connectome.signs import counted, refuse_unsigned, signs_of
-from graph2nn.graphs.io.connectome.table_batches import Table, frame_of, open_table
+from graph2nn.graphs.io.connectome.table_batches import BatchedTable, frame_of, open_table
 from graph2nn.graphs.io.options import COMBINE
 
 
@@ -217,7 +217,7 @@ def _one_neuron_frame(source: Any, id_name: str | None) -> pd.DataFrame:
     return frame
 
 
-def _check_kinds(table: Table, columns: EdgeColumns, where: Mapping[str, Any]) -> None:
+def _check_kinds(table: BatchedTable, columns: EdgeColumns, where: Mapping[str, Any]) -> None:
     """Refuse a table in which chemical and electrical synapses stand together, unless the user chose."""
     if columns.kind is None or columns.kind in where or columns.kind in table.numeric:
         return
@@ -237,7 +237,7 @@ def _check_kinds(table: Table, columns: EdgeColumns, where: Mapping[str, Any]) -
 
 
 def _without_neuron_sign(
-    table: Table, columns: EdgeColumns, frame: pd.DataFrame | None, options: ConnectomeOptions
+    table: BatchedTable, columns: EdgeColumns, frame: pd.DataFrame | None, options: ConnectomeOptions
 ) -> EdgeColumns:
     """Prefer the transmitters of the neurons to those of the connections: a neuron has one."""
     if options.sign is not None and columns.sign is None:
@@ -250,7 +250,7 @@ def _without_neuron_sign(
     return columns
 
 
-def _row_notes(rows: Rows, columns: EdgeColumns | None) -> list[str]:
+def _row_notes(rows: ConnectionRows, columns: EdgeColumns | None) -> list[str]:
     notes = []
     if rows.unmet:
         notes.append(f"{rows.total - rows.unmet:,} of {rows.total:,} rows meet the condition")
@@ -268,7 +268,7 @@ def _row_notes(rows: Rows, columns: EdgeColumns | None) -> list[str]:
 
 
 def _graph(
-    rows: Rows, frame: pd.DataFrame | None, options: ConnectomeOptions, notes: list[str], name: str
+    rows: ConnectionRows, frame: pd.DataFrame | None, options: ConnectomeOptions, notes: list[str], name: str
 ) -> RelationalGraph:
     n = len(rows.ids)
     if n < 2:
@@ -303,7 +303,7 @@ def _graph(
 
 
 def _neuron_signs(
-    rows: Rows, frame: pd.DataFrame, options: ConnectomeOptions, notes: list[str]
+    rows: ConnectionRows, frame: pd.DataFrame, options: ConnectomeOptions, notes: list[str]
 ) -> npt.NDArray[np.int8] | None:
     """Signs of the rows by the presynaptic neuron's entry in the table of neurons; None where it has none."""
     column = options.sign or first_of(TRANSMITTERS, list(frame.columns))
@@ -316,7 +316,7 @@ def _neuron_signs(
 
 
 def _combined(
-    rows: Rows, signs: npt.NDArray[np.int8] | None, n: int, combine: str
+    rows: ConnectionRows, signs: npt.NDArray[np.int8] | None, n: int, combine: str
 ) -> tuple[Any, Any, npt.NDArray[np.float64], npt.NDArray[np.int8] | None]:
     """Make one connection of the rows of each pair, sorted by reader, then by neuron read."""
     keys = rows.post * n + rows.pre

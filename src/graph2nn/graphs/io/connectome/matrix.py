@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.connectome.connection_rows import Rows
+from graph2nn.graphs.io.connectome.connection_rows import ConnectionRows
 from graph2nn.graphs.io.connectome.ids import Neurons, ids_of
-from graph2nn.graphs.io.connectome.table_batches import Table, frame_of
+from graph2nn.graphs.io.connectome.table_batches import BatchedTable, frame_of
 
 
-def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, Any]) -> Rows:
+def rows_of_matrix(table: BatchedTable, neurons: Neurons | None, where: Mapping[str, Any]) -> ConnectionRows:
     """Return the connections of a square table, one row per entry other than 0.
 
     Args:
@@ -57,7 +57,7 @@ def rows_of_matrix(table: Table, neurons: Neurons | None, where: Mapping[str, An
     pre, post = neurons_of.positions(down)[row], neurons_of.positions(along)[column]
     inside = (pre >= 0) & (post >= 0)
     weights = values[row, column][inside]
-    return Rows(
+    return ConnectionRows(
         pre[inside],
         post[inside],
         np.abs(weights),

@@ -27,7 +27,7 @@ _SAMPLE = 200
 
 
 @dataclass(frozen=True)
-class Table:
+class BatchedTable:
     """A table that is read in batches.
 
     Args:
@@ -46,7 +46,7 @@ class Table:
     text: bool = False
 
 
-def open_table(source: Any) -> Table:
+def open_table(source: Any) -> BatchedTable:
     """Open a path or a data frame.
 
     Raises:
@@ -87,7 +87,7 @@ def ending_of(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def frame_of(table: Table, columns: Sequence[str], labels: Sequence[str] = ()) -> pd.DataFrame:
+def frame_of(table: BatchedTable, columns: Sequence[str], labels: Sequence[str] = ()) -> pd.DataFrame:
     """Return a whole table as a data frame; whole numbers stay whole where some are missing.
 
     Args:
@@ -126,7 +126,7 @@ def _typed(column: Any) -> Any:
     return text
 
 
-def _of_frame(frame: pd.DataFrame) -> Table:
+def _of_frame(frame: pd.DataFrame) -> BatchedTable:
     import pyarrow as pa
 
     if any(name is not None for name in frame.index.names):
@@ -141,7 +141,7 @@ def _of_frame(frame: pd.DataFrame) -> Table:
             part = frame.iloc[start : start + ROWS]
             yield {name: _array(pa, part[names[name]]) for name in columns}
 
-    return Table("the data frame", tuple(names), numeric, read)
+    return BatchedTable("the data frame", tuple(names), numeric, read)
 
 
 def _array(pa: Any, column: pd.Series[Any]) -> Any:
@@ -151,7 +151,7 @@ def _array(pa: Any, column: pd.Series[Any]) -> Any:
         return pa.array([None if pd.isna(entry) else str(entry) for entry in column])
 
 
-def _of_parquet(path: Path) -> Table:
+def _of_parquet(path: Path) -> BatchedTable:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path, memory_map=True)
@@ -161,10 +161,10 @@ def _of_parquet(path: Path) -> Table:
         for batch in file.iter_batches(ROWS, columns=[stored[name] for name in columns]):
             yield {name: batch.column(stored[name]) for name in columns}
 
-    return Table(str(path), tuple(_stored(file.schema_arrow.names)), _numeric(file.schema_arrow), read)
+    return BatchedTable(str(path), tuple(_stored(file.schema_arrow.names)), _numeric(file.schema_arrow), read)
 
 
-def _of_feather(path: Path) -> Table:
+def _of_feather(path: Path) -> BatchedTable:
     import pyarrow as pa
 
     file = pa.ipc.open_file(pa.memory_map(str(path)))
@@ -188,7 +188,7 @@ def _of_feather(path: Path) -> Table:
                 waiting = []
                 yield {name: table.column(stored[name]) for name in columns}
 
-    return Table(str(path), tuple(_stored(file.schema.names)), _numeric(file.schema), read)
+    return BatchedTable(str(path), tuple(_stored(file.schema.names)), _numeric(file.schema), read)
 
 
 def _stored(names: Sequence[str]) -> dict[str, str]:
@@ -203,7 +203,7 @@ def _numeric(schema: Any) -> frozenset[str]:
     return frozenset(field.name.strip() for field in schema if any(kind(field.type) for kind in kinds))
 
 
-def _of_text(path: Path) -> Table:
+def _of_text(path: Path) -> BatchedTable:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -236,7 +236,7 @@ def _of_text(path: Path) -> Table:
             except pa.ArrowInvalid as error:
                 raise unreadable(path, error) from None
 
-    return Table(str(path), tuple(names), numeric, read, text=True)
+    return BatchedTable(str(path), tuple(names), numeric, read, text=True)
 
 
 def _opened(path: Path) -> Any:
