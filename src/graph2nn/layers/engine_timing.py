@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,25 +22,42 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
 #: Square layers, by kind: widths, and the batch and the side of the image they are measured on.
 WIDTHS: dict[Kind, tuple[int, ...]] = {
-    "linear": (32, 64, 128, 256, 512, 1024, 1536),
+    "linear": (32, 64, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024, 1536),
     "conv1x1": (32, 64, 128, 256, 512),
     "conv3x3": (32, 64, 128, 256, 384),
     "edge": (64, 256, 1024, 2048),
 }
-DENSITIES = (0.07, 0.14, 0.25, 0.4, 0.6, 0.8, 1.0)
+DENSITIES = (0.07, 0.14, 0.25, 0.4, 0.6, 1.0)
+#: Graphs have 64 nodes. More of them make smaller blocks, which are slower; in wide layers it hardly matters.
+OTHER_NODES, WIDEST = (16, 256), 512
 #: Of layers with one feature per node.
 EDGE_DENSITIES = (0.005, 0.02, 0.07, 0.2, 0.5)
 BATCH, IMAGES, SIDE = 128, 8, 14
+#: Rows of a linear layer: samples of a batch, tokens of a batch of texts. A layer is not told which it gets.
+ROWS = (BATCH, 1024)
+#: Seconds from which a call is timed once per round.
+LONG = 0.01
 
 
-def cases() -> list[tuple[Kind, int, float]]:
-    """List what is measured: kind, width, density."""
-    return [
-        (kind, width, density)
-        for kind in WIDTHS
-        for width in WIDTHS[kind]
-        for density in (EDGE_DENSITIES if kind == "edge" else DENSITIES)
-    ]
+class Case(NamedTuple):
+    """What is measured at a time."""
+
+    kind: Kind
+    width: int
+    density: float
+    nodes: int
+
+
+def cases() -> list[Case]:
+    """List what is measured; nodes that are fewer than features, but for narrow layers and the edge engine."""
+    listed = []
+    for kind, widths in WIDTHS.items():
+        for width in widths:
+            densities = EDGE_DENSITIES if kind == "edge" else DENSITIES
+            others = OTHER_NODES if kind == "linear" and width <= WIDEST else ()
+            nodes = [n for n in (64, *others) if n < width] or [width]
+            listed += [Case(kind, width, density, n) for n in nodes for density in densities]
+    return listed
 
 
 def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> EngineTable:
@@ -50,8 +68,8 @@ def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> En
         on_case: called after each case.
     """
     points = []
-    for kind, width, density in cases():
-        points.append(_measure(kind, width, density, rounds))
+    for case in cases():
+        points.append(_measure(case, rounds))
         if on_case:
             on_case()
     about = {
@@ -59,7 +77,7 @@ def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> En
         "machine": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "batch": {"linear": BATCH, "convolutions": [IMAGES, SIDE, SIDE]},
+        "batch": {"linear": ROWS, "convolutions": [IMAGES, SIDE, SIDE]},
         "rounds": rounds,
     }
     return EngineTable(tuple(points), about)
@@ -76,27 +94,27 @@ def _measure_edge(width: int, density: float, rounds: int) -> Point:
     ]
     times = _times(trio, torch.randn(BATCH, width), rounds)
     ratios = [min(masked, block) / edge for masked, block, edge in times]
-    return Point("edge", width, round(graph.density, 4), round(statistics.median(ratios), 3))
+    return Point("edge", width, round(graph.density, 4), round(statistics.median(ratios), 3), width)
 
 
-def _measure(kind: Kind, width: int, density: float, rounds: int) -> Point:
+def _measure(case: Case, rounds: int) -> Point:
+    kind, width, density, n = case
     if kind == "edge":
         return _measure_edge(width, density, rounds)
-    n = min(64, width)
     graph = ws_flex(n, min(float(n), max(2.0, density * n - 1)), 0.2, 1)
+    inputs = [torch.randn(IMAGES, width, SIDE, SIDE)]
     if kind == "linear":
         pair: list[nn.Module] = [RelationalLinear(graph, width, width), BlockLinear(graph, width, width)]
-        x = torch.randn(BATCH, width)
+        inputs = [torch.randn(rows, width) for rows in ROWS]
     else:
         side = 1 if kind == "conv1x1" else 3
         pair = [
             layer(graph, width, width, side, padding=side // 2) for layer in (RelationalConv2d, BlockConv2d)
         ]
-        x = torch.randn(IMAGES, width, SIDE, SIDE)
-    ratios = [masked / block for masked, block in _times(pair, x, rounds)]
     layer = pair[0]
     assert isinstance(layer, RelationalLinear | RelationalConv2d)
-    return Point(kind, width, round(layer.density(), 4), round(statistics.median(ratios), 3))
+    speedups = [statistics.median(masked / block for masked, block in _times(pair, x, rounds)) for x in inputs]
+    return Point(kind, width, round(layer.density(), 4), round(statistics.geometric_mean(speedups), 3), n)
 
 
 def _times(pair: list[nn.Module], x: Tensor, rounds: int) -> Iterator[list[float]]:
@@ -110,7 +128,7 @@ def _times(pair: list[nn.Module], x: Tensor, rounds: int) -> Iterator[list[float
 
     for layer in pair:
         seconds(layer)  # compiles and warms up
+    # Short layers are timed several times, or the clock's own noise would decide.
+    repeats = 3 if max(seconds(layer) for layer in pair) < LONG else 1
     for _ in range(rounds):
-        # Short layers are timed several times, or the clock's own noise would decide.
-        times = [min(seconds(layer) for _ in range(3)) for layer in pair]
-        yield times
+        yield [min(seconds(layer) for _ in range(repeats)) for layer in pair]

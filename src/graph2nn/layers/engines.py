@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import numpy as np
+
 from graph2nn.errors import UserError
 from graph2nn.files import cache_root
 
@@ -29,13 +31,15 @@ FILE = "engines.json"
 class Point(NamedTuple):
     """One measurement: forward and backward of a square layer, masked time divided by block time.
 
-    Of kind ``"edge"``: the shorter of these two, divided by the edge engine's time.
+    Of kind ``"edge"``: the shorter of these two, divided by the edge engine's time. The nodes are those of the
+    graph: blocks of three features are slower than blocks of eight.
     """
 
     kind: Kind
     width: int
     density: float
     speedup: float
+    nodes: int = 64
 
 
 @dataclass(frozen=True)
@@ -45,30 +49,37 @@ class EngineTable:
     points: tuple[Point, ...]
     about: dict[str, Any]
 
-    def speedup(self, kind: Kind, width: float, density: float) -> float:
-        """Return how many times faster the block engine was at the nearest measured width and density.
+    def speedup(self, kind: Kind, width: float, density: float, nodes: int = 64) -> float:
+        """Return how many times faster the block engine was, interpolated between the measured layers.
 
         For the kind ``"edge"`` it is the edge engine, and a table without it (an older one) says 0.
 
-        Nearest on logarithmic axes, where a doubling of the width counts as much as one of the density. Layers
-        narrower than any that was measured count as 0: what a call costs decides there.
+        Among the layers on graphs of about as many nodes (all for ``"edge"``), logarithms are interpolated over
+        the density and then over the width; beyond the outermost measurements these count. Layers narrower than
+        any that was measured count as 0: what a call costs decides there.
 
         Args:
             kind: of layer.
             width: features of the layer.
             density: share of the weights in use.
+            nodes: of the graph.
 
         Returns:
             A ratio; 0 where the masked engine is to be taken.
         """
         points = [point for point in self.points if point.kind == kind]
-        if not points or width < min(point.width for point in points):
+        if kind != "edge" and points:
+            near = min({point.nodes for point in points}, key=lambda n: (abs(math.log(n / nodes)), -n))
+            points = [point for point in points if point.nodes == near]
+        widths = sorted({point.width for point in points})
+        if not points or width < widths[0]:
             return 0.0
-        near = min(
-            points,
-            key=lambda p: abs(math.log(p.width / width)) + abs(math.log(p.density / density)),
-        )
-        return near.speedup
+        at_width = []
+        for measured in widths:
+            row = sorted((p.density, p.speedup) for p in points if p.width == measured)
+            densities, speedups = np.log(np.array(row).T)
+            at_width.append(np.interp(math.log(density), densities, speedups))
+        return float(np.exp(np.interp(math.log(width), np.log(widths), at_width)))
 
 
 def choose(
@@ -85,8 +96,8 @@ def choose(
         in_features: before the layer.
         out_features: after it.
         density: share of the weights in use.
-        nodes: of the graph. A linear layer with one feature per node is computed by the edge engine where the
-            table says that it pays.
+        nodes: of the graph; None for 64. A linear layer with one feature per node is computed by the edge
+            engine where the table says that it pays.
 
     Returns:
         The engine.
@@ -103,7 +114,8 @@ def choose(
     single = kind == "linear" and nodes == in_features == out_features
     if single and table().speedup("edge", width, density) >= MARGIN:
         return "edge"
-    return "block" if table().speedup(kind, width, density) >= MARGIN else "masked"
+    faster = table().speedup(kind, width, density, nodes or 64)
+    return "block" if faster >= MARGIN else "masked"
 
 
 def linear_class(engine: Chosen) -> type[RelationalLinear]:
@@ -171,7 +183,8 @@ def parse(text: str, where: str) -> EngineTable:
     try:
         tree = json.loads(text)
         points = tuple(
-            Point(p["kind"], int(p["width"]), float(p["density"]), float(p["speedup"])) for p in tree["points"]
+            Point(p["kind"], int(p["width"]), float(p["density"]), float(p["speedup"]), int(p.get("nodes", 64)))
+            for p in tree["points"]
         )
         kinds = {point.kind for point in points}
         if not kinds >= {"linear", "conv1x1", "conv3x3"}:
