@@ -68,7 +68,7 @@ def relationalize(
     projections), ``RNN``, ``GRU``, ``LSTM`` and their cells, and the ``Conv1D`` of transformers follow the
     graph (paper, section 2.2): kept zero off its mask, or computed where it is on alone (``engine``). Each
     gate, and each of the query, key and value projections, follows the graph. Tables of embeddings are left
-    alone; a projection beside one is a linear layer like any other. So are grouped convolutions, layers
+    alone; a projection next to one is a linear layer like any other. So are grouped convolutions, layers
     narrower than the graph, and parameters shared with something dense (a head tied to an embedding).
 
     By default stem and head stay dense. The stem is the first weight, unless it belongs to an attention or an

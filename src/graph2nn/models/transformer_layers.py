@@ -40,7 +40,7 @@ class LayerConfig:
     aligned_heads: bool = False
 
 
-class _Beside(nn.Module):
+class _Residual(nn.Module):
     """A norm and a dropout for each branch that runs next to a shortcut."""
 
     def __init__(self, config: LayerConfig, branches: int) -> None:
@@ -49,14 +49,14 @@ class _Beside(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(config.width, eps=config.eps) for _ in range(branches))
         self.dropout = Dropout(config.dropout)
 
-    def beside(self, index: int, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
+    def residual(self, index: int, x: Tensor, branch: Callable[[Tensor], Tensor]) -> Tensor:
         """Add to ``x`` what the branch makes of it."""
         norm: Callable[[Tensor], Tensor] = self.norms[index]
         y: Tensor = x + self.dropout(branch(norm(x) if self.pre_norm else x))
         return y if self.pre_norm else norm(y)
 
 
-class EncoderLayer(_Beside):
+class EncoderLayer(_Residual):
     """Self-attention, then a feed-forward network; all six linear layers follow the wiring.
 
     Shapes: ``[batch, T, width]`` to the same.
@@ -78,11 +78,11 @@ class EncoderLayer(_Beside):
         Returns:
             As ``x``.
         """
-        x = self.beside(0, x, lambda x: self.attention(x, causal=causal, hidden=hidden))
-        return self.beside(1, x, self.feed_forward)
+        x = self.residual(0, x, lambda x: self.attention(x, causal=causal, hidden=hidden))
+        return self.residual(1, x, self.feed_forward)
 
 
-class DecoderLayer(_Beside):
+class DecoderLayer(_Residual):
     """Causal self-attention, attention to the encoder's output, then a feed-forward network, all wired.
 
     Shapes: ``[batch, T, width]`` and memory ``[batch, S, width]`` to ``[batch, T, width]``.
@@ -115,9 +115,11 @@ class DecoderLayer(_Beside):
         Returns:
             As ``x``.
         """
-        x = self.beside(0, x, lambda x: self.attention(x, causal=True, cache=cache, name=f"{name}own"))
-        x = self.beside(1, x, lambda x: self.cross(x, memory, hidden=hidden, cache=cache, name=f"{name}memory"))
-        return self.beside(2, x, self.feed_forward)
+        x = self.residual(0, x, lambda x: self.attention(x, causal=True, cache=cache, name=f"{name}own"))
+        x = self.residual(
+            1, x, lambda x: self.cross(x, memory, hidden=hidden, cache=cache, name=f"{name}memory")
+        )
+        return self.residual(2, x, self.feed_forward)
 
 
 def attention(config: LayerConfig, wiring: Wiring) -> MultiHeadAttention:

@@ -77,9 +77,9 @@ def of_runs(
 ) -> Evaluations:
     """Collect the evaluations of our own finished runs; the task of a run is its preset.
 
-    Beside :data:`COLUMNS` the table has ``run, null_of, reachable, directed, train_error, train_loss`` and
-    ``seconds`` (of the whole run); ``null_of`` is the graph that a null belongs to, ``reachable`` the share of
-    its pairs of nodes that have a path. C and L of a ``directed`` graph are those of its symmetrised form.
+    In addition to :data:`COLUMNS` the table has ``run, null_of, reachable, directed, train_error, train_loss``
+    and ``seconds`` (of the whole run); ``null_of`` is the graph that a null belongs to, ``reachable`` the share
+    of its pairs of nodes that have a path. C and L of a ``directed`` graph are those of its symmetrised form.
 
     Args:
         out: folder of runs, as ``train`` and ``sweep`` write it.

@@ -172,7 +172,7 @@ def colour_bar(
 
     Args:
         mappable: what the scale is of.
-        axes: the panels it stands beside; where ``flat``, the axes it lies in.
+        axes: the panels next to it; where ``flat``, the axes it lies in.
         findings: whose baseline.
         theme: colours.
         beyond: whether some errors lie above the scale.

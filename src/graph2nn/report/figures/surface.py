@@ -145,13 +145,13 @@ def _outline(axes: Axes, surface: Surface, label: str) -> None:
     sides = []
     for a, b in inside:
         left, right, low, high = a * width, (a + 1) * width, 1 + b * height, 1 + (b + 1) * height
-        for beside, side in (
+        for neighbour, side in (
             ((a - 1, b), [(left, low), (left, high)]),
             ((a + 1, b), [(right, low), (right, high)]),
             ((a, b - 1), [(left, low), (right, low)]),
             ((a, b + 1), [(left, high), (right, high)]),
         ):
-            if beside not in inside:
+            if neighbour not in inside:
                 sides.append(side)
     style: dict[str, Any] = {"linewidth": 1.3, "path_effects": CASED}
     axes.add_collection(LineCollection(sides, colors="white", capstyle="projecting", zorder=4, **style))
