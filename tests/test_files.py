@@ -55,6 +55,10 @@ def test_what_was_there_stays_whole_whatever_happens(tmp_path):
         (OSError(28, "No space left on device"), "No space left on device"),
         (PermissionError(13, "Failed to open local file '/x/.123-a'. Detail: [errno 13]"), "Permission denied"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), "No space left on device"),
+        (
+            OSError("4096 requested and 3968 written"),
+            "3968 of 4096 values were written; the disk is full, or a quota is used up",
+        ),
     ],
 )  # fmt: skip
 def test_a_failed_write_names_the_file_that_was_asked_for(error, why, tmp_path):

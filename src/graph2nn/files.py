@@ -72,7 +72,13 @@ def why_not(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if number := re.search(r"os error (\d+)|[Ee]rrno (\d+)", text):  # safetensors; pyarrow
         return os.strerror(int(number[1] or number[2]))
+    if short := _SHORT_WRITE.fullmatch(text):
+        return f"{short[2]} of {short[1]} values were written; the disk is full, or a quota is used up"
     return text or type(error).__name__
+
+
+#: What NumPy says of a file that took less than it was given, without the number of the error.
+_SHORT_WRITE = re.compile(r"(\d+) requested and (\d+) written")
 
 
 @contextmanager

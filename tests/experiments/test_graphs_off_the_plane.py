@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,28 @@ def test_what_cannot_be_trained_is_refused_before_the_first_run(graph, settings,
         check_networks(runs, DIGITS)
     assert "\n" not in str(caught.value)
     check_networks(runs[:1], DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("model.widths=[1000000]", r"the network of widths \[\d+\] needs about 32,00\d\.\d GB of memory"),
+        ("model.options.stem=100000000000", "needs about [0-9,.]+ GB of memory"),
+        ("recipe.batch_size=5000", "batch size 5000 exceeds the 1442 training images"),
+        ("recipe.resized_crop=[0.08, 1]", "resized crops and lighting are for photos on disk"),
+        ("recipe.regression_loss=huber", "'huber' is for numbers and these targets are classes"),
+        ("recipe.patience=3", "has no validation part"),
+        ("start=nothing.safetensors", "No such file or directory"),
+    ],
+)
+def test_settings_that_no_run_survives_are_refused_before_the_first(setting, words, tmp_path, capsys):
+    for command in (["sweep", "--select", "n64-52:9"], ["search", "--budget", "2"]):
+        argv = [command[0], "mlp-digits", *command[1:], "--set", setting, "--out", str(tmp_path / "runs")]
+        assert main(argv) == 2
+        said = capsys.readouterr().err
+        assert re.search(words, said), said
+        assert said.count("\n") == 1
+        assert not (tmp_path / "runs").exists()
 
 
 def test_the_command_refuses_before_it_writes_anything(tmp_path, capsys):

@@ -209,6 +209,22 @@ def test_a_full_disk_while_claiming_leaves_no_claim(tmp_path, monkeypatch):
         pass
 
 
+def test_a_full_disk_while_releasing_counts_as_no_death(tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    def fail():
+        with hold(tmp_path, "run") as lease:
+            raise RuntimeError(f"attempt {lease.attempt}, deaths {lease.deaths}")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    for attempt in range(1, 5):
+        with pytest.raises(RuntimeError, match=f"attempt {attempt}, deaths 0"):
+            fail()
+    assert [holder(tmp_path, "run").owner.released, holder(tmp_path, "run").alive] == [True, False]
+    assert sorted(file.name for file in (tmp_path / FOLDER).iterdir()) == [f"run.{n}" for n in range(1, 5)]
+
+
 def test_a_claim_of_the_future_does_not_hold_a_run_for_ever(tmp_path, monkeypatch):
     claim = tmp_path / FOLDER / "run.1"
     claim.parent.mkdir()
@@ -261,6 +277,7 @@ COMMANDS = [
     "graphs sweep -n 12 --degrees 4 --probabilities 3 --out {out}/x.parquet",
     "graphs show ws_flex:n=16,k=4,p=0,seed=1 --out {out}/x.npz",
     "graphs show ws_flex:n=16,k=4,p=0,seed=1 --plot {out}/x.svg",
+    "graphs show ws_flex:n=16,k=4,p=0,seed=1 --plot {out}/x.pdf",
     "graphs measure n16-48 --fast --out {out}/x.csv",
     "plan draft {out}/x.yaml",
 ]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from graph2nn.budget.matching import Match, match
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import TooNarrowError, UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network, refuse_init
-from graph2nn.models.registry import build_model
+from graph2nn.experiments.start import starting_weights
+from graph2nn.models.registry import architecture, build_model, refuse_large
 from graph2nn.results.config import RunConfig, wiring_of_config
 from graph2nn.results.row import NetworkOfRun, quoted_measures
 from graph2nn.training.batch_norm import set_norms
+from graph2nn.training.loop import check_recipe
+from graph2nn.training.optimiser import optimiser_of
 from graph2nn.wiring import Engine, Wiring
 
 
@@ -70,10 +75,11 @@ def _matched(config: RunConfig, wiring: Wiring, data: Dataset) -> Match:
 
 
 def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engine = "auto") -> None:
-    """Refuse graphs that no network of these runs can have, before the first of them is trained.
+    """Refuse what no network of these runs can survive, before the first of them is trained.
 
-    Widths are matched without building a network. Of WS-flex graphs the sparsest and the densest of each size
-    stand for the others, and one null of each kind for the other nulls of its graph.
+    Every recipe is tried on one batch. Of each kind of network one on a graph and one without are built; of
+    the others only the widths are matched. Of WS-flex graphs the sparsest and the densest of each size stand
+    for the others, and one null of each kind for the other nulls of its graph.
 
     Args:
         configs: of a sweep.
@@ -82,7 +88,9 @@ def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engin
 
     Raises:
         UserError: graphs with more nodes than the layers can have features, a budget that no widths meet,
-            directed graphs with symmetric weights, graphs without the weights that they are to start from.
+            directed graphs with symmetric weights, graphs without the weights that they are to start from,
+            networks that would not fit into memory, weights to start from that cannot be read, a batch that
+            exceeds the data, a recipe that is not for these data.
 
     Example:
         >>> from graph2nn import load_dataset, ws_flex
@@ -93,15 +101,35 @@ def check_networks(configs: Sequence[RunConfig], data: Dataset, *, engine: Engin
         Traceback (most recent call last):
         graph2nn.errors.TooNarrowError: match: the graph 'large' has 900 nodes ...
     """
+    for recipe in dict.fromkeys(config.recipe for config in configs):
+        check_recipe(recipe, data)
     for config in _representatives(configs):
-        graph = None if config.graph is None else config.graph.build()
-        try:
-            _matched(config, wiring_of_config(config, graph, engine), data)
-        except UserError as error:
-            said = (
-                str(error) if repr(config.graph_name) in str(error) else f"graph {config.graph_name!r}: {error}"
-            )
-            raise type(error)(said + _shrinking(config, error)) from None
+        with _of_graph(config):
+            _check_size(config, data, engine)
+    for config in {(_kind(config), config.graph is None): config for config in reversed(configs)}.values():
+        with _of_graph(config):
+            network = build(config, data, engine=engine).model
+            optimiser_of(network, config.recipe)
+            if config.start is not None:
+                starting_weights(Path(config.start), network)
+
+
+def _check_size(config: RunConfig, data: Dataset, engine: Engine) -> None:
+    """Match the widths of a network without building it, and refuse those that would not fit into memory."""
+    wiring = wiring_of_config(config, None if config.graph is None else config.graph.build(), engine)
+    widths = _matched(config, wiring, data).widths
+    sizes = widths, data.num_classes, tuple(data.image_shape)
+    refuse_large(architecture(config.model.name), wiring, sizes, config.model.options)
+
+
+@contextmanager
+def _of_graph(config: RunConfig) -> Iterator[None]:
+    """Name the graph of a run in the errors of the block."""
+    try:
+        yield
+    except UserError as error:
+        said = str(error) if repr(config.graph_name) in str(error) else f"graph {config.graph_name!r}: {error}"
+        raise type(error)(said + _shrinking(config, error)) from None
 
 
 def _shrinking(config: RunConfig, error: UserError) -> str:
@@ -119,8 +147,7 @@ def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:
         spec = config.graph
         if config.model.name == CONNECTOME_RNN:  # has no widths to match; its own check looks at the graph
             continue
-        # What a network depends on besides its graph; runs of one plan share the value of their model.
-        rest = (id(config.model), config.match, config.symmetric, config.shrink, config.init)
+        rest = _kind(config)
         if spec is None:
             chosen.setdefault((rest,), config)
         elif spec.null_of is not None:
@@ -133,6 +160,12 @@ def _representatives(configs: Sequence[RunConfig]) -> list[RunConfig]:
                 other = chosen.get((*size, end), config)
                 chosen[(*size, end)] = better(config, other, key=_sparsity)
     return list(chosen.values())
+
+
+def _kind(config: RunConfig) -> tuple[object, ...]:
+    """What a network and its training depend on besides graph and seed."""
+    choices = config.match, config.symmetric, config.shrink, config.init, config.start
+    return (repr(config.model), config.recipe, *choices)
 
 
 def _sparsity(config: RunConfig) -> float:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing
 from graph2nn.graphs.catalogue_files import make_folder
 from graph2nn.graphs.cover import SIDE, Binning
+from graph2nn.graphs.draw import ENDINGS, save
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-FORMATS = (".png", ".svg", ".pdf")
 
 
 def save_planes(
@@ -44,8 +42,8 @@ def save_planes(
     from matplotlib.figure import Figure
 
     target = Path(path)
-    if target.suffix.lower() not in FORMATS:
-        raise UserError(f"plot: {target} ends in {target.suffix!r}; expected {', '.join(FORMATS)}.")
+    if target.suffix.lower() not in ENDINGS:
+        raise UserError(f"plot: {target} ends in {target.suffix!r}; expected {', '.join(ENDINGS)}.")
     # A figure of its own: pyplot would keep it open, and would want a display.
     figure = Figure(figsize=(6.0 * len(chosen), 5.0), dpi=160, layout="constrained")
     for position, (title, frame) in enumerate(chosen.items(), start=1):
@@ -53,9 +51,7 @@ def save_planes(
         draw_plane(axes, frame, covered=covered, binning=binning)
         axes.set_title(title, parse_math=False)
     make_folder(target.parent)
-    with replacing(target) as temporary:
-        figure.savefig(temporary, format=target.suffix[1:].lower())
-    return target
+    return save(figure, target)
 
 
 def draw_plane(

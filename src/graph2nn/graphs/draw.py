@@ -7,6 +7,7 @@ plain lines. Figures are values: nothing here touches pyplot or its global state
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +112,12 @@ def save(figure: Figure, path: str | Path) -> Path:
         ending = repr(kind) if kind else "a name without ending"
         raise UserError(f"{target}: cannot draw into {ending}; expected .png, .svg or .pdf.")
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(kind)
-    with replacing(target) as temporary, mpl.rc_context({"svg.hashsalt": "graph2nn", "svg.fonttype": "none"}):
-        figure.savefig(temporary, format=kind[1:], dpi=160, metadata=undated)
+    # Made in memory: on a full disk matplotlib's writers fail in ways of their own.
+    drawn = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "graph2nn", "svg.fonttype": "none"}):
+        figure.savefig(drawn, format=kind[1:], dpi=160, metadata=undated)
+    with replacing(target) as temporary:
+        temporary.write_bytes(drawn.getbuffer())
     return target
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -132,7 +132,8 @@ def build_model(
         num_classes or entry.num_classes,
         entry.input_size if input_size is None else input_size,
     )
-    _refuse_large(entry, wiring_of(wiring), sizes, options)
+    if not torch.empty(0).is_meta:
+        refuse_large(entry, wiring_of(wiring), sizes, options)
     try:
         return entry.build(entry.prepare(wiring_of(wiring)), *sizes, **options)
     except ValueError as error:
@@ -146,15 +147,28 @@ def build_model(
 _MODEST = 8192
 
 
-def _refuse_large(entry: Architecture, wiring: Wiring, sizes: tuple[Any, Any, Any], options: Any) -> None:
+def refuse_large(
+    entry: Architecture, wiring: Wiring, sizes: tuple[Sequence[int], int, Size], options: Mapping[str, Any]
+) -> None:
     """Refuse a network whose weights would not fit into memory, by its shapes alone.
+
+    Args:
+        entry: the architecture.
+        wiring: that makes its layers.
+        sizes: widths, number of classes and size of one sample.
+        options: of the architecture.
 
     Raises:
         UserError: weights, gradients, momentum and a copy need too much, with the estimate.
+
+    Example:
+        >>> refuse_large(architecture("mlp5"), Dense(), ([10**7], 10, (3, 32, 32)), {})
+        Traceback (most recent call last):
+        graph2nn.errors.UserError: model: the network of widths [10000000] needs about ... GB of memory ...
     """
     widths, num_classes, input_size = sizes
     numbers = [*widths, num_classes, *(value for value in options.values() if isinstance(value, int))]
-    if max([*numbers, math.prod(input_size)]) <= _MODEST or torch.empty(0).is_meta:
+    if max([*numbers, math.prod(input_size)]) <= _MODEST:
         return
     graph = getattr(wiring, "graph", None)
     sparse = graph is not None and getattr(wiring, "engine", "masked") not in ("masked", "masked-in-place")

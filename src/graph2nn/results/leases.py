@@ -136,15 +136,24 @@ class Lease:
             for attempt in range(1, self.attempt + 1):
                 self.file(attempt).unlink(missing_ok=True)
             return
-        said = asdict(replace(self.owner, released=True))
+        text = json.dumps(asdict(replace(self.owner, released=True)))
         temporary = self.folder / f".{self.run}.{self.attempt}.{os.getpid()}"
         try:
             with writing_to(self.file(self.attempt)):
-                temporary.write_text(json.dumps(said), encoding="utf-8")
-                temporary.replace(self.file(self.attempt))
+                try:
+                    temporary.write_text(text, encoding="utf-8")
+                    temporary.replace(self.file(self.attempt))
+                except OSError:  # a full disk: in place no room is needed
+                    self._overwrite(text)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+    def _overwrite(self, text: str) -> None:
+        """Write into the file of the attempt, whose blocks are there already, in one call."""
+        with self.file(self.attempt).open("r+b", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            stream.write(text.encode().ljust(size))
 
 
 @dataclass(frozen=True)
@@ -184,11 +193,20 @@ def hold(out: Path, run: str) -> Iterator[Lease]:
     beats.start()
     try:
         yield lease
-    finally:
-        stop.set()
-        beats.join()
-        del _HELD[key]
-        lease.release()
+    except BaseException:
+        _end(lease, key, stop, beats)
+        with contextlib.suppress(UserError, OSError):  # a full disk, of which the error on its way tells
+            lease.release()
+        raise
+    _end(lease, key, stop, beats)
+    lease.release()
+
+
+def _end(lease: Lease, key: Path, stop: threading.Event, beats: threading.Thread) -> None:
+    """Give no more signs of life."""
+    stop.set()
+    beats.join()
+    del _HELD[key]
 
 
 def holder(out: Path, run: str) -> Holder | None:

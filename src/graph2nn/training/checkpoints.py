@@ -187,7 +187,7 @@ class Checkpoints:
 
     def _unwritable(self, error: Exception) -> UserError:
         files = self.files()
-        before = f"{files[-1].name} is whole" if files else "there is none before it"
+        before = f"{files[-1].name} is whole" if files else "There is none before it"
         return UserError(
             f"checkpoint: {error} {before}. Make room or fix the permissions, then run the same command again."
         )

@@ -15,7 +15,7 @@ from graph2nn.arguments import checked_arguments
 from graph2nn.data.augment import batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.photos.split import without_antialiasing
-from graph2nn.data.samples import Augment, Part, whole
+from graph2nn.data.samples import Augment, Part, Split, whole
 from graph2nn.errors import UserError
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
@@ -103,11 +103,9 @@ def train(
         [1, 2]
     """
     acceleration.check(device, ranks)
-    ranks.check(recipe)
+    check_recipe(recipe, data, ranks)
     task = task_of(data)
     mixing = Mixing(recipe, seed, data.num_classes if data.task in ("classification", "balanced") else 0)
-    mixing.check(data.image_shape, ranks, sequences=data.sequences)
-    _check_patience(recipe, data)
     keep_memory()
     data = data.to(device) if recipe.antialias else without_antialiasing(data.to(device))
     state = _begin(model, recipe, seed, torch.device(device), acceleration, task, weights)
@@ -150,7 +148,29 @@ def train(
     return state.history
 
 
-def _check_patience(recipe: Recipe, data: Dataset) -> None:
+def check_recipe(recipe: Recipe, data: Dataset, ranks: Ranks = ALONE) -> None:
+    """Refuse a recipe by which no network can be trained on these data, before one is made.
+
+    Args:
+        recipe: how to train.
+        data: to train on; one batch is drawn where all of it is in memory.
+        ranks: the processes that train together.
+
+    Raises:
+        UserError: an option that the data or the ranks cannot serve, or a batch size that exceeds the data.
+
+    Example:
+        >>> from graph2nn import Recipe, load_dataset
+        >>> check_recipe(Recipe(batch_size=2000), load_dataset("digits"))
+        Traceback (most recent call last):
+        graph2nn.errors.UserError: batches: batch size 2000 exceeds the 1442 training images; ...
+    """
+    ranks.check(recipe)
+    Mixing(recipe, seed=0, classes=0).check(data.image_shape, ranks, sequences=data.sequences)
+    task_of(data).loss(recipe)
+    first = training_batches(data, recipe, torch.Generator(), limit=1)
+    if isinstance(data.train, Split):
+        next(first)
     if recipe.patience and data.validation is None:
         raise UserError(
             f"recipe: patience = {recipe.patience} stops by the validation score and {data.label} has no "

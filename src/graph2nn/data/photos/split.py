@@ -103,8 +103,11 @@ class PhotoSplit:
         chunks = [
             chunk for chunk in torch.split(order, batch_size) if len(chunk) == batch_size or not drop_last
         ]
-        for photos in self._load(reader, _cut(chunks, part)[skip:limit], key):
-            yield self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True)
+        made = self._load(reader, _cut(chunks, part)[skip:limit], key)
+        return (
+            (self._normalised(photos, mean, sd), photos.labels.to(self.device, non_blocking=True))
+            for photos in made
+        )
 
     def eval_batches(
         self, batch_size: int, *, mean: Sequence[float], sd: Sequence[float], part: Part = whole

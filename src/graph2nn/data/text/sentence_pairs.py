@@ -104,7 +104,12 @@ class PairSplit:
             ordered = [pool[lengths[pool].argsort(stable=True)] for pool in pools]
             groups = [group for pool in ordered for group in torch.split(pool, batch_size)]
             groups = [groups[number] for number in torch.randperm(len(groups), generator=generator).tolist()]
-        for number, chosen in list(enumerate(groups))[skip:limit]:
+        return self._cut(list(enumerate(groups))[skip:limit], part)
+
+    def _cut(
+        self, groups: Sequence[tuple[int, torch.Tensor]], part: Part
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for number, chosen in groups:
             wanted = part(number, len(chosen))
             pairs, following = self.batch(chosen.to(self.source.device))
             if len(following[wanted]):

@@ -12,6 +12,7 @@ from typing import Any
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
 from graph2nn.experiments.launchers import Local, launch
+from graph2nn.experiments.network import check_networks
 from graph2nn.experiments.planning import plan
 from graph2nn.experiments.presets import Preset
 from graph2nn.experiments.search.space import Space
@@ -54,6 +55,9 @@ class Training:
 
     def __post_init__(self) -> None:
         self._check_folder()
+        graphs = (self.space.spec(row) for row in range(len(self.space)))
+        runs = [self.base.model_copy(update={"graph": graph}) for graph in graphs]
+        check_networks(runs, self.data, engine=self.acceleration.engine)
 
     @cached_property
     def base(self) -> RunConfig:
