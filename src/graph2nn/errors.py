@@ -33,6 +33,10 @@ class UserError(ValueError):
         super().__init__(cut(str(message), LONGEST))
 
 
+class WriteError(UserError):
+    """A file or folder could not be written: the same may work once there is room, or permission."""
+
+
 class WrongTypeError(UserError, TypeError):
     """An argument of another type: Python's own kind of error, which the command ends in one line, too."""
 

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, WriteError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def unwritable_refused(folder: Path, room: str, advice: str = "name another --ou
     try:
         yield
     except OSError as error:
-        raise UserError(f"{room}: {folder} cannot be written to ({why_not(error)}); {advice}.") from None
+        raise WriteError(f"{room}: {folder} cannot be written to ({why_not(error)}); {advice}.") from None
     except RecursionError:
         if len(folder.parts) < DEEPEST:
             raise
@@ -86,7 +86,7 @@ def writing_to(file: Path) -> Iterator[None]:
     """Turn a failed write of the block, as on a full disk, into one line that names the file.
 
     Raises:
-        UserError: in place of any ``OSError``, and of the errors that libraries raise for one.
+        WriteError: in place of any ``OSError``, and of the errors that libraries raise for one.
     """
     try:
         yield
@@ -95,7 +95,7 @@ def writing_to(file: Path) -> Iterator[None]:
     except Exception as error:
         if not _is_of_the_disk(error):
             raise
-        raise UserError(f"{file}: cannot be written ({why_not(error)}).") from error
+        raise WriteError(f"{file}: cannot be written ({why_not(error)}).") from error
 
 
 def _is_of_the_disk(error: Exception) -> bool:
@@ -211,6 +211,24 @@ def this_machine() -> str:
 
 def _tag() -> str:
     return hashlib.sha256(this_machine().encode()).hexdigest()[:8]
+
+
+def subfolders(folder: Path) -> set[str]:
+    """Return the names of the folders in a folder, but for those with a leading dot; none if it is not there.
+
+    A link that leads nowhere, or back to itself, is not a folder.
+    """
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)}
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def refuse_special(path: Path, room: str) -> None:

@@ -20,11 +20,11 @@ from graph2nn.errors import Graph2nnWarning
 from graph2nn.experiments.launchers import launch
 from graph2nn.experiments.status import status
 from graph2nn.experiments.sweep_file import read_plans
-from graph2nn.results import packing
 from graph2nn.results.leases import FOLDER, hold, holder
 from graph2nn.results.packing import pack
 from graph2nn.results.run_folder import finished_runs
 from graph2nn.results.runs_table import packed_curves, packed_runs, read_curves, read_runs
+from graph2nn.results.validation import runs_of
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,14 @@ def part(runs, numbers, into):
 def test_a_packer_killed_between_its_two_files_doubles_nothing(runs, tmp_path, monkeypatch):
     into = tmp_path / "into"
     pack(part(runs, (0, 1), tmp_path / "some"), into)
-    write = packing._write
+    replace = Path.replace
 
-    def dies(tables, order, file):
+    def dies(temporary, file):
         if file.name == "runs.parquet":
             raise KeyboardInterrupt
-        return write(tables, order, file)
+        return replace(temporary, file)
 
-    monkeypatch.setattr(packing, "_write", dies)
+    monkeypatch.setattr(Path, "replace", dies)
     with pytest.raises(KeyboardInterrupt):
         pack(runs, into)
     assert len(packed_curves(into)) == 4, "curves of runs that were not added are not read"
@@ -153,6 +153,8 @@ def test_a_folder_without_a_result_is_trained_again_and_kept(runs, capsys):
     assert run.name not in finished_runs(runs)
     assert status(runs).damaged == (run.name,)
     assert (status(runs).done, status(runs).waiting) == (5, 1)
+    with pytest.warns(Graph2nnWarning, match=f"1 of the folders .* hold no result.json .*{run.name}"):
+        assert len(runs_of(runs)) == 5
     (plan,) = read_plans(runs)
     outcome = launch(plan.configs(), load_dataset("digits"), runs)
     assert (outcome.skipped, len(outcome.rows), outcome.failed) == (5, 1, [])
@@ -164,6 +166,8 @@ def test_a_folder_without_a_result_is_trained_again_and_kept(runs, capsys):
 def test_stray_files_folders_and_copies_are_not_runs(runs):
     (runs / "runs" / "notes.txt").write_text("x")
     (runs / "runs" / "plots").mkdir()
+    (runs / "runs" / "loop").symlink_to("loop")
+    (runs / "runs" / "nowhere").symlink_to("missing")
     shutil.copytree(first(runs), runs / "runs" / f"{first(runs).name} copy")
     with pytest.warns(Graph2nnWarning, match="1 folders in runs are copies"):
         assert len(read_runs(runs)) == 6
@@ -225,6 +229,17 @@ def test_a_full_disk_while_releasing_counts_as_no_death(tmp_path, monkeypatch):
     assert sorted(file.name for file in (tmp_path / FOLDER).iterdir()) == [f"run.{n}" for n in range(1, 5)]
 
 
+def test_what_a_full_disk_stopped_is_tried_again_by_retry(tmp_path, capsys):
+    """It was not refused: nothing in the command has to change."""
+    out, settings = tmp_path / "runs", [f"--set={setting}" for setting in SETTINGS]
+    words = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "1", *settings, "--out", str(out)]
+    code, said = on_a_full_disk(12_000, main, words)
+    assert (code, "weights.safetensors: cannot be written (File too large)" in said) == (1, True)
+    assert f"Try them again: graph2nn retry {out}" in said
+    assert main(["retry", str(out)]) == 0
+    assert finished_runs(out)
+
+
 def test_a_claim_of_the_future_does_not_hold_a_run_for_ever(tmp_path, monkeypatch):
     claim = tmp_path / FOLDER / "run.1"
     claim.parent.mkdir()
@@ -260,7 +275,7 @@ def test_a_full_disk_while_packing_leaves_what_was_there(runs, tmp_path, monkeyp
         raise OSError(28, f"Failed to write {path}. Detail: [errno 28] No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(UserError, match=r"curves\.parquet: cannot be written \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"runs\.parquet: cannot be written \(No space left on device\)"):
         pack(runs, into)
     assert {path.name: path.read_bytes() for path in (into / "packed").iterdir() if path.is_file()} == before
     monkeypatch.undo()

@@ -104,6 +104,8 @@ def test_nonsense_is_refused(wrong):
             "unknown key recipe.label_smothing; did you mean recipe.label_smoothing?",
         ),
         ("recipe.eval_every=often", "recipe.eval_every = 'often': input should be a valid integer"),
+        ("recipe.epochs=yes", "recipe.epochs = True: expected a number or a word, not true or false"),
+        ("model.widths=[true]", r"model.widths = \[True\]: expected a number or a word, not true or false"),
         ("recipe.schedule=linear", "recipe.schedule = 'linear': input should be 'cosine'"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.sweep_file import read_plans
+from graph2nn.files import subfolders
 from graph2nn.results.failures import Failure, failed_runs
 from graph2nn.results.leases import holders
 from graph2nn.results.run_folder import damaged_runs, finished_runs, resumable
@@ -101,10 +101,7 @@ def status(out: Path) -> Status:
 
 def _unfinished(out: Path) -> set[str]:
     folder = out / ".unfinished"
-    if not folder.is_dir():
-        return set()
-    folders = [entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != "."]
-    return {name.partition("@")[0] for name in folders}
+    return {name.partition("@")[0] for name in subfolders(folder)}
 
 
 def _started(out: Path, run: str) -> float | None:

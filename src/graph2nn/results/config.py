@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError, cut, shown
@@ -23,7 +23,7 @@ from graph2nn.graphs.io.archive import dump_graph, parse_graph_file
 from graph2nn.graphs.ws_flex import ws_flex
 from graph2nn.layers.masked import Init
 from graph2nn.results.graph_store import build_stored
-from graph2nn.training.recipe import Recipe
+from graph2nn.training.recipe import Recipe, StrictModel
 from graph2nn.wiring import Dense, Engine, Grouped, Relational, Wiring
 from graph2nn.yaml_values import read_yaml
 
@@ -43,11 +43,7 @@ def is_plain(graph: RelationalGraph) -> bool:
     return graph.n <= _MOST_ROWS and graph.self_loops == "all" and not carries
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class WSFlexSpec(_Value):
+class WSFlexSpec(StrictModel):
     """Arguments of :func:`graph2nn.ws_flex`, the degree given as sparsity = k / n."""
 
     n: int
@@ -56,7 +52,7 @@ class WSFlexSpec(_Value):
     seed: int = Field(ge=0)
 
 
-class StoredGraphSpec(_Value):
+class StoredGraphSpec(StrictModel):
     """A graph by its content: where it comes from, and the digest of what :mod:`graph_store` keeps.
 
     ``text`` names the graph as ``--graph`` does. With ``null``, a kind of :func:`graph2nn.null`, it is the null
@@ -73,7 +69,7 @@ class StoredGraphSpec(_Value):
     within: str | None = None
 
 
-class GraphSpec(_Value):
+class GraphSpec(StrictModel):
     """A graph by its recipe, by its matrix, or by its content; exactly one of the three.
 
     ``rows`` are strings of 0 and 1, row reads column. A large graph, or one with weights, signs, a table of
@@ -192,7 +188,7 @@ class GraphSpec(_Value):
         )
 
 
-class ModelSpec(_Value):
+class ModelSpec(StrictModel):
     """An architecture, its baseline widths (one per stage; empty for its own) and its options.
 
     Example:
@@ -205,7 +201,7 @@ class ModelSpec(_Value):
     options: dict[str, bool | int | float | str | tuple[int, ...] | None] = Field(default_factory=dict)
 
 
-class RunConfig(_Value):
+class RunConfig(StrictModel):
     """One network trained with one seed. Two runs with equal configs give equal numbers on one machine.
 
     ``graph`` is None for the dense baseline. ``data`` is the label of the data set, which tells copies of it

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from graph2nn.errors import UserError
+from graph2nn.errors import UserError, WriteError
 from graph2nn.files import replacing
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import TakenError, pardon
@@ -23,7 +23,8 @@ FOLDER = "failed"
 class Failure:
     """A run that failed: last line of its error, how many attempts there were, where and when the last was.
 
-    ``refused``: a :class:`~graph2nn.errors.UserError`, which comes again until what it names is changed.
+    ``refused``: a :class:`~graph2nn.errors.UserError`, which comes again until what it names is changed; a full
+    disk is none.
     """
 
     run: str
@@ -52,7 +53,7 @@ def record_failure(out: Path, config: RunConfig, error: BaseException | str, att
     folder = out / FOLDER / config.folder
     text = error if isinstance(error, str) else "".join(traceback.format_exception(error))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    refused = isinstance(error, UserError)
+    refused = isinstance(error, UserError) and not isinstance(error, WriteError)
     failure = Failure(config.folder, _last_line(error), attempts, socket.gethostname(), now, refused)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from graph2nn.errors import UserError
 from graph2nn.files import replacing, unwritable_refused, write_parquet
 from graph2nn.results.leases import TakenError, hold
-from graph2nn.results.run_folder import DAMAGED, damaged_runs
+from graph2nn.results.run_folder import DAMAGED, runs_without_result
 from graph2nn.results.runs_table import (
     COLUMNS,
     CONFIG,
@@ -76,9 +76,16 @@ def pack(out: Path, into: Path, *, leave_out_damaged: bool = False) -> Packed:
         configs = [read_config(out, run).model_dump_json(exclude_defaults=True) for run in new["run"]]
         curves = read_curves(out, leave_out=bad)
         curves = curves[curves["run"].isin([*new["run"], *bare])] if len(curves) else curves
-        # Runs last: what they name is there then, however this ends; curves of no run are not read.
-        _write([curves_before, curves], ["run", "epoch"], folder / CURVES)
-        table = _write([before, new.assign(**{CONFIG: configs})], ["seed", "run"], folder / RUNS)
+        table = _joined([before, new.assign(**{CONFIG: configs})], ["seed", "run"])
+        table = table.reindex(columns=[*COLUMNS, CONFIG])
+        # Both are on the disk before one takes its place. Runs last: what they name is there then, however this
+        # ends; curves of no run are not read.
+        with replacing(folder / RUNS) as runs_file:
+            write_parquet(table, runs_file, compression="zstd")
+            with replacing(folder / CURVES) as curves_file:
+                write_parquet(
+                    _joined([curves_before, curves], ["run", "epoch"]), curves_file, compression="zstd"
+                )
     size = sum((folder / name).stat().st_size for name in (RUNS, CURVES))
     return Packed(folder, len(table), len(new), size, tuple(bad))
 
@@ -101,7 +108,7 @@ def _damaged(out: Path, names: list[str], leave_out: bool) -> list[str]:
                     f"pack: nothing was packed. {error} Or leave damaged runs out: --leave-out-damaged."
                 ) from None
             bad.append(name)
-    if no_result := [name for name in damaged_runs(out) if (out / "runs" / name / "config.yaml").is_file()]:
+    if no_result := runs_without_result(out):
         if not leave_out:
             raise UserError(
                 f"pack: nothing was packed. {out / 'runs' / no_result[0]} has no result.json; train it again, "
@@ -135,13 +142,8 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(tables: list[pd.DataFrame], order: list[str], file: Path) -> pd.DataFrame:
-    """Write tables as one; the order does not depend on who finished first, so equal runs give equal files."""
+def _joined(tables: list[pd.DataFrame], order: list[str]) -> pd.DataFrame:
+    """Join tables; the order does not depend on who finished first, so equal runs give equal files."""
     filled = [table for table in tables if len(table)]
     whole = pd.concat(filled, ignore_index=True) if filled else tables[0]
-    whole = whole.sort_values(order, kind="stable", ignore_index=True) if len(whole) else whole
-    if file.name == RUNS:
-        whole = whole.reindex(columns=[*COLUMNS, CONFIG])
-    with replacing(file) as temporary:
-        write_parquet(whole, temporary, compression="zstd")
-    return whole
+    return whole.sort_values(order, kind="stable", ignore_index=True) if len(whole) else whole

@@ -36,7 +36,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from graph2nn.files import json_value, replacing, unwritable_refused, writing_to
+from graph2nn.files import json_value, replacing, subfolders, unwritable_refused, writing_to
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Lease, LostError, hold
 from graph2nn.results.runs_table import CONFIG, packed_names, packed_runs
@@ -151,21 +151,18 @@ def is_finished(out: Path, name: str) -> bool:
 
 def finished_runs(out: Path) -> set[str]:
     """Names of all finished runs: the folders among the results that hold a result, and the packed ones."""
-    return {name for name in _folders(out) if (out / "runs" / name / "result.json").is_file()} | packed_names(
-        out
-    )
+    runs = out / "runs"
+    return {name for name in subfolders(runs) if (runs / name / "result.json").is_file()} | packed_names(out)
 
 
 def damaged_runs(out: Path) -> list[str]:
     """Names of folders among the finished runs that hold no result: damaged ones, and what is not a run."""
-    return sorted(_folders(out) - finished_runs(out))
+    return sorted(subfolders(out / "runs") - finished_runs(out))
 
 
-def _folders(out: Path) -> set[str]:
-    runs = out / "runs"
-    if not runs.is_dir():
-        return set()
-    return {entry.name for entry in os.scandir(runs) if entry.name[0] != "." and entry.is_dir()}
+def runs_without_result(out: Path) -> list[str]:
+    """Names of the folders among the finished runs that hold a config and no result."""
+    return [name for name in damaged_runs(out) if (out / "runs" / name / "config.yaml").is_file()]
 
 
 def result_of(out: Path, name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import warnings
 from collections.abc import Collection, Container, Iterator, Sequence
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graph2nn.errors import Graph2nnWarning, UserError, cut, shown
-from graph2nn.files import replacing, why_not, write_parquet
+from graph2nn.files import replacing, subfolders, why_not, write_parquet
 from graph2nn.results.arm_table import with_arms
 from graph2nn.results.config import RunConfig
 from graph2nn.training.loop import Epoch
@@ -124,7 +123,7 @@ def read_curves(out: Path, *, leave_out: Collection[str] = ()) -> pd.DataFrame:
         >>> len(read_curves(Path("two-runs")))
         2
     """
-    names = [name for name in _names(out / "runs") if name not in leave_out]
+    names = [name for name in sorted(subfolders(out / "runs")) if name not in leave_out]
     packed = packed_curves(out)
     frames = [packed[~packed["run"].isin(names)]] if len(packed) else []
     frames += [
@@ -158,7 +157,7 @@ def _results(out: Path) -> list[_Result]:
     """Results of all finished runs, by name; only files not read before are opened."""
     before = _before(out / _SEEN)
     results = []
-    for run in _names(out / "runs"):
+    for run in sorted(subfolders(out / "runs")):
         file = out / "runs" / run / "result.json"
         try:
             stat = file.stat()
@@ -319,13 +318,6 @@ def complaint_of_metrics(frame: pd.DataFrame) -> str | None:
         if name not in frame or not _is_numeric(frame[name]):
             return f"no numbers in a column {name}"
     return None if not frame["epoch"].isna().any() else "an epoch without a number"
-
-
-def _names(folder: Path) -> list[str]:
-    """Names of the finished runs. What begins with a dot is not ours: some systems leave such files about."""
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(folder) if entry.name[0] != "." and entry.is_dir())
 
 
 FOLDER = "packed"

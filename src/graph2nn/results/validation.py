@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
-from graph2nn.errors import UserError
+from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.results.config import RunConfig
-from graph2nn.results.run_folder import finished_runs
+from graph2nn.results.run_folder import finished_runs, runs_without_result
 from graph2nn.results.runs_table import packed_names, read_config, read_curves, read_runs
 
 #: What every result says; a graph and its place may be missing from nothing but the baseline.
@@ -18,11 +19,20 @@ _NAMED = ("experiment", "preset", "model", "data", "kind", "graph", "seed", "epo
 def runs_of(out: Path) -> pd.DataFrame:
     """Read the table of the finished runs below ``out``; see :func:`graph2nn.results.run_folder.read_runs`.
 
+    Warns of folders without a result, which are left out.
+
     Raises:
         UserError: not a folder of runs, no finished run, a damaged result.
     """
     _is_folder_of_runs(out)
     table = read_runs(out)
+    if lost := runs_without_result(out):
+        warnings.warn(
+            f"results: {len(lost)} of the folders in {out / 'runs'} hold no result.json and are left out: "
+            f"{lost[0]} …; train them again.",
+            Graph2nnWarning,
+            stacklevel=2,
+        )
     lacking = table[list(_NAMED)].isna()
     if lacking.any(axis=None):
         row = int(lacking.any(axis=1).to_numpy().argmax())

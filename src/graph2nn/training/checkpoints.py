@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.errors import Graph2nnWarning, UserError, WriteError
 from graph2nn.files import replacing
 
 FORMAT = 1
@@ -185,10 +185,10 @@ class Checkpoints:
                     "to start over."
                 )
 
-    def _unwritable(self, error: Exception) -> UserError:
+    def _unwritable(self, error: Exception) -> WriteError:
         files = self.files()
         before = f"{files[-1].name} is whole" if files else "There is none before it"
-        return UserError(
+        return WriteError(
             f"checkpoint: {error} {before}. Make room or fix the permissions, then run the same command again."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -25,7 +25,29 @@ LATER = (
 )  # fmt: skip
 
 
-class Recipe(BaseModel):
+class StrictModel(BaseModel):
+    """Plain values by name: frozen, no unknown keys, no infinities, no booleans in place of numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic would take true, which YAML also reads from yes and on, for 1.
+        entries = value if isinstance(value, list | tuple) else (value,)
+        taken = _leaves(cls.model_fields[info.field_name or ""].annotation) & {bool, Any}
+        if not taken and any(isinstance(entry, bool) for entry in entries):
+            raise PydanticCustomError("boolean", "expected a number or a word, not true or false")
+        return value
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    """Return the types that an annotation is made of."""
+    parts = get_args(annotation)
+    return set().union(*map(_leaves, parts)) if parts else {annotation}
+
+
+class Recipe(StrictModel):
     """How a network is trained. The defaults are the paper's MLP recipe (appendix, CIFAR-10).
 
     The rate is set per epoch. ``lr`` and ``weight_decay`` are those of SGD; with ``weight_decay_on =
@@ -62,8 +84,6 @@ class Recipe(BaseModel):
         >>> Recipe(epochs=5, batch_size=64, lr=0.05).schedule
         'cosine'
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(default=200, ge=1)
     batch_size: int = Field(default=128, ge=2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from graph2nn.results.config import WSFlexSpec
+from graph2nn.training.recipe import StrictModel
 
 Precision = Literal["float32", "bf16"]
 TestKind = Literal["paired_t_by_seed", "welch", "paired_t_over_graphs", "tost", "contrast", "best_recipe"]
@@ -19,11 +20,7 @@ Seed = Annotated[int, Field(ge=0)]
 Settings = dict[str, bool | int | float | str | list[int | float | str] | None]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Null(_Value):
+class Null(StrictModel):
     """A null of the graph next to it: which kind, the seed that draws it, and the options of the kind.
 
     Of a connectome of neurons (a graph that a run keeps by content) every kind of :func:`graph2nn.null`; of
@@ -48,7 +45,7 @@ class Null(_Value):
         return {name: value for name, value in given.items() if value is not None}
 
 
-class Network(_Value):
+class Network(StrictModel):
     """One graph and the training seeds it is trained with.
 
     Exactly one of ``graph`` and ``ws_flex`` says which graph. ``graph`` is ``baseline``, a row of a catalogue
@@ -78,7 +75,7 @@ class Network(_Value):
         return self
 
 
-class Arm(_Value):
+class Arm(StrictModel):
     """Networks trained with one recipe. ``set`` changes values of the plan's common recipe.
 
     Example:
@@ -97,7 +94,7 @@ class Arm(_Value):
         return sum(len(network.seeds) for network in self.networks)
 
 
-class PlannedTest(_Value):
+class PlannedTest(StrictModel):
     """A test between arms. The estimate is the error of the first arm minus that of the second.
 
     A ``contrast`` may have other ``weights``, one per arm; ``tost`` has the ``margin`` of equivalence, in
@@ -133,7 +130,7 @@ class PlannedTest(_Value):
         return self
 
 
-class Rules(_Value):
+class Rules(StrictModel):
     """How the tests become decisions: the level, the correction within each family, and words.
 
     Example:
@@ -146,7 +143,7 @@ class Rules(_Value):
     text: tuple[str, ...] = ()
 
 
-class Draw(_Value):
+class Draw(StrictModel):
     """How the graphs of an arm were drawn: ``chosen`` of ``candidates`` rows of a catalogue, with one seed."""
 
     arm: str
@@ -157,7 +154,7 @@ class Draw(_Value):
     seed: int
 
 
-class OwnData(_Value):
+class OwnData(StrictModel):
     """The user's own data of a plan: where they lie, and how they are read (the options of ``sweep --data``).
 
     ``path`` is relative to the folder of the plan; left-out values are those of the command.
@@ -184,7 +181,7 @@ class OwnData(_Value):
     context: int = 128
 
 
-class AsRead(_Value):
+class AsRead(StrictModel):
     """What freezing notes of own data: their label with its digest, and the settings that fit the preset.
 
     Example:
@@ -196,7 +193,7 @@ class AsRead(_Value):
     set: Settings = Field(default_factory=dict)
 
 
-class ExperimentPlan(_Value):
+class ExperimentPlan(StrictModel):
     """A whole experiment, written before its first run.
 
     ``preset`` and ``set`` are common to all arms. ``order`` lists the parts in the order in which they run;

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from graph2nn.arguments import first_complaint
 from graph2nn.errors import UserError
 from graph2nn.files import read_text_file
 from graph2nn.layers.masked import Init
 from graph2nn.results.config import GraphSpec, MatchMethod, ModelSpec
-from graph2nn.training.recipe import Recipe
+from graph2nn.training.recipe import Recipe, StrictModel
 from graph2nn.yaml_values import read_yaml
 
 #: The name under which :func:`graph2nn.data.load_dataset` reads a user's own data.
 OWN = "own"
 
 
-class Preset(BaseModel):
+class Preset(StrictModel):
     """An experiment of the paper, or one like it.
 
     ``seeds`` is how many seeds the paper trained, the first being ``first_seed``; ``graphs`` are the words
@@ -34,8 +34,6 @@ class Preset(BaseModel):
         >>> Preset.from_yaml(preset("mlp").to_yaml()) == preset("mlp")
         True
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     about: str = ""
