@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from graph2nn.__main__ import run
 from graph2nn.cli import main
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import write_graph
@@ -24,6 +25,20 @@ GRID = ["graphs", "sweep", "--nodes", "8", "--degrees", "2", "--probabilities", 
 def command(words, **options):
     code = "import sys; from graph2nn.cli import run; sys.argv[0] = 'graph2nn'; run()"
     return subprocess.run([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, check=False, **options)
+
+
+def test_an_interrupt_while_the_command_is_loaded_is_one_line(monkeypatch, capsys):
+    class Interrupted:
+        def find_spec(self, name, path=None, target=None):
+            if name == "graph2nn.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "graph2nn.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as end:
+        run()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "graph2nn: interrupted before anything was done.\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
