@@ -55,7 +55,7 @@ def _t5() -> tuple[nn.Module, Any, dict[str, Any]]:
 
     config = transformers.T5Config(
         vocab_size=50, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, decoder_start_token_id=0
-    )
+    )  # type: ignore[call-arg]
     tokens = torch.randint(3, 50, (2, 6))
     return transformers.T5Model(config), {"input_ids": tokens, "decoder_input_ids": tokens}, {}
 

@@ -190,7 +190,7 @@ def _check_saved(module: nn.Module, twin: nn.Module, inputs: Any, options: dict[
             from tempfile import TemporaryDirectory
 
             with TemporaryDirectory() as folder:
-                module.save_pretrained(folder)
+                module.save_pretrained(folder)  # type: ignore[operator]
                 kind = next(
                     base for base in type(module).__mro__ if not base.__name__.startswith("Parametrized")
                 )

@@ -25,6 +25,7 @@ import numpy as np
 from benchmarks.record import birth_certificate, write
 from graph2nn.experiments import plan, preset, select
 from graph2nn.experiments.sweep_file import write_sweep_file
+from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import hold
 from graph2nn.results.run_folder import writing
 
@@ -41,7 +42,7 @@ STEPS = {
 }
 
 
-def planned(out: Path) -> tuple[dict, dict[str, float]]:
+def planned(out: Path) -> tuple[dict[str, RunConfig], dict[str, float]]:
     cifar = preset("mlp-cifar10")
     begin = time.perf_counter()
     graphs = select(cifar, ["all"])
@@ -57,7 +58,7 @@ def planned(out: Path) -> tuple[dict, dict[str, float]]:
     }
 
 
-def fill(out: Path, configs: dict, count: int, epochs: int) -> None:
+def fill(out: Path, configs: dict[str, RunConfig], count: int, epochs: int) -> None:
     """Write run folders; beyond the plan's 19,715 the same configs again with other seeds."""
     rng = np.random.default_rng(0)
     names = list(configs)

@@ -74,6 +74,7 @@ def one_by_one(data: Dataset, batch_size: int) -> Batches:
     """The published transform, sample by sample: normalise, flip, pad, crop."""
     rng = np.random.default_rng(0)
     mean, sd = (np.array(v, dtype=np.float32)[:, None, None] for v in (data.mean, data.sd))
+    assert isinstance(data.train, Split)
     images, labels = data.train.images.numpy(), data.train.labels
     order = rng.permutation(len(labels))
     for start in range(0, len(order) - batch_size + 1, batch_size):
@@ -154,19 +155,19 @@ def ratio(values: list[float], base: list[float]) -> float:
 
 def augmentation(data: Dataset, *, batches: int = 200) -> dict[str, Any]:
     """Milliseconds a batch: compiled in one pass, by torch's gather, one sample at a time."""
+    assert isinstance(data.train, Split)
+    pixels = data.train.images
     generator, order, size = stream(0, "draws"), torch.randperm(len(data.train)), RECIPE.batch_size
     how = Augment(RECIPE.flip, RECIPE.pad)
     one = one_by_one(data, size)
 
     def by_gather(chosen: Tensor) -> None:
-        values = normalise(data.train.images.index_select(0, chosen), data.mean, data.sd)
+        values = normalise(pixels.index_select(0, chosen), data.mean, data.sd)
         flips = torch.randint(0, 2, (size,), generator=generator)
         gather(values, flips, torch.randint(0, 2 * how.pad + 1, (2, size), generator=generator), how.pad)
 
     ways: dict[str, Callable[[Tensor], object]] = {
-        "compiled": lambda chosen: augment(
-            data.train.images, data.mean, data.sd, how, generator, chosen=chosen
-        ),
+        "compiled": lambda chosen: augment(pixels, data.mean, data.sd, how, generator, chosen=chosen),
         "torch gather": by_gather,
         "one sample at a time": lambda _: next(one),
     }

@@ -31,13 +31,13 @@ from graph2nn.graphs.ws_flex_sweep import default_degrees, default_probabilities
 Arguments = tuple[int, float, float, int]
 
 
-def networkx_flex(n: int, k: float, p: float, seed: int) -> nx.Graph:
+def networkx_flex(n: int, k: float, p: float, seed: int) -> nx.Graph[int]:
     """WS-flex as a networkx program: the same stream of random numbers, edge by edge on its graph object."""
     rng = random.Random(seed)
     edges = round(k * n / 2)
     own, extra = divmod(edges, n)
     while True:
-        graph = nx.Graph()
+        graph: nx.Graph[int] = nx.Graph()
         graph.add_nodes_from(range(n))
         ring = [(i, (i + s) % n) for i in range(n) for s in range(1, own + (i < extra) + 1)]
         graph.add_edges_from(ring)
@@ -56,7 +56,7 @@ def networkx_flex(n: int, k: float, p: float, seed: int) -> nx.Graph:
             return graph
 
 
-def with_networkx(graph: nx.Graph) -> tuple[float, float]:
+def with_networkx(graph: nx.Graph[int]) -> tuple[float, float]:
     return nx.average_clustering(graph), nx.average_shortest_path_length(graph)
 
 
@@ -94,7 +94,7 @@ def grid_seconds(arguments: list[Arguments]) -> float:
     n = arguments[0][0]
     edges = [round(k * n / 2) for _, k, _, _ in arguments]
     p = default_probabilities(60)
-    grid = kernels.Grid(n, p, range(30), max(edges))
+    grid = kernels.Grid(n, p.tolist(), range(30), max(edges))
     grid(edges[0])
     start = time.perf_counter()
     for m in edges:
@@ -153,7 +153,7 @@ def draw_and_measure(n: int, count: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def contenders(adjacencies: list[np.ndarray]) -> dict[str, tuple[list[Any], Callable[[Any], Any]]]:
+def contenders(adjacencies: list[np.ndarray[Any, Any]]) -> dict[str, tuple[list[Any], Callable[[Any], Any]]]:
     """Each library that can be imported: the graphs in its own form, and its C and L."""
     found: dict[str, tuple[list[Any], Callable[[Any], Any]]] = {
         "graph2nn": (adjacencies, kernels.clustering_and_path_length),

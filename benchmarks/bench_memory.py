@@ -19,7 +19,7 @@ import sys
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.bench_layers import graph_of
 from benchmarks.record import birth_certificate, write
@@ -60,7 +60,7 @@ def one_step(kind: str) -> dict[str, float]:
     labels = torch.randint(0, 1000, (IMAGES,))
     nn.functional.cross_entropy(model(torch.randn(IMAGES, *size)), labels).backward()
     optimiser.step()
-    held = [*model.parameters()]
+    held: list[Tensor] = [*model.parameters()]
     held += [value for state in optimiser.state.values() for value in state.values() if torch.is_tensor(value)]
     stored = sum(tensor.numel() * tensor.element_size() for tensor in held)
     return {"parameters_and_momentum_mib": stored / MIB, "peak_mib": peak() - before}

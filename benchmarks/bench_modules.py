@@ -16,7 +16,7 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from graph2nn import relationalize, ws_flex
 
 #: A degree whose density with self-reads is .15 on 64 nodes.
 DEGREE = 8.6
-ENGINES = ("auto", "masked")
+ENGINES: tuple[Literal["auto", "masked"], ...] = ("auto", "masked")
 
 
 class UNet(nn.Module):
@@ -84,7 +84,7 @@ class Bert(nn.Module):
             num_attention_heads=8,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
-            attn_implementation="sdpa",
+            attn_implementation="sdpa",  # type: ignore[call-arg]
         )
         self.encoder = BertEncoder(config)
 
@@ -102,7 +102,8 @@ def _pair(into: int, out: int) -> nn.Sequential:
 def modules() -> dict[str, tuple[nn.Module, Tensor]]:
     """Return each module with its input, by name."""
     tokens = torch.randn(8, 64, 512)
-    language = {"GPT, 2 blocks": (nn.Sequential(GPTBlock(512, 8), GPTBlock(512, 8)), tokens)}
+    language: dict[str, tuple[nn.Module, Tensor]] = {}
+    language["GPT, 2 blocks"] = (nn.Sequential(GPTBlock(512, 8), GPTBlock(512, 8)), tokens)
     if importlib.util.find_spec("transformers"):
         language["BERT, 2 layers"] = (Bert(), tokens)
     hidden = [layer for _ in range(3) for layer in (nn.Linear(1536, 1536), nn.ReLU())]

@@ -15,6 +15,8 @@ import multiprocessing
 import resource
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,9 @@ def options(kind: str, graph: RelationalGraph) -> dict[str, Any]:
 
 def compare(graph: RelationalGraph, rounds: int) -> dict[str, Any]:
     """Median seconds and ratios to igraph within a round."""
-    works = {kind: lambda kind=kind: graph2nn.null(graph, kind, 1, **options(kind, graph)) for kind in KINDS}
+    works: dict[str, Callable[[], Any]] = {
+        kind: partial(graph2nn.null, graph, kind, 1, **options(kind, graph)) for kind in KINDS
+    }
     try:
         import igraph
     except ImportError:

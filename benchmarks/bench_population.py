@@ -21,8 +21,9 @@ from typing import Any, Literal
 
 import torch
 
-from benchmarks.bench_epoch import RECIPE, random_images
+from benchmarks.bench_epoch import random_images
 from benchmarks.record import birth_certificate, write
+from benchmarks.step_cases import RECIPE
 from graph2nn import Dataset, Member, Relational, build_model, match_widths, train_population
 from graph2nn.data.samples import Split
 from graph2nn.experiments.planning import spread
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--no-stacked", dest="stacked", action="store_false")
     options = parser.parse_args()
     images = random_images(options.steps * RECIPE.batch_size)
+    assert isinstance(images.test, Split)
     few = Split(images.test.images[:128], images.test.labels[:128])  # steps are measured, not evaluations
     data = replace(images, test=few)
     result = birth_certificate("bench_population", ("torch", "numpy"))

@@ -334,8 +334,10 @@ def calibrate(kind: str, name: str, repeats: int) -> dict[str, Any]:
     designs, one = KINDS[kind]
     drawn = [one(np.random.default_rng([17, repeat]), designs[name]) for repeat in range(repeats)]
     row: dict[str, Any] = {"function": kind, "design": name, "repeats": repeats}
-    for when, place in (("before", 1), ("now", 2)):
-        ends = [(each[0], *each[place]) for each in drawn if not np.isnan(each[place][0])]
+    before = [(truth, *interval) for truth, interval, _ in drawn]
+    now = [(truth, *interval) for truth, _, interval in drawn]
+    for when, intervals in (("before", before), ("now", now)):
+        ends = [each for each in intervals if not np.isnan(each[1])]
         row[f"given_{when}"] = len(ends) / repeats
         row[f"coverage_{when}"] = _share([low <= truth <= high for truth, low, high in ends if truth == truth])
         row[f"rejected_{when}"] = _share([not low <= 0 <= high for _, low, high in ends])

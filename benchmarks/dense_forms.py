@@ -25,7 +25,7 @@ LAYOUTS = {
 
 def onednn_linear() -> Multiply | None:
     """Return ``(x, w) → x wᵀ`` by oneDNN in float32, or None where this torch does not have it."""
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available():
         return None
     try:
         operator: Any = torch.ops.mkldnn._linear_pointwise
@@ -66,7 +66,7 @@ class OneDnnLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_features]`` to ``[batch, out_features]``."""
-        y: Tensor = _OneDnnProduct.apply(x, self.weight)  # type: ignore[no-untyped-call]
+        y: Tensor = _OneDnnProduct.apply(x, self.weight)
         return y if self.bias is None else y + self.bias
 
 

@@ -72,7 +72,7 @@ def outcome(part: Part, options: Options) -> dict[str, Any]:
     """Run one part; whatever goes wrong in it is its result and does not end the others."""
     begin = time.perf_counter()
     try:
-        found = {"result": part(options)}
+        found: dict[str, Any] = {"result": part(options)}
     except Exception as error:
         found = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
         if options.device == "cuda":

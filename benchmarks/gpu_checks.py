@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,7 @@ def _against_float64(
         return {"left_out": "the kernels of Triton need a GPU, or TRITON_INTERPRET=1"}
     torch.manual_seed(0)
     masked = RelationalLinear(graph, width, width).to(dtype)
-    layer = Relational(graph, engine).linear(width, width).to(device=options.device, dtype=dtype)
+    layer: Any = Relational(graph, engine).linear(width, width).to(device=options.device, dtype=dtype)
     layer.load_state_dict(masked.state_dict())
     exact = masked.double()
     x = torch.randn(16 if options.quick else 128, width).to(dtype)
@@ -153,7 +155,7 @@ def _loss_and_norm(model: nn.Module, samples: tuple[Tensor, ...]) -> tuple[float
     scores = scores.flatten(0, -2)
     labels = torch.arange(len(scores), device=scores.device) % scores.shape[-1]
     loss = nn.functional.cross_entropy(scores.float(), labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     squares = [float(p.grad.double().square().sum()) for p in model.parameters() if p.grad is not None]
     return float(loss.detach()), sum(squares) ** 0.5
 
@@ -179,6 +181,11 @@ def _network(degree: float = 4.0) -> nn.Module:
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.05, precise_bn=0, flip=True, pad=1)
 
 
+def _out_of(left: Iterator[int]) -> str | None:
+    """Return the reason to stop, after one call for each that was left."""
+    return None if next(left, None) is not None else "gpu_check"
+
+
 def resume(options: Options) -> dict[str, Any]:
     """Stop a training run twice in the middle of an epoch, go on, and compare with one that was not stopped."""
     whole = _network()
@@ -190,7 +197,7 @@ def resume(options: Options) -> dict[str, Any]:
             try:
                 train(
                     parts, toy(), RECIPE, seed=3, device=options.device, checkpoints=checkpoints,
-                    stop=lambda left=count: None if next(left, None) is not None else "gpu_check",
+                    stop=partial(_out_of, count),
                 )  # fmt: skip
             except Preempted:
                 continue

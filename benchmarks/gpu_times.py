@@ -17,7 +17,17 @@ from benchmarks.gpu_checks import ENGINES, graph_of
 from benchmarks.gpu_options import Options, timed, usable
 from benchmarks.layer_cases import DENSITIES
 from benchmarks.timing import Work
-from graph2nn import Member, Recipe, Relational, build_model, match_widths, relationalize, train_population
+from graph2nn import (
+    Dense,
+    Member,
+    Recipe,
+    Relational,
+    Wiring,
+    build_model,
+    match_widths,
+    relationalize,
+    train_population,
+)
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split
 from graph2nn.experiments import preset
@@ -141,13 +151,13 @@ def resnet(options: Options) -> dict[str, Any]:
         if options.seconds_left() <= 0:
             tables["left_out"] = "no time left for the other accelerations"
             break
-        make: dict[str, Callable[[], Work]] = {
-            "dense": lambda how=how: step(build_model(name), how, size, batch, options.device)
-        }
+
+        def on(wiring: Wiring, widths: Any, how: Acceleration = how) -> Work:
+            return step(build_model(name, wiring, widths), how, size, batch, options.device)
+
+        make: dict[str, Callable[[], Work]] = {"dense": partial(on, Dense(), None)}
         for engine in ENGINES[:2]:
-            make[engine] = lambda how=how, engine=engine: step(
-                build_model(name, Relational(graph, engine), widths), how, size, batch, options.device
-            )
+            make[engine] = partial(on, Relational(graph, engine), widths)
         works, refused = usable(make)
         tables[label] = {"times": timed(works, options, options.repeats(5), "bf16"), "refused": refused}
     return {"model": name, "batch": batch, "widths": widths, "tables": tables}
@@ -200,12 +210,13 @@ def runs(options: Options) -> dict[str, Any]:
     if options.data is None:
         return {"left_out": "needs --data"}
     from graph2nn import load_dataset
+    from graph2nn.experiments.network import build
     from graph2nn.experiments.plans import planned_runs, read_plan
-    from graph2nn.experiments.run import build
 
     plan = read_plan(Path(__file__).parents[1] / "results" / "cifar10-mlp-200" / "plan.yaml")
     data = load_dataset("cifar10", path=options.data)
     if options.quick:
+        assert isinstance(data.train, Split)
         data = replace(data, train=Split(data.train.images[:256], data.train.labels[:256]))
     configs = [run.config for run in planned_runs(plan, data=data.label)][: 2 if options.quick else AT_ONCE]
     short = {"epochs": 1, "precise_bn": 0} if options.quick else {}

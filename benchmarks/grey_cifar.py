@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import graph2nn as g
+from graph2nn.data.samples import Split
 
+Array = np.ndarray[Any, Any]
 #: Luma of ITU-R BT.601.
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 TRAIN, TEST = 12_000, 4_000
 
 
-def grey(images: np.ndarray) -> np.ndarray:
+def grey(images: Array) -> Array:
     """Map ``[N, 3, H, W]`` to ``[N, H, W]``, both uint8."""
     return np.rint(np.tensordot(images.astype(np.float64), WEIGHTS, axes=(1, 0))).astype(np.uint8)
 
@@ -28,8 +31,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     data = g.load_dataset("cifar10", path=arguments.data)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, split, count in (("train", data.train, TRAIN), ("test", data.test, TEST)):
+        assert isinstance(split, Split)
         # The same share of every class, in an order that does not depend on the archive's.
         chosen = np.random.default_rng(0).permutation(len(split))[:count]
         arrays[f"x_{name}"] = grey(split.images.numpy()[chosen])

@@ -45,6 +45,8 @@ def measure(graph: RelationalGraph, kind: str, proposals: float, draws: int) -> 
             graph, kind, seed, inputs=SENSORY, outputs=OUTPUT, proposals=proposals, **KINDS[kind]
         )
         source, target = drawn.edge_index
+        assert drawn.inputs is not None
+        assert drawn.outputs is not None
         direct = np.isin(source, drawn.inputs) & np.isin(target, drawn.outputs)
         in_place = (drawn.adjacency & graph.adjacency).sum() / graph.edges
         rows.append([in_place, drawn.clustering, reciprocity(drawn), direct.sum()])

@@ -55,7 +55,8 @@ def draw_roofline(result: Mapping[str, Any], file: Path) -> None:
             if mine:
                 text = engine if len(precisions) == 1 else f"{engine}, {precision}"
                 marker = PRECISIONS[precision][0]
-                axis.scatter(*zip(*mine, strict=True), s=26, color=colour, marker=marker, label=text, zorder=3)
+                x, y = zip(*mine, strict=True)
+                axis.scatter(x, y, s=26, color=colour, marker=marker, label=text, zorder=3)
     axis.set(xscale="log", yscale="log", xlim=(lowest, highest))
     axis.set_xlabel("operations per byte (each operand read once, each result written once)")
     axis.set_ylabel("GFLOP/s")

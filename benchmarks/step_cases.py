@@ -29,7 +29,7 @@ def step(
 
     def run() -> None:
         optimiser.zero_grad()
-        nn.functional.cross_entropy(model(x).float(), y).backward()  # type: ignore[no-untyped-call]
+        nn.functional.cross_entropy(model(x).float(), y).backward()
         optimiser.step()
 
     return run

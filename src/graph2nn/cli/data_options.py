@@ -229,7 +229,7 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
         UserError: options for own data, and a preset that has data of its own.
     """
     from graph2nn.experiments.launchers import Source
-    from graph2nn.experiments.presets.preset import OWN
+    from graph2nn.experiments.presets.definition import OWN
 
     name = preset.data_of(data)
     if options is not None and name != OWN:

@@ -135,7 +135,7 @@ def _of_preset(
     from graph2nn.experiments.planning import select as choose
     from graph2nn.experiments.presets import fitted
     from graph2nn.experiments.presets import preset as look_up
-    from graph2nn.experiments.presets.preset import OWN
+    from graph2nn.experiments.presets.definition import OWN
 
     chosen_preset = look_up(preset)
     null, null_options, settings = options.null, options.null_options, list(options.settings)

@@ -113,7 +113,7 @@ def train(
     graph2nn train connectome-rnn --graph larva --inputs "celltype == 'sensory'" --outputs "celltype == 'RGN'"
     """
     from graph2nn.experiments.presets import preset as look_up
-    from graph2nn.experiments.presets.preset import OWN
+    from graph2nn.experiments.presets.definition import OWN
     from graph2nn.training.acceleration import Acceleration
     from graph2nn.training.checkpoints import Saving
 

@@ -11,7 +11,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.launchers.launcher import Source
 from graph2nn.experiments.plans.schema import AsRead, ExperimentPlan, Settings
 from graph2nn.experiments.presets import fitted, preset
-from graph2nn.experiments.presets.preset import OWN
+from graph2nn.experiments.presets.definition import OWN
 
 
 def plan_source(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graph2nn.errors import unknown
 from graph2nn.experiments.presets import cifar, published_imagenet, user_data
-from graph2nn.experiments.presets.preset import Preset, read_preset
+from graph2nn.experiments.presets.definition import Preset, read_preset
 from graph2nn.experiments.presets.user_data import fitted
 
 __all__ = ["PRESETS", "Preset", "fitted", "preset", "read_preset"]

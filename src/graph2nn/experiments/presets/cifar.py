@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph2nn.experiments.presets.preset import Preset
+from graph2nn.experiments.presets.definition import Preset
 from graph2nn.results.config import GraphSpec, ModelSpec
 from graph2nn.training.recipe import Recipe
 

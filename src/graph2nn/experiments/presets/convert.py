@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from graph2nn.errors import UserError, shown, unknown
 from graph2nn.experiments.presets.cifar import CIFAR
-from graph2nn.experiments.presets.preset import Preset
+from graph2nn.experiments.presets.definition import Preset
 from graph2nn.experiments.presets.published_graphs import FIRST_LAYER, graphs_of, wiring_of
 from graph2nn.experiments.presets.published_imagenet import PHOTOS
 from graph2nn.experiments.presets.published_keys import DEFAULTS, ONLY, why_nothing

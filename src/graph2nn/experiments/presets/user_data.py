@@ -6,7 +6,7 @@ from math import gcd
 
 from graph2nn.data.dataset import Dataset
 from graph2nn.errors import UserError
-from graph2nn.experiments.presets.preset import OWN, Preset
+from graph2nn.experiments.presets.definition import OWN, Preset
 from graph2nn.results.config import ModelSpec
 from graph2nn.training.recipe import Recipe
 
