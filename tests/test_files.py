@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import pytest
@@ -83,6 +84,10 @@ def test_pipes_devices_and_sockets_are_not_files(tmp_path):
         for special in (tmp_path / "pipe", tmp_path / "s", "/dev/zero"):
             with pytest.raises(UserError, match="not a file"):
                 refuse_special(type(tmp_path)(special), "data")
+    for special in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(UserError, match="a pipe or a device, which would be replaced"):
+            write_and_fail(special, OSError("never"))
+    assert Path("/dev/null").is_char_device()
     refuse_special(tmp_path, "data")
     refuse_special(tmp_path / "nothing", "data")
 

@@ -110,12 +110,14 @@ def replacing(target: Path) -> Iterator[Path]:
     What is at ``target`` stays whole whatever happens. What killed processes left behind is removed.
 
     Raises:
-        UserError: the folder does not exist, or is not to be written to; the disk is full.
+        UserError: the folder does not exist, or is not to be written to; the disk is full; a pipe or a device.
     """
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist; make it first.")
     if target.is_dir():
         raise UserError(f"{target}: is a folder; name a file.")
+    if target.exists() and not target.is_file():
+        raise UserError(f"{target}: is a pipe or a device, which would be replaced; name a file.")
     temporary = temporary_of(target)
     try:
         with writing_to(target):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import struct
 import tarfile
+import zlib
 
 import numpy as np
 import pytest
@@ -14,11 +16,12 @@ from PIL import Image, ImageOps
 from graph2nn.data import load_dataset
 from graph2nn.data.cifar10 import load_cifar10
 from graph2nn.data.dataset import Dataset
-from graph2nn.data.image_files import to_rgb, upright_size
+from graph2nn.data.image_files import open_image, to_rgb, upright_size
 from graph2nn.data.own.well_known import format_in, load_format
 from graph2nn.data.photos.imagenet import load_imagenet
 from graph2nn.data.photos.photo_decoder import Reader
 from graph2nn.errors import UserError
+from graph2nn.tasks.description import draw_sheet
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 DEEP = np.full((32, 32), 257 * 100, np.uint16)
@@ -77,6 +80,22 @@ def test_photos_stand_upright_as_cameras_say(tmp_path, ending):
         assert np.array_equal(np.asarray(to_rgb(Image.open(file))), np.asarray(image))
     data = Dataset.from_folder(tmp_path, validation=0, test=0.25, cache=tmp_path / "cache")
     assert "images of 2 sizes (24×32 to 32×24) became 64×64" in data.notes[0]
+
+
+def test_more_pixels_than_pillow_decodes_are_an_image_that_cannot_be_read():
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBB", 13, b"IHDR", 20_000, 20_000, 8, 0, 0, 0, 0)
+    content = header + struct.pack(">II4sI", zlib.crc32(header[12:]), 0, b"IDAT", zlib.crc32(b"IDAT"))
+    with pytest.raises(OSError, match="exceeds limit"):
+        open_image(content)
+
+
+def test_a_sheet_of_samples_is_a_png_and_replaces_no_archive(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3), np.uint8)
+    data = Dataset.from_arrays(images, np.arange(20) % 2, name="noise")
+    (tmp_path / "images.tar").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"images\.tar does not end in \.png"):
+        draw_sheet(data, tmp_path / "images.tar")
+    assert (tmp_path / "images.tar").read_bytes() == b"mine"
 
 
 def test_damaged_exif_leaves_the_pixels(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from dying import killed_at_renaming
 
@@ -54,6 +55,14 @@ def test_what_cannot_be_read_is_said_in_one_line(content, ending, tmp_path, caps
 def test_binnings_that_cannot_be(binning):
     with pytest.raises(UserError, match=next(iter(binning))):
         make_catalogues(ROWS, **binning)
+
+
+def test_a_column_twice_and_lengths_that_are_all_missing_are_refused(tmp_path):
+    pd.concat([ROWS, ROWS["p"]], axis=1).to_csv(tmp_path / "twice.csv", index=False)
+    with pytest.raises(UserError, match="has two columns 'p'; keep one of them"):
+        read_rows(tmp_path / "twice.csv")
+    with pytest.raises(UserError, match="holds no connected graph"):
+        make_catalogues(ROWS.assign(path_length=float("nan")))
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "json", "png"])

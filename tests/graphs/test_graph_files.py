@@ -213,6 +213,17 @@ REFUSED = [
 ]  # fmt: skip
 
 
+def test_what_was_compressed_is_bounded_by_memory(tmp_path, monkeypatch):
+    path = tmp_path / "zeros.csv.gz"
+    path.write_bytes(gzip.compress(b"0" * 3_000_000))
+    with pytest.raises(UserError, match=r"shape \(1, 3000000\) is not square"):
+        read_graph(path)
+    for module in ("graph2nn.memory", "graph2nn.graphs.io.formats"):
+        monkeypatch.setattr(f"{module}.memory_bytes", lambda: 10_000_000)
+    with pytest.raises(UserError, match=r"gz: the decompressed file needs about 0\.0 GB of memory"):
+        read_graph(path)
+
+
 @pytest.mark.parametrize(("file", "content", "options", "words"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_files_that_are_refused(tmp_path, file, content, options, words):
     path = tmp_path / file

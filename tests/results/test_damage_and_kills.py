@@ -187,6 +187,7 @@ def test_stray_files_folders_and_copies_are_not_runs(runs):
         b'{"n": {"a": 1}}',
         b'{"seed": "x"}',
         b'{"device": 3}',
+        b'{"macs": 1208925819614629174706176}',
         b"[" * 5000,
     ],
 )
@@ -280,6 +281,37 @@ def test_a_full_disk_while_packing_leaves_what_was_there(runs, tmp_path, monkeyp
     assert {path.name: path.read_bytes() for path in (into / "packed").iterdir() if path.is_file()} == before
     monkeypatch.undo()
     assert len(read_curves(into)) == 4
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict {run} {pipe}",
+        "translate {run} {pipe}",
+        "train mlp-digits --select baseline --set start={pipe}",
+        "sweep mlp-digits --select baseline --set start={pipe}.pt",
+        "search mlp-digits --replay {pipe}:mlp_digits",
+        "export {run} --to safetensors --out {pipe}",
+        "graphs catalogue n16-48 --out {pipe}.csv",
+    ],
+)
+def test_a_pipe_is_refused_wherever_a_file_is_read_or_written(command, runs, tmp_path, capsys):
+    for ending in ("", ".pt", ".csv"):
+        os.mkfifo(tmp_path / f"pipe{ending}")
+    words = [word.format(run=first(runs), pipe=tmp_path / "pipe") for word in command.split()]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "is a pipe or a device" in said
+    assert said.count("\n") == 1
+    assert all((tmp_path / f"pipe{ending}").is_fifo() for ending in ("", ".pt", ".csv"))
+
+
+def test_export_does_not_replace_the_weights_of_the_run(runs, capsys):
+    weights = first(runs) / "weights.safetensors"
+    before = weights.read_bytes()
+    assert main(["export", str(first(runs)), "--to", "safetensors", "--out", str(weights)]) == 2
+    assert "is a file of a finished run; name another --out" in capsys.readouterr().err
+    assert weights.read_bytes() == before
 
 
 COMMANDS = [

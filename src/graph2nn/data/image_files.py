@@ -49,11 +49,14 @@ def open_image(content: bytes) -> Image:
     """Open the bytes of an image; its pixels are not decoded yet.
 
     Raises:
-        OSError: none of the formats that are read, as Pillow says it.
+        OSError: none of the formats that are read, as Pillow says it, or more pixels than Pillow decodes.
     """
     from PIL import Image
 
-    return Image.open(io.BytesIO(content), formats=FORMATS)
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise OSError(str(error)) from None
 
 
 def eight_bit(image: Image) -> Image:

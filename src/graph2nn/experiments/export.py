@@ -18,8 +18,9 @@ from torch import Tensor
 from graph2nn.data.image_files import NAMES, open_image, plain
 from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.trained import Deployed, load_run
-from graph2nn.files import replacing
+from graph2nn.files import refuse_special, replacing
 from graph2nn.results.data_card import DataCard
+from graph2nn.results.run_folder import OWN
 
 Format = Literal["onnx", "torch-export", "safetensors"]
 _SUFFIX: dict[Format, str] = {"onnx": ".onnx", "torch-export": ".pt2", "safetensors": ".safetensors"}
@@ -45,6 +46,8 @@ def export_run(folder: str | Path, to: Format, out: str | Path | None = None) ->
     if to not in get_args(Format):
         raise unknown("export: format", to, get_args(Format))
     target = Path(out) if out is not None else Path(f"network{_SUFFIX[to]}")
+    if target.name in OWN and (target.parent / "result.json").is_file():
+        raise UserError(f"export: {target} is a file of a finished run; name another --out.")
     network = load_run(folder, engine="masked")
     card: DataCard = network.card  # type: ignore[assignment]
     if card.task in ("language", "translation") and to != "safetensors":
@@ -161,6 +164,7 @@ def _prediction(path: Path, scores: Tensor, card: DataCard) -> Prediction:
 def _read(path: Path, card: DataCard) -> Tensor:
     """Read one image as float32 ``[channels, height, width]`` in the units of the training data."""
     channels, height, width = card.image_shape
+    refuse_special(path, "predict")
     try:
         image = plain(open_image(path.read_bytes())).convert(_MODES.get(channels, "RGB"))
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from graph2nn.conversion.weight_sources import plain_tensor
 from graph2nn.errors import UserError, shown
-from graph2nn.files import path_in_utf8
+from graph2nn.files import path_in_utf8, refuse_special
 from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 
@@ -33,6 +33,7 @@ def starting_weights(path: Path, network: nn.Module) -> dict[str, Tensor]:
         UserError: no such file, not weights, or weights of another network.
     """
     file = path / "weights.safetensors" if path.is_dir() else path
+    refuse_special(file, "start")
     if file.suffix in TORCH_FILES:
         load_published(network, read_checkpoint(file)["model_state"], where=str(file))
     else:
@@ -58,6 +59,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         UserError: no such file, or one that the published code did not write.
     """
+    refuse_special(path, "start")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:

@@ -43,6 +43,8 @@ def read_rows(path: Path) -> pd.DataFrame:
     absent = [column for column in COLUMNS if column not in frame]
     if absent:
         raise UserError(f"catalogue: {path} has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
+    if twice := [column for column in COLUMNS if list(frame.columns).count(column) > 1]:
+        raise UserError(f"catalogue: {path} has two columns {twice[0]!r}; keep one of them.")
     if frame.empty:
         raise UserError(f"catalogue: {path} has no rows.")
     return _checked(frame[COLUMNS], path)

@@ -91,7 +91,7 @@ def make_catalogues(
         raise UserError(
             f"catalogue: there is no sweep {sweep}; make it with graph2nn graphs sweep --out {sweep}."
         )
-    frame = frame[frame["clustering"].notna()]
+    frame = frame[frame["clustering"].notna() & frame["path_length"].notna()]
     if l_max is not None:
         frame = frame[frame["path_length"] <= l_max]
     if frame.empty:

@@ -230,6 +230,8 @@ def _row(out: Path, result: _Result) -> dict[str, Any]:
         if not isinstance(row.get(name), str | None):
             raise damaged(file, f"{name} = {shown(row[name])} is not text")
     for name, value in row.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise damaged(file, f"{cut(str(name), 60)} = {shown(value)} is out of range")
         if isinstance(value, list | dict):
             raise damaged(file, f"{cut(str(name), 60)} = {shown(value)} is not a word or a number")
     return {**row, "run": result.run}

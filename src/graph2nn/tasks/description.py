@@ -104,10 +104,12 @@ def draw_sheet(data: Dataset, file: Path) -> Path:
         file: PNG to write.
 
     Raises:
-        UserError: samples that are not images, or a file that cannot be written.
+        UserError: samples that are not images, another ending than .png, or a file that cannot be written.
     """
     from PIL import Image, ImageDraw
 
+    if file.suffix.lower() != ".png":
+        raise UserError(f"data show: --plot {file} does not end in .png; name a PNG file.")
     if len(data.image_shape) != 3:
         raise UserError("data show: --plot draws images, and these samples are not images; leave it out.")
     split = resident(data.train, "data show")

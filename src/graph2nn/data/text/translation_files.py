@@ -14,6 +14,7 @@ from graph2nn.data.download import download
 from graph2nn.data.text.sentence_pairs import PairSplit, split_of
 from graph2nn.data.text.vocabulary import SIZE, encoded, learn_vocabulary, pieces
 from graph2nn.errors import UserError
+from graph2nn.files import refuse_special
 
 #: Multi30k, task 1 (Elliott et al., 2016): raw text, English and German.
 URL = "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw/"
@@ -160,6 +161,7 @@ def read_lines(file: Path) -> list[str]:
     Raises:
         UserError: the file is missing or is not such text.
     """
+    refuse_special(file, "data")
     try:
         raw = file.read_bytes()
         text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8-sig")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import re
 import zlib
 from pathlib import Path
+from typing import IO
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.options import ReadOptions
+from graph2nn.memory import memory_bytes, refuse_memory
 
 #: Format of each ending that is read and written. ``text`` is a matrix or an edge list, told apart by content.
 FORMATS = {
@@ -116,20 +119,31 @@ def content_of(path: Path) -> bytes:
     """Return the content of a file, decompressed.
 
     Raises:
-        UserError: a damaged archive.
+        UserError: a damaged archive, or one that holds more than memory takes.
     """
     content = path.read_bytes()
-    readers = ((b"\x1f\x8b", gzip.decompress), (b"BZh", bz2.decompress), (b"\xfd7zXZ\x00", lzma.decompress))
+    readers = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
     compressed = path.suffix.lower() in COMPRESSED
     try:
-        for beginning, decompress in readers:
+        for beginning, reader in readers:
             # Text may begin with BZh; the other two beginnings are never text.
             if content.startswith(beginning) and (compressed or beginning != b"BZh"):
-                return decompress(content)
+                with reader(io.BytesIO(content)) as stream:  # type: ignore[operator]
+                    return _within_memory(stream)
+    except UserError:
+        raise
     except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
         raise UserError(f"the compressed file is damaged ({str(error) or type(error).__name__}).") from None
     if compressed:
         raise UserError(f"the file is not compressed, though its name ends in {path.suffix}.")
+    return content
+
+
+def _within_memory(stream: IO[bytes]) -> bytes:
+    """Read what was compressed, up to a quarter of the memory there is: text takes several times its bytes."""
+    most = memory_bytes() // 5
+    content = stream.read(most + 1)
+    refuse_memory("the decompressed file", 4.0 * len(content), "give a smaller one")
     return content
 
 

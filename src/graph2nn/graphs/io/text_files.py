@@ -112,7 +112,8 @@ def _characters(rows: list[str]) -> Matrix:
                 f"row {number} has {len(row)} entries and row 1 has {len(rows[0])}; {EXPECTED}, "
                 "all rows of the same length."
             )
-    return Matrix(np.array([[cell == "1" for cell in row] for row in rows]))
+    characters = np.frombuffer("".join(rows).encode("ascii"), np.uint8)
+    return Matrix(characters.reshape(len(rows), len(rows[0])) == ord("1"))
 
 
 def _adjacency_lists(lines: list[str]) -> EdgeList:

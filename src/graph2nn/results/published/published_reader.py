@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.files import refuse_special
 from graph2nn.results.config import GraphSpec
 from graph2nn.results.evaluations import COLUMNS, Evaluations
 from graph2nn.results.published import published_files
@@ -74,6 +75,7 @@ def read_published(
     source = (
         published_files.find_published(cache, progress=progress) if str(path) == "published" else Path(path)
     )
+    refuse_special(source, "analyze")
     if source.is_dir() and not published_files.holds_arrays(source) and holds_results(source):
         single = read_out_dirs(source, progress=progress)
         table = collect(single.arrays, tasks)
