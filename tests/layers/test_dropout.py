@@ -63,6 +63,14 @@ def test_edges_of_the_share():
     assert torch.equal(Dropout(0.5).eval()(x), x)
 
 
+def test_vmap_asks_for_its_kind_of_randomness_as_with_torch():
+    x = torch.ones(3, 1000)
+    with pytest.raises(RuntimeError, match="randomness"):
+        torch.vmap(lambda row: dropout(row, 0.5))(x)
+    y = torch.vmap(lambda row: dropout(row, 0.5), randomness="different")(x)
+    assert not torch.equal(y[0], y[1])
+
+
 def test_a_compiled_network_takes_torchs_own():
     compiled = torch.compile(Dropout(0.5), backend="aot_eager", fullgraph=True)
     y = compiled(torch.ones(10_000))

@@ -15,8 +15,8 @@ class Dropout(nn.Dropout):
 
     On the CPU torch draws one number of the Mersenne twister per feature, a sixth of a training step of a small
     Transformer. Here four features share one draw of 64 bits. The share is rounded to a multiple of
-    1/65536 and the others are scaled by the rounded share, so that the expectation is exact. On other devices
-    and in compiled or traced networks it is torch's own dropout.
+    1/65536 and the others are scaled by the rounded share, so that the expectation is exact. On other devices,
+    and in compiled, traced or vmapped networks, it is torch's own dropout.
 
     Shapes: any, to the same.
 
@@ -45,8 +45,8 @@ def dropout(x: Tensor, p: float) -> Tensor:
         [0.0, 0.0]
     """
     zeroed = round(p * _LEVELS)
-    recorded = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
-    if recorded or x.device.type != "cpu" or not 0 < zeroed < _LEVELS:
+    watched = torch._C._are_functorch_transforms_active() or torch._C._get_tracing_state() is not None
+    if watched or torch.compiler.is_compiling() or x.device.type != "cpu" or not 0 < zeroed < _LEVELS:
         return F.dropout(x, p, training=True)
     size = x.numel()
     draws = torch.empty(-(-size // 4), dtype=torch.int64).random_(-(2**63), None)
