@@ -9,7 +9,6 @@ import lzma
 import re
 import zlib
 from pathlib import Path
-from typing import IO
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.options import ReadOptions
@@ -128,7 +127,7 @@ def content_of(path: Path) -> bytes:
         for beginning, reader in readers:
             # Text may begin with BZh; the other two beginnings are never text.
             if content.startswith(beginning) and (compressed or beginning != b"BZh"):
-                with reader(io.BytesIO(content)) as stream:  # type: ignore[operator]
+                with reader(io.BytesIO(content)) as stream:
                     return _within_memory(stream)
     except UserError:
         raise
@@ -139,7 +138,7 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def _within_memory(stream: IO[bytes]) -> bytes:
+def _within_memory(stream: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> bytes:
     """Read what was compressed, up to a quarter of the memory there is: text takes several times its bytes."""
     most = memory_bytes() // 5
     content = stream.read(most + 1)
