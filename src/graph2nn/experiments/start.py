@@ -65,7 +65,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"start: {path} cannot be read ({error.strerror or error}).") from None
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(f"start: {path} is not a checkpoint ({' '.join(str(error).split())[:160]}).") from None
+        reason = " ".join(str(error).split())[:160] or "it ends too early"
+        raise UserError(f"start: {path} is not a checkpoint ({reason}).") from None
     except Exception as error:  # pickle's own errors: among them what only a full unpickling would run
         raise UserError(f"start: {path} is not a checkpoint ({type(error).__name__}).") from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model_state"), Mapping):
