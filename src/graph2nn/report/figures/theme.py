@@ -19,6 +19,8 @@ from graph2nn.report.phrasing import readable
 DPI = 190
 #: Widths, inches: of one column of a paper, and of its whole text. Type is sized to be read there as it is.
 COLUMN, TEXT = 3.4, 7.0
+#: Settings under which a figure whose layout engine was taken away gets no other one.
+_LAID_OUT_ONCE: Any = {"figure.autolayout": False, "figure.constrained_layout.use": False}
 #: Perceptually uniform, readable in grey and by colour-blind readers.
 COLOURS = "viridis"
 #: One a task, so that a line is told from another without its colour too.
@@ -164,16 +166,26 @@ def rendered(
         One file's bytes per format.
     """
     files = []
-    with mpl.rc_context({**theme.style(), "svg.hashsalt": "graph2nn"}):
+    with mpl.rc_context({**theme.style(), **_LAID_OUT_ONCE, "svg.hashsalt": "graph2nn"}):
         figure = draw(theme)
+        _lay_out(figure, dpi)
         for kind in formats:
             stream = io.BytesIO()
             undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
             figure.savefig(stream, format=kind, dpi=dpi, metadata=undated)
-            # Laid out once: all formats have every label in the same place, in half the time.
-            figure.set_layout_engine("none")
             files.append(stream.getvalue())
     return files
+
+
+def _lay_out(figure: Figure, dpi: int) -> None:
+    """Lay a figure out for good: all formats have every label in the same place, and each is drawn once.
+
+    As long as a figure has a layout engine, even a spent one, ``savefig`` draws everything twice.
+    """
+    figure.set_dpi(dpi)
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def canvas(width: float, height: float) -> Figure:
