@@ -15,6 +15,7 @@ from graph2nn.cli import main
 from graph2nn.data.registry import load_dataset
 from graph2nn.experiments import execute, plan, preset, select
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 TASKS = ("resnet34_imagenet", "resnet34_sep_imagenet")
 
 

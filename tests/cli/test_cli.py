@@ -17,7 +17,9 @@ from graph2nn.cli import main
 from graph2nn.errors import Graph2nnWarning
 from graph2nn.results.runs_table import read_config
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.batch_size=256", "--threads", "1"]
+NARROW = ["--set", "model.widths=[64]", "--set", "model.options.stem=64"]
 
 
 def complaint(capsys, *argv):
@@ -195,7 +197,7 @@ def test_a_sweep_in_bf16_says_so_in_its_table_and_its_help(capsys, tmp_path):
 
 def test_nulls_are_swept_with_their_graph_and_compared_with_it(capsys, tmp_path):
     out, report = str(tmp_path / "runs"), tmp_path / "report"
-    sweep = ["sweep", "mlp-digits", *QUICK, "--seeds", "2", "--out", out]
+    sweep = ["sweep", "mlp-digits", *QUICK, *NARROW, "--seeds", "2", "--out", out]
     rows = [word for row in range(8) for word in ("--select", f"n64-52:{row}")]
     assert main([*sweep, "--select", "baseline", *rows]) == 0
     assert main([*sweep, "--select", "n64-52:7", "--nulls", "2"]) == 0
@@ -392,6 +394,6 @@ def test_an_endless_recursion_of_ours_is_no_path(monkeypatch):
     def endless(*args, **kwargs):
         return endless()
 
-    monkeypatch.setattr("graph2nn.cli.app", endless)
+    monkeypatch.setattr("graph2nn.cli._command", lambda: endless)
     with pytest.raises(RecursionError):
         main(["models"])

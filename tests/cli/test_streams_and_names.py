@@ -17,6 +17,7 @@ from graph2nn.cli import main
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io import write_graph
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 TINY = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0", "--set", "model.widths=[64]"]
 TINY += ["--set", "model.options.stem=64"]
 GRID = ["graphs", "sweep", "--nodes", "8", "--degrees", "2", "--probabilities", "2", "--seeds", "1", "--out"]

@@ -6,6 +6,7 @@ from graph2nn.cli import main
 from graph2nn.cli.sweep_log import Log
 
 QUICK = ["--set", "recipe.epochs=1", "--set", "recipe.precise_bn=0"]
+QUICK += ["--set", "model.widths=[64]", "--set", "model.options.stem=64"]
 
 
 def test_lines_tell_run_error_and_time_left():

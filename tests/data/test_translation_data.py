@@ -14,7 +14,7 @@ from graph2nn.data.text.sentence_pairs import split_of
 from graph2nn.data.text.vocabulary import BEGIN, END, PADDING, decoded, encoded, learn_vocabulary
 from graph2nn.errors import UserError
 
-pytest.importorskip("tokenizers")
+pytest.importorskip("tokenizers", reason="needs tokenizers, of the extra text")
 
 
 def test_text_comes_back_as_it_was():

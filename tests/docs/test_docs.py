@@ -13,11 +13,14 @@ from pages import ROOT, check_commands, dead_links, odd_addresses
 
 from graph2nn.cli import main
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 #: Pages with Python; the commands of the others are checked alone.
 WITH_PYTHON = [page for page in PAGES if "```python\n" in page.read_text(encoding="utf-8")]
 #: Whose commands are run too, in order with the Python.
 ENTIRE = "tutorial"
+#: Added to the commands of its sweeps, each of whose runs takes seconds as written.
+QUICK = ["--set", "recipe.epochs=2", "--set", "model.widths=[64]", "--set", "model.options.stem=64"]
 #: What a page may use that graph2nn does not need.
 EXTRAS = ("transformers", "lightning", "accelerate", "optuna")
 
@@ -55,7 +58,10 @@ def test_its_python_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         pytest.skip(f"{', '.join(left_out)}; the others ran")
 
 
-def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "fewer", [pytest.param(QUICK, id="shortened"), pytest.param([], id="as_written", marks=pytest.mark.slow)]
+)
+def test_the_tutorial_runs_from_top_to_bottom(fewer, tmp_path, monkeypatch, capsys):
     """Every command and every line of Python of it, in order, as a reader would."""
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__"}
@@ -67,7 +73,9 @@ def test_the_tutorial_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             exec(compile(block, ENTIRE, "exec"), names)
         else:
             for line in block.splitlines():
-                assert main(shlex.split(line)[1:]) == 0, capsys.readouterr().err
+                words = shlex.split(line)[1:]
+                words += fewer if words[0] == "sweep" else []
+                assert main(words) == 0, capsys.readouterr().err
     said = capsys.readouterr()
     assert re.search(r"error of the graph \d", said.out)
     assert "18 of 21 runs were finished already" in said.err  # one null more asks for three runs more

@@ -24,6 +24,7 @@ from graph2nn.results.config import GraphSpec, RunConfig
 from graph2nn.results.runs_table import read_runs
 from graph2nn.tasks.registry import task_of
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 OPTIONS = {"inputs": "celltype == 'sensory'", "outputs": "celltype == 'motor'", "rounds": 4}
 
 

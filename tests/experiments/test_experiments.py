@@ -327,7 +327,8 @@ def test_several_workers_give_the_table_of_one_and_outlive_a_run_that_fails(digi
     assert launch(runs, digits, tmp_path / "two", Local(2)).skipped == 4
 
 
-SWEEP = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4", "--set", "recipe.epochs=100"]
+SWEEP = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4", "--set", "recipe.epochs=60"]
+SWEEP += ["--set", "recipe.precise_bn=0", "--set", "model.widths=[64]", "--set", "model.options.stem=64"]
 
 
 def running(pid):

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
 
 import pytest
 from lease_files import ELSEWHERE, lease_of
@@ -220,13 +219,12 @@ def test_a_run_told_to_make_room_keeps_its_checkpoint(runs, digits, tmp_path, mo
 def _take_a_gpu(slots, pipe):
     _settle_on_a_gpu(("4", "7"), slots)
     pipe.send(os.environ["CUDA_VISIBLE_DEVICES"])
-    with suppress(EOFError):
-        pipe.recv()
+    pipe.poll(patience(60))  # hold it until killed, and no longer should nobody come
 
 
 def test_gpus_are_handed_out_and_those_of_the_dead_again(tmp_path):
     """Only who gets which: that the number does what it says needs a machine with GPUs."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     pipes, taken, processes = [], [], []
 
     def start():
@@ -246,8 +244,9 @@ def test_gpus_are_handed_out_and_those_of_the_dead_again(tmp_path):
         start()
     finally:
         for process, pipe in zip(processes, pipes, strict=True):
-            pipe.close()
+            process.kill()  # each holds copies of the pipes of those before it, so closing would not end them
             process.join()
+            pipe.close()
     assert taken == ["4", "7", "4", "7"]
 
 
@@ -324,7 +323,7 @@ def test_a_launcher_whose_library_is_missing_says_how_to_get_it(
 
 
 def test_slurm_that_is_not_there_is_one_line(runs, digits, tmp_path, monkeypatch):
-    pytest.importorskip("submitit")
+    pytest.importorskip("submitit", reason="needs submitit, of the extra slurm")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match=r"SLURM took no job .*--launcher local"):
         launch(runs, digits, tmp_path, Slurm())

@@ -18,6 +18,7 @@ from graph2nn.cli import main
 from graph2nn.errors import UserError
 from graph2nn.results.evaluations import of_runs
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 SMALL = ["--set", "recipe.epochs=2", "--set", "model.widths=[32]", "--set", "model.options.stem=32"]
 
 

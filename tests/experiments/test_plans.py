@@ -219,7 +219,7 @@ def test_a_plan_is_run_once_and_the_table_tells_the_arms(tmp_path, capsys):
 
 
 def test_killed_and_called_again_no_run_is_lost_or_doubled(tmp_path):
-    file, out = written(tmp_path, tree(set={**QUICK, "recipe.epochs": 40})), tmp_path / "out"
+    file, out = written(tmp_path, tree(set={**QUICK, "recipe.epochs": 15})), tmp_path / "out"
     freeze_plan(file)
     command = [
         sys.executable,

@@ -183,7 +183,7 @@ def test_a_sweep_saves_as_train_does(tmp_path, digits):
 
 
 def test_a_sweep_logs_as_train_does(tmp_path, digits):
-    pytest.importorskip("tensorboard")
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
     assert not launch(configs(digits)[:1], digits, tmp_path, loggers=["tensorboard"]).failed
     assert list(tmp_path.rglob("events.out.tfevents*"))
 

@@ -18,9 +18,9 @@ from graph2nn.results.run_folder import finished_runs
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="launchers are started as forks")
 
 
-def sweep(out, launchers, kills, seed=0):
-    """Have this many launchers share the sweep of thirty runs; return how many kills met a run."""
-    command = [sys.executable, tiny_sweep.__file__, out, launchers, kills, seed]
+def sweep(out, launchers, kills, seed=0, seeds=1):
+    """Have this many launchers share the sweep of ten runs per seed; return how many kills met a run."""
+    command = [sys.executable, tiny_sweep.__file__, out, launchers, kills, seed, seeds]
     ended = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, timeout=patience(500), check=False
     )
@@ -32,19 +32,28 @@ def sweep(out, launchers, kills, seed=0):
 def undisturbed(tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed")
     sweep(out, launchers=1, kills=0)
-    assert len(finished_runs(out)) == 30
+    assert len(finished_runs(out)) == 10
     return out
 
 
-@pytest.mark.parametrize("kills", [7, pytest.param(20, marks=pytest.mark.slow)])
-def test_kills_change_nothing(undisturbed, tmp_path, kills):
+def check_kills(undisturbed, out, kills, seeds):
     """Two launchers, one of them killed at each of several random moments and replaced."""
-    met = sweep(tmp_path, launchers=2, kills=kills, seed=1)
-    assert 2 * met > kills, "the kills missed the runs"
-    assert failed_runs(tmp_path) == {}
-    assert_equal(undisturbed, tmp_path)
-    started = attempts(tmp_path)
-    assert 30 < sum(started.values()) <= 30 + kills, started
+    met = sweep(out, launchers=2, kills=kills, seed=1, seeds=seeds)
+    assert 2 * met >= kills, "the kills missed the runs"
+    assert failed_runs(out) == {}
+    assert_equal(undisturbed, out)
+    started = attempts(out)
+    assert 10 * seeds < sum(started.values()) <= 10 * seeds + kills, started
+
+
+def test_kills_change_nothing(undisturbed, tmp_path):
+    check_kills(undisturbed, tmp_path, kills=4, seeds=1)
+
+
+@pytest.mark.slow
+def test_many_kills_change_nothing(tmp_path):
+    sweep(tmp_path / "undisturbed", launchers=1, kills=0, seeds=3)
+    check_kills(tmp_path / "undisturbed", tmp_path / "killed", kills=20, seeds=3)
 
 
 def test_three_launchers_do_each_run_exactly_once(undisturbed, tmp_path):

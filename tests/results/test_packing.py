@@ -19,6 +19,7 @@ from graph2nn.results.packing import pack
 from graph2nn.results.run_folder import finished_runs, result_of
 from graph2nn.results.runs_table import COLUMNS, read_config
 
+pytestmark = pytest.mark.usefixtures("small_figures")
 SETTINGS = ["recipe.epochs=2", "recipe.precise_bn=0", "model.widths=[64]", "model.options.stem=64"]
 
 

@@ -1,6 +1,6 @@
-"""A sweep of thirty tiny runs, trained by launchers that this script starts and kills.
+"""A sweep of tiny runs, ten per training seed, trained by launchers that this script starts and kills.
 
-    python tests/tiny_sweep.py OUT LAUNCHERS KILLS SEED
+    python tests/support/tiny_sweep.py OUT LAUNCHERS KILLS SEED SEEDS
 
 The launchers are forks of this process, which has imported everything and computed nothing: a start takes a
 moment instead of the seconds of an import, and a kill is a real SIGKILL. Prints how many kills met a run.
@@ -34,8 +34,8 @@ COMMAND += [word for setting in [*SETTINGS, "recipe.epochs=15"] for word in ("--
 TIMING = ["seconds", "finished"]
 
 
-def configs(data):
-    return plan(preset("mlp-digits"), GRAPHS, (1, 2, 3), data=data.label, settings=SETTINGS)
+def configs(data, seeds=3):
+    return plan(preset("mlp-digits"), GRAPHS, range(1, seeds + 1), data=data.label, settings=SETTINGS)
 
 
 def table(out):
@@ -72,9 +72,9 @@ def fork(runs, data, out):
     return child
 
 
-def main(out, launchers, kills, seed):
+def main(out, launchers, kills, seed, seeds):
     data, rng = load_dataset("digits"), random.Random(seed)
-    runs = configs(data)
+    runs = configs(data, seeds)
     children, met = [fork(runs, data, out) for _ in range(launchers)], 0
     # Spread over the sweep, whatever the speed of the machine.
     for done in sorted(rng.uniform(0, len(runs) - 2) for _ in range(kills)):
@@ -95,4 +95,4 @@ def main(out, launchers, kills, seed):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -16,8 +16,8 @@ from graph2nn.tasks.translation import Translation, bleu_of
 from graph2nn.training import Checkpoints, Recipe, Saving, train
 from graph2nn.training.preemption import Preempted
 
-pytest.importorskip("tokenizers")
-pytest.importorskip("sacrebleu")
+pytest.importorskip("tokenizers", reason="needs tokenizers, of the extra text")
+pytest.importorskip("sacrebleu", reason="needs sacrebleu, of the extra text")
 SIZE = {"input_size": (2, 8), "num_classes": 40, "depth": 2, "heads": 2, "pre_norm": True}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import io
 import os
 import sys
@@ -64,11 +65,17 @@ def _root(
         raise typer.Exit
 
 
+@functools.cache
+def _command() -> Any:
+    """Build the tree of commands once per process: typer would read all signatures again at every call."""
+    return typer.main.get_command(app)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code: 0 done, 1 a run failed, 2 wrong input, 130 interrupted."""
     try:
         with warnings.catch_warnings(), own_warnings_on_one_line():
-            code = app(args=argv, standalone_mode=False)
+            code = _command()(args=argv, standalone_mode=False)
         sys.stdout.flush()  # a full disk shows only now
     except UserError as error:
         return _say(f"graph2nn: {error}", 2)
