@@ -8,6 +8,9 @@ PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 # 1.9); any value of uv's --torch-backend (cpu, auto, cu128, …). Left empty, pip takes its default build.
 TORCH_BACKEND ?=
 
+# How many processes share the tests: one more than there are cores, since some tests wait.
+WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+
 # Where the measures of the published catalogues ship. AFRESH=--afresh measures them all again.
 TABLES = src/graph2nn/graphs/catalogue_data
 AFRESH ?=
@@ -18,7 +21,7 @@ LOWEST ?= .venv-lowest
 NEWEST ?= .venv-newest
 LOWEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
-VERSIONS_TESTS ?= -n 2 -m "not slow and not cluster"
+VERSIONS_TESTS ?= -n $(WORKERS) --dist worksteal -m "not slow and not cluster"
 
 .PHONY: help demo test test-slow test-cluster test-lowest test-newest lint format tables docs dist bench bench-quick bench-long clean
 
@@ -29,7 +32,7 @@ demo: $(VENV)/.installed ## install, train graphs on digits, say where the repor
 	$(BIN)/graph2nn quickstart --out quickstart
 
 test: $(VENV)/.test ## install the test extras and run the tests
-	$(BIN)/python -m pytest -n 2 -m "not slow and not cluster"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow and not cluster"
 
 test-slow: $(VENV)/.test ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
@@ -112,6 +115,11 @@ $(VENV)/.test: $(VENV)/.installed
 $(VENV)/.cluster: $(VENV)/.test
 	$(PIP) --editable '.[test,cluster]'
 	@touch $@
+
+# Everything that .ci/run needs, resolved and installed once.
+$(VENV)/.all: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[lint,docs,test,cluster]'
+	@for name in installed lint docs test cluster all; do touch $(VENV)/.$$name; done
 
 $(VENV)/.bench: $(VENV)/.installed
 	$(PIP) --editable '.[bench]'
