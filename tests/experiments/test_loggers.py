@@ -97,6 +97,11 @@ def test_an_unknown_logger_is_named(tmp_path):
         make_logger("tensorbord", tmp_path)
 
 
+def test_a_folder_whose_name_is_not_utf8_is_refused_before_the_first_run(tmp_path):
+    with pytest.raises(UserError, match="tensorboard takes no folder whose name is not UTF-8"):
+        make_logger("tensorboard", tmp_path / "\udcff")
+
+
 @pytest.mark.parametrize("name", sorted(LOGGERS))
 def test_a_missing_package_is_named_with_the_command_that_installs_it(name, tmp_path, monkeypatch):
     import sys

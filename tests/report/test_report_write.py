@@ -208,6 +208,13 @@ def test_a_full_disk_leaves_the_old_report_whole_and_names_the_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
+def test_names_of_folders_that_are_not_utf8_are_written_as_codes(tmp_path):
+    write_report(small(), tmp_path / "report", title="runs\udcff", formats=["png"])
+    assert "runs\\udcff" in (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["title"] == "runs\udcff"
+
+
 def test_out_must_not_be_a_file(tmp_path):
     (tmp_path / "report").write_text("a file")
     with pytest.raises(UserError, match="is a file"):

@@ -89,24 +89,28 @@ def report_files(
     tables = [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
     return {
         **files,
-        "graphs.csv": pd.concat(tables, ignore_index=True).to_csv(index=False).encode(),
+        "graphs.csv": pd.concat(tables, ignore_index=True)
+        .to_csv(index=False)
+        .encode(errors="backslashreplace"),
         **_tables(said),
-        "summary.json": (text + "\n").encode(),
-        "index.html": index.encode(),
+        "summary.json": (text + "\n").encode(errors="backslashreplace"),
+        "index.html": index.encode(errors="backslashreplace"),
     }
 
 
 def _tables(said: Study) -> dict[str, bytes]:
     """Every run's last evaluation, and each network of a comparison with nulls, for other programs."""
     runs = pd.concat([task.runs.assign(task=name) for name, task in said.tasks.items()], ignore_index=True)
-    files = {"runs.csv": runs.to_csv(index=False).encode()}
+    files = {"runs.csv": runs.to_csv(index=False).encode(errors="backslashreplace")}
     nulls = [
         compared.members.assign(kind=kind, task=name)
         for name, task in said.tasks.items()
         for kind, compared in task.nulls.items()
     ]
     if nulls:
-        files["nulls.csv"] = pd.concat(nulls, ignore_index=True).to_csv(index=False).encode()
+        files["nulls.csv"] = (
+            pd.concat(nulls, ignore_index=True).to_csv(index=False).encode(errors="backslashreplace")
+        )
     return files
 
 

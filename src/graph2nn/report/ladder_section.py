@@ -279,8 +279,8 @@ def write_page(
     publish(
         {
             **files,
-            "summary.json": json.dumps(summary, indent=1, ensure_ascii=False).encode(),
-            "index.html": index.encode(),
+            "summary.json": json.dumps(summary, indent=1, ensure_ascii=False).encode(errors="backslashreplace"),
+            "index.html": index.encode(errors="backslashreplace"),
         },
         out,
     )

@@ -71,8 +71,12 @@ def paper_folder(
     for name, draw in figures.items():
         for kind, content in zip(FORMATS, rendered(draw, PAPER, FORMATS), strict=True):
             files[f"paper/{name}.{kind}"] = content
-    files |= {f"paper/{name}.tex": latex(table).encode() for name, table in tables.items()}
-    files["paper/references.bib"] = bibtex(data, version=metadata.version("graph2nn")).encode()
+    files |= {
+        f"paper/{name}.tex": latex(table).encode(errors="backslashreplace") for name, table in tables.items()
+    }
+    files["paper/references.bib"] = bibtex(data, version=metadata.version("graph2nn")).encode(
+        errors="backslashreplace"
+    )
     return files
 
 

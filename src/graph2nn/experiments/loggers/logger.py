@@ -41,7 +41,7 @@ def make_logger(name: str, out: Path) -> Logger:
     """Return a logger that keeps what it writes in ``out``.
 
     Raises:
-        UserError: no such logger, or its package is not installed.
+        UserError: no such logger, its package is not installed, or a folder whose name is not UTF-8.
 
     Example:
         >>> make_logger("tensorbord", Path("runs"))
@@ -51,6 +51,12 @@ def make_logger(name: str, out: Path) -> Logger:
     """
     if name not in LOGGERS:
         raise unknown("logger", name, LOGGERS)
+    try:
+        str(out).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"logger: {name} takes no folder whose name is not UTF-8; name another --out."
+        ) from None
     try:
         module = import_module(f"graph2nn.experiments.loggers.{name}")
     except ImportError as error:
