@@ -51,7 +51,7 @@ class ExpectedError:
         >>> from graph2nn import catalogue
         >>> from graph2nn.experiments.search import Proposal
         >>> trials = [Trial(Proposal(row, 1, 5), 30.0 + row) for row in range(8)]
-        >>> mean, sd = fit(Space(catalogue("n64-52")), trials).band()
+        >>> mean, sd = fit_error(Space(catalogue("n64-52")), trials).band()
         >>> mean.shape, bool(sd.min() > 0)
         ((52,), True)
     """
@@ -100,7 +100,7 @@ def fit_error(space: Space, trials: Sequence[Trial]) -> ExpectedError:
         >>> from graph2nn import catalogue
         >>> from graph2nn.experiments.search import Proposal
         >>> trials = [Trial(Proposal(row, 1, 5), 30.0 + row) for row in range(8)]
-        >>> fit(Space(catalogue("n64-52")), trials).epochs
+        >>> fit_error(Space(catalogue("n64-52")), trials).epochs
         5
     """
     surface = None
