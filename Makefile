@@ -8,8 +8,9 @@ PIP = $(BIN)/pip install --quiet --constraint constraints.txt
 # 1.9); any value of uv's --torch-backend (cpu, auto, cu128, …). Left empty, pip takes its default build.
 TORCH_BACKEND ?=
 
-# How many processes share the tests: one more than there are cores, since some tests wait.
-WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+# How many processes share the tests: one more than there are cores, since some tests wait, but at most 8, as each
+# takes a gigabyte.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 7 ? n + 1 : 8)))
 
 # Where the measures of the published catalogues ship. AFRESH=--afresh measures them all again.
 TABLES = src/graph2nn/graphs/catalogue_data
