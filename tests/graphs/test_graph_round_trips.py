@@ -31,6 +31,16 @@ names = st.lists(
 )
 
 
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+@pytest.mark.parametrize("name", ["0 {", "a {}", "b {'w'", 'c {"w"', "d {'w': 1}"])
+def test_braces_in_names_are_not_attributes(tmp_path, ending, name):
+    wiring = np.zeros((3, 3), dtype=bool)
+    wiring[0, 1] = wiring[1, 0] = True
+    for names in ((name, "x", "y"), ("x", "y", name)):
+        write_graph(RelationalGraph(wiring, node_names=names), tmp_path / f"g{ending}")
+        assert read_graph(tmp_path / f"g{ending}").node_names == names
+
+
 @st.composite
 def valued(draw) -> RelationalGraph:
     """A graph with names and, often, weights and signs."""

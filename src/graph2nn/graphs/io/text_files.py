@@ -131,7 +131,7 @@ def _adjacency_lists(lines: list[str]) -> EdgeList:
 
 
 def _table(lines: list[str], kind: str, comments: _Comments, options: ReadOptions) -> Source:
-    if any("{" in line and _ATTRIBUTES.search(line) for line in lines):
+    if any("{" in line and _has_attributes(line) for line in lines):
         return _attributed(lines)
     separator = _separator(lines[:_SAMPLE])
     if separator in (None, "\t"):
@@ -279,6 +279,12 @@ def _wide(lines: list[str], separator: str | None) -> Matrix:
 
 def _is_text(cell: str) -> bool:
     return to_numbers(pd.Series([cell], dtype=object))[1] is not None
+
+
+def _has_attributes(line: str) -> bool:
+    """Whether a line ends in a dictionary, and not in a quoted name with a brace in it."""
+    match = _ATTRIBUTES.search(line)
+    return match is not None and line[: match.start()].count('"') % 2 == 0
 
 
 def _attributed(lines: list[str]) -> EdgeList:
