@@ -110,6 +110,6 @@ def check_heads(width: int, heads: int) -> None:
     """
     if heads < 1 or width % heads:
         raise UserError(
-            f"attention: width {width} cannot be shared by {heads} heads; take a multiple of {heads}, "
-            f"in a match multiple_of={heads}."
+            f"attention: width {width} cannot be shared by {heads} heads; give a width that is a multiple of "
+            f"{heads}, or another number of heads."
         )
