@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from empty_memory import hollow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -390,3 +391,13 @@ def test_tokens_are_one_hot_features_of_the_root_of_their_number():
         torch.testing.assert_close(each.activity(tokens), each.activity(one_hot))
     with pytest.raises(UserError, match=r"or tokens, int64 \[batch, time\]"):
         model(tokens[0])
+
+
+@pytest.mark.parametrize("kind", ["free", "signed", "gains", "fixed"])
+def test_built_without_memory_it_is_the_network_of_its_checkpoint(kind):
+    """Signs, groups of gains and of leaks are in no checkpoint."""
+    options = {"weights": kind, "leak": 0.5, "leak_by": "celltype", "train_leak": True}
+    made, bare = network(**options), hollow(lambda: network(**options))
+    bare.load_state_dict(made.state_dict())
+    x = torch.randn(5, 6)
+    torch.testing.assert_close(bare(x), made(x))

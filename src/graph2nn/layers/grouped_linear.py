@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graph2nn.layers.fixed_tables import FixedTables
 from graph2nn.layers.partition import node_sizes
 
 
@@ -50,7 +51,7 @@ class GroupedLinear(nn.Module):
         return f"{self.in_features} → {self.out_features}, groups={self.groups}"
 
 
-class ChannelShuffle(nn.Module):
+class ChannelShuffle(FixedTables):
     """Deal the features out to the groups in turn, as published: feature j goes to group ``j mod groups``.
 
     With G groups of S features, output ``g·S + p`` is input ``p·G + g``: the features seen as an S × G table
@@ -72,7 +73,7 @@ class ChannelShuffle(nn.Module):
         group = np.repeat(np.arange(groups), sizes)
         place = np.arange(features) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         order = np.argsort(np.lexsort((group, place)))
-        self.register_buffer("order", torch.from_numpy(order), persistent=False)
+        self.add_table("order", torch.from_numpy(order))
         self.groups = groups
         self.dim = dim
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graph2nn.errors import UserError
+from graph2nn.layers.fixed_tables import FixedTables
 from graph2nn.layers.partition import Sizes, node_sizes
 
 
-class Heads(nn.Module):
+class Heads(FixedTables):
     """Split the features of a token among heads, and put them together again.
 
     Heads take equal runs of features. Given the number of nodes of a graph, each head takes the features of
@@ -40,8 +39,8 @@ class Heads(nn.Module):
         check_heads(width, heads)
         self.width, self.heads, self.nodes = width, heads, nodes
         order, inverse = self._orders()
-        self.register_buffer("order", order, persistent=False)
-        self.register_buffer("inverse", inverse, persistent=False)
+        self.add_table("order", order)
+        self.add_table("inverse", inverse)
 
     def split(self, x: Tensor) -> Tensor:
         """``[batch, T, width]`` to ``[batch, heads, T, width / heads]``."""
@@ -62,15 +61,6 @@ class Heads(nn.Module):
         if (np.diff(order) == 1).all():
             return None, None
         return torch.from_numpy(order), torch.from_numpy(np.argsort(order))
-
-    def _apply(self, fn: Callable[..., Tensor], recurse: bool = True) -> Heads:
-        without_memory = self.order is not None and self.order.is_meta
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if without_memory:  # to_empty leaves any bits in the tables
-            for table, written in zip((self.order, self.inverse), self._orders(), strict=True):
-                if table is not None and written is not None and not table.is_meta:
-                    table.copy_(written)
-        return self
 
     def extra_repr(self) -> str:
         """Number of heads and what they are made of, for ``print(model)``."""

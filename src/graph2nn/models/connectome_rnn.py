@@ -19,6 +19,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.sparse_rows import arcs, tables_of
+from graph2nn.layers.fixed_tables import FixedTables
 from graph2nn.memory import refuse_weights
 from graph2nn.models.connectome_weights import ConnectionWeights, Init, Signs, Unsigned, WeightKind
 
@@ -36,7 +37,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 SMALLEST_LEAK = 1e-3
 
 
-class ConnectomeRNN(nn.Module):
+class ConnectomeRNN(FixedTables):
     """Leaky rate neurons on the connections of a graph, read in rounds.
 
     In a round, each neuron moves a share ``leak`` of the way to its activation:
@@ -153,7 +154,7 @@ class ConnectomeRNN(nn.Module):
         self.readout = nn.Linear(len(self.output_nodes), out_features)
         self.bias = nn.Parameter(torch.zeros(graph.n), requires_grad=weights != "fixed") if bias else None
         start, groups = _leaks(graph, leak, leak_by)
-        self.register_buffer("leak_group", torch.from_numpy(groups), persistent=False)
+        self.add_table("leak_group", torch.from_numpy(groups))
         self.leaky = train_leak or bool((start != 1).any())
         self.leak_start = start
         self._silent: Tensor | None = None

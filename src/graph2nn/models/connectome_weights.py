@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.edge.sparse_rows import Integers
+from graph2nn.layers.fixed_tables import FixedTables
 from graph2nn.models.spectral_radius import spectral_radius
 
 Numbers = npt.NDArray[np.float64]
@@ -22,7 +23,7 @@ Signs = Literal["neuron", "connection"]
 Unsigned = Literal["refuse", "free"]
 
 
-class ConnectionWeights(nn.Module):
+class ConnectionWeights(FixedTables):
     """One number per connection, computed from what is trained.
 
     Calling it returns the weights ``[connections]`` in the order of ``graph.edge_index``.
@@ -85,13 +86,13 @@ class ConnectionWeights(nn.Module):
         if kind == "gains":
             groups, self.gain_names = gain_groups(graph, connections, gain_by)
             self.gain = nn.Parameter(torch.ones(len(self.gain_names)))
-            self.register_buffer("group", torch.from_numpy(groups), persistent=False)
+            self.add_table("group", torch.from_numpy(groups))
         if kind in ("free", "signed"):
             self.weight = nn.Parameter(torch.zeros(count))
         else:
             self.register_buffer("weight", torch.zeros(count))
         if self.signs is not None:
-            self.register_buffer("sign", torch.from_numpy(self.signs.astype(np.float32)), persistent=False)
+            self.add_table("sign", torch.from_numpy(self.signs.astype(np.float32)))
 
     weight: Tensor
     group: Tensor
