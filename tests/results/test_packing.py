@@ -113,12 +113,13 @@ def test_damage_is_one_line(packed, tmp_path, harm, says, capsys):
     assert len(said.splitlines()) == 1
 
 
-def test_a_packed_table_that_changed_without_changing_its_size_is_read_again(packed):
+@pytest.mark.parametrize("changed", ["time", "size"])
+def test_a_packed_table_of_another_time_or_size_is_read_again(packed, changed):
     file = packed / "packed" / "runs.parquet"
     assert len(read_runs(packed))
-    stat = file.stat()
-    file.write_bytes(bytes(stat.st_size))
-    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
+    stat, later = file.stat(), changed == "time"
+    file.write_bytes(bytes(stat.st_size + (not later)))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000 * later))
     with pytest.raises(UserError, match="is damaged"):
         read_runs(packed)
 

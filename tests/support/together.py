@@ -78,6 +78,29 @@ class Casting(nn.Module):
         return self.net(x.double())
 
 
+class Witness(nn.Module):
+    """Notes what dropout zeroes in each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.dropout, self.zeroed = nn.Linear(162, 3), nn.Dropout(0.5), []
+
+    def forward(self, x):
+        if self.training:
+            self.zeroed.append(tuple((self.dropout(torch.ones(64)) == 0).tolist()))
+        return self.linear(x.flatten(1))
+
+
+def dropped(ranks):
+    """What dropout zeroed in each step of a training, on each rank."""
+    model = Witness()
+    train(model, images(), PLAIN_RECIPE.model_copy(update={"epochs": 2}), seed=3, ranks=ranks)
+    everyone = [model.zeroed] * ranks.world
+    if not ranks.alone:
+        dist.all_gather_object(everyone, model.zeroed)
+    return everyone
+
+
 def accelerated(ranks, **how):
     """In 32 bits or fewer, so equal to rounding alone."""
     torch.manual_seed(0)
@@ -157,6 +180,7 @@ def scenarios(ranks, folder):
     found |= {f"evaluated by {size}": evaluated(ranks, size) for size in (13, 1000)}
     found |= {"channels last": accelerated(ranks, channels_last=True), "bf16": accelerated(ranks, amp="bf16")}
     found |= {"compiled": accelerated(ranks, compile=True, backend="eager")}
+    found["dropped"] = dropped(ranks)
     if not ranks.alone:
         half_done(ranks, Path(folder) / "half")
         found["undisturbed"] = interrupted(ranks, None)

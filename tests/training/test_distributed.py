@@ -100,6 +100,13 @@ def test_all_ranks_hold_the_same_numbers_bit_for_bit(found):
     assert found["equal"] == set()
 
 
+def test_dropout_zeroes_other_features_on_each_rank_and_in_each_step(found, expected):
+    """The same on all ranks would be dropout of another kind: of features, not of samples."""
+    first, second = found["dropped"]
+    assert len(first) == len(second) == len(expected["dropped"][0]) > 10
+    assert len({*first, *second}) == 2 * len(first)
+
+
 def test_interrupted_they_end_with_the_same_weights_bit_for_bit(found):
     """Batch norm, dropout and stochastic depth; it is the second rank that is asked to stop."""
     assert found["disturbed"][0] == found["undisturbed"][0]

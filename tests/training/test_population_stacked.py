@@ -164,6 +164,29 @@ def test_members_that_cannot_share_a_step_have_stacks_of_their_own():
     assert "exceeds the 96 training images" in starved.message
 
 
+def test_outcomes_keep_the_order_of_the_members_whatever_stack_they_are_in():
+    """Those of one stack do not stand together, and those without a stack neither last nor first."""
+
+    def broken():
+        raise UserError("this graph has no network")
+
+    sizes = {"a": 16, "starves": 1000, "b": 8, "c": 16, "fails": 16, "d": 8}
+    members = [
+        Member(
+            broken if label == "fails" else network,
+            RECIPE.model_copy(update={"batch_size": size, "epochs": 1}),
+            seed,
+            label,
+        )
+        for seed, (label, size) in enumerate(sizes.items())
+    ]
+    outcomes = train_population(members, toy_data(), method="stacked")
+    assert [outcome.label for outcome in outcomes] == list(sizes)
+    assert [outcome.status == "failed" for outcome in outcomes] == [len(label) > 1 for label in sizes]
+    alone = train(network(), toy_data(), members[3].recipe, seed=3)
+    assert outcomes[3].history[-1].test_loss == pytest.approx(alone[-1].test_loss, rel=1e-9)
+
+
 def test_what_cannot_be_stacked_is_refused_by_name():
     size = {"num_classes": 3, "input_size": (1, 4, 4)}
     graph = ws_flex(8, 4, 0.3, 1)
