@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 
@@ -17,6 +19,17 @@ def test_share_and_expectation(p):
     assert abs(zeroed - p) < 4 * (p * (1 - p) / size) ** 0.5 + 1e-5
     assert abs(float(y.mean()) - 1) < 4 * (p / (1 - p) / size) ** 0.5
     assert len(y.unique()) == 2
+
+
+@pytest.mark.parametrize("p", [1 / 65536, 1.4 / 65536, 1.6 / 65536, 0.3, 65535 / 65536])
+def test_the_share_is_the_nearest_multiple_and_the_scale_is_exactly_its_own(p):
+    """So that the expectation is exact, however small the share; one level more would be twice as many."""
+    torch.manual_seed(4)
+    size, rounded = 2**22, round(p * 65536) / 65536
+    y = dropout(torch.ones(size, dtype=torch.float64), p)
+    expected = size * (1 - rounded)
+    assert abs(int(y.count_nonzero()) - expected) < 5 * (expected * rounded) ** 0.5
+    assert float(y.max()) == 1 / (1 - rounded)
 
 
 def test_features_are_dropped_independently_of_each_other():
@@ -69,6 +82,22 @@ def test_vmap_asks_for_its_kind_of_randomness_as_with_torch():
         torch.vmap(lambda row: dropout(row, 0.5))(x)
     y = torch.vmap(lambda row: dropout(row, 0.5), randomness="different")(x)
     assert not torch.equal(y[0], y[1])
+
+
+def test_a_traced_network_draws_again_at_every_call():
+    """What ours draws the tracer cannot see: it would drop the same features for ever, or of one size."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated
+        traced = torch.jit.trace(Dropout(0.5), torch.ones(100), check_trace=False)
+    y, again = traced(torch.ones(3000)), traced(torch.ones(3000))
+    assert 0.4 < float((y == 0).double().mean()) < 0.6
+    assert not torch.equal(y, again)
+    assert "aten::dropout" in str(traced.inlined_graph)
+
+
+def test_without_memory_there_is_a_shape():
+    y = Dropout(0.5)(torch.ones(3, 5, device="meta"))
+    assert (y.shape, y.device.type) == ((3, 5), "meta")
 
 
 def test_a_compiled_network_takes_torchs_own():

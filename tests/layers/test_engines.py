@@ -92,6 +92,10 @@ def test_measurements_are_interpolated(own_table):
     assert table.speedup("linear", 99, 0.1) == 0
     assert table.speedup("linear", 500, 0.3, nodes=20) == pytest.approx(64)
     assert table.speedup("linear", 100, 0.1, nodes=1000) == pytest.approx(8)
+    # The nearest by ratio: 36 is 2.25 times 16, and 64 is 1.8 times 36. In the middle the larger graph counts.
+    assert table.speedup("linear", 100, 0.1, nodes=36) == pytest.approx(8)
+    assert table.speedup("linear", 100, 0.1, nodes=32) == pytest.approx(8)
+    assert table.speedup("linear", 100, 0.1, nodes=28) == pytest.approx(64)
 
 
 def test_blocks_of_few_features_are_not_chosen_where_the_masked_product_is_faster(own_table):
