@@ -11,7 +11,7 @@ from graph2nn.analysis.beyond.bowl import fit_bowl
 from graph2nn.analysis.beyond.hyperparameters import draw_scales
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.process import fit_process
-from graph2nn.analysis.beyond.surface import fit_surface, surface_record
+from graph2nn.analysis.beyond.surface import _optimum, fit_surface, surface_record
 from graph2nn.analysis.table import Gap
 
 NOISE = Noise(sd=0.3, freedom=100, residuals=np.array([-0.3, 0.3]))
@@ -49,6 +49,18 @@ def test_probabilities_of_the_map():
     assert (rows["p_near"] >= rows["p_best"]).all()
     assert rows.loc[rows["credible"], "p_best"].sum() >= 0.9
     assert rows["credible"][int(rows["mean"].argmin())]
+
+
+def test_the_interval_of_the_optimum_leaves_out_twice_what_its_confidence_says():
+    """Lowest points at 1, 2, … 99 hundredths: at 90 % from the 10th to the 90th. Not so that of its height."""
+    count = 99
+    reached = np.column_stack([np.arange(1, count + 1) / 100, 1 + np.arange(1, count + 1) / 50])
+    drawn = np.full((count, count), 50.0)
+    np.fill_diagonal(drawn, 30 + np.arange(1, count + 1) / 100)
+    best = _optimum(reached, drawn, 0.9)
+    assert (best.C, best.C_low, best.C_high) == pytest.approx((0.5, 0.108, 0.892))
+    assert (best.L, best.L_low, best.L_high) == pytest.approx((2.0, 1.216, 2.784))
+    assert (best.error, best.low, best.high) == pytest.approx((30.5, 30.059, 30.941))
 
 
 def test_a_valley_is_no_bowl_and_a_bowl_is():

@@ -7,8 +7,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from graph2nn import RelationalGraph, UserError, load_dataset, ws_flex
+from graph2nn import RelationalGraph, UserError, load_dataset, memory, ws_flex
 from graph2nn.analysis.cells import cell_means
 from graph2nn.analysis.table import on_plane
 from graph2nn.cli import main
@@ -91,6 +93,33 @@ def test_settings_that_no_run_survives_are_refused_before_the_first(setting, wor
         assert re.search(words, said), said
         assert said.count("\n") == 1
         assert not (tmp_path / "runs").exists()
+
+
+def test_each_graph_must_fit_into_memory_and_not_the_first_alone(monkeypatch):
+    """Of equal cost the sparser network is the wider one, and its dense weights take more memory."""
+    graphs = [GraphSpec.of(ws_flex(64, k, 0.1, 1)) for k in (60, 4)]
+    settings = ["model.widths=[2400]"]
+    runs = plan(preset("mlp-digits"), graphs, [1], data=DIGITS.label, settings=settings)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 2 * 10**9)
+    with pytest.raises(UserError, match=r"'ws\S*\(64,4,.* needs about .* GB of memory \(limit 1.6 GB\)"):
+        check_networks(runs, DIGITS, engine="masked")
+
+
+def test_an_optimiser_that_this_torch_does_not_have_is_refused_before_the_first_run(monkeypatch):
+    runs = plan(preset("mlp-digits"), [None], [1], data=DIGITS.label, settings=["recipe.optimiser=muon"])
+    monkeypatch.delattr(torch.optim, "Muon", raising=False)
+    with pytest.raises(UserError, match=r"needs torch 2\.9 or newer"):
+        check_networks(runs, DIGITS)
+
+
+def test_each_file_to_start_from_must_be_there_and_not_the_first_alone(tmp_path):
+    (run,) = plan(preset("mlp-digits"), [None], [1], data=DIGITS.label)
+    save_file(build(run, DIGITS).model.state_dict(), tmp_path / "there.safetensors")
+    files = (str(tmp_path / f"{name}.safetensors") for name in ("there", "missing"))
+    runs = [run.model_copy(update={"start": file}) for file in files]
+    check_networks(runs[:1], DIGITS)
+    with pytest.raises(UserError, match=r"missing\.safetensors does not hold .*No such file"):
+        check_networks(runs, DIGITS)
 
 
 def test_the_command_refuses_before_it_writes_anything(tmp_path, capsys):

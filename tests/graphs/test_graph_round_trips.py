@@ -41,6 +41,14 @@ def test_braces_in_names_are_not_attributes(tmp_path, ending, name):
         assert read_graph(tmp_path / f"g{ending}").node_names == names
 
 
+def test_quoted_names_may_stand_before_attributes(tmp_path):
+    file = tmp_path / "g.edgelist"
+    file.write_text('"a b" "c" {\'weight\': 2.0}\n"c" "d" {\'weight\': 3.0}\n')
+    graph = read_graph(file, threshold=2.5)
+    assert graph.node_names == ("a b", "c", "d")
+    assert np.argwhere(graph.adjacency).tolist() == [[1, 2], [2, 1]]
+
+
 @st.composite
 def valued(draw) -> RelationalGraph:
     """A graph with names and, often, weights and signs."""
