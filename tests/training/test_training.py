@@ -106,6 +106,16 @@ def test_an_evaluation_leaves_the_mode_of_the_network_as_it_was(training):
     assert {module.training for module in model.modules()} == {training}
 
 
+def test_an_evaluation_does_not_thaw_frozen_norms_not_even_when_it_fails():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.BatchNorm1d(3).eval(), nn.Dropout(0.5))
+    modes = [module.training for module in model.modules()]
+    evaluate(model, toy_data())
+    assert [module.training for module in model.modules()] == modes
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        evaluate(nn.Sequential(model, nn.Linear(4, 3)), toy_data())
+    assert [module.training for module in model.modules()] == modes
+
+
 def test_one_step_is_torchs_sgd_on_the_mean_cross_entropy():
     """The first update by hand: Nesterov from a zero buffer is gradient × (1 + momentum)."""
     data, recipe = toy_data(n=16), Recipe(epochs=1, batch_size=16, lr=0.1, weight_decay=0.01, precise_bn=0)

@@ -192,7 +192,7 @@ def _counted(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *,
     counter = MacCounter(masks)
     place = torch.device("meta") if on_meta else nullcontext()
     args, kwargs = tree_map(moved, (args, kwargs))
-    quiet = (torch.no_grad(), _evaluating(model), _named(model, counter), _without_fused_attention())
+    quiet = (torch.no_grad(), evaluating(model), _named(model, counter), _without_fused_attention())
     with ExitStack() as stack:
         for context in (*quiet, counter, place):
             stack.enter_context(context)
@@ -214,7 +214,19 @@ def _failed(model: nn.Module, inputs: Inputs, error: Exception) -> UserError:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode for the block; each module gets its own mode back, however it ends.
+
+    Args:
+        model: some of whose modules may be in another mode than the rest, as frozen norms are.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2).eval())
+        >>> with evaluating(network):
+        ...     assert not network.training
+        >>> [module.training for module in network]
+        [True, False]
+    """
     was_training = {module: module.training for module in model.modules()}
     model.eval()
     try:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from graph2nn.budget.trace import Inputs, call_arguments
+from graph2nn.budget.trace import Inputs, call_arguments, evaluating
 from graph2nn.conversion.weights import Weight
 from graph2nn.errors import UserError
 from graph2nn.layers.weight_layout import Layout
@@ -134,10 +134,8 @@ def example_run(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) ->
             joined[name] = widths
 
     hooks = [part.register_forward_pre_hook(note) for part in names]
-    was_training = {part: part.training for part in names}
-    module.eval()
     try:
-        with torch.no_grad(), concatenations:
+        with torch.no_grad(), evaluating(module), concatenations:
             module(*args, **kwargs)
     except Exception as error:  # whatever a module of the user's does
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -145,8 +143,6 @@ def example_run(module: nn.Module, weights: Sequence[Weight], inputs: Inputs) ->
     finally:
         for hook in hooks:
             hook.remove()
-        for part, training in was_training.items():
-            part.training = training
     placed = [
         (place, weight.name) for weight in weights if (place := _place(weight.module_name, called)) is not None
     ]

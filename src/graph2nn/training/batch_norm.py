@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from graph2nn.budget.trace import evaluating
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.recipe import Recipe
 
@@ -57,25 +58,22 @@ def precise_bn(model: nn.Module, inputs: Iterable[Tensor], ranks: Ranks = ALONE)
     if not norms or (not inputs and ranks.alone):
         return
     momenta = [norm.momentum for norm in norms]
-    was_training = {module: module.training for module in model.modules()}
-    # Only the norms need batch statistics: dropout and its like stay quiet.
-    model.eval()
     moments = [_Moments.of(norm, ranks) for norm in norms]
     hooks = [norm.register_forward_hook(each.add) for norm, each in zip(norms, moments, strict=True)]
     try:
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = 1.0  # the running statistics are those of the last batch
-            norm.train()
-        for batch in inputs:
-            model(batch)
+        # Only the norms need batch statistics: dropout and its like stay quiet.
+        with evaluating(model):
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = 1.0  # the running statistics are those of the last batch
+                norm.train()
+            for batch in inputs:
+                model(batch)
     finally:
         for hook in hooks:
             hook.remove()
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for module, training in was_training.items():
-            module.training = training
     if not (ranks.alone or ranks.sync_bn):  # synced norms have seen all batches already
         _combine(moments, ranks)
     for norm, each in zip(norms, moments, strict=True):

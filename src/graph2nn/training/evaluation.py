@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from graph2nn.arguments import checked_arguments
+from graph2nn.budget.trace import evaluating
 from graph2nn.data.augment import eval_batches
 from graph2nn.data.dataset import Dataset
 from graph2nn.data.text.sentence_pairs import PairSplit
@@ -59,7 +60,7 @@ def evaluate(
     split: SplitName = "test",
     task: Task | None = None,
 ) -> Evaluation:
-    """Evaluate ``model`` on a split, in evaluation mode; its mode is put back afterwards.
+    """Evaluate ``model`` on a split, in evaluation mode; each module gets its own mode back.
 
     With fewer than six classes the top-5 error is 0 by definition. Each of several ranks takes its share of the
     images, and all return the same.
@@ -87,13 +88,12 @@ def evaluate(
     if split not in data.splits:
         raise UserError(f"evaluate: {data.label} has no split {split!r}; it has {', '.join(data.splits)}.")
     task = task or task_of(data)
-    was_training = model.training
-    model.eval()
     part = data.splits[split]
     if batch_size is None:
         batch_size = max(1, _TOKENS[data.task] // data.in_features) if data.task in _TOKENS else 1000
     batches = eval_batches(part, batch_size, mean=data.mean, sd=data.sd, part=ranks.share)
-    sums = [task.sums(model(x), y) for x, y in batches]
+    with evaluating(model):
+        sums = [task.sums(model(x), y) for x, y in batches]
     # One after the other: a sum over a dimension would round in another order.
     total = reduce(torch.add, sums) if sums else _nothing(task, data)
     if not ranks.alone:
@@ -102,8 +102,8 @@ def evaluate(
     if isinstance(part, PairSplit):
         if not ranks.alone:
             raise UserError("evaluate: translations are scored by one process; leave --devices out.")
-        measured = with_bleu(measured, cast(Decodes, model), data, part)
-    model.train(was_training)
+        with evaluating(model):
+            measured = with_bleu(measured, cast(Decodes, model), data, part)
     return Evaluation(measured.loss, measured.score, measured.top5, measured.others)
 
 
