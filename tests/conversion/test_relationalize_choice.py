@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 
 import pytest
@@ -245,6 +246,16 @@ def test_the_report_is_a_table():
     assert lines[-1] == f"parameters: {before} → {after} ({after / before:.1%})"
     assert report.macs_before is report.macs_after is None
     assert repr(report).startswith("Relationalized(MLP, 2 changed, 2 skipped")
+
+
+def test_the_example_run_moves_no_average_and_no_mode():
+    """A single sample: a norm in training mode would refuse it."""
+    module = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 8), nn.Dropout(), nn.Linear(8, 3))
+    module[3].eval()
+    before, modes = copy.deepcopy(module[1].state_dict()), [part.training for part in module]
+    assert changed(relationalize(module, GRAPH, inputs=torch.randn(1, 8))) == ["2.weight"]
+    assert all(torch.equal(value, before[name]) for name, value in module[1].state_dict().items())
+    assert [part.training for part in module] == modes
 
 
 def test_multiply_adds_before_and_after():

@@ -131,6 +131,18 @@ def test_training_resumes_with_the_same_bits(tmp_path):
     assert history[-1].test_error == pytest.approx(100 - history[-1].bleu)
 
 
+def test_translations_are_scored_in_evaluation_mode(tmp_path):
+    data = g.load_dataset("multi30k", path=pair_files(tmp_path), cache=tmp_path)
+    size = {**SIZE, "num_classes": data.num_classes, "input_size": data.image_shape}
+    model = g.build_model("translator", None, [16], **size, dropout=0.5).train()
+    modes = []
+    model.encoder[0].register_forward_pre_hook(lambda layer, _: modes.append(layer.training))
+    g.evaluate(model, data)
+    assert len(modes) > 1
+    assert not any(modes)
+    assert model.training
+
+
 def test_bleu_is_that_of_sacrebleu():
     perfect = bleu_of(GERMAN, GERMAN)
     assert (round(perfect.bleu, 6), round(perfect.chrf, 6)) == (100, 100)
