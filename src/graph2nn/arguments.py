@@ -349,11 +349,16 @@ def _fields(model: type[BaseModel], path: Sequence[str]) -> list[str]:
     from pydantic import BaseModel
 
     for name in path:
-        kinds = [kind for kind in _kinds(model, name) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        kinds = [kind for kind in _kinds(model, name) if _is_class(kind) and issubclass(kind, BaseModel)]
         if not kinds:
             return []
         model = kinds[0]
     return list(model.model_fields)
+
+
+def _is_class(kind: Any) -> bool:
+    """Whether an annotation is a class: ``tuple[int, ...]`` is not, though Python 3.10 says so."""
+    return isinstance(kind, type) and typing.get_origin(kind) is None
 
 
 def _kinds(model: type[BaseModel], name: str) -> tuple[Any, ...]:

@@ -112,7 +112,7 @@ def test_match_for_people(capsys):
         ),
         (["train", "mlp-digits", "--select", "best", "--ws-flex", "64,0.2,0,1"], "give one of --select"),
         (["train", "mlp-digits", "--device", "cuda:99"], "'cuda:99' is not available on this machine"),
-        (["train", "mlp-digits", "--seed", "one"], "--seed 'one'"),
+        (["train", "mlp-digits", "--seed", "one"], "'one'"),
         (["train", "mlp-cifar10", "--data", "no/such/place"], "no/such/place"),
         (["sweep", "mlp-digits", "--launcher", "slrum"], "launcher 'slrum' is not known"),
         (["sweep", "mlp-digits", "--seeds", "0"], "--seeds '0'"),

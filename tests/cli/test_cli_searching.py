@@ -63,7 +63,7 @@ def test_search_replays_the_published_results(shared_file, capsys):
     ("argv", "says"),
     [
         (["mlp-digits", "--budget", "0"], "budget = 0; expected at least 1, the cost of one full training run"),
-        (["mlp-digits", "--budget", "few"], "--budget 'few'"),
+        (["mlp-digits", "--budget", "few"], "'few'"),
         (["mlp-digits", "--strategy", "gpp"], "strategy 'gpp' is not known; did you mean 'gp'?"),
         (["mlp-digit"], "preset 'mlp-digit' is not known; did you mean 'mlp-digits'?"),
         (["mlp-digits", "--pool", "n64-51"], "catalogue 'n64-51' is not known; did you mean 'n64-52'?"),

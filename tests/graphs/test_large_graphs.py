@@ -44,7 +44,7 @@ def test_storage_is_sparse_above_the_limit_and_dense_up_to_it(graph):
     assert graph.csr is graph.adjacency
     assert graph.adjacency.has_sorted_indices
     assert not graph.adjacency.data.flags.writeable
-    at_the_limit = RelationalGraph(sparse.eye_array(DENSE_LIMIT, k=1, format="csr"))
+    at_the_limit = RelationalGraph(sparse.diags_array(np.ones(DENSE_LIMIT - 1), offsets=1, format="csr"))
     assert isinstance(at_the_limit.adjacency, np.ndarray)
     assert sparse.issparse(RelationalGraph(np.eye(DENSE_LIMIT + 1, k=1, dtype=bool)).adjacency)
     assert RelationalGraph.from_adjacency(graph.csr, directed=graph.directed) == graph

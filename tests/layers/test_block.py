@@ -355,7 +355,9 @@ def test_optimisers_of_single_numbers_train_both_engines_alike(name):
 @pytest.mark.parametrize("kind", ["Muon", "Adafactor"])
 def test_optimisers_of_whole_matrices_see_the_stored_matrix(kind):
     """docs/training.md says that these differ; what Muon writes into the padding has no effect."""
-    make = {"Muon": torch.optim.Muon, "Adafactor": torch.optim.Adafactor}[kind]
+    make = getattr(torch.optim, kind, None)
+    if make is None:
+        pytest.skip(f"this torch has no {kind}")
     expected, found, block = trained(lambda p: make(p, lr=0.01), GRAPH)
     assert error(found, expected.double()) > 1e-3
     assert torch.equal(block.effective_weight() * ~block.mask, torch.zeros(block.shape))

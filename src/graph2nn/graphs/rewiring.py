@@ -40,8 +40,8 @@ def rewire(
     Example:
         >>> from graph2nn import ws_flex
         >>> graph = ws_flex(64, 8, 0.1, seed=1)
-        >>> (rewire(graph, seed=0).adjacency.sum(0) == graph.adjacency.sum(0)).all()
-        np.True_
+        >>> bool((rewire(graph, seed=0).adjacency.sum(0) == graph.adjacency.sum(0)).all())
+        True
     """
     if swaps < 0:
         raise UserError(f"rewire: swaps = {swaps:g} is negative.")

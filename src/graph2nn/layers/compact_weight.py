@@ -19,7 +19,7 @@ from graph2nn.layers.masked_class import own_class
 from graph2nn.layers.parametrisation import register, stored_weight
 from graph2nn.layers.stored_weight import StoredWeight, symbolic
 from graph2nn.layers.weight_layout import Layout
-from graph2nn.layers.weight_mask import WeightMask, same_mask
+from graph2nn.layers.weight_mask import WeightMask, same_mask, times_mask
 
 
 class CompactMask(WeightMask):
@@ -56,7 +56,7 @@ class CompactMask(WeightMask):
         """
         dense = stored if stored.shape == self.shape else self.expand(stored)
         # The product shows the mask to whoever counts multiply-adds.
-        return dense * self.mask
+        return times_mask(dense, self.mask)
 
     def __prepare_scriptable__(self) -> Any:
         """Return the mask: a scripted module holds its weight, and never looks in here."""

@@ -36,6 +36,12 @@ class ProductChoice(NamedTuple):
     weight_gradient: Product = "mm"
     fused: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether all three products are torch's own."""
+        # By name: torch.compile of torch 2.8 cannot cut named tuples.
+        return self.forward == self.input_gradient == self.weight_gradient == "mm"
+
 
 PLAIN = ProductChoice()
 

@@ -19,7 +19,7 @@ from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.partition import feature_scale, mask
-from graph2nn.layers.weight_mask import keep_boolean
+from graph2nn.layers.weight_mask import keep_boolean, times_mask
 from graph2nn.memory import refuse_weights
 
 #: Whether and how the two directions of an edge share their weights: (A + Aᵀ)/√2, or A + Aᵀ as published.
@@ -136,7 +136,10 @@ class _Masked(nn.Module):
 
     def masked(self, weight: Tensor) -> Tensor:
         """Return ``weight`` with zeros off the mask, and no gradient there."""
-        return weight * self.mask
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return weight * self.mask
+        else:  # noqa: RET505 - a scripted layer compiles what follows a return
+            return times_mask(weight, self.mask)
 
     def weights_in_use(self) -> int:
         """Number of weights that are learnt: on the mask, tied ones once."""

@@ -12,6 +12,11 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.layers.weight_layout import Layout
 
 
+def times_mask(weight: Tensor, mask: Tensor) -> Tensor:
+    """``weight × mask``. Exporters get a mask of numbers: those of torch 2.8 know no product with booleans."""
+    return weight * (mask.to(weight.dtype) if torch.compiler.is_exporting() else mask)
+
+
 class WeightMask(nn.Module):
     """Parametrisation of a weight by a graph: ``weight × mask``.
 
@@ -47,7 +52,7 @@ class WeightMask(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight with zeros where the mask is off."""
-        return weight * self.mask
+        return times_mask(weight, self.mask)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Return what is stored for a weight: zeros off the mask, so that weight decay has nothing to move."""

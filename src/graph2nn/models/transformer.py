@@ -130,7 +130,12 @@ class Transformer(nn.Module):
         Returns:
             Scores ``[batch, T, num_classes]``.
         """
-        past = next((keys.shape[2] for name, (keys, _) in (cache or {}).items() if name.endswith("own")), 0)
+        # A loop, since torch.compile of torch 2.8 cannot follow next() of a generator with a default.
+        past = 0
+        for name, (keys, _) in (cache or {}).items():
+            if name.endswith("own"):
+                past = keys.shape[2]
+                break
         x = self._embedded(target, self.target, past)
         for number, layer in enumerate(self.decoder):
             x = layer(x, memory, hidden=hidden, cache=cache, name=f"{number} ")

@@ -53,8 +53,8 @@ def degree_null(graph: RelationalGraph, seed: int = 0, connected: bool = False) 
     Example:
         >>> from graph2nn import ws_flex
         >>> graph = ws_flex(16, 4, 0.1, 1)
-        >>> (degree_null(graph, seed=3).adjacency.sum(1) == graph.adjacency.sum(1)).all()
-        np.True_
+        >>> bool((degree_null(graph, seed=3).adjacency.sum(1) == graph.adjacency.sum(1)).all())
+        True
     """
     if _small_and_plain(graph):
         return rewire(graph, seed, connected=connected)

@@ -17,7 +17,7 @@ from graph2nn.layers.block.layout import Blocks, blocks_of
 from graph2nn.layers.block.operator import block_multiply, graph_as_text
 from graph2nn.layers.block.product import multiply, supported
 from graph2nn.layers.masked import Symmetric
-from graph2nn.layers.weight_mask import other_mask, same_mask
+from graph2nn.layers.weight_mask import other_mask, same_mask, times_mask
 
 #: Weights whose places are looked up at once; torch makes an index of 8 bytes per dimension for each of them.
 _AT_ONCE = 1 << 18
@@ -179,7 +179,7 @@ class Compact(nn.Module):
             return dense.masked_scatter(self.mask, values)
         else:  # noqa: RET505 - a scripted layer compiles what follows a return
             # The product changes nothing, but shows the mask to whoever counts multiply-adds.
-            return self.expand(self.weight) * self.mask
+            return times_mask(self.expand(self.weight), self.mask)
 
     def __prepare_scriptable__(self) -> Compact:
         """Keep what a scripted layer makes its weight from."""
