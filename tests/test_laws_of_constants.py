@@ -17,7 +17,7 @@ from torch import nn
 
 from graph2nn import RelationalGraph, ws_flex
 from graph2nn.analysis.beyond.null_effects import power_of_nulls
-from graph2nn.analysis.beyond.selection import gain_of_the_best
+from graph2nn.analysis.beyond.selection import _widened, gain_of_the_best
 from graph2nn.analysis.table import checked_results
 from graph2nn.budget import match, width_search
 from graph2nn.errors import UserError
@@ -27,6 +27,7 @@ from graph2nn.graphs.measures.batches import measure_many
 from graph2nn.graphs.measures.registry import measure_all
 from graph2nn.graphs.nulls import ws_flex_null
 from graph2nn.graphs.ws_flex import with_nodes
+from graph2nn.layers.grouped_linear import GroupedLinear
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models import build_model, initialise
 from graph2nn.training.distributed.ranks import Lockstep, Ranks
@@ -109,6 +110,29 @@ def test_dense_linear_layers_begin_at_a_hundredth():
     assert not network[0].bias.any()
 
 
+def test_grouped_linear_layers_begin_at_a_hundredth():
+    layer = GroupedLinear(400, 200, 4)
+    layer.reset_parameters(torch.Generator().manual_seed(1))
+    assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.03)
+
+
+def test_dense_convolutions_begin_by_their_fan_out():
+    """N(0, √(2/(k²·out))), as in the published code."""
+    layer = nn.Conv2d(40, 64, 3)
+    initialise(nn.Sequential(layer), torch.Generator().manual_seed(1))
+    assert float(layer.weight.detach().std()) == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.02)
+    assert not layer.bias.any()
+
+
+def test_embeddings_and_positions_of_gpt_begin_at_a_fiftieth():
+    """N(0, 0.02), as in GPT (Radford et al.)."""
+    network = build_model("gpt", None, [64], num_classes=300, input_size=(200,), depth=1, heads=2)
+    tables = [module.weight for module in network.modules() if isinstance(module, nn.Embedding)]
+    assert tables
+    for weights in tables:
+        assert float(weights.detach().std()) == pytest.approx(0.02, rel=0.05)
+
+
 # --- budget ------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +196,26 @@ def test_the_power_is_the_share_of_simulated_experiments_that_find_the_effect(de
     expected = power_of_nulls(difference, null_sd=network, seed_sd=0.0, seeds=1, **design)
     assert 0.1 < expected < 0.9
     assert float((p < 0.05).mean()) == pytest.approx(expected, abs=0.01)
+
+
+def test_few_seeds_stretch_the_interval_of_the_best_graph_to_a_t_distribution():
+    """Where the baseline's error is all of it, misses have the quantiles of its t, and the same middle."""
+    rng = np.random.default_rng(3)
+    misses = 0.2 + 0.5 * rng.standard_normal(40_000)
+    stretched = _widened(misses, (float(misses.std()), 4.0))
+    for level in (0.01, 0.1, 0.5, 0.9, 0.99):
+        expected = 0.2 + 0.5 * stats.t.ppf(level, 4)
+        assert float(np.quantile(stretched, level)) == pytest.approx(expected, abs=0.05)
+
+
+def test_the_p_value_of_the_best_graph_is_where_its_interval_ends_at_zero():
+    rng = np.random.default_rng(5)
+    errors = {"baseline": rng.normal(33, 0.3, 5)} | {f"g{i}": rng.normal(32.8, 0.3, 5) for i in range(8)}
+    results = checked_results(table(errors))
+    p = gain_of_the_best(results, draws=1000).p_value
+    assert 0.02 < p < 0.9
+    edge = gain_of_the_best(results, draws=1000, confidence=1 - p)
+    assert min(abs(edge.low), abs(edge.high)) < 0.01 * (edge.high - edge.low)
 
 
 def test_the_interval_of_the_best_graph_corrects_for_choosing_on_fewer_seeds():

@@ -147,6 +147,17 @@ def test_the_bowl_s_errors_are_the_textbook_s():
     assert heights.mean(axis=0) == pytest.approx(30 + at[:, 0] ** 2 - at[:, 0] * at[:, 1], abs=0.05)
 
 
+def test_the_residual_of_a_bowl_is_that_of_its_points_less_its_six_terms():
+    rng = np.random.default_rng(9)
+    points = rng.uniform([0, 1], [1, 3], (11, 2))
+    error = rng.normal(30, 1, 11)
+    c, length = points.T
+    design = np.column_stack([np.ones(11), c, length, c**2, c * length, length**2])
+    left = error - design @ np.linalg.lstsq(design, error, rcond=None)[0]
+    assert fit_bowl(points, error).freedom == 11 - 6
+    assert fit_bowl(points, error).residual == pytest.approx(np.sqrt((left**2).sum() / 5))
+
+
 def test_one_seed_still_gives_a_surface():
     found = fit_surface(plane("n64-52", valley, seeds=1), None, draws=500)
     assert found.process.own > 0.1, "the noise is then part of each graph's own deviation"

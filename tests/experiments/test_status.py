@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from lease_files import ELSEWHERE, lease_of
@@ -47,6 +48,19 @@ def test_everything_is_counted_once(sweep):
     ]
     # Twenty-six to begin and one started just now, one at a time.
     assert found.seconds_left == pytest.approx(27 * found.seconds_a_run, rel=0.05)
+
+
+def test_a_run_under_way_counts_for_what_is_left_of_it(sweep):
+    out, runs = sweep
+    just_started = status(out)
+    folder = out / ".unfinished" / runs[3].folder
+    folder.mkdir(parents=True)
+    begun = (datetime.now(timezone.utc) - timedelta(hours=1)).isoformat()
+    (folder / "attempts.jsonl").write_text(json.dumps({"begun": begun}) + "\n")
+    found = status(out)
+    assert found.running[0].seconds == pytest.approx(3600, abs=600)
+    # Longer than the mean of the others by far: it is about to end.
+    assert found.seconds_left == pytest.approx(just_started.seconds_left - just_started.seconds_a_run)
 
 
 def test_two_workers_need_half_the_time_of_one(sweep):

@@ -153,6 +153,14 @@ def test_each_graph_is_measured_once(monkeypatch, cache):
         measured(graphs, slow=False, afresh=True)
 
 
+def test_measures_of_another_version_are_measured_again(monkeypatch, cache):
+    graphs = {"cycle": generators.cycle(8)}
+    measured(graphs, slow=False)
+    monkeypatch.setattr(batches, "VERSION", batches.VERSION + 1)
+    monkeypatch.setattr(batches, "measure_all", lambda graph, names: dict.fromkeys(names, 7.0))
+    assert measured(graphs, slow=False)["clustering"][0] == 7
+
+
 def test_directed_graphs_are_kept_apart():
     undirected = generators.cycle(8)
     directed = RelationalGraph(undirected.adjacency, directed=True)

@@ -209,6 +209,53 @@ def test_hooks_of_its_children_are_called(child):
     assert in_one(one, samples(9, 16))
 
 
+def a_hook_before(layer, note):
+    return layer.register_forward_pre_hook(lambda module, given: note())
+
+
+def a_hook_of_all_modules(layer, note):
+    def noted(module, given, output):
+        if module is layer:
+            note()
+
+    return nn.modules.module.register_module_forward_hook(noted)
+
+
+def a_hook_on_gradients(layer, note):
+    return layer.register_full_backward_hook(lambda module, given, taken: note())
+
+
+def a_hook_before_gradients(layer, note):
+    return layer.register_full_backward_pre_hook(lambda module, taken: note())
+
+
+@pytest.mark.parametrize(
+    "register", [a_hook_before, a_hook_of_all_modules, a_hook_on_gradients, a_hook_before_gradients]
+)
+@pytest.mark.parametrize("child", [0, 1])
+def test_hooks_of_every_kind_are_called(register, child):
+    _, one = twins(GRAPH, (16, 24))
+    one[0][2].inplace = False  # torch has no gradient hooks in front of what is changed in place
+    calls = []
+    hook = register(one[0][child], lambda: calls.append(1))
+    try:
+        one(samples(9, 16).requires_grad_()).sum().backward()
+    finally:
+        hook.remove()
+    assert calls == [1]
+    assert in_one(one, samples(9, 16))
+
+
+def test_a_forward_of_a_childs_own_is_called():
+    _, one = twins(GRAPH, (16, 24))
+    layer, calls = one[0][0], []
+    layer.forward = lambda x: calls.append(1) or type(layer).forward(layer, x)
+    one(samples(9, 16))
+    assert calls == [1]
+    del layer.forward
+    assert in_one(one, samples(9, 16))
+
+
 def test_its_output_can_be_changed_in_place():
     plain, one = twins(GRAPH, (16, 24))
     (plain(samples(9, 16)) * 2).square().sum().backward()

@@ -23,6 +23,7 @@ from graph2nn.errors import UserError
 from graph2nn.training import Checkpoints, train
 from graph2nn.training.distributed import ALONE, Place, RankError, Ranks, launch, place_of
 from graph2nn.training.distributed.environment import first_host
+from graph2nn.training.distributed.ranks import Lockstep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo between processes, and signals of POSIX")
 
@@ -105,6 +106,10 @@ def test_dropout_zeroes_other_features_on_each_rank_and_in_each_step(found, expe
     first, second = found["dropped"]
     assert len(first) == len(second) == len(expected["dropped"][0]) > 10
     assert len({*first, *second}) == 2 * len(first)
+    for rank, zeroed in enumerate((first, second)):  # the training's seed is 3
+        with torch.random.fork_rng():
+            Lockstep(torch.nn.Linear(1, 1), Ranks(rank, 2), seed=3).before(epoch=1, batch=0)
+            assert zeroed[0] == tuple((torch.nn.functional.dropout(torch.ones(64)) == 0).tolist())
 
 
 def test_interrupted_they_end_with_the_same_weights_bit_for_bit(found):
