@@ -17,7 +17,7 @@ from torch import nn
 
 from graph2nn import RelationalGraph, ws_flex
 from graph2nn.analysis.beyond.null_effects import power_of_nulls
-from graph2nn.analysis.beyond.selection import _widened, gain_of_the_best
+from graph2nn.analysis.beyond.selection import _widened, baseline_error, gain_of_the_best
 from graph2nn.analysis.table import checked_results
 from graph2nn.budget import match, width_search
 from graph2nn.errors import UserError
@@ -206,6 +206,18 @@ def test_few_seeds_stretch_the_interval_of_the_best_graph_to_a_t_distribution():
     for level in (0.01, 0.1, 0.5, 0.9, 0.99):
         expected = 0.2 + 0.5 * stats.t.ppf(level, 4)
         assert float(np.quantile(stretched, level)) == pytest.approx(expected, abs=0.05)
+
+
+def test_the_interval_of_the_best_graph_is_stretched_where_two_seeds_tell_the_error_of_the_baseline():
+    """Half of it is 4.1 standard errors of the baseline; of normal misses it would be 2.7."""
+    rng = np.random.default_rng(3)
+    errors = {"baseline": rng.normal(33, 0.3, 2)}
+    errors |= {f"g{i}": rng.normal(32.5 + i, 0.05, 2) for i in range(3)}
+    results = checked_results(table(errors))
+    error, freedom = baseline_error(results.runs)
+    found = gain_of_the_best(results, draws=400)
+    assert freedom == pytest.approx(1, abs=0.01)
+    assert (found.high - found.low) / 2 > 3.4 * error
 
 
 def test_the_p_value_of_the_best_graph_is_where_its_interval_ends_at_zero():
