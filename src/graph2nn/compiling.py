@@ -31,6 +31,16 @@ def compiled(function: F) -> F:
     return kernel
 
 
+def inlined(function: F) -> F:
+    """Make a function part of each kernel that calls it, before that is compiled.
+
+    numba compiles a function by itself and once more with each that calls it, level by level. For the tiles of
+    the block engine that was most of the time of a first step. Each call is a copy: call it in one place.
+    """
+    kernel: F = _njit(inline="always")(function)
+    return kernel
+
+
 def _keep_if_there_is_room(kernel: Any) -> None:
     """Let a full disk cost the next process a compilation, not this one its kernel, which it has in memory."""
     cache = getattr(kernel, "_cache", None)

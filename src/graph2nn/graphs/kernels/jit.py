@@ -11,6 +11,7 @@ from numba.extending import intrinsic
 
 from graph2nn.compiling import compiled as compiled
 from graph2nn.compiling import forget_stale
+from graph2nn.compiling import inlined as inlined
 
 #: numba's integers, which are neither Python's nor quite NumPy's.
 Int = Any

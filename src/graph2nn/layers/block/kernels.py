@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.graphs.kernels.jit import Int, compiled, inlined
 from graph2nn.layers.block.copying import (
     copy_panel,
     fill_padding,
@@ -39,7 +39,7 @@ def _across_columns(left: Int) -> Int:
     return VECTORS if left >= VECTORS and left != VECTORS + 1 else min(left, 2)
 
 
-@compiled
+@inlined
 def node_product(
     rows: Int,
     depth: Int,
@@ -164,8 +164,6 @@ def multiply(
         return
     w, source, products, of, turn, out = borrowed((w, source, products, of, turn, out))
     count = len(products.rows)
-    # A plain 0 is a type of its own to the compiler, which would compile the product twice.
-    zero: Int = begin - begin
     phases = p.used * p.used
     pixels = p.height * p.width
     scratch: Any = np.empty(1 if pitch else products.rows.max() * columns, dtype=w.dtype)
@@ -178,20 +176,15 @@ def multiply(
         if turned:
             _gather_panel(t, w, of, turn, panel)
         for g in range(item // count * block, min(groups, (item // count + 1) * block)):
-            start = g * group_step + begin
-            if pitch:
-                at = (g * p.channels + first) * pitch
-                share = group_step // count if groups > 1 else 0
-                ahead = (g + block) * group_step + t * share
-                node_product(
-                    rows, depth, columns, panel, w_at, w_step, turned, source, start, products.taps, tap_at,
-                    out, at, pitch, ahead, share,
-                )  # fmt: skip
-                continue
+            share = group_step // count if pitch and groups > 1 else 0
+            # One call for both, since it becomes part of this kernel, tiles and all.
             node_product(
-                rows, depth, columns, panel, w_at, w_step, turned, source, start, products.taps, tap_at,
-                scratch, zero, columns, zero, zero,
+                rows, depth, columns, panel, w_at, w_step, turned, source, g * group_step + begin,
+                products.taps, tap_at, out if pitch else scratch, (g * p.channels + first) * pitch,
+                pitch if pitch else columns, (g + block) * group_step + t * share, share,
             )  # fmt: skip
+            if pitch:
+                continue
             here = min(p.group, p.images - g * p.group)
             if rowwise:
                 at = g * p.group * p.channels + first
@@ -271,7 +264,7 @@ def differentiate_rows(
         fill_padding(t, products, out)
 
 
-@compiled
+@inlined
 def _stretch_product(
     rows: Int,
     columns: Int,

@@ -159,14 +159,12 @@ def _multiply_normed(
     gamma, beta, mean, scale = borrowed((gamma, beta, mean, scale))
     running_mean, running_variance = borrowed((running_mean, running_variance))
     numbers = np.zeros(N.many, dtype=w.dtype)
-    # Plain constants are types of their own to the compiler, which would compile the product twice.
-    zero, turned = part - part, part < 0
     for t in range(ranges[part, 0], ranges[part, 1]):
         first, rows = products.first[t], products.rows[t]
         at = first * pitch
         node_product(
-            rows, products.depth[t], columns, w, products.weight_at[t], products.step[t], turned, source, zero,
-            products.taps, products.tap_at[t], z, at, pitch, zero, zero,
+            rows, products.depth[t], columns, w, products.weight_at[t], products.step[t], False, source, 0,
+            products.taps, products.tap_at[t], z, at, pitch, 0, 0,
         )  # fmt: skip
         norm_node(
             first, rows, pitch, images, gamma, beta, running_mean, running_variance, momentum, eps, mean, scale,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
-from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.graphs.kernels.jit import Int, inlined
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
 #: Rows a product tile has at most, and vectors of columns: 9 × 3 sums next to 3 vectors read fill AVX-512's 32
@@ -227,7 +227,7 @@ _product_of_halves = _tile(_Product, _write_product, _product_widths, share=2)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
 
 
-@compiled
+@inlined
 def product_tile(
     rows: Int,
     across: Int,
@@ -259,7 +259,7 @@ def product_tile(
     _product(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
-@compiled
+@inlined
 def turned_product_tile(
     rows: Int,
     across: Int,
@@ -284,7 +284,7 @@ def turned_product_tile(
     _turned(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
-@compiled
+@inlined
 def half_product_tile(
     rows: Int,
     across: Int,
@@ -309,7 +309,7 @@ def half_product_tile(
     _product_of_halves(rows, across, (w, w_at, w_step, x, x_at, taps, tap_at, depth, out, out_at, out_step))
 
 
-@compiled
+@inlined
 def dot_tiles(
     rows: Int,
     across: Int,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.graphs.kernels.jit import Int, compiled, inlined
 from graph2nn.layers.block.copying import fill_padding
 from graph2nn.layers.block.layout import Integers, Planes, Products
 from graph2nn.layers.block.openmp import on_team
@@ -93,7 +93,7 @@ def _across_node(rows: Int) -> Int:
     return _across(-(-rows // -(-rows // ROWS)))
 
 
-@compiled
+@inlined
 def _node_dots(
     t: Int,
     groups: Int,
