@@ -168,6 +168,21 @@ def write_parquet(
     file.write_bytes(stream.getbuffer())
 
 
+def read_parquet(file: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a table by its whole path: pandas 3 takes the folder of ``run:1/runs.parquet`` for a protocol.
+
+    Args:
+        file: Parquet.
+        columns: to read; None for all.
+
+    Returns:
+        The table.
+    """
+    import pandas as pd
+
+    return pd.read_parquet(Path(file).absolute(), columns=columns)
+
+
 def remove_leftovers(target: Path) -> None:
     """Remove the temporary files and folders of processes that were killed while they wrote ``target``.
 

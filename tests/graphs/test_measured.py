@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.resources import files
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,7 +45,9 @@ def graph_of(row) -> RelationalGraph:
 
 def assert_as_shipped(row: pd.Series, names: list[str]) -> None:
     for name, value in measure_all(graph_of(row), names).items():
-        if name in ROUNDED | LOUVAIN:
+        if name in LOUVAIN and nx.__version__ != "3.4.2":
+            assert row[name] == pytest.approx(value, rel=0.02), name
+        elif name in ROUNDED | LOUVAIN:
             assert row[name] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True), name
         else:
             assert row[name] == pytest.approx(value, rel=0, abs=0, nan_ok=True), name

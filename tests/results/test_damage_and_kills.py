@@ -357,7 +357,7 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_once_there_is_room(size, tmp_path
         str(tmp_path / "runs"),
     ]
     code, said = on_a_full_disk(size, main, words)
-    assert code == 2
+    assert code == 2, said
     assert str(tmp_path / "runs") in said.splitlines()[-1]
     assert "(File too large)" in said.splitlines()[-1]
     assert "Traceback" not in said

@@ -32,7 +32,8 @@ def test_sums_of_batches_add_up_and_steps_not_asked_for_do_not_matter(word):
     parts = sum(task.sums(outputs[k : k + 10], labels[k : k + 10]) for k in range(0, 40, 10))
     assert task.measured(parts).score == pytest.approx(whole.score, rel=1e-6)
     outputs[~asked(labels)] = 1e6
-    assert task.measured(task.sums(outputs, labels)) == whole
+    # As text: Python 3.13 no longer takes a NaN for itself.
+    assert repr(task.measured(task.sums(outputs, labels))) == repr(whole)
     assert torch.isfinite(task.loss(Recipe())(outputs, labels))
 
 

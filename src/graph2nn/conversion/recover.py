@@ -209,7 +209,11 @@ def recover_table(
             Graph2nnWarning,
             stacklevel=3,
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"epoch": "Int64"})
+    table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+    # File names stay what they are: the texts of pandas 3 cannot hold names that are not UTF-8.
+    rest = list(COLUMNS[1:])
+    table[rest] = table[rest].infer_objects()
+    return table.astype({"epoch": "Int64"})
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graph2nn.errors import UserError, cut, shown
-from graph2nn.files import refuse_special, replacing, why_not, write_parquet
+from graph2nn.files import read_parquet, refuse_special, replacing, why_not, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,16 +39,22 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise UserError(f"catalogue: {path} is not an array of six columns; expected {', '.join(COLUMNS)}.")
     try:
         frame = _parsed(path)
+    except UserError:
+        raise
     except Exception as error:  # parsers meet garbage in ways of their own; the user needs one line
         raise UserError(f"catalogue: {path} cannot be read ({cut(why_not(error), 160)}).") from None
     absent = [column for column in COLUMNS if column not in frame]
     if absent:
         raise UserError(f"catalogue: {path} has no column {absent[0]!r}; expected {', '.join(COLUMNS)}.")
-    if twice := [column for column in COLUMNS if list(frame.columns).count(column) > 1]:
-        raise UserError(f"catalogue: {path} has two columns {twice[0]!r}; keep one of them.")
+    _refuse_twice(path, list(frame.columns))
     if frame.empty:
         raise UserError(f"catalogue: {path} has no rows.")
     return _checked(frame[COLUMNS], path)
+
+
+def _refuse_twice(path: Path, names: list[str]) -> None:
+    if twice := [column for column in COLUMNS if names.count(column) > 1]:
+        raise UserError(f"catalogue: {path} has two columns {twice[0]!r}; keep one of them.")
 
 
 def _parsed(path: Path) -> pd.DataFrame:
@@ -55,8 +62,14 @@ def _parsed(path: Path) -> pd.DataFrame:
 
     if path.suffix == ".npy":
         return pd.DataFrame(np.load(path, allow_pickle=False), columns=COLUMNS)
+    if path.suffix != ".csv":
+        return read_parquet(path)
+    # Newer pandas renames the second of two columns.
+    with path.open(encoding="utf-8", newline="") as stream:
+        names = next(csv.reader(stream), [])
+    _refuse_twice(path, names)
     # pyarrow reads every number to the last bit; pandas 2 by default does not.
-    return pd.read_csv(path, engine="pyarrow") if path.suffix == ".csv" else pd.read_parquet(path)
+    return pd.read_csv(path, engine="pyarrow")
 
 
 #: Characters of the longest first line that is looked at.

@@ -100,8 +100,11 @@ def _resetting(base: Any) -> Callable[[nn.Module], None]:
 def _scriptable(self: nn.Module) -> nn.Module:
     """Let ``torch.jit.script`` see each masked weight as a tensor that the module holds."""
     # Overloads of forward are looked up by the name and the file of the class.
-    kind, base = type(self), type(self).__bases__[0]
+    kind: Any = type(self)
+    base: Any = kind.__bases__[0]
     kind.__name__, kind.__qualname__, kind.__module__ = base.__name__, base.__qualname__, base.__module__
+    if hasattr(base, "__firstlineno__"):  # from Python 3.13 on, classes are found in their file by it
+        kind.__firstlineno__ = base.__firstlineno__
     for tensor in _masked(self):
         # Only its type is looked up here; the value is read through the property, which has precedence.
         self.__dict__[tensor] = torch.empty(0)

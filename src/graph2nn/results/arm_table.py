@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from graph2nn.errors import UserError
-from graph2nn.files import replacing, write_parquet
+from graph2nn.files import read_parquet, replacing, write_parquet
 
 ARMS = "arms.parquet"
 
@@ -24,7 +24,7 @@ def run_arms(out: Path) -> pd.DataFrame:
     if not file.is_file():
         return pd.DataFrame({"run": [], "plan": [], "arm": []}, dtype=object)
     try:
-        return pd.read_parquet(file, columns=["run", "plan", "arm"])
+        return read_parquet(file, columns=["run", "plan", "arm"])
     except (pa.ArrowException, OSError, ValueError):
         raise UserError(f"results: {file} is damaged; delete it, and sweep --plan again to write it.") from None
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
-import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.files import cache_root
+from graph2nn.files import cache_root, read_parquet
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.nulls import NullOptions, null
 from graph2nn.graphs.spec import parse_graph
@@ -65,7 +64,7 @@ def stored(digest: str, name: str) -> RelationalGraph | None:
             int(arrays["n"]),
             weights=arrays.get("weights"),
             signs=arrays.get("signs"),
-            nodes=pd.read_parquet(table) if table.is_file() else None,
+            nodes=read_parquet(table) if table.is_file() else None,
             node_names=tuple(arrays["names"].tolist()) or None,
             name=name,
             directed=bool(arrays["directed"]),

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from graph2nn.errors import Graph2nnWarning, UserError, cut, shown
-from graph2nn.files import replacing, subfolders, why_not, write_parquet
+from graph2nn.files import read_parquet, replacing, subfolders, why_not, write_parquet
 from graph2nn.results.arm_table import with_arms
 from graph2nn.results.config import RunConfig
 from graph2nn.training.loop import Epoch
@@ -370,7 +370,7 @@ def _read(file: Path) -> pd.DataFrame:
 @lru_cache(maxsize=4)
 def _read_as(file: Path, _modified: int, _size: int) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(file)
+        table = read_parquet(file)
     except Exception:  # a damaged file fails in ways of its own, some of them far inside a library
         raise UserError(f"results: {file} is damaged; restore it, or pack the runs again.") from None
     missing = [name for name in _NEEDED[file.name] if name not in table]
@@ -395,7 +395,7 @@ def write_curves(out: Path) -> Path:
     Only the metrics of runs that are not in it yet are read. The columns are those of ``Epoch``, and ``run``.
     """
     path = out / "curves.parquet"
-    curves = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"run": []})
+    curves = read_parquet(path) if path.is_file() else pd.DataFrame({"run": []})
     there = {file.parent.name: file for file in sorted((out / "runs").glob("*/metrics.csv"))}
     old = curves[curves["run"].isin(list(there))]
     missing = sorted(there.keys() - set(old["run"]))

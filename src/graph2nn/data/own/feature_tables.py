@@ -18,6 +18,7 @@ from graph2nn.data.own.from_arrays import assemble, dataset_of_arrays
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.targets import read_targets
 from graph2nn.errors import UserError, shown, unknown
+from graph2nn.files import read_parquet
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 #: What stands for a missing value in a text file. "None" does not: it may be the name of a class.
@@ -38,7 +39,7 @@ def read_frame(file: Path) -> pd.DataFrame:
     try:
         names = None
         if file.suffix in (".parquet", ".pq"):
-            table = pd.read_parquet(file)
+            table = read_parquet(file)
         else:
             separator, names = _head(file)
             table = pd.read_csv(
