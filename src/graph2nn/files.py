@@ -139,7 +139,7 @@ def temporary_of(target: Path) -> Path:
 
 @contextmanager
 def path_in_utf8(file: Path) -> Iterator[Path]:
-    """Lend a path of a file that is UTF-8, as safetensors opens no other: its own, or that of a link to it."""
+    """Lend a path that is UTF-8, as safetensors and pyarrow open no other: a file's own, or a link's to it."""
     try:
         os.fspath(file).encode()
     except UnicodeEncodeError:
@@ -169,7 +169,7 @@ def write_parquet(
 
 
 def read_parquet(file: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read a table by its whole path: pandas 3 takes the folder of ``run:1/runs.parquet`` for a protocol.
+    """Read a table of any name, by its whole path: pandas 3 takes ``run:1/runs.parquet`` for an address.
 
     Args:
         file: Parquet.
@@ -180,7 +180,8 @@ def read_parquet(file: str | Path, columns: list[str] | None = None) -> pd.DataF
     """
     import pandas as pd
 
-    return pd.read_parquet(Path(file).absolute(), columns=columns)
+    with path_in_utf8(Path(file).absolute()) as path:
+        return pd.read_parquet(path, columns=columns)
 
 
 def remove_leftovers(target: Path) -> None:

@@ -46,7 +46,7 @@ def graph_of(row) -> RelationalGraph:
 def assert_as_shipped(row: pd.Series, names: list[str]) -> None:
     for name, value in measure_all(graph_of(row), names).items():
         if name in LOUVAIN and nx.__version__ != "3.4.2":
-            assert row[name] == pytest.approx(value, rel=0.02), name
+            assert row[name] == pytest.approx(value, abs=0.05), name
         elif name in ROUNDED | LOUVAIN:
             assert row[name] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True), name
         else:

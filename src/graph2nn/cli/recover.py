@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -66,13 +68,17 @@ def _print(table: pd.DataFrame) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    for (path, epoch), rows in table.groupby(["checkpoint", "epoch"], sort=False, dropna=False):
-        title = f"{path}" if str(epoch) == "<NA>" else f"{path} (epoch {epoch})"
+    columns = [column for column in table if column not in ("checkpoint", "epoch", "directed")]
+    # Rows of a checkpoint follow each other. Not table.groupby: pandas 3 keeps no name that is not UTF-8.
+    checkpoints = zip(table["checkpoint"], table["epoch"].astype(str), strict=True)
+    cells = zip(checkpoints, table[columns].itertuples(index=False), strict=True)
+    for (path, epoch), rows in groupby(cells, key=itemgetter(0)):
+        title = f"{path}" if epoch == "<NA>" else f"{path} (epoch {epoch})"
         shown = Table(title=Text(title), title_justify="left", box=None, header_style="bold", padding=(0, 1))
         shown.add_column("layer", overflow="fold")
         for column in ("n", "edges", "density", "captured", "C", "L"):
             shown.add_column(column, justify="right", no_wrap=True)
-        for row in rows.drop(columns=["checkpoint", "epoch", "directed"]).itertuples(index=False):
+        for _, row in rows:
             shown.add_row(*(Text(_cell(value)) for value in row))
         Console(markup=False).print(shown)
     if table["directed"].any():
