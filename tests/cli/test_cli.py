@@ -265,6 +265,18 @@ def test_quickstart_says_that_digits_are_no_evidence(capsys, tmp_path):
     assert (abs(table["macs"] / table["target_macs"] - 1) < 0.01).all()
 
 
+def test_quickstart_trains_nothing_among_runs_of_another_experiment(capsys, tmp_path):
+    train = ["train", "mlp-digits", "--select", "baseline", "--set", "recipe.epochs=1"]
+    assert main([*train, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    runs = sorted((tmp_path / "runs").iterdir())
+    assert main(["quickstart", "--graphs", "1", "--seeds", "1", "--out", str(tmp_path)]) == 2
+    refusal = capsys.readouterr().err.splitlines()[-1]
+    assert f"{tmp_path} holds runs of another experiment, such as {runs[0].name} (mlp-digits)" in refusal
+    assert "--out" in refusal
+    assert sorted((tmp_path / "runs").iterdir()) == runs
+
+
 @pytest.mark.filterwarnings("default::graph2nn.errors.Graph2nnWarning")
 def test_own_warnings_are_one_line_too(capsys, monkeypatch):
     def warn(*_, **__):

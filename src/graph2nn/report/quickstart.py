@@ -14,6 +14,7 @@ from graph2nn.experiments.planning import plan, spread
 from graph2nn.experiments.presets import preset
 from graph2nn.report.build import report
 from graph2nn.results.config import RunConfig
+from graph2nn.results.run_folder import finished_runs
 from graph2nn.results.runs_table import read_runs
 
 
@@ -44,11 +45,28 @@ def run_quickstart(
 
     Returns:
         The page.
+
+    Raises:
+        UserError: ``out`` holds runs of another experiment, or a run failed.
     """
+    _check_folder(out, configs)
     outcome = launch(configs, data, out, Local(workers), on_run=on_run)
     if outcome.failed:
         raise UserError(f"quickstart: {outcome.complaint(out)}")
     return report(out, out / "report", command="graph2nn quickstart")
+
+
+def _check_folder(out: Path, configs: list[RunConfig]) -> None:
+    """Refuse runs of another experiment before training, since the report could not compare them with these."""
+    if not finished_runs(out):
+        return
+    table = read_runs(out)
+    others = table[~table["experiment"].isin({config.experiment for config in configs})]
+    if len(others):
+        raise UserError(
+            f"quickstart: {out} holds runs of another experiment, such as {others['run'].iloc[0]} "
+            f"({others['preset'].iloc[0]}); name another folder with --out."
+        )
 
 
 def introduction(configs: list[RunConfig], data: Dataset) -> str:
