@@ -251,6 +251,28 @@ def test_encodings(tmp_path, encoding):
     assert reading(path)[0].node_names == ("José", "Zürich", "b")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("path.mtx", "%%MatrixMarket matrix coordinate pattern symmetric\n3 3 2\n2 1\n3 2\n"),
+        (
+            "path.gml",
+            "graph [ node [ id 1 ] node [ id 2 ] node [ id 3 ]\nedge [ source 1 target 2 ]\nedge [ source 2 target 3 ] ]\n",
+        ),
+        ("path.net", "*Vertices 3\n*Edges\n1 2\n2 3\n"),
+        ("path.dot", "graph { a -- b -- c }"),
+        ("path.adjlist", "a b\nb c\n"),
+        ("path.txt", "0 1 0\n1 0 1\n0 1 0\n"),
+    ],
+)
+def test_encodings_of_other_formats(tmp_path, encoding, name, text):
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    graph, _ = reading(path)
+    assert (graph.n, graph.edges) == (3, 2)
+
+
 def test_names_and_ids_stay_exact(tmp_path):
     path = tmp_path / "ids.csv"
     path.write_text("pre_root_id,post_root_id\n720575940629970489,720575940631693610\n")

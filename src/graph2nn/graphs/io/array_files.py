@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.io.formats import text_of
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import Matrix, names_or_none
 from graph2nn.graphs.io.sparse_files import read_arrays, refuse_large_array, refuse_large_matrix, sparse_matrix
@@ -49,6 +50,8 @@ def read_mtx(content: bytes, options: ReadOptions) -> Matrix:
     from scipy.io import mminfo, mmread
 
     _no_variable(options, "a Matrix Market file")
+    if not content.startswith(b"%%"):  # scipy reads neither a byte order mark nor UTF-16
+        content = text_of(content, "mtx").encode()
     rows, columns, _, layout, field, symmetry = mminfo(io.BytesIO(content))
     if field == "complex":
         raise UserError("the matrix holds complex numbers; take their absolute values first.")
