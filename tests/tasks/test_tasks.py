@@ -42,8 +42,8 @@ def test_regression_scores_are_those_of_scikit_learn_in_the_unit_of_the_target()
     measured = in_parts(task, outputs, y)
     predicted = 50 + 12 * outputs
     assert task.score.label == "RMSE (units of price)"
-    assert measured.score == pytest.approx(root_mean_squared_error(y, predicted), rel=1e-5)
-    assert measured.others["r2"] == pytest.approx(r2_score(y, predicted), rel=1e-5)
+    assert measured.score == pytest.approx(root_mean_squared_error(y.numpy(), predicted.numpy()), rel=1e-5)
+    assert measured.others["r2"] == pytest.approx(r2_score(y.numpy(), predicted.numpy()), rel=1e-5)
     assert counted(float(task.missed(outputs, y)), 38, task.reduction) == pytest.approx(
         measured.score, rel=1e-5
     )
