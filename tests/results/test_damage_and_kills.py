@@ -234,7 +234,7 @@ def test_what_a_full_disk_stopped_is_tried_again_by_retry(tmp_path, capsys):
     """It was not refused: nothing in the command has to change."""
     out, settings = tmp_path / "runs", [f"--set={setting}" for setting in SETTINGS]
     words = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "1", *settings, "--out", str(out)]
-    code, said = on_a_full_disk(12_000, main, words)
+    code, said = on_a_full_disk(12_000, main, words, trains=True)
     assert (code, "weights.safetensors: cannot be written (File too large)" in said) == (1, True)
     assert f"Try them again: graph2nn retry {out}" in said
     assert main(["retry", str(out)]) == 0
@@ -356,7 +356,7 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_once_there_is_room(size, tmp_path
         "--out",
         str(tmp_path / "runs"),
     ]
-    code, said = on_a_full_disk(size, main, words)
+    code, said = on_a_full_disk(size, main, words, trains=True)
     assert code == 2, said
     assert str(tmp_path / "runs") in said.splitlines()[-1]
     assert "(File too large)" in said.splitlines()[-1]

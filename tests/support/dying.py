@@ -9,10 +9,31 @@ import os
 import resource
 import signal
 from collections.abc import Callable
+from multiprocessing.context import ForkContext, SpawnContext
 from pathlib import Path
 from typing import Any
 
+import torch
+
 _FORK = multiprocessing.get_context("fork")
+
+
+def context_that_trains() -> ForkContext | SpawnContext:
+    """Return how to start a child that trains: by fork, or afresh where torch refuses gradients after a fork.
+
+    It does so from version 2.15 on, once this process has computed gradients on threads of its own.
+    """
+    child = _FORK.Process(target=_compute_a_gradient)
+    child.start()
+    child.join()
+    return multiprocessing.get_context("spawn") if child.exitcode else _FORK
+
+
+def _compute_a_gradient() -> None:
+    try:
+        torch.ones(1, requires_grad=True).sum().backward()
+    except RuntimeError:
+        os._exit(1)
 
 
 def killed_at_renaming(moment: int, function: Callable[..., Any], *arguments: Any) -> bool:
@@ -41,7 +62,9 @@ def _until(moment: int, function: Callable[..., Any], arguments: tuple[Any, ...]
     function(*arguments)
 
 
-def on_a_full_disk(size: int, function: Callable[..., int], *arguments: Any) -> tuple[int, str]:
+def on_a_full_disk(
+    size: int, function: Callable[..., int], *arguments: Any, trains: bool = False
+) -> tuple[int, str]:
     """Call a function in a child for which the system refuses to write a file beyond a size.
 
     The refusal comes from the kernel, in whatever library writes; it says "File too large".
@@ -49,12 +72,15 @@ def on_a_full_disk(size: int, function: Callable[..., int], *arguments: Any) -> 
     Args:
         size: bytes that a file may have.
         function: returns an exit code.
+        arguments: of the function.
+        trains: whether it computes gradients; it can be pickled then.
 
     Returns:
         The exit code, and what was written to standard error.
     """
-    answers = _FORK.Queue()
-    child = _FORK.Process(target=_limited, args=(size, function, arguments, answers))
+    context = context_that_trains() if trains else _FORK
+    answers = context.Queue()
+    child = context.Process(target=_limited, args=(size, function, arguments, answers))
     child.start()
     answer: tuple[int, str] = answers.get()
     child.join()

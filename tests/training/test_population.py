@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from dying import context_that_trains
 from toy_data import toy_data
 from waiting import patience
 
@@ -195,7 +196,10 @@ class Trains(torch.utils.data.Dataset):
 
 
 def test_a_dataloader_worker_trains_one_by_one_and_says_why_it_starts_no_processes():
-    loader = torch.utils.data.DataLoader(Trains(), batch_size=None, num_workers=1)
+    context = context_that_trains()
+    loader = torch.utils.data.DataLoader(
+        Trains(), batch_size=None, num_workers=1, multiprocessing_context=context
+    )
     refusal, loss = list(loader)
     assert "itself a worker" in refusal
     assert loss == train(network(), toy_data(), RECIPE, seed=1)[-1].test_loss
