@@ -51,7 +51,7 @@ def test_its_links_lead_somewhere():
 def test_its_commands_exist_with_their_options(capsys):
     blocks = re.findall(r"```\n(graph2nn .*?)```", TEXT, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) >= 12
+    assert len(lines) >= 3
     check_commands(lines, capsys)
 
 
