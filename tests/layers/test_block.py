@@ -86,6 +86,40 @@ def test_convolution_equals_the_mask_in_float64(graph, extra, batch, kernel, siz
     assert_same_function(masked, block, torch.randn(batch, widths[0], *size), 2e-6)
 
 
+@pytest.mark.parametrize("dots", [False, True])
+@pytest.mark.parametrize("samples", [1, 9, 300, 1100])
+@pytest.mark.parametrize("width", [8, 21, 27, 40, 75, 100])
+def test_small_nodes_equal_the_mask_either_way(width, samples, dots, monkeypatch):
+    """Gradients of weights by products with turned rows and by dots, whatever the engine would choose."""
+    monkeypatch.setattr(geometry.Geometry, "dots", dots)
+    geometry.geometry.cache_clear()
+    masked, block = (kind(GRAPH, width, width + 5) for kind in (RelationalLinear, BlockLinear))
+    assert_same_function(masked, block, torch.randn(samples, width), 2e-6)
+    geometry.geometry.cache_clear()
+
+
+@pytest.mark.parametrize("width", [2, 5, 6, 9, 13])
+def test_any_number_of_columns_is_cut_in_tiles(width):
+    """Rows of 8 to 70 pixels, 1 to 7 of them a node: the last vector overlaps the one before it."""
+    graph = ws_flex(2, 2, 0, 1)
+    masked = RelationalConv2d(graph, width, width, 1).double()
+    block = BlockConv2d(graph, width, width, 1)
+    block.load_state_dict(masked.state_dict())
+    for columns in range(8, 71):
+        x = torch.randn(1, width, 1, columns)
+        assert error(block(x), masked(x.double())) < 2e-6, columns
+
+
+def test_dots_are_taken_of_many_samples_of_small_nodes():
+    def dots(width, samples):
+        return geometry.geometry(BlockLinear(GRAPH, width, width).blocks, 1, 1, 0, samples, 1, 1, 4).dots
+
+    assert dots(24, 1024)
+    assert not dots(24, 8)
+    # Whole vectors, several of them, on every machine: the product with turned rows keeps them busy.
+    assert not dots(8 * 32, 1024)
+
+
 @pytest.mark.parametrize("kernel", [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1)])
 def test_group_after_group_equals_the_mask(kernel, monkeypatch):
     """As wide images are worked through: other weights for the input's gradient, dots added to dots."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
@@ -29,25 +30,13 @@ class _Square(NamedTuple):
 
 
 def _transpose(typingctx: Any, values: Any) -> Any:
-    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …
-
-    Of the result the first ``keep`` rows are written.
-    """
+    """Transpose a square of vectors; of the result the first ``keep`` rows are written."""
 
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         a = _Square(*cgutils.unpack_tuple(builder, given[0]))
         pen = Pen(context, builder, signature.args[0][0])
         rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
-        distance = 1
-        while distance < pen.lanes:
-            kept = [lane for lane in range(pen.lanes) if not lane & distance]
-            low = [lane if not lane & distance else pen.lanes + lane - distance for lane in range(pen.lanes)]
-            high = [lane + distance if not lane & distance else pen.lanes + lane for lane in range(pen.lanes)]
-            for r in kept:
-                one, two = rows[r], rows[r + distance]
-                rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
-            distance *= 2
-        for r, row in enumerate(rows):
+        for r, row in enumerate(_turned(pen, rows)):
             with builder.if_then(builder.icmp_signed("<", INDEX(r), a.keep), likely=True):
                 pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
         return context.get_dummy_value()
@@ -55,33 +44,84 @@ def _transpose(typingctx: Any, values: Any) -> Any:
     return types.void(values), build
 
 
+def _turned(pen: Pen, rows: list[Value]) -> list[Value]:
+    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
+    lanes, distance = range(pen.lanes), 1
+    while distance < pen.lanes:
+        low = [lane if not lane & distance else pen.lanes + lane - distance for lane in lanes]
+        high = [lane + distance if not lane & distance else pen.lanes + lane for lane in lanes]
+        for r in (lane for lane in lanes if not lane & distance):
+            one, two = rows[r], rows[r + distance]
+            rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
+        distance *= 2
+    return rows
+
+
 _square: Any = intrinsic(_transpose)
 
 
-def _prefetch(typingctx: Any, array: Any, at: Any) -> Any:
+class _Strip(NamedTuple):
+    """Arguments of :func:`_strip`, as LLVM values."""
+
+    rows: Value
+    columns: Value
+    source: Value
+    at: Value
+    step: Value
+    out: Value
+    out_at: Value
+    out_step: Value
+
+
+def _transpose_strip(typingctx: Any, values: Any) -> Any:
+    """Transpose fewer rows than a vector has lanes, vector by vector of columns; nothing else is written."""
+
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        pen = Pen(context, builder, signature.args[0])
-        pen.prefetch(pen.pointer(given[0], given[1]))
+        a = _Strip(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
+        last = builder.sub(a.columns, INDEX(pen.lanes))
+        vectors = builder.sdiv(builder.add(a.columns, INDEX(pen.lanes - 1)), INDEX(pen.lanes))
+        for rows in range(1, pen.lanes):
+            with (
+                builder.if_then(builder.icmp_signed("==", a.rows, INDEX(rows))),
+                cgutils.for_range(builder, vectors) as loop,
+            ):
+                begin = builder.mul(loop.index, INDEX(pen.lanes))
+                # The last vector overlaps the one before it and writes the same numbers again.
+                begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
+                first = builder.add(a.at, begin)
+                read = [pen.load(pen.pointer(a.source, pen.row(first, a.step, r))) for r in range(rows)]
+                nothing = [ir.Constant(pen.vector, ir.Undefined)] * (pen.lanes - rows)
+                for c, column in enumerate(_turned(pen, read + nothing)):
+                    to = pen.row(a.out_at, a.out_step, builder.add(begin, INDEX(c)))
+                    pen.store_first(column, pen.pointer(a.out, to), rows)
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), build
+    return types.void(values), build
 
 
-_prefetch_line: Any = intrinsic(_prefetch)
+_strip: Any = intrinsic(_transpose_strip)
 
 
-@compiled
-def prefetch(array: Any, low: Int, high: Int) -> None:
-    """Ask for elements to be brought nearer while others are worked on; they need not exist.
+def _prefetch(typingctx: Any, array: Any, low: Any, high: Any) -> Any:
+    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+        pen = Pen(context, builder, signature.args[0])
+        line = 64 // pen.size
+        first = pen.pointer(given[0], given[1])
+        lines = builder.ashr(
+            builder.add(builder.sub(given[2], given[1]), INDEX(line - 1)), INDEX(line.bit_length() - 1)
+        )
+        with cgutils.for_range(builder, lines) as loop:
+            pen.prefetch(builder.gep(first, [builder.mul(loop.index, INDEX(line))]))
+        return context.get_dummy_value()
 
-    Best a few at a time: all at once would fill the queue that the loads of the work itself wait in.
+    return types.void(array, types.int64, types.int64), build
 
-    Args:
-        array: flat.
-        low, high: first element, and the one after the last.
-    """
-    for at in range(low, high, 64 // array.itemsize):
-        _prefetch_line(array, at)
+
+#: ``prefetch(array, low, high)``: ask for these elements of a flat array, which need not exist, to be brought
+#: nearer while others are worked on. Best a few at a time: all at once would fill the queue that the loads of
+#: the work itself wait in.
+prefetch: Any = intrinsic(_prefetch)
 
 
 class _Run(NamedTuple):
@@ -120,7 +160,7 @@ _run: Any = intrinsic(_copy)
 def transpose(
     rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
 ) -> None:
-    """``out[c, r] = source[r, c]``, in squares of a vector's lanes where there are as many rows and columns.
+    """``out[c, r] = source[r, c]``, in vectors where there are as many columns as these have lanes.
 
     Args:
         rows, columns: of the source.
@@ -128,7 +168,10 @@ def transpose(
         out, out_at, out_step: flat array that is written, where it begins, distance between its rows.
     """
     side = VECTOR_BYTES // source.itemsize
-    if rows < side or columns < side:
+    if rows < side <= columns:
+        _strip((rows, columns, source, at, step, out, out_at, out_step))
+        return
+    if columns < side:
         for r in range(rows):
             for c in range(columns):
                 out[out_at + c * out_step + r] = source[at + r * step + c]

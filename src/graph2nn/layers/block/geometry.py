@@ -188,6 +188,17 @@ class Geometry:
         """Groups whose dots are taken at once: long enough that adding up lanes does not count."""
         return max(1, DOT_COLUMNS // self.out_columns)
 
+    @cached_property
+    def dots(self) -> bool:
+        """Whether the gradient of the weights is made of dots over samples of one pixel, as for images.
+
+        A product with the turned gradient has a node's features in the lanes of its vectors. Few of them leave
+        lanes or sums empty. Dots fill them all, but end with a sum over lanes, which takes many samples to pay.
+        """
+        rows = int(self.blocks.outputs[1].max())
+        fits = rows > self.lanes and -(-rows // (self.lanes // 2)) % 2 == 0
+        return not fits and 4 * self.images >= 5 * self.lanes * rows
+
     @property
     def covered(self) -> bool:
         """Whether every input pixel is in some phase, so that its gradient is written, if only with zero."""

@@ -29,14 +29,22 @@ from graph2nn.layers.block.tiles import (
     half_product_tile,
     product_tile,
     turned_product_tile,
+    vectors_beside,
 )
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
+_beside = compiled(vectors_beside)
+
 
 @compiled
-def _across_columns(left: Int) -> Int:
-    """Vectors of the next tile of columns, where ``left`` are left: no single one is left over if it can be."""
-    return VECTORS if left >= VECTORS and left != VECTORS + 1 else min(left, 2)
+def even_parts(length: Int, most: Int) -> tuple[Int, Int, Int]:
+    """Cut a length in parts of at most ``most``: their number, the length of the first, how many are so short.
+
+    The others are one longer. Divisions take as long as a tile of small nodes, so there is one per node.
+    """
+    parts = -(-length // most)
+    short = length // parts
+    return parts, short, parts * (short + 1) - length
 
 
 @inlined
@@ -77,11 +85,18 @@ def node_product(
         ahead, share: where to fetch from, and how many elements.
     """
     lanes = VECTOR_BYTES // source.itemsize
-    parts, vectors = -(-rows // ROWS), -(-columns // lanes)
-    near, far, after = -(-share // vectors), -(-rows * out_step // vectors), out_at + rows * out_step
+    whole, vectors = columns // lanes, -(-columns // lanes)
+    parts, low, low_parts = even_parts(rows, ROWS)
+    most = min(whole, _beside(low if low_parts == parts else low + 1))
+    tiles, narrow, narrow_tiles = even_parts(vectors, most)
+    near: Int = 0
+    far: Int = 0
+    after = out_at + rows * out_step
+    if share:
+        near, far = -(-share // vectors), -(-rows * out_step // vectors)
     done: Int = 0
-    while done < vectors:
-        across = min(_across_columns(vectors - done), columns // lanes)
+    for tile in range(tiles):
+        across = narrow if tile < narrow_tiles else narrow + 1
         # The last tile overlaps the one before it and writes the same numbers again.
         c = min(done * lanes, columns - across * lanes)
         if share:
@@ -90,7 +105,7 @@ def node_product(
         done += across
         r: Int = 0
         for part in range(parts):
-            height = (rows - r) // (parts - part)
+            height = low if part < low_parts else low + 1
             to = out_at + r * out_step + c
             if turned:
                 turned_product_tile(
@@ -281,15 +296,16 @@ def _stretch_product(
     half = VECTOR_BYTES // source.itemsize // 2
     whole = columns % (2 * half) == 0
     lanes = 2 * half if whole else half
-    parts, vectors = -(-rows // ROWS), columns // lanes
+    parts, low, low_parts = even_parts(rows, ROWS)
+    tiles, narrow, narrow_tiles = even_parts(columns // lanes, VECTORS)
     done: Int = 0
-    while done < vectors:
-        across = _across_columns(vectors - done)
+    for tile in range(tiles):
+        across = narrow if tile < narrow_tiles else narrow + 1
         c = done * lanes
         done += across
         r: Int = 0
         for part in range(parts):
-            height = (rows - r) // (parts - part)
+            height = low if part < low_parts else low + 1
             w_at, to = at + r * step, out_at + r * columns + c
             if whole:
                 product_tile(height, across, source, w_at, step, panel, c, taps, 0, depth, out, to, columns)

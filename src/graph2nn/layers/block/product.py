@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
@@ -186,7 +187,7 @@ def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool
 
 def _weight_gradient(upstream: Tensor, source: Tensor, weight: Tensor, g: Geometry) -> Tensor:
     dw = torch.empty_like(weight)
-    if g.rowwise and g.images:
+    if g.rowwise and g.images and not g.dots:
         run_share(
             kernels.differentiate_rows, "weights", g, upstream, g.result, source, g.source,
             g.forward, g.stretches, dw,
@@ -209,8 +210,13 @@ def run_share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: o
         kind: name of the ranges that the work is divided by.
         g: geometry of the layer.
     """
-    flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
+    flat = [_flat(a) if isinstance(a, Tensor) else a for a in arguments]
     share(kernel, g.shares(kind, torch.get_num_threads()), *flat)
+
+
+def _flat(tensor: Tensor) -> npt.NDArray[Any]:
+    """Return the memory of a contiguous tensor as a flat array, by NumPy's reshape, which is the faster one."""
+    return tensor.detach().numpy().reshape(-1)
 
 
 def is_rows(x: Tensor, planes: Planes) -> bool:

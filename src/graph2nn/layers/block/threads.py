@@ -49,11 +49,15 @@ def share(kernel: Callable[..., None], ranges: Integers, *arguments: object) -> 
         ranges: as :func:`cut` makes them for ``torch.get_num_threads()``.
         arguments: passed on.
     """
-    if len(ranges) > 1 and openmp.available():
+    if len(ranges) < 2:
+        for part in range(len(ranges)):
+            kernel(part, ranges, *arguments)
+        return
+    if openmp.available():
         kernel(-1, ranges, *arguments)
         return
     kind = kernel, tuple(a.dtype if isinstance(a, np.ndarray) else type(a) for a in arguments)
-    if len(ranges) < 2 or kind not in _compiled:
+    if kind not in _compiled:
         # The first call compiles, which is not for threads that have little stack.
         for part in range(len(ranges)):
             kernel(part, ranges, *arguments)

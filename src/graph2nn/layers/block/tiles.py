@@ -20,6 +20,8 @@ from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Val
 #: registers, 6 × 2 sums, 2 vectors read and 1 broadcast AVX2's 16.
 ROWS, VECTORS = (9, 3) if VECTOR_BYTES == 64 else (6, 2)
 SUMS = ROWS * VECTORS
+#: A sum can be added to once in four or five cycles, two sums in each: with fewer than these the tile waits.
+BUSY = 9
 
 intrinsic: Any = _intrinsic
 
@@ -212,7 +214,17 @@ def vectors_across(rows: Int) -> int:
     return across
 
 
+def vectors_beside(rows: int) -> int:
+    """Vectors of columns that a product tile has next to some rows: of few rows more, which keeps it busy."""
+    beside: int = max(VECTORS, min(-(-BUSY // rows), 4))
+    return beside
+
+
 def _product_widths(rows: int) -> set[int]:
+    return set(range(1, vectors_beside(rows) + 1))
+
+
+def _half_widths(rows: int) -> set[int]:
     return set(range(1, VECTORS + 1))
 
 
@@ -223,7 +235,7 @@ def _dot_widths(rows: int) -> set[int]:
 
 _product = _tile(_Product, _write_product, _product_widths)
 _turned = _tile(_Product, _write_turned, _product_widths)
-_product_of_halves = _tile(_Product, _write_product, _product_widths, share=2)
+_product_of_halves = _tile(_Product, _write_product, _half_widths, share=2)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
 
 
@@ -243,7 +255,7 @@ def product_tile(
     out_at: Int,
     out_step: Int,
 ) -> None:
-    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]``, up to ``ROWS`` rows and ``VECTORS`` vectors of columns.
+    """``out[r, c] = Σ_d w[r, d] · x[taps[d] + c]``, up to ``ROWS`` rows, vectors by :func:`vectors_beside`.
 
     Arrays are flat and of one type (``taps`` int32); ``…_at`` is where in them to begin, ``…_step`` the
     distance between rows.
