@@ -68,5 +68,7 @@ def forget_stale(folder: Path, *called: Path) -> None:
         sources = [source for each in (folder, *called) for source in each.glob("*.py")]
         newest = max(source.stat().st_mtime for source in sources)
         for index in cache.glob("*.nbi"):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)
+            # Processes that begin together drop them together: one may be gone by now.
+            with suppress(FileNotFoundError):
+                if index.stat().st_mtime < newest:
+                    index.unlink()

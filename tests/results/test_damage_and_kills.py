@@ -306,12 +306,24 @@ def test_a_pipe_is_refused_wherever_a_file_is_read_or_written(command, runs, tmp
     assert all((tmp_path / f"pipe{ending}").is_fifo() for ending in ("", ".pt", ".csv"))
 
 
-def test_export_does_not_replace_the_weights_of_the_run(runs, capsys):
-    weights = first(runs) / "weights.safetensors"
-    before = weights.read_bytes()
-    assert main(["export", str(first(runs)), "--to", "safetensors", "--out", str(weights)]) == 2
-    assert "is a file of a finished run; name another --out" in capsys.readouterr().err
-    assert weights.read_bytes() == before
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        ("export {run} --to safetensors", "weights.safetensors"),
+        ("recover {run} --nodes 16", "metrics.csv"),
+        ("graphs measure n16-48 --fast", "metrics.csv"),
+        ("graphs catalogue n16-48", "metrics.csv"),
+        ("graphs catalogue n16-48", "result.json"),
+    ],
+)
+def test_no_command_replaces_a_file_of_a_run(command, file, runs, capsys):
+    target = first(runs) / file
+    before = target.read_bytes()
+    assert main([*command.format(run=first(runs)).split(), "--out", str(target)]) == 2
+    said = capsys.readouterr().err
+    assert f"{target} is a file of a finished run; name another --out." in said
+    assert said.count("\n") == 1
+    assert target.read_bytes() == before
 
 
 COMMANDS = [

@@ -45,8 +45,10 @@ def measure(
     from graph2nn.cli import graphs_show
     from graph2nn.graphs.measures.measure_tables import measured, writable, write_measured
     from graph2nn.graphs.spec import parse_graph
+    from graph2nn.results.run_folder import refuse_own_file
 
     processes = workers or _cores()
+    refuse_own_file("measure", out)
     if out is not None:
         writable(out)
     if names_a_table(what):

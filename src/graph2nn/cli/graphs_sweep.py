@@ -107,6 +107,7 @@ def catalogue(
     """
     from graph2nn.graphs import catalogue_files, catalogues
     from graph2nn.graphs import ws_flex_sweep as sweeps
+    from graph2nn.results.run_folder import refuse_own_file
 
     plan = source if nodes is None else sweeps.plan_sweep(nodes)
     if plan is not None:
@@ -122,6 +123,7 @@ def catalogue(
             n, count = published[1:].split("-")
             typer.echo(f"{published:9} {count:>4} graphs on {n} nodes, {level}")
         return
+    refuse_own_file("catalogue", out)
     frame = catalogues.catalogue(name)
     for path in [
         *([catalogue_files.write_catalogue(frame, out)] if out else []),

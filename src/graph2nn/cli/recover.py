@@ -49,7 +49,9 @@ def recover(
     graph2nn recover checkpoints --nodes 64 --density 0.3 --layer 'encoder.*' --out training.csv
     """
     from graph2nn.conversion.recover import recover_table, write_table
+    from graph2nn.results.run_folder import refuse_own_file
 
+    refuse_own_file("recover", out)
     kind = cast("Norm", norm)  # an unknown one is refused there
     table = recover_table(
         paths, nodes, density=density, threshold=threshold, norm=kind, layers=layer or None, symmetric=symmetric

@@ -20,7 +20,7 @@ from graph2nn.errors import UserError, unknown
 from graph2nn.experiments.trained import Deployed, load_run
 from graph2nn.files import refuse_special, replacing
 from graph2nn.results.data_card import DataCard
-from graph2nn.results.run_folder import OWN
+from graph2nn.results.run_folder import refuse_own_file
 
 Format = Literal["onnx", "torch-export", "safetensors"]
 _SUFFIX: dict[Format, str] = {"onnx": ".onnx", "torch-export": ".pt2", "safetensors": ".safetensors"}
@@ -46,8 +46,7 @@ def export_run(folder: str | Path, to: Format, out: str | Path | None = None) ->
     if to not in get_args(Format):
         raise unknown("export: format", to, get_args(Format))
     target = Path(out) if out is not None else Path(f"network{_SUFFIX[to]}")
-    if target.name in OWN and (target.parent / "result.json").is_file():
-        raise UserError(f"export: {target} is a file of a finished run; name another --out.")
+    refuse_own_file("export", target)
     network = load_run(folder, engine="masked")
     card: DataCard = network.card  # type: ignore[assignment]
     if card.task in ("language", "translation") and to != "safetensors":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.depthwise import DepthwiseConv2d
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.layer_shapes import LayerShape
 
@@ -94,7 +95,7 @@ def norm_relu(layer: nn.Module, channels: int) -> NormReLU:
 
 def depthwise(channels: int, stride: int) -> nn.Conv2d:
     """Return a 3×3 convolution of each channel by itself: dense under every wiring."""
-    return nn.Conv2d(channels, channels, 3, stride=stride, padding=1, groups=channels, bias=False)
+    return DepthwiseConv2d(channels, 3, stride=stride)
 
 
 @dataclass(frozen=True)

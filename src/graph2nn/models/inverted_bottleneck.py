@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError
+from graph2nn.layers.depthwise import DepthwiseConv2d
 from graph2nn.layers.norm_relu import NormedSequential
 from graph2nn.models.layer_shapes import LayerShape
 from graph2nn.models.shrinking import is_dense
@@ -145,10 +146,7 @@ class InvertedBottleneck(nn.Module):
         layers: list[nn.Module] = []
         if block.expands:
             layers.append(norm_act(wiring.conv2d(block.before, wide, 1), wide, activation))
-        depthwise = nn.Conv2d(
-            wide, wide, kernel, stride=block.stride, padding=kernel // 2, groups=wide, bias=False
-        )
-        layers.append(norm_act(depthwise, wide, activation))
+        layers.append(norm_act(DepthwiseConv2d(wide, kernel, stride=block.stride), wide, activation))
         if block.squeezed:
             layers.append(SqueezeExcite(wide, block.squeezed, activation))
         layers += [wiring.conv2d(wide, block.after, 1), nn.BatchNorm2d(block.after)]

@@ -36,6 +36,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from graph2nn.errors import UserError
 from graph2nn.files import json_value, replacing, subfolders, unwritable_refused, writing_to
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Lease, LostError, hold
@@ -46,6 +47,12 @@ from graph2nn.training.loop import Epoch
 DAMAGED = "damaged"
 #: The files of a finished run, all of them: anything else in an unfinished folder is a checkpoint.
 OWN = frozenset({"config.yaml", "metrics.csv", "result.json", "weights.safetensors", "attempts.jsonl"})
+
+
+def refuse_own_file(command: str, out: Path | None) -> None:
+    """Raise a UserError where a file to write, if one is named, would replace one of a finished run."""
+    if out is not None and out.name in OWN and (out.parent / "result.json").is_file():
+        raise UserError(f"{command}: {out} is a file of a finished run; name another --out.")
 
 
 @dataclass

@@ -14,10 +14,10 @@ from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.bf16_layout import Edges, PairProducts, PairRows, Segments, WeightRows
 from graph2nn.layers.block.bf16_pack import pack_neighbours, pack_rows_of_two, pair
 from graph2nn.layers.block.bf16_tiles import LANES, multiply_node
-from graph2nn.layers.block.copying import transpose, transpose_wide
 from graph2nn.layers.block.layout import Integers, Planes, Stretches
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.refcount import borrowed
+from graph2nn.layers.block.transposing import transpose, transpose_wide
 
 
 @compiled

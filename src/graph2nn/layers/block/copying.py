@@ -1,10 +1,10 @@
-"""Moving numbers: squares transposed in registers, runs copied, activations laid out in planes and back."""
+"""Moving numbers: rows copied, activations laid out in planes and back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
@@ -12,95 +12,10 @@ from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.layout import BUNDLE, Integers, Planes, Products
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.refcount import borrowed
-from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
+from graph2nn.layers.block.transposing import transpose
+from graph2nn.layers.block.vectors import INDEX, Builder, Pen, Value, cgutils
 
 intrinsic: Any = _intrinsic
-
-
-class _Square(NamedTuple):
-    """Arguments of :func:`transpose_tile`, as LLVM values."""
-
-    source: Value
-    at: Value
-    step: Value
-    out: Value
-    out_at: Value
-    out_step: Value
-    keep: Value
-
-
-def _transpose(typingctx: Any, values: Any) -> Any:
-    """Transpose a square of vectors; of the result the first ``keep`` rows are written."""
-
-    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        a = _Square(*cgutils.unpack_tuple(builder, given[0]))
-        pen = Pen(context, builder, signature.args[0][0])
-        rows = [pen.load(pen.pointer(a.source, pen.row(a.at, a.step, r))) for r in range(pen.lanes)]
-        for r, row in enumerate(_turned(pen, rows)):
-            with builder.if_then(builder.icmp_signed("<", INDEX(r), a.keep), likely=True):
-                pen.store(row, pen.pointer(a.out, pen.row(a.out_at, a.out_step, r)))
-        return context.get_dummy_value()
-
-    return types.void(values), build
-
-
-def _turned(pen: Pen, rows: list[Value]) -> list[Value]:
-    """Transpose a square of vectors: swap halves of rows at a distance, for distances 1, 2, 4, …"""
-    lanes, distance = range(pen.lanes), 1
-    while distance < pen.lanes:
-        low = [lane if not lane & distance else pen.lanes + lane - distance for lane in lanes]
-        high = [lane + distance if not lane & distance else pen.lanes + lane for lane in lanes]
-        for r in (lane for lane in lanes if not lane & distance):
-            one, two = rows[r], rows[r + distance]
-            rows[r], rows[r + distance] = pen.shuffle(one, two, low), pen.shuffle(one, two, high)
-        distance *= 2
-    return rows
-
-
-_square: Any = intrinsic(_transpose)
-
-
-class _Strip(NamedTuple):
-    """Arguments of :func:`_strip`, as LLVM values."""
-
-    rows: Value
-    columns: Value
-    source: Value
-    at: Value
-    step: Value
-    out: Value
-    out_at: Value
-    out_step: Value
-
-
-def _transpose_strip(typingctx: Any, values: Any) -> Any:
-    """Transpose fewer rows than a vector has lanes, vector by vector of columns; nothing else is written."""
-
-    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        a = _Strip(*cgutils.unpack_tuple(builder, given[0]))
-        pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
-        last = builder.sub(a.columns, INDEX(pen.lanes))
-        vectors = builder.sdiv(builder.add(a.columns, INDEX(pen.lanes - 1)), INDEX(pen.lanes))
-        for rows in range(1, pen.lanes):
-            with (
-                builder.if_then(builder.icmp_signed("==", a.rows, INDEX(rows))),
-                cgutils.for_range(builder, vectors) as loop,
-            ):
-                begin = builder.mul(loop.index, INDEX(pen.lanes))
-                # The last vector overlaps the one before it and writes the same numbers again.
-                begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
-                first = builder.add(a.at, begin)
-                read = [pen.load(pen.pointer(a.source, pen.row(first, a.step, r))) for r in range(rows)]
-                nothing = [ir.Constant(pen.vector, ir.Undefined)] * (pen.lanes - rows)
-                for c, column in enumerate(_turned(pen, read + nothing)):
-                    to = pen.row(a.out_at, a.out_step, builder.add(begin, INDEX(c)))
-                    pen.store_first(column, pen.pointer(a.out, to), rows)
-        return context.get_dummy_value()
-
-    return types.void(values), build
-
-
-_strip: Any = intrinsic(_transpose_strip)
 
 
 def _prefetch(typingctx: Any, array: Any, low: Any, high: Any) -> Any:
@@ -124,84 +39,99 @@ def _prefetch(typingctx: Any, array: Any, low: Any, high: Any) -> Any:
 prefetch: Any = intrinsic(_prefetch)
 
 
-class _Run(NamedTuple):
-    """Arguments of :func:`copy`, as LLVM values."""
+class _Rows(NamedTuple):
+    """Arguments of :func:`copy_rows`, as LLVM values."""
 
+    rows: Value
+    count: Value
     source: Value
     at: Value
+    row_step: Value
     step: Value
     out: Value
     out_at: Value
+    out_row_step: Value
     out_step: Value
-    count: Value
 
 
-def _copy(typingctx: Any, values: Any) -> Any:
+def _write_rows(pen: Pen, a: _Rows, write: Callable[[Value, Value], None]) -> None:
+    """Call ``write(source, out)``, pointers to their first elements, for each row."""
+    with cgutils.for_range(pen.builder, a.rows) as loop:
+        source = pen.pointer(a.source, pen.row(a.at, a.row_step, loop.index))
+        write(source, pen.pointer(a.out, pen.row(a.out_at, a.out_row_step, loop.index)))
+
+
+def _vectors_of_row(pen: Pen, a: _Rows, stride: int, source: Value, out: Value) -> None:
+    """Copy a row that fills a vector at least, every element or every second one of the source."""
+    builder, lanes = pen.builder, INDEX(pen.lanes)
+    last = builder.sub(a.count, lanes)
+    vectors = builder.sdiv(builder.add(a.count, INDEX(pen.lanes - 1)), lanes)
+    # The last vector overlaps the one before it and writes the same numbers again.
+    with cgutils.for_range(builder, vectors) as loop:
+        begin = builder.mul(loop.index, lanes)
+        begin = builder.select(builder.icmp_signed("<", begin, last), begin, last)
+        first = builder.gep(source, [builder.mul(begin, INDEX(stride))])
+        value = pen.load(first)
+        if stride == 2:
+            # The second half is loaded from one element earlier, so as not to read past the row.
+            more = pen.load(builder.gep(first, [INDEX(pen.lanes - 1)]))
+            half = pen.lanes // 2
+            order = [2 * k for k in range(half)] + [pen.lanes + 2 * k + 1 for k in range(half)]
+            value = pen.shuffle(value, more, order)
+        pen.store(value, builder.gep(out, [begin]))
+
+
+def _elements_of_row(pen: Pen, a: _Rows, source: Value, out: Value) -> None:
+    builder = pen.builder
+    with cgutils.for_range(builder, a.count) as loop:
+        value = builder.load(builder.gep(source, [builder.mul(loop.index, a.step)]))
+        builder.store(value, builder.gep(out, [builder.mul(loop.index, a.out_step)]))
+
+
+def _copy_rows(typingctx: Any, values: Any) -> Any:
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        a = _Run(*cgutils.unpack_tuple(builder, given[0]))
-        pen = Pen(context, builder, signature.args[0][0])
-        source, out = pen.pointer(a.source, a.at), pen.pointer(a.out, a.out_at)
-        both = builder.add(a.step, a.out_step)
-        with builder.if_else(builder.icmp_signed("==", both, INDEX(2))) as (plain, apart):
-            with plain:
-                cgutils.raw_memcpy(builder, out, source, a.count, pen.size)
-            with apart, cgutils.for_range(builder, a.count) as loop:
-                value = builder.load(builder.gep(source, [builder.mul(loop.index, a.step)]))
-                builder.store(value, builder.gep(out, [builder.mul(loop.index, a.out_step)]))
+        a = _Rows(*cgutils.unpack_tuple(builder, given[0]))
+        pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
+        long = builder.icmp_signed(">=", a.count, INDEX(pen.lanes))
+        dense = builder.and_(long, builder.icmp_signed("==", a.out_step, INDEX(1)))
+        plain = builder.and_(dense, builder.icmp_signed("==", a.step, INDEX(1)))
+        second = builder.and_(dense, builder.icmp_signed("==", a.step, INDEX(2)))
+        with builder.if_then(plain):
+            _write_rows(pen, a, lambda source, out: _vectors_of_row(pen, a, 1, source, out))
+        with builder.if_then(second):
+            _write_rows(pen, a, lambda source, out: _vectors_of_row(pen, a, 2, source, out))
+        with builder.if_then(builder.not_(builder.or_(plain, second))):
+            _write_rows(pen, a, lambda source, out: _elements_of_row(pen, a, source, out))
         return context.get_dummy_value()
 
     return types.void(values), build
 
 
-_run: Any = intrinsic(_copy)
+_rectangle: Any = intrinsic(_copy_rows)
 
 
 @compiled
-def transpose(
-    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
+def copy_rows(
+    rows: Int,
+    count: Int,
+    source: Any,
+    at: Int,
+    row_step: Int,
+    step: Int,
+    out: Any,
+    out_at: Int,
+    out_row_step: Int,
+    out_step: Int,
 ) -> None:
-    """``out[c, r] = source[r, c]``, in vectors where there are as many columns as these have lanes.
+    """Copy rows of elements from one flat array to another.
 
     Args:
-        rows, columns: of the source.
-        source, at, step: flat array, where it begins, distance between rows.
-        out, out_at, out_step: flat array that is written, where it begins, distance between its rows.
+        rows, count: rows, and elements of each; below 1 nothing is copied.
+        source, at: array, and where it begins.
+        row_step, step: distance between rows, and between the elements of a row (at least 1).
+        out, out_at, out_row_step, out_step: what is written, likewise.
     """
-    side = VECTOR_BYTES // source.itemsize
-    if rows < side <= columns:
-        _strip((rows, columns, source, at, step, out, out_at, out_step))
-        return
-    if columns < side:
-        for r in range(rows):
-            for c in range(columns):
-                out[out_at + c * out_step + r] = source[at + r * step + c]
-        return
-    for r0 in range(0, rows, side):
-        # The last squares overlap those before them and write the same numbers again.
-        r = min(r0, rows - side)
-        for c0 in range(0, columns, side):
-            c = min(c0, columns - side)
-            _square((source, at + r * step + c, step, out, out_at + c * out_step + r, out_step, side))
-
-
-@compiled
-def transpose_wide(
-    rows: Int, columns: Int, source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int
-) -> None:
-    """:func:`transpose` of few columns: after the last row there is a vector more to read.
-
-    Args:
-        rows, columns, source, at, step, out, out_at, out_step: as for :func:`transpose`.
-    """
-    side = VECTOR_BYTES // source.itemsize
-    if rows < side:
-        transpose(rows, columns, source, at, step, out, out_at, out_step)
-        return
-    for c in range(0, columns, side):
-        for r0 in range(0, rows, side):
-            r = min(r0, rows - side)
-            to = out_at + c * out_step + r
-            _square((source, at + r * step + c, step, out, to, out_step, columns - c))
+    _rectangle((rows, count, source, at, row_step, step, out, out_at, out_row_step, out_step))
 
 
 class _Panel(NamedTuple):
@@ -216,7 +146,7 @@ class _Panel(NamedTuple):
     out_at: Value
 
 
-def _copy_rows(typingctx: Any, values: Any) -> Any:
+def _copy_panel(typingctx: Any, values: Any) -> Any:
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         a = _Panel(*cgutils.unpack_tuple(builder, given[0]))
         pen = Pen(context, builder, next(t for t in signature.args[0] if isinstance(t, types.Array)))
@@ -234,7 +164,7 @@ def _copy_rows(typingctx: Any, values: Any) -> Any:
     return types.void(values), build
 
 
-_rows: Any = intrinsic(_copy_rows)
+_panel: Any = intrinsic(_copy_panel)
 
 
 @compiled
@@ -246,19 +176,7 @@ def copy_panel(rows: Int, columns: Int, source: Any, at: Int, step: Int, out: An
         source, at, step: flat array, where it begins, distance between rows.
         out, out_at: flat array that is written, and where it begins.
     """
-    _rows((rows, columns, source, at, step, out, out_at))
-
-
-@compiled
-def copy(source: Any, at: Int, step: Int, out: Any, out_at: Int, out_step: Int, count: Int) -> None:
-    """Copy ``count`` elements, at least none, ``step`` (at least 1) apart, to places ``out_step`` apart.
-
-    Args:
-        source, at, step: flat array, where it begins, distance between elements.
-        out, out_at, out_step: flat array that is written, where it begins, distance between elements.
-        count: elements to copy.
-    """
-    _run((source, at, step, out, out_at, out_step, max(count, 0)))
+    _panel((rows, columns, source, at, step, out, out_at))
 
 
 @compiled
@@ -305,50 +223,81 @@ def lay_out_planes(part: Int, ranges: Integers, source: Any, p: Planes, out: Any
         on_team(len(ranges))
         return
     source, out = borrowed((source, out))
+    spans = spans_of(p)
     for unit in range(ranges[part, 0], ranges[part, 1]):
         g, c = unit // p.channels, unit % p.channels
         start = g * p.group_step + c * p.channel_step
         out[start : start + p.channel_step] = 0
         for i in range(min(p.group, p.images - g * p.group)):
             image = ((g * p.group + i) * p.channels + c) * p.height * p.width
-            for a in range(p.used):
-                for b in range(p.used):
-                    plane = start + (a * p.used + b) * p.phase_step + p.front + i * p.rows * p.pitch
-                    _gather_plane(source, image, p, a, b, out, plane)
+            for phase, span in enumerate(spans):
+                plane = start + phase * p.phase_step + p.front + i * p.rows * p.pitch
+                gather_plane(source, image, p, span, out, plane)
+
+
+class Span(NamedTuple):
+    """The pixels of one phase of an image that are no padding; all ints."""
+
+    rows: int
+    columns: int  # pixels of a row
+    pixel: int  # the first one's place in the image
+    place: int  # and in the plane
 
 
 @compiled
-def _row_of_phase(p: Planes, a: Int, b: Int, r: Int) -> tuple[int, int, int]:
-    """First pixel of a row in the image, its place in the plane, and how many; none in a row of padding."""
-    y = r * p.stride + a - p.padding
-    if y < 0 or y >= p.height:
-        return 0, 0, 0
-    skip = -((b - p.padding) // p.stride) if b < p.padding else 0
-    stop = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1)
-    return y * p.width + b - p.padding + skip * p.stride, r * p.pitch + skip, stop - skip
+def _span(p: Planes, a: Int, b: Int) -> Span:
+    """Which pixels of an image the phase has whose first row and column are these."""
+    above = -((a - p.padding) // p.stride) if a < p.padding else 0
+    left = -((b - p.padding) // p.stride) if b < p.padding else 0
+    rows = min(p.rows, (p.height - 1 + p.padding - a) // p.stride + 1) - above
+    columns = min(p.pitch, (p.width - 1 + p.padding - b) // p.stride + 1) - left
+    pixel = (above * p.stride + a - p.padding) * p.width + left * p.stride + b - p.padding
+    return Span(rows, columns, pixel, above * p.pitch + left)
 
 
 @compiled
-def _gather_plane(source: Any, image: Int, p: Planes, a: Int, b: Int, out: Any, plane: Int) -> None:
-    """Copy the pixels of one phase of one image."""
-    for r in range(p.rows):
-        pixel, place, count = _row_of_phase(p, a, b, r)
-        copy(source, image + pixel, p.stride, out, plane + place, 1, count)
+def spans_of(p: Planes) -> list[Span]:
+    """Which pixels of an image each phase has, once for all images: it takes a dozen divisions."""
+    return [_span(p, a, b) for a in range(p.used) for b in range(p.used)]
 
 
 @compiled
-def scatter_plane(scratch: Any, at: Int, p: Planes, a: Int, b: Int, out: Any, image: Int) -> None:
+def gather_plane(source: Any, image: Int, p: Planes, s: Span, out: Any, plane: Int) -> None:
+    """Copy the pixels of one phase of one image to their plane.
+
+    Args:
+        source, image: flat array of images, and where this one begins.
+        p: planes of the images.
+        s: pixels of the phase.
+        out, plane: flat array of one phase, and where it begins.
+    """
+    copy_rows(
+        s.rows,
+        s.columns,
+        source,
+        image + s.pixel,
+        p.stride * p.width,
+        p.stride,
+        out,
+        plane + s.place,
+        p.pitch,
+        1,
+    )
+
+
+@compiled
+def scatter_plane(scratch: Any, at: Int, p: Planes, s: Span, out: Any, image: Int) -> None:
     """Copy the computed pixels of one phase of one image to where they belong: the reverse.
 
     Args:
         scratch, at: flat array of one phase, and where it begins.
         p: planes of the images.
-        a, b: the phase: its first row and column.
+        s: pixels of the phase.
         out, image: flat array of images, and where this one begins.
     """
-    for r in range(p.rows):
-        pixel, place, count = _row_of_phase(p, a, b, r)
-        copy(scratch, at + place, 1, out, image + pixel, p.stride, count)
+    copy_rows(
+        s.rows, s.columns, scratch, at + s.place, p.pitch, 1, out, image + s.pixel, p.stride * p.width, p.stride
+    )
 
 
 @compiled

@@ -17,8 +17,7 @@ from graph2nn.layers.block.copying import (
     fill_padding,
     prefetch,
     scatter_plane,
-    transpose,
-    transpose_wide,
+    spans_of,
 )
 from graph2nn.layers.block.layout import Integers, Planes, Products, Stretches, Turn
 from graph2nn.layers.block.openmp import on_team
@@ -31,6 +30,7 @@ from graph2nn.layers.block.tiles import (
     turned_product_tile,
     vectors_beside,
 )
+from graph2nn.layers.block.transposing import transpose, transpose_wide
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 
 _beside = compiled(vectors_beside)
@@ -179,8 +179,8 @@ def multiply(
         return
     w, source, products, of, turn, out = borrowed((w, source, products, of, turn, out))
     count = len(products.rows)
-    phases = p.used * p.used
     pixels = p.height * p.width
+    spans = spans_of(p)
     scratch: Any = np.empty(1 if pitch else products.rows.max() * columns, dtype=w.dtype)
     panel: Any = np.empty(_largest(products, w), dtype=w.dtype) if turned else w
     for item in range(ranges[part, 0], ranges[part, 1]):
@@ -205,12 +205,11 @@ def multiply(
                 at = g * p.group * p.channels + first
                 transpose(rows, here, scratch, 0, columns, out, at, p.channels)
                 continue
-            a, b = t % phases // p.used, t % p.used
             for i in range(here):
                 image = (g * p.group + i) * p.channels + first
                 for c in range(rows):
                     at = c * columns + i * p.rows * p.pitch - begin
-                    scatter_plane(scratch, at, p, a, b, out, (image + c) * pixels)
+                    scatter_plane(scratch, at, p, spans[t % len(spans)], out, (image + c) * pixels)
 
 
 @compiled

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graph2nn.graphs.kernels.jit import Int, compiled
-from graph2nn.layers.block.copying import copy
+from graph2nn.layers.block.copying import copy_rows
 from graph2nn.layers.block.layout import Integers, Planes, Products
 from graph2nn.layers.block.norm_rows import N, gradient, gradient_sums, norm_relu, squares, total
 from graph2nn.layers.block.openmp import on_team
@@ -149,5 +149,4 @@ def differentiate_planes(
             for i in range(base, min(p.images, base + p.group)):
                 gradient((pixels, z, upstream, (i * p.channels + c) * pixels, plane, numbers, i - i))
                 to = start + p.front + (i - base) * p.rows * p.pitch
-                for r in range(p.height):
-                    copy(plane, r * p.width, 1, out, to + r * p.pitch, 1, p.width)
+                copy_rows(p.height, p.width, plane, 0, p.width, 1, out, to, p.pitch, 1)

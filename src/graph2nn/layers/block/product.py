@@ -210,11 +210,11 @@ def run_share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: o
         kind: name of the ranges that the work is divided by.
         g: geometry of the layer.
     """
-    flat = [_flat(a) if isinstance(a, Tensor) else a for a in arguments]
-    share(kernel, g.shares(kind, torch.get_num_threads()), *flat)
+    arrays = [flat(a) if isinstance(a, Tensor) else a for a in arguments]
+    share(kernel, g.shares(kind, torch.get_num_threads()), *arrays)
 
 
-def _flat(tensor: Tensor) -> npt.NDArray[Any]:
+def flat(tensor: Tensor) -> npt.NDArray[Any]:
     """Return the memory of a contiguous tensor as a flat array, by NumPy's reshape, which is the faster one."""
     return tensor.detach().numpy().reshape(-1)
 

@@ -7,7 +7,8 @@ they are LLVM vector code, which numba compiles for the machine at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, NamedTuple
 
 from numba import types
@@ -98,7 +99,7 @@ class _Dots(NamedTuple):
     out_at: Value
 
 
-def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
+def _write_dots(pen: Pen, a: _Dots, rows: int, across: int, *, fetch: bool = True) -> None:
     builder = pen.builder
     lanes, height = INDEX(pen.lanes), INDEX(pen.lanes * rows)
     whole, rest = builder.sdiv(a.columns, lanes), builder.srem(a.columns, lanes)
@@ -108,7 +109,7 @@ def _write_dots(pen: Pen, a: _Dots, rows: int, across: int) -> None:
 
     def step(left: Value, right: list[Value], ahead: list[Value], number: Value, at: Value) -> None:
         # One line per row and step: all at once would fill the queue that the loads wait in.
-        for row in ahead:
+        for row in ahead if fetch else ():
             pen.prefetch(builder.gep(row, [at]))
         seen = [pen.load(builder.gep(row, [at])) for row in right]
         column = builder.gep(left, [builder.mul(number, height)])
@@ -187,16 +188,28 @@ pack_panel: Any = intrinsic(_pack)
 def _tile(
     arguments: type[Any],
     write: Callable[[Pen, Any, int, int], None],
-    widths: Callable[[int], set[int]],
+    widths: Callable[[int], Collection[int]],
     share: int = 1,
+    most: int = ROWS,
 ) -> Callable[..., None]:
-    """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size."""
+    """Make a compiled function of ``(rows, across, (the arguments))`` that picks the tile of that size.
+
+    Args:
+        arguments: their names.
+        write: writes a tile of some rows and vectors, or dots, across.
+        widths: across that come with some rows.
+        share: part of a vector register that is used.
+        most: rows.
+
+    Returns:
+        The function.
+    """
 
     def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
         def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
             unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
             pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)), share)
-            for height in range(1, ROWS + 1):
+            for height in range(1, most + 1):
                 with builder.if_then(builder.icmp_signed("==", given[0], INDEX(height))):
                     for width in sorted(widths(height)):
                         with builder.if_then(builder.icmp_signed("==", given[1], INDEX(width))):
@@ -237,6 +250,12 @@ _product = _tile(_Product, _write_product, _product_widths)
 _turned = _tile(_Product, _write_turned, _product_widths)
 _product_of_halves = _tile(_Product, _write_product, _half_widths, share=2)
 _dots = _tile(_Dots, _write_dots, _dot_widths)
+
+#: Vectors of columns of a lone row, whose inputs need no register of their own; dots of a lone row at once.
+SINGLE_VECTORS, SINGLE_DOTS = 8, (1, 5, 7, 9)
+#: :func:`product_tile` and :func:`dot_tiles` of one row, with their arguments in one tuple.
+single_row_product = _tile(_Product, _write_product, lambda rows: range(1, SINGLE_VECTORS + 1), most=1)
+single_row_dots = _tile(_Dots, partial(_write_dots, fetch=False), lambda rows: SINGLE_DOTS, most=1)
 
 
 @inlined

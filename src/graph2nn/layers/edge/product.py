@@ -17,9 +17,9 @@ from torch.autograd import Function
 from torch.utils.weak import WeakIdKeyDictionary
 
 from graph2nn.errors import UserError
-from graph2nn.layers.block.copying import transpose
 from graph2nn.layers.block.product import is_batched
 from graph2nn.layers.block.threads import share
+from graph2nn.layers.block.transposing import transpose
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 from graph2nn.layers.edge.kernels import dot_rows, sum_rows
 from graph2nn.layers.edge.sparse_rows import Tables
