@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.layers.joined import joined
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.initialise import draw_by_fan_in
 from graph2nn.models.layer_shapes import LayerShape, Shape
@@ -42,11 +43,12 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the state after each step."""
         # The input's share does not wait for the state: one product for the whole sequence.
-        inputs = [layer(x).unbind(1) for layer in self.from_input]
+        inputs = [share.unbind(1) for share in joined(self.from_input)(x)]
+        from_state = joined(self.from_state)
         state = self.start(x)
         states = []
         for step in zip(*inputs, strict=True):
-            state = self.step(step, [layer(state[0]) for layer in self.from_state], state)
+            state = self.step(step, from_state(state[0]), state)
             states.append(state[0])
         return torch.stack(states, dim=1)
 

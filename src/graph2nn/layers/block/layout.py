@@ -86,11 +86,16 @@ class Stretches(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The blocks of a weight ``[out, in]`` over a graph, without its kernel's taps."""
+    """The blocks of a weight ``[out, in]`` over a graph, without its kernel's taps.
+
+    The weights of several layers of one input may lie one above the other, ``copies`` of them: to the kernels
+    each node then is as many nodes, which read the same.
+    """
 
     graph: RelationalGraph
     in_features: int
     out_features: int
+    copies: int = 1
 
     @cached_property
     def inputs(self) -> tuple[Integers, Integers]:
@@ -100,14 +105,14 @@ class Blocks:
 
     @cached_property
     def outputs(self) -> tuple[Integers, Integers]:
-        """First output feature and number of them, by node."""
-        sizes = node_sizes(self.out_features, self.graph.n)
-        return np.cumsum(sizes) - sizes, sizes.copy()
+        """First output feature and number of them, by node, one copy after another."""
+        sizes = np.tile(node_sizes(self.out_features // self.copies, self.graph.n), self.copies)
+        return np.cumsum(sizes) - sizes, sizes
 
     @cached_property
     def on(self) -> npt.NDArray[np.bool_]:
-        """Which blocks there are, ``[n, n]``, row reads column."""
-        return blocks(self.graph)
+        """Which blocks there are, ``[copies · n, n]``, row reads column."""
+        return np.tile(blocks(self.graph), (self.copies, 1))
 
     @cached_property
     def read(self) -> Integers:
@@ -142,18 +147,19 @@ class Blocks:
 
 
 @lru_cache(maxsize=1024)
-def blocks_of(graph: RelationalGraph, in_features: int, out_features: int) -> Blocks:
+def blocks_of(graph: RelationalGraph, in_features: int, out_features: int, copies: int = 1) -> Blocks:
     """Return the blocks of a weight, once for all layers of the same shape on the same graph.
 
     Args:
         graph: node i reads node j along its arcs.
         in_features: before the layer.
-        out_features: after it.
+        out_features: after it, of all copies together.
+        copies: layers whose weights lie one above the other.
 
     Returns:
         The blocks.
     """
-    return Blocks(graph, in_features, out_features)
+    return Blocks(graph, in_features, out_features, copies)
 
 
 def starts(sizes: Integers) -> Integers:
