@@ -151,6 +151,7 @@ def test_tools_of_torch_take_the_layer(calls):
         assert layer(x).dtype == torch.bfloat16
     torch.testing.assert_close(torch.func.vmap(layer)(x[:, None])[:, 0], expected)
     torch.testing.assert_close(torch.jit.script(layer)(x), expected)
+    torch.testing.assert_close(torch.fx.symbolic_trace(nn.Sequential(layer))(x), expected)
     torch.testing.assert_close(torch.compile(layer, backend="eager", fullgraph=True)(x), expected)
     torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), expected)
     assert not calls

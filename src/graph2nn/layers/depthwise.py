@@ -56,7 +56,8 @@ class DepthwiseConv2d(nn.Conv2d):
         return convolve(x, self.weight, self.stride[0], self.kernel_size[0] // 2)
 
     def _fits(self, x: Tensor) -> bool:
-        if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        # First of all, as a proxy of torch.fx answers no question.
+        if type(x) is not Tensor or torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return False
         if x.ndim != 4 or x.shape[1] != self.in_channels or not len(x):
             return False
