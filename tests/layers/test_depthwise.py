@@ -114,6 +114,12 @@ def test_the_layer_is_torchs_by_kernels_where_they_pay(stride, calls):
     assert len(calls) == 1
 
 
+def test_a_kernel_of_one_pixel_is_torchs(calls):
+    layer, x = DepthwiseConv2d(4, 1), torch.randn(2, 4, 30, 30)
+    torch.testing.assert_close(layer(x), x * layer.weight[None, :, 0])
+    assert not calls
+
+
 @pytest.mark.parametrize(
     "x",
     [

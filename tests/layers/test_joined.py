@@ -110,6 +110,11 @@ def test_under_transforms_and_autocast_it_is_each_layers_own(kind):
             torch.testing.assert_close(y, layer(x))
 
 
+def test_layers_that_read_other_widths_say_so_themselves():
+    with pytest.raises(RuntimeError, match="4x21 and 20x4"):
+        joined([nn.Linear(21, 4), nn.Linear(20, 4)])(torch.randn(4, 21))
+
+
 @pytest.mark.parametrize("kind", ["masked", "block"])
 def test_a_wrong_width_is_the_layers_error(kind):
     layers = layers_of(kind)

@@ -62,5 +62,5 @@ class DepthwiseConv2d(nn.Conv2d):
         if x.ndim != 4 or x.shape[1] != self.in_channels or not len(x):
             return False
         height, width = ((side - 1) // self.stride[0] + 1 for side in x.shape[2:])
-        contiguous = x.is_contiguous() and self.weight.is_contiguous()
-        return contiguous and height * width >= PIXELS and plain_tensors(x, self.weight)
+        large = self.kernel_size[0] > 1 and height * width >= PIXELS
+        return large and x.is_contiguous() and self.weight.is_contiguous() and plain_tensors(x, self.weight)

@@ -62,8 +62,10 @@ def _alike(layers: Sequence[nn.Module]) -> list[Linear]:
     if len(kinds) > 1 or not kinds <= {nn.Linear, DenseLinear, RelationalLinear, BlockLinear}:
         return []
     linear = [layer for layer in layers if isinstance(layer, nn.Linear | RelationalLinear)]
-    with_bias = {layer.bias is not None for layer in linear}
-    return linear if len(with_bias) == 1 else []
+    forms = {
+        (layer.in_features, layer.bias is None, layer.weight.dtype, layer.weight.device) for layer in linear
+    }
+    return linear if len(forms) == 1 else []
 
 
 def _joined_dense(layers: Sequence[Linear], bias: Tensor | None) -> Call:

@@ -22,10 +22,8 @@ def _prefetch(typingctx: Any, array: Any, low: Any, high: Any) -> Any:
     def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
         pen = Pen(context, builder, signature.args[0])
         line = 64 // pen.size
-        first = pen.pointer(given[0], given[1])
-        lines = builder.ashr(
-            builder.add(builder.sub(given[2], given[1]), INDEX(line - 1)), INDEX(line.bit_length() - 1)
-        )
+        first, length = pen.pointer(given[0], given[1]), builder.sub(given[2], given[1])
+        lines = builder.ashr(builder.add(length, INDEX(line - 1)), INDEX(line.bit_length() - 1))
         with cgutils.for_range(builder, lines) as loop:
             pen.prefetch(builder.gep(first, [builder.mul(loop.index, INDEX(line))]))
         return context.get_dummy_value()
@@ -271,18 +269,8 @@ def gather_plane(source: Any, image: Int, p: Planes, s: Span, out: Any, plane: I
         s: pixels of the phase.
         out, plane: flat array of one phase, and where it begins.
     """
-    copy_rows(
-        s.rows,
-        s.columns,
-        source,
-        image + s.pixel,
-        p.stride * p.width,
-        p.stride,
-        out,
-        plane + s.place,
-        p.pitch,
-        1,
-    )
+    down, right = p.stride * p.width, p.stride
+    copy_rows(s.rows, s.columns, source, image + s.pixel, down, right, out, plane + s.place, p.pitch, 1)
 
 
 @compiled
@@ -295,9 +283,8 @@ def scatter_plane(scratch: Any, at: Int, p: Planes, s: Span, out: Any, image: In
         s: pixels of the phase.
         out, image: flat array of images, and where this one begins.
     """
-    copy_rows(
-        s.rows, s.columns, scratch, at + s.place, p.pitch, 1, out, image + s.pixel, p.stride * p.width, p.stride
-    )
+    down, right = p.stride * p.width, p.stride
+    copy_rows(s.rows, s.columns, scratch, at + s.place, p.pitch, 1, out, image + s.pixel, down, right)
 
 
 @compiled

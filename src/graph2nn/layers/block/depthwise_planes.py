@@ -40,7 +40,7 @@ def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
 
     Args:
         x: contiguous ``[N, C, H, W]``, float32 or float64, on the CPU.
-        weight: contiguous ``[C, 1, k, k]`` of the same type.
+        weight: contiguous ``[C, 1, k, k]`` of the same type, k at least 2.
         stride: step of the kernel.
         padding: zeros on each side.
 
