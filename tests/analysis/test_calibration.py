@@ -7,13 +7,13 @@ import pytest
 from benchmarks.calibration import KINDS, TRUE_EFFECTS, calibrate
 
 #: Too wide, as the page says: how much of a difference one seed makes is unknown; cells are coarse where an
-#: optimum is sharp; permutations of surfaces and the search's interval allow for more.
+#: optimum is sharp; the search's interval allows for more.
 CONSERVATIVE = (
     "30 graphs, one seed for all; baseline 10",
     "best of 52 graphs, picked by seeds 0 to 2 of 6",
     "best of 52 graphs, 3 seeds",
 )
-CONSERVATIVE_KINDS = ("against", "fit_surface", "search")
+CONSERVATIVE_KINDS = ("fit_surface", "search")
 QUICK = (
     ("compare_arms", "10 graphs, 5 seeds, seed × arm"),
     ("compare_nulls", "the same, seeds move nulls together"),
