@@ -229,8 +229,8 @@ def vectors_across(rows: Int) -> int:
 
 def vectors_beside(rows: int) -> int:
     """Vectors of columns that a product tile has next to some rows: of few rows more, which keeps it busy."""
-    beside: int = max(VECTORS, min(-(-BUSY // rows), 4))
-    return beside
+    vectors: int = max(VECTORS, min(-(-BUSY // rows), 4))
+    return vectors
 
 
 def _product_widths(rows: int) -> set[int]:
