@@ -9,6 +9,7 @@ from torch import nn
 
 from graph2nn.errors import UserError
 from graph2nn.layers.depthwise import DepthwiseConv2d
+from graph2nn.layers.max_pool import MaxPool2d
 from graph2nn.layers.norm_relu import NormReLU
 from graph2nn.models.layer_shapes import LayerShape
 
@@ -119,7 +120,7 @@ class Stem:
         )
         layers = norm_relu(conv, out_channels)
         if self.pool:
-            layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+            layers.append(MaxPool2d(3, stride=2, padding=1))
         return layers
 
     def shape(self, in_channels: int, out_channels: int, sides: Sides) -> LayerShape:

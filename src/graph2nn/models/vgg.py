@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.layers.max_pool import MaxPool2d
 from graph2nn.models.architecture import Architecture, Size, check_widths
 from graph2nn.models.conv_parts import Sides, conv_shape, head_shape, image, norm_relu, pooled_head
 from graph2nn.models.layer_shapes import Shape
@@ -82,7 +83,7 @@ class VGG(nn.Module):
                 layers.append(norm_relu(conv, width))
                 before = width
             if not pooled or stage < len(convs) - 1:
-                layers.append(nn.MaxPool2d(2))
+                layers.append(MaxPool2d(2))
             self.stages.append(layers)
         if pooled:
             self.head = pooled_head(before, num_classes)

@@ -51,14 +51,15 @@ def convolve(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
 
 
 @lru_cache(maxsize=512)
-def _plane(kernel: int, stride: int, padding: int, height: int, width: int, itemsize: int) -> Geometry:
+def plane_geometry(kernel: int, stride: int, padding: int, height: int, width: int, itemsize: int) -> Geometry:
     """The geometry of a channel of one image: of the first of two, as graphs have two nodes at least."""
     apart = RelationalGraph(np.zeros((2, 2), dtype=np.bool_), name="two channels")
     return geometry(blocks_of(apart, 2, 2), kernel, stride, padding, 1, height, width, itemsize)
 
 
 @lru_cache(maxsize=512)
-def _ranges(units: int, threads: int) -> Integers:
+def even_ranges(units: int, threads: int) -> Integers:
+    """Ranges of as many units for each thread."""
     return cut(np.ones(units, dtype=np.int64), threads)
 
 
@@ -66,10 +67,10 @@ class _Convolve(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         images, channels, height, width = x.shape
-        g = _plane(weight.shape[-1], stride, padding, height, width, x.element_size())
+        g = plane_geometry(weight.shape[-1], stride, padding, height, width, x.element_size())
         out = x.new_empty(images, channels, g.out_height, g.out_width)
         share(
-            _convolve_planes, _ranges(images * channels, torch.get_num_threads()),
+            _convolve_planes, even_ranges(images * channels, torch.get_num_threads()),
             flat(x), channels, flat(weight), g.source, g.result, g.forward, g.out_columns, flat(out),
         )  # fmt: skip
         ctx.save_for_backward(x, weight)
@@ -91,7 +92,7 @@ class _Convolve(Function):
         # The weights by the phase of the input that they read, which is how backward takes them.
         order = np.argsort(g.turn.phase, kind="stable")
         share(
-            _differentiate_planes, _ranges(channels, torch.get_num_threads()),
+            _differentiate_planes, even_ranges(channels, torch.get_num_threads()),
             flat(dy.contiguous()), flat(x), images, channels, flat(weight), order, g.source, g.result,
             g.forward, g.backward, g.out_columns, g.in_begin, g.in_columns, *wanted, flat(dx), flat(dw),
         )  # fmt: skip
