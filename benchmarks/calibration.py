@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from benchmarks.simulated_surfaces import SURFACES, bowl
 from graph2nn import catalogue
 from graph2nn.analysis import compare_arms, compare_nulls, split_seed_gain
 from graph2nn.analysis.beyond.agreement import against
@@ -198,13 +198,13 @@ AGREEMENT: Mapping[str, Mapping[str, Any]] = {
     "two unrelated surfaces, length scale 1": {"length": 1.0},
     "two unrelated planes": {"length": None},
 }
-#: Bowls over ``n64-52``, lowest in the middle of the plane or towards its dense end: depth in points half a
-#: range of C or a unit of L from the lowest point. Asked of each: the region, then the intervals of C and of L.
+#: Surfaces over ``n64-52``. Asked of each: the region of the lowest point, then the intervals of its C and L;
+#: and of all surfaces in turn, over which these are meant to cover 95 %.
+ALL_SURFACES = "all of these surfaces in turn"
 OPTIMUM: Mapping[str, Mapping[str, Any]] = {
-    f"{what}, bowl of {depth:g} points {place}": {"depth": depth, "lowest": lowest, "what": what}
+    f"{what}, {name}": {"surface": name, "what": what}
     for what in ("region", "interval of C", "interval of L")
-    for place, lowest in (("in the middle", (0.4, 2.3)), ("near the dense end", (0.7, 1.5)))
-    for depth in (0.1, 0.2, 0.5, 1.0, 3.0)
+    for name in (*SURFACES, ALL_SURFACES)
 }
 SEARCH: Mapping[str, Mapping[str, Any]] = {
     "20 training runs, bowl of 1 point": {"budget": 20, "depth": 1.0},
@@ -238,15 +238,18 @@ def one_agreement(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[
 
 def one_optimum(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
     """Whether the region, or an interval, of the lowest point holds it; nothing where nothing is said of it."""
-    depth, lowest = design["depth"], design["lowest"]
     repeat = int(rng.bit_generator.seed_seq.entropy[1])  # type: ignore[attr-defined]
+    name = design["surface"]
+    if name == ALL_SURFACES:
+        every = list(SURFACES)
+        repeat, name = repeat // len(every), every[repeat % len(every)]
     # One surface answers for its region and both intervals.
-    found = _surface(depth, lowest, 1000 + repeat)
+    found = _surface(name, 1000 + repeat)
     nothing = (float("nan"), float("nan"))
     if found is None:
         return 0.0, nothing, nothing
     cells = found.map
-    place = int(np.argmin(bowl(cells, depth, lowest)))
+    place = int(np.argmin(SURFACES[name].at(cells, 1000 + repeat)))
     if design["what"] == "region":
         return 0.0, nothing, _held(bool(cells["credible"][place]))
     best = found.optimum
@@ -256,10 +259,10 @@ def one_optimum(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[fl
 
 
 @cache
-def _surface(depth: float, lowest: tuple[float, float], seed: int) -> Surface | None:
+def _surface(name: str, seed: int) -> Surface | None:
     """Surface through five simulated runs of each graph of ``n64-52``; None where none is drawn."""
     rng, rows = np.random.default_rng(seed), catalogue("n64-52")
-    truth = bowl(rows, depth, lowest) + rng.normal(0, 0.05, len(rows))
+    truth = SURFACES[name].at(rows, seed) + rng.normal(0, 0.05, len(rows))
     means = truth + rng.normal(0, 0.3 / np.sqrt(5), len(rows))
     noise = Noise(sd=0.3, freedom=200, residuals=np.array([-0.3, 0.3]))
     found = fit_surface(rows.assign(mean=means, seeds=5), noise, draws=1000, seed=seed)
@@ -286,13 +289,6 @@ def one_search(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[flo
     mean, sd = fit_error(space, found.trials).band(np.array([int(best["row"])]))
     before = (float(mean[0] - 1.96 * sd[0]), float(mean[0] + 1.96 * sd[0]))
     return float(truth[int(best["row"])]), before, (best["low"], best["high"])
-
-
-def bowl(rows: pd.DataFrame, depth: float, lowest: tuple[float, float] = (0.4, 2.3)) -> npt.NDArray[np.float64]:
-    """A bowl over C and L, lowest at these."""
-    c, length = (rows[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length"))
-    height: npt.NDArray[np.float64] = 32 + depth * (((c - lowest[0]) / 0.5) ** 2 + (length - lowest[1]) ** 2)
-    return height
 
 
 def _held(inside: bool) -> Interval:

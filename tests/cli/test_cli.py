@@ -271,7 +271,7 @@ def test_quickstart_trains_nothing_among_runs_of_another_experiment(capsys, tmp_
     capsys.readouterr()
     runs = sorted((tmp_path / "runs").iterdir())
     assert main(["quickstart", "--graphs", "1", "--seeds", "1", "--out", str(tmp_path)]) == 2
-    refusal = capsys.readouterr().err.splitlines()[-1]
+    (refusal,) = capsys.readouterr().err.splitlines()
     assert f"{tmp_path} holds runs of another experiment, such as {runs[0].name} (mlp-digits)" in refusal
     assert "--out" in refusal
     assert sorted((tmp_path / "runs").iterdir()) == runs

@@ -49,6 +49,14 @@ def test_quoted_names_may_stand_before_attributes(tmp_path):
     assert np.argwhere(graph.adjacency).tolist() == [[1, 2], [2, 1]]
 
 
+def test_names_with_braces_may_stand_before_attributes(tmp_path):
+    file = tmp_path / "g.edgelist"
+    file.write_text('"a {x" "b" {\'weight\': 2.0}\n"b" "c}" {\'weight\': 3.0}\n"c}" "a {x" {\'weight\': 4.0}\n')
+    graph = read_graph(file, threshold=2.5)
+    assert graph.node_names == ("a {x", "b", "c}")
+    assert np.argwhere(graph.adjacency).tolist() == [[0, 2], [1, 2], [2, 0], [2, 1]]
+
+
 @st.composite
 def valued(draw) -> RelationalGraph:
     """A graph with names and, often, weights and signs."""

@@ -159,6 +159,7 @@ def quickstart(
     # Networks this small gain nothing from a second thread, and lose much on a busy machine.
     use_threads(threads)
     configs, data = demo.prepare(graphs=graphs, seeds=seeds)
+    demo.check_folder(out, configs)
     # Each process needs seconds to begin, more than a handful of these runs takes.
     count = 1 if workers == "auto" and len(configs) < 16 else number_of_workers(workers)
     console.print(demo.introduction(configs, data))

@@ -49,15 +49,23 @@ def run_quickstart(
     Raises:
         UserError: ``out`` holds runs of another experiment, or a run failed.
     """
-    _check_folder(out, configs)
+    check_folder(out, configs)
     outcome = launch(configs, data, out, Local(workers), on_run=on_run)
     if outcome.failed:
         raise UserError(f"quickstart: {outcome.complaint(out)}")
     return report(out, out / "report", command="graph2nn quickstart")
 
 
-def _check_folder(out: Path, configs: list[RunConfig]) -> None:
-    """Refuse runs of another experiment before training, since the report could not compare them with these."""
+def check_folder(out: Path, configs: list[RunConfig]) -> None:
+    """Refuse runs of another experiment before training, since the report could not compare them with these.
+
+    Args:
+        out: folder of runs.
+        configs: the runs that are to join them.
+
+    Raises:
+        UserError: it holds such runs.
+    """
     if not finished_runs(out):
         return
     table = read_runs(out)

@@ -291,7 +291,9 @@ def _attributed(lines: list[str]) -> EdgeList:
     """Read edges that end in a dictionary of attributes, as ``networkx.write_edgelist`` writes them."""
     plain, rows = [], []
     for line in lines:
-        nodes, brace, rest = line.partition("{")
+        match = _ATTRIBUTES.search(line)
+        at = match.start() + 1 if match and _has_attributes(line) else len(line.partition("{")[0])
+        nodes, brace, rest = line[:at], line[at : at + 1], line[at + 1 :]
         plain.append(nodes.rstrip().removesuffix(","))
         rows.append(_dictionary(line, brace + rest.partition("}")[0] + "}") if brace else {})
         if brace and "}" not in rest:
