@@ -30,7 +30,7 @@ NEAR = 0.1
 #: Level of the test for any dependence of error on C and L, without which there is no surface.
 SIGNAL = 0.05
 #: A cell may hold the lowest point if it lies below the expected lowest cell with at least this probability.
-#: Set by simulation of bowls of 0.1 to 3 points in two places of the plane (docs/statistics.md).
+#: Set by simulation, so that the region of no kind of surface holds it much too rarely (docs/statistics.md).
 MAY_BE_LOWEST = 0.09
 #: With more than this share of the reachable cells in that set there is no optimum to speak of.
 UNLOCATED = 0.5
@@ -256,7 +256,7 @@ def _map(reached: Floats, drawn: Floats, near: float) -> pd.DataFrame:
 
 def _optimum(reached: Floats, drawn: Floats, confidence: float) -> Optimum:
     lowest = reached[np.argmin(drawn, axis=1)]
-    # With half of it left out at each end, intervals of 95 % covered 97 to 100 % in simulations.
+    # With half of it left out at each end, intervals of 95 % covered 95 to 100 % in simulations.
     c, length = np.quantile(lowest, [0.5, 1 - confidence, confidence], axis=0).T
     height = np.quantile(drawn.min(axis=1), [0.5, (1 - confidence) / 2, (1 + confidence) / 2])
     return Optimum(*(float(value) for value in (*c, *length, *height)))
