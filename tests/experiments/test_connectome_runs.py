@@ -161,6 +161,41 @@ def sweep_of(tmp_path, monkeypatch, *more):
 
 
 @pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ([], True),
+        (["weights=fixed"], True),
+        (["init=scaled_synapses"], False),
+        (["init=synapses"], False),
+        (["weights=gains"], False),
+    ],
+)
+def test_nulls_that_would_train_the_same_network_are_refused(settings, refused, tmp_path, monkeypatch, capsys):
+    nulls = ["--nulls", "1", "--null", "degree", "--null", "weights"]
+    options = [word for setting in settings for word in ("--set", f"model.options.{setting}")]
+    assert main(sweep_of(tmp_path, monkeypatch, *nulls, *options)) == (2 if refused else 0)
+    message = capsys.readouterr().err
+    assert ("weights nulls of made would train the same network as made itself" in message) == refused
+    assert len(list(tmp_path.glob("runs/runs/*"))) == (0 if refused else 3)
+
+
+def test_nulls_of_the_signs_differ_where_the_weights_may_change_them(tmp_path, monkeypatch):
+    def signed(text, **options):
+        base = connectome(0)
+        signs = np.where(base.edge_index[0] % 3 == 0, -1, 1).astype(np.int8)
+        return RelationalGraph.from_edge_index(
+            base.edge_index, base.n, name="made", weights=base.weights, signs=signs, nodes=base.nodes
+        )
+
+    command = sweep_of(tmp_path, monkeypatch, "--nulls", "1", "--null", "signs")
+    for module in ("results.graph_store", "graphs.spec"):
+        monkeypatch.setattr(f"graph2nn.{module}.parse_graph", signed)
+    assert main(command) == 0
+    errors = [json.loads(file.read_text())["test_error"] for file in tmp_path.glob("runs/runs/*/result.json")]
+    assert len(set(errors)) == 2
+
+
+@pytest.mark.parametrize(
     ("word", "name", "unit"),
     [
         ("delayed-match:hold=2,samples=60,test=20", "wrong answers", "%"),

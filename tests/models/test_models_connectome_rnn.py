@@ -157,6 +157,48 @@ def test_free_neurons_of_sign_zero():
     assert torch.equal(kept.sign(), torch.from_numpy(mixed).float())
 
 
+def without_signs_of_one(graph):
+    """The same connectome; nobody knows the sign of the first neuron's outputs."""
+    signs = graph.signs.copy()
+    signs[graph.edge_index[0] == graph.edge_index[0][0]] = 0
+    return RelationalGraph.from_edge_index(
+        graph.edge_index, graph.n, weights=graph.weights, signs=signs, nodes=graph.nodes
+    )
+
+
+@pytest.mark.parametrize("kind", ["signed", "gains", "fixed"])
+@pytest.mark.parametrize("init", ["fan_in", "synapses", "scaled_synapses"])
+def test_neurons_of_sign_zero_are_never_taken_for_excitatory_in_silence(kind, init):
+    graph = without_signs_of_one(connectome(2))
+    with pytest.raises(UserError, match=rf"1 neurons have sign 0.*weights='{kind}'.*unsigned='free'"):
+        network(graph, weights=kind, init=init)
+    assert network(graph, weights=kind, init=init, unsigned="free").recurrent_weight().isfinite().all()
+
+
+@pytest.mark.parametrize("by", ["neuron", "celltype"])
+def test_training_may_turn_a_gain_of_sign_zero_and_no_other(by):
+    graph = without_signs_of_one(connectome(2))
+    model = network(graph, weights="gains", gain_by=by, unsigned="free")
+    start = model.recurrent_weight().detach()
+    with torch.no_grad():
+        model.weights.gain.mul_(-2)
+    factor = torch.where(torch.from_numpy(graph.signs == 0), -2.0, 2.0)
+    torch.testing.assert_close(model.recurrent_weight(), start * factor)
+
+
+@pytest.mark.parametrize("init", ["fan_in", "synapses", "scaled_synapses"])
+def test_free_weights_start_from_the_signs_and_may_leave_them(init):
+    graph = without_signs_of_one(connectome(2))
+    model = network(graph, init=init)
+    known = torch.from_numpy(graph.signs != 0)
+    signs = torch.from_numpy(graph.signs.copy()).float()
+    assert torch.equal(model.recurrent_weight().sign()[known], signs[known])
+    with torch.no_grad():
+        model.weights.weight.neg_()
+    assert torch.equal(model.recurrent_weight().sign()[known], -signs[known])
+    assert "weights.sign" not in dict(model.named_buffers())
+
+
 def test_gains_move_and_counts_stay():
     graph = connectome(3)
     model = network(graph, weights="gains", gain_by="celltype")

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from graph2nn.budget.matching import Match
 from graph2nn.errors import UserError, unknown
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.layers.edge.sparse_rows import arcs
 from graph2nn.models.connectome_rnn import ConnectomeRNN, choose_nodes
+from graph2nn.models.connectome_weights import ConnectionWeights
 from graph2nn.models.dense_recurrent import DenseRecurrent
 from graph2nn.models.initialise import initialise
 from graph2nn.results.config import RunConfig
@@ -24,6 +28,8 @@ from graph2nn.training.rng import stream
 CONNECTOME_RNN = "connectome-rnn"
 #: Options of the dense baseline; all others are keywords of :class:`ConnectomeRNN`.
 BASELINE_OPTIONS = ("baseline_cell", "baseline_width")
+#: Kinds of nulls that keep the wiring, and what they change.
+_CHANGED = {"weights": "synapse counts", "signs": "signs"}
 _SHARED = ("rounds", "activation", "read", "train_encoder", "init_gain")
 
 
@@ -132,7 +138,8 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         configs: of a sweep; graphs that are no nulls are looked at, each once.
 
     Raises:
-        UserError: an unknown option, a missing one, or neurons that do not exist.
+        UserError: an unknown option, a missing one, neurons that do not exist, or nulls that train the same
+            network as their graph.
     """
     chosen = [config for config in configs if config.model.name == CONNECTOME_RNN]
     for config in chosen:
@@ -144,6 +151,40 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         if graph is not None:
             for name in ("inputs", "outputs"):
                 choose_nodes(graph, str(options[name]), name)
+    _refuse_equal_nulls(chosen)
+
+
+def _refuse_equal_nulls(configs: Sequence[RunConfig]) -> None:
+    """Refuse nulls that differ from their graph in nothing that its network is made of, one of each kind."""
+    graphs = {config.graph.name: config.graph for config in configs if config.graph}
+    of_kind: dict[tuple[str, str, str], RunConfig] = {}
+    for config in configs:
+        spec = config.graph
+        kind = "" if spec is None else spec.name.partition(" ")[0]
+        if spec and spec.null_of in graphs and kind in _CHANGED:
+            of_kind.setdefault((spec.null_of, kind, repr(config.model.options)), config)
+    for (label, kind, _), config in of_kind.items():
+        assert config.graph is not None
+        options = config.model.options
+        own, null = (_start_weights(spec.build(), options) for spec in (graphs[label], config.graph))
+        if np.array_equal(own, null):
+            used = f"weights = {options.get('weights', 'free')} with init = {options.get('init', 'fan_in')}"
+            raise UserError(
+                f"nulls: {kind} nulls of {label} would train the same network as {label} itself: {used} does "
+                f"not use its {_CHANGED[kind]}. Start from the counts and signs (--set "
+                "model.options.init=scaled_synapses), or leave these nulls out."
+            )
+
+
+def _start_weights(graph: RelationalGraph, options: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """The recurrent weights that one seed starts from, unscaled."""
+    names = ("init", "signs", "unsigned", "gain_by")
+    keywords = {name: options[name] for name in names if name in options}
+    kind = options.get("weights", "free")
+    weights = ConnectionWeights(graph, arcs(graph), kind=kind, radius=None, **keywords)
+    weights.initialise(stream(0, "initialise"))
+    found: npt.NDArray[np.float32] = weights().detach().numpy()
+    return found
 
 
 def refuse_init(config: RunConfig) -> None:

@@ -67,9 +67,9 @@ class ConnectomeRNN(FixedTables):
         train_leak: train it, one per neuron or, with ``leak_by``, per type. It stays within [0.001, 1].
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"linear"``, or a function.
         spectral_radius: largest absolute eigenvalue of ``W`` at the start; None does not scale.
-        init: ``"fan_in"``: normal, with variance 1 / (connections of the reader); ``"synapses"``: from the
-            counts and signs; ``"scaled_synapses"``: these, with random signs where there are none, scaled so
-            that the squares of a reader's weights add up to 1.
+        init: ``"fan_in"``: normal, with variance 1 / (connections of the reader), times the signs where there
+            are any; ``"synapses"``: from the counts and signs; ``"scaled_synapses"``: these, with random signs
+            where there are none, scaled so that the squares of a reader's weights add up to 1.
         init_gain: factor of all weights at the start, where ``spectral_radius`` is None. Networks of other
             wirings then begin with weights of one distribution; scaled to one radius they do not.
         train_encoder: train the encoder, which is drawn from N(0, 1/√in_features); by default True, and False
@@ -80,7 +80,8 @@ class ConnectomeRNN(FixedTables):
         leak_by: ``"neuron"``, or a column of ``graph.nodes``: one leak per type.
         signs: ``"neuron"``: signed weights need outputs of one sign per neuron; ``"connection"``: each
             connection keeps its own.
-        unsigned: what signed weights do with connections of sign 0: ``"refuse"``, or leave them ``"free"``.
+        unsigned: what signed and fixed weights and gains do with connections of sign 0: ``"refuse"`` them, or
+            leave them ``"free"`` to start and to be trained with either sign, as free weights do.
 
     Raises:
         UserError: an option out of range; neurons that do not exist; a graph without what an option needs.

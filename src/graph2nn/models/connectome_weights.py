@@ -31,17 +31,19 @@ class ConnectionWeights(FixedTables):
     Args:
         graph: whose connections they are, with ``weights`` and ``signs`` where the kind needs them.
         connections: ``[2, connections]``, from and to.
-        kind: ``"free"``: one trained weight per connection. ``"signed"``: sign × |trained|, so that no step of
-            any optimiser changes a sign. ``"gains"``: synapse count × sign × trained gain; with signs, |gain|.
-            ``"fixed"``: nothing is trained.
+        kind: ``"free"``: one trained weight per connection, which may change its sign. ``"signed"``:
+            sign × |trained|, so that no step of any optimiser changes a sign. ``"gains"``: synapse count × sign
+            × trained gain; with signs, |gain|. ``"fixed"``: nothing is trained.
         init: ``"fan_in"``: normal with variance 1 / (connections of the reader), times the sign where there is
-            one. ``"synapses"``: the synapse count times the sign, +1 where the graph has no signs.
+            one. ``"synapses"``: the synapse count times the sign, +1 where there is none.
             ``"scaled_synapses"``: the synapse count times the sign, a random one where there is none, over the
             root of the sum of squared counts of the reader. Gains always start at 1 on the counts.
         radius: spectral radius to which all weights are scaled at the start; None leaves them.
         gain: factor of all weights at the start, with ``radius`` None.
         signs: ``"neuron"``: all outputs of a neuron must have its sign; ``"connection"``: each keeps its own.
-        unsigned: what becomes of connections of sign 0 in signed weights: refused, or free.
+        unsigned: what becomes of connections of sign 0 in graphs with signs: refused, or left free: they start
+            as those of a graph without signs, and training may change the sign of a weight or of a gain. Free
+            weights always are.
         gain_by: ``"neuron"``: one gain per neuron, on all its outputs; or a column of ``graph.nodes``: one gain
             per pair of its values.
 
@@ -91,7 +93,7 @@ class ConnectionWeights(FixedTables):
             self.weight = nn.Parameter(torch.zeros(count))
         else:
             self.register_buffer("weight", torch.zeros(count))
-        if self.signs is not None:
+        if self.signs is not None and kind != "free":
             self.add_table("sign", torch.from_numpy(self.signs.astype(np.float32)))
 
     weight: Tensor
@@ -104,8 +106,8 @@ class ConnectionWeights(FixedTables):
             # A free connection (sign 0) keeps the sign that training gives it.
             return torch.where(self.sign == 0, self.weight, self.sign * self.weight.abs())
         if self.kind == "gains":
-            gain = self.gain if self.signs is None else self.gain.abs()
-            return self.weight * gain.index_select(0, self.group)
+            gain = self.gain.index_select(0, self.group)
+            return self.weight * (gain if self.signs is None else torch.where(self.sign == 0, gain, gain.abs()))
         return self.weight
 
     @torch.no_grad()
@@ -204,19 +206,18 @@ def _signs(
                 "read_connectome takes them from transmitters or a column, or use weights='free'."
             )
         return None
-    if kind == "free":
-        return None
     sign: npt.NDArray[np.int8] = np.array(given, dtype=np.int8)
-    if kind != "signed":
-        return sign
+    if kind == "free":
+        return sign  # of the start alone
     source = connections[0]
     if unsigned == "refuse" and (sign == 0).any():
         neurons = np.unique(source[sign == 0])
         raise UserError(
-            f"connectome: {len(neurons)} neurons have sign 0, the first is node {neurons[0]}; give their sign "
-            "when reading the connectome, or leave them free with unsigned='free'."
+            f"connectome: {len(neurons)} neurons have sign 0, the first is node {neurons[0]}, and "
+            f"weights={kind!r} needs the sign of each; give it when reading the connectome, or leave them free "
+            "with unsigned='free' (--set model.options.unsigned=free)."
         )
-    if signs == "neuron":
+    if kind == "signed" and signs == "neuron":
         positive, negative = (np.unique(source[sign == one]) for one in (1, -1))
         if len(mixed := np.intersect1d(positive, negative)):
             raise UserError(
