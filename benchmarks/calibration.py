@@ -94,6 +94,12 @@ PICKED: Mapping[str, Mapping[str, Any]] = {
 #: One baseline and 52 graphs with five seeds.
 JUDGED: Mapping[str, Mapping[str, Any]] = {
     "is any graph better? no graph differs": {"gain": 0.0, "network": 0.0},
+    "is any graph better? none differs, seed × arm": {"gain": 0.0, "network": 0.0, "family": 0.3},
+    "is any graph better? none differs, two of five seeds shared": {
+        "gain": 0.0,
+        "network": 0.0,
+        "seeds": range(3, 8),
+    },
     "power: graphs better by 0.5 ± 0.2 points": {"gain": 0.5, "network": 0.2},
     "power: graphs better by 1.0 ± 0.2 points": {"gain": 1.0, "network": 0.2},
 }
@@ -179,8 +185,9 @@ def one_picked(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[flo
 
 def one_judged(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
     """Whether any graph, or their mean, is called better: before by Welch and Holm, and now."""
-    arms = [(1, range(5)), (52, range(5))]
-    table = arms_table(rng, arms, spread=Spread(network=design["network"]), means=(33.0, 33.0 - design["gain"]))
+    arms = [(1, range(5)), (52, design.get("seeds", range(5)))]
+    spread = Spread(network=design["network"], family=design.get("family", 0.0))
+    table = arms_table(rng, arms, spread=spread, means=(33.0, 33.0 - design["gain"]))
     errors = {graph: rows.to_numpy() for graph, rows in table.groupby("graph")["test_error"]}
     baseline = errors.pop("baseline")
     p = holm(welch(list(errors.values()), baseline))
