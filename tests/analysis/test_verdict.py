@@ -45,7 +45,7 @@ def test_seeds_that_move_the_baseline_otherwise_count_against_every_graph():
     ids=["seed × arm", "other seeds", "two of five seeds"],
 )
 def test_equal_graphs_are_rarely_called_different(seeds, family):
-    """40 tables each; noise pooled over paired runs alone calls some graph different in 11, 14 and 6 of them."""
+    """40 tables each; pooled noise alone calls some graph different in 11, 14 and 6 of them."""
     called = [
         (judge(table(repeat, seeds=seeds, family=family, seed=0.6)).pooled["p_holm"] <= 0.05).any()
         for repeat in range(40)
