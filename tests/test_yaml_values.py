@@ -31,6 +31,29 @@ def test_aliases_that_mean_little_are_read():
     assert read_yaml("a: &a {b: 1}\nc: {<<: *a, d: 2}") == {"a": {"b": 1}, "c": {"b": 1, "d": 2}}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("010", 10), ("-010", -10), ("+007", 7), ("00", 0), ("1_000", 1000), ("0x1f", 31), ("0.50", 0.5),
+        ("1:30", "1:30"), ("1:30.5", "1:30.5"), ("-1:30:00", "-1:30:00"),
+    ],
+)  # fmt: skip
+def test_numbers_are_what_they_look_like(text, value):
+    """YAML 1.1 reads 010 as eight and 1:30 as ninety."""
+    found = read_yaml(f"a: {text}")["a"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_settings_are_what_they_look_like(tmp_path, capsys):
+    command = ["train", "mlp-digits", "--select", "baseline", "--out", str(tmp_path)]
+    assert main([*command, "--set", "recipe.epochs=1:30"]) == 2
+    assert "1:30" in capsys.readouterr().err
+    assert main([*command, "--set", "recipe.epochs=01", "--set", "recipe.batch_size=0100"]) == 0
+    (config,) = tmp_path.glob("runs/*/config.yaml")
+    assert "batch_size: 100\n" in config.read_text()
+
+
 @pytest.mark.parametrize("bomb", YAML_BOMBS)
 def test_the_command_says_one_short_line(bomb, tmp_path, capsys):
     file = tmp_path / "preset.yaml"

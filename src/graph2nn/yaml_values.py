@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
 #: Values of the largest document; aliases count as often as they are used.
 _MOST_VALUES = 1_000_000
+
+
+class _Plain:
+    """A pattern of numbers that leaves out those with colons."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.pattern = pattern
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """Match a number without a colon."""
+        return None if ":" in text else self.pattern.match(text)
 
 
 class _Loader(yaml.SafeLoader):
@@ -20,6 +32,23 @@ class _Loader(yaml.SafeLoader):
                 problem=f"the key {twice!r} is there twice", problem_mark=node.start_mark
             )
         return super().construct_mapping(node, deep)
+
+    def construct_whole_number(self, node: yaml.ScalarNode) -> int:
+        """A whole number; 010 is ten, as in YAML 1.2, and not eight."""
+        text = str(self.construct_scalar(node)).replace("_", "")
+        sign, digits = text.lstrip("+-"), text.lstrip("+-").lstrip("0")
+        if not sign.isdecimal():
+            return int(super().construct_yaml_int(node))
+        return int(text[: len(text) - len(sign)] + (digits or "0"))
+
+
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_Loader.add_constructor(_INT, _Loader.construct_whole_number)
+# YAML 1.1 reads 1:30 as ninety, a number of minutes and seconds. Nobody who writes to this program means that.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, _Plain(pattern) if tag in (_INT, _FLOAT) else pattern) for tag, pattern in resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read_yaml(text: str) -> Any:

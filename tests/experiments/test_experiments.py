@@ -124,6 +124,18 @@ def test_graphs_of_one_name_are_told_apart(digits):
     assert names == ["baseline", "mine", "mine #2", "baseline #2"]
 
 
+@pytest.mark.parametrize("name", [".net", "../../evil", "...", "-.x-", "net."])
+def test_a_graph_of_any_name_has_a_folder_that_counts(digits, tmp_path, name):
+    """Folders whose name begins with a dot are half-written ones."""
+    graph = RelationalGraph(ws_flex(16, 4, 0.2, seed=1).adjacency, name=name)
+    (config,) = configs(digits, [GraphSpec.of(graph)])
+    assert not config.folder.startswith((".", "-"))
+    outcome = launch([config], digits, tmp_path, Local(1))
+    assert not outcome.failed
+    assert set(run_folder.finished_runs(tmp_path)) == {config.folder}
+    assert read_runs(tmp_path)["graph"].tolist() == [name]
+
+
 def test_selections():
     cifar = preset("mlp-cifar10")
     assert select(cifar, ["baseline", "best", "baseline"]) == [None, cifar.best]

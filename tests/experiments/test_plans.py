@@ -69,6 +69,13 @@ def test_of(**changes):
     return {"tests": [{**known, **changes}]}
 
 
+def lone_seeds(kind):
+    """A test that pairs by seed, of two arms with one seed in common."""
+    return {**tree(arms=[arm(name=name, networks=[{"graph": graph, "seeds": seeds}]) for name, graph, seeds in (
+        ("dense", "baseline", [1, 2]), ("sweet", "n64-52:3", [2, 3])
+    )], order=["A"]), **test_of(kind=kind)}  # fmt: skip
+
+
 test_of.__test__ = False
 
 
@@ -93,6 +100,10 @@ test_of.__test__ = False
         (test_of(kind="anova"), "kind = 'anova'"),
         (test_of(arms=["dense", "sweet", "slow"]), "welch compares two arms"),
         (test_of(weights=[1, -1]), "weights for contrast only"),
+        (test_of(arms=["dense", "dense"]), "each arm of a test once"),
+        (lone_seeds("paired_t_by_seed"), "arms dense, sweet share 1 of their seeds"),
+        (lone_seeds("contrast"), "arms dense, sweet share 1 of their seeds"),
+        (lone_seeds("best_recipe"), "or take the kind welch"),
     ],
 )
 def test_a_wrong_plan_is_refused_in_one_line(changes, message, tmp_path, capsys):

@@ -188,8 +188,15 @@ def _number(option: str, text: str) -> float:
 
 def _values(settings: list[str]) -> Iterator[tuple[str, Any]]:
     """Yield the keys and values of ``--set``, which the draft puts among those of the plan."""
-    import yaml
+    from yaml import YAMLError
+
+    from graph2nn.yaml_values import read_yaml
 
     for text in settings:
         key, _, value = text.partition("=")
-        yield key.strip(), yaml.safe_load(value)
+        try:
+            yield key.strip(), read_yaml(value)
+        except YAMLError as error:
+            raise UserError(
+                f"plan: --set {text!r} is not a value of YAML ({' '.join(str(error).split())})."
+            ) from None

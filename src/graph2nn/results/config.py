@@ -268,7 +268,9 @@ class RunConfig(StrictModel):
     @property
     def folder(self) -> str:
         """Name of the run's folder: graph, seed and digest."""
-        safe = "".join(c if c.isalnum() or c in "._" else "-" for c in self.graph_name).strip("-")
+        safe = "".join(c if c.isalnum() or c in "._" else "-" for c in self.graph_name)
+        # Folders whose name begins with a dot are half-written.
+        safe = safe.lstrip("-.").rstrip("-")
         return f"{safe[:60]}_s{self.seed}_{self.digest}"
 
     def to_yaml(self) -> str:

@@ -121,6 +121,8 @@ class PlannedTest(StrictModel):
     def _is_complete(self) -> PlannedTest:
         if (self.kind == "tost") != (self.margin is not None):
             _refuse("expected a margin for tost and for no other kind")
+        if len(set(self.arms)) < len(self.arms):
+            _refuse("expected each arm of a test once")
         if self.kind not in ("contrast", "best_recipe") and len(self.arms) != 2:
             _refuse(f"{self.kind} compares two arms")
         if self.weights and (self.kind != "contrast" or len(self.weights) != len(self.arms)):
@@ -251,7 +253,22 @@ class ExperimentPlan(StrictModel):
         _known("part of a test", [test.part for test in self.tests], parts)
         _known("arm of a test", [arm for test in self.tests for arm in test.arms], names)
         _known("arm of a draw", [draw.arm for draw in self.draws], names)
+        for test in self.tests:
+            self._shares_seeds(test)
         return self
+
+    def _shares_seeds(self, test: PlannedTest) -> None:
+        """Refuse a test that pairs runs by seed without two seeds that all its arms are trained with."""
+        arms = [arm for arm in self.arms if arm.name in test.arms]
+        over_graphs = any(network.rewired for arm in arms for network in arm.networks)
+        if test.kind in ("welch", "paired_t_over_graphs") or (test.kind == "tost" and over_graphs):
+            return
+        seeds = [{seed for network in arm.networks for seed in network.seeds} for arm in arms]
+        if len(shared := set.intersection(*seeds)) < 2:
+            _refuse(
+                f"test {test.name!r} pairs runs by seed, and arms {', '.join(test.arms)} share {len(shared)} "
+                "of their seeds; give them two in common, or take the kind welch"
+            )
 
 
 def _known(what: str, values: Sequence[str], names: Sequence[str] | set[str]) -> None:
