@@ -13,6 +13,11 @@ divided by 24 products of scipy.
 Layers are timed on one thread, in CPU seconds of the process, which other work on the machine disturbs less
 than the clock; the whole fly's step by the clock. Ratios are medians of the ratios within a round, with
 quartiles; ``of_fastest`` is the ratio of the shortest times. Freed memory is kept, as training runs do.
+
+``mbyte`` is what a sparse product must move at least: indices, weights and activations read once, results
+written once; forward + backward is three such products. ``share_of_bandwidth`` is the rate at which it moves
+them, as a share of the bandwidth that :mod:`benchmarks.peak` measures in the same run on one thread. Above 1
+the activations were in the cache.
 """
 
 from __future__ import annotations
@@ -33,6 +38,7 @@ import scipy.sparse as sparse
 import torch
 from torch import nn
 
+from benchmarks.peak import QUICK_VALUES, VALUES, bandwidth
 from benchmarks.record import birth_certificate, write
 from benchmarks.timing import Work, ratios
 from graph2nn import ConnectomeRNN, RelationalGraph
@@ -54,13 +60,15 @@ def main() -> None:
     result = birth_certificate("bench_edges", ("torch", "numba", "numpy", "scipy"))
     result |= {"rounds": options.rounds, "quick": options.quick, "threads": 1}
     torch.set_num_threads(1)
+    rate = bandwidth(QUICK_VALUES if options.quick else VALUES, 5)
+    result["bandwidth_gbyte_per_s"] = rate
     graph, result["larva"] = larva(options)
     for batch in (32, 128):
-        result[f"larva, batch {batch}"] = layers(graph, batch, options.rounds, dense=True)
+        result[f"larva, batch {batch}"] = layers(graph, batch, options.rounds, rate, dense=True)
         print(json.dumps(result[f"larva, batch {batch}"], indent=1), flush=True)
     if not options.small:
         edges, n = made(*sizes(options))
-        result["made fly, batch 32"] = layers((edges, n), 32, options.big_rounds, dense=False)
+        result["made fly, batch 32"] = layers((edges, n), 32, options.big_rounds, rate, dense=False)
         print(json.dumps(result["made fly, batch 32"], indent=1), flush=True)
         del edges
         again = [sys.executable, "-m", "benchmarks.bench_edges", "--part", "whole-fly"]
@@ -115,8 +123,19 @@ def made(n: int, count: int, seed: int = 0) -> tuple[Any, int]:
     return np.stack([key % n, key // n]), n
 
 
-def layers(graph: tuple[Any, int], batch: int, rounds: int, *, dense: bool) -> dict[str, Any]:
-    """Time one layer: kernels, forward + backward of the layer, and what it is compared with."""
+def layers(graph: tuple[Any, int], batch: int, rounds: int, rate: float, *, dense: bool) -> dict[str, Any]:
+    """Time one layer: kernels, forward + backward of the layer, and what it is compared with.
+
+    Args:
+        graph: connections and number of neurons.
+        batch: columns of the activations.
+        rounds: in which the contenders take turns.
+        rate: bandwidth of the memory in gigabytes per second.
+        dense: also time dense and masked layers.
+
+    Returns:
+        One row per contender.
+    """
     edges, n = graph
     tables = tables_of(edges, n)
     weight = torch.randn(len(tables.source))
@@ -148,7 +167,28 @@ def layers(graph: tuple[Any, int], batch: int, rounds: int, *, dense: bool) -> d
         times = take_turns(slow, max(2, rounds // 3), 1)
         times[scipys] = [seconds / 10 for seconds in times[scipys]]
         result |= {name: row(name, values, times, gflop) for name, values in times.items() if name != scipys}
+    for name, entry in result.items():
+        if not name.startswith(("dense", "masked")):
+            entry |= moved(name, entry["ms"], tables, batch, rate)
     return result
+
+
+def moved(name: str, ms: float, tables: Tables, batch: int, rate: float) -> dict[str, float]:
+    """Return the megabytes that a sparse product must move at least, and its share of the bandwidth.
+
+    Args:
+        name: of the contender: whether it is three products, and whether activations are bfloat16.
+        ms: milliseconds.
+        tables: connections of the layer.
+        batch: columns of the activations.
+        rate: bandwidth in gigabytes per second.
+    """
+    inputs, connections = len(tables.at_source) - 1, len(tables.source)
+    value = 2 if "bf16" in name else 4
+    # Of each connection the weight and the source (int32), of each neuron where its row begins (int64).
+    product = 8 * connections + 8 * len(tables.at) + value * batch * (inputs + tables.outputs)
+    total = 1e-6 * product * (3 if "backward" in name else 1)
+    return {"mbyte": round(total, 3), "share_of_bandwidth": round(total / ms / rate, 3)}
 
 
 def take_turns(works: dict[str, Work], rounds: int, repeats: int) -> dict[str, list[float]]:

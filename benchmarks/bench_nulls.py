@@ -27,7 +27,7 @@ from benchmarks.record import birth_certificate, write
 from benchmarks.timing import take_turns
 from graph2nn import RelationalGraph
 
-KINDS = ["degree", "reciprocal", "block", "boundary", "density"]
+KINDS = ["degree", "reciprocal", "block", "boundary", "spatial", "density"]
 
 
 def made_graph(n: int, edges: int, seed: int = 0) -> RelationalGraph:
@@ -54,7 +54,9 @@ def connectome(path: Path) -> RelationalGraph:
 
 
 def options(kind: str, graph: RelationalGraph) -> dict[str, Any]:
-    """Twenty groups, or a tenth of the nodes on the boundary."""
+    """Twenty groups, a tenth of the nodes on the boundary, or random positions in a cube."""
+    if kind == "spatial":
+        return {"positions": np.random.default_rng(0).random((graph.n, 3))}
     if kind == "block":
         return {"groups": np.random.default_rng(0).integers(20, size=graph.n)}
     return {"inputs": np.arange(graph.n // 10)} if kind == "boundary" else {}

@@ -5,6 +5,7 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
+from benchmarks.page_edges import edges
 from benchmarks.page_families import families
 from benchmarks.page_layers import epochs, layers, memory, modules
 from benchmarks.page_parts import DOCS, birth, results, table
@@ -144,6 +145,7 @@ def main() -> None:
         matching,
         layers,
         modules,
+        edges,
         memory,
         epochs,
         sweep,

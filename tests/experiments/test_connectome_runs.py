@@ -1,11 +1,13 @@
 """Connectomes of neurons in runs: configs that name a graph by content, nulls of it, and the commands."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 
 from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
 from graph2nn import null as g_null
@@ -13,14 +15,16 @@ from graph2nn.analysis.plan_tests import planned_tests
 from graph2nn.cli import main
 from graph2nn.experiments.connectome_networks import connectome_network
 from graph2nn.experiments.planning import plan, with_nulls
-from graph2nn.experiments.plans import freeze_plan, read_plan, write_plan
-from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
+from graph2nn.experiments.plans import Null, freeze_plan, planned_runs, read_plan, write_plan
+from graph2nn.experiments.plans.connectome_study import LADDER, draft_connectome_plan
+from graph2nn.experiments.plans.schema import NullKind
 from graph2nn.experiments.presets import preset
 from graph2nn.experiments.stored_graphs import named_spec
+from graph2nn.graphs.nulls import KINDS
 from graph2nn.models.connectome_rnn import ConnectomeRNN
 from graph2nn.report.ladder_section import comparisons, write_page
 from graph2nn.results import graph_store
-from graph2nn.results.config import GraphSpec, RunConfig
+from graph2nn.results.config import GraphSpec, RunConfig, StoredGraphSpec
 from graph2nn.results.runs_table import read_runs
 from graph2nn.tasks.registry import task_of
 
@@ -41,7 +45,12 @@ def connectome(seed=0, n=40):
         n,
         name="made",
         weights=numbers.integers(1, 9, len(source)).astype(float),
-        nodes=pd.DataFrame({"celltype": ["sensory"] * 10 + ["inter"] * 20 + ["motor"] * 10}),
+        nodes=pd.DataFrame(
+            {
+                "celltype": ["sensory"] * 10 + ["inter"] * 20 + ["motor"] * 10,
+                **{axis: np.random.default_rng(seed + place).random(n) for place, axis in enumerate("xy")},
+            }
+        ),
     )
 
 
@@ -296,6 +305,133 @@ def test_a_plan_of_a_connectome_runs_the_part_of_its_data(tmp_path, monkeypatch,
     assert loss.estimate == pytest.approx((parts[0] - parts[1]).mean())
     assert loss.unit == "of the loss"
     assert not tests["narma10: connectome against degree nulls"].complete
+
+
+def test_every_option_of_nulls_can_stand_in_a_config_and_in_a_plan():
+    assert set(graph_store.NULL_OPTIONS) == {"groups", "inputs", "outputs", "within", "positions"}
+    for schema in (StoredGraphSpec, Null):
+        assert set(graph_store.NULL_OPTIONS) < set(schema.model_fields)
+    assert set(get_args(NullKind)) == set(KINDS) == set(LADDER)
+
+
+@pytest.mark.parametrize("count", [("--nulls", "1"), ("--fresh-nulls",)])
+def test_spatial_nulls_are_swept_and_a_stopped_sweep_goes_on(tmp_path, monkeypatch, count):
+    data = "delayed-match:hold=2,samples=60,test=20"
+    given = (*count, "--null", "spatial", "--positions", "x, y", "--data", data)
+    assert main(sweep_of(tmp_path, monkeypatch, *given)) == 0
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")}
+    # Another process may find an empty cache: the null is drawn again from the options in the config.
+    for file in (graph_store.cache_root(None) / "graphs").iterdir():
+        file.unlink()
+    assert main(sweep_of(tmp_path, monkeypatch, *given, "--seeds", "2")) == 0
+    table = read_runs(tmp_path / "runs")
+    first = 0 if count[0] == "--nulls" else 1
+    named = [f"spatial null(made,{first + draw})" for draw in range(1 if first == 0 else 2)]
+    assert sorted(set(table["graph"])) == ["made", *named]
+    assert table["seed"].tolist().count(1) == table["seed"].tolist().count(2) == 2
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")}
+    assert before.items() <= after.items(), "finished runs stay"
+    run = tmp_path / "runs" / "runs" / table.loc[table["graph"] == named[0], "run"].iloc[0]
+    assert load_run(run).graph == g_null(connectome(), "spatial", first, positions=["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--null", "spatial"], "--null spatial needs --positions X,Y,Z"),
+        (["--null", "block"], "--null block needs --groups COLUMN"),
+        (["--null", "degree", "--positions", "x,y"], "--positions is for --null spatial; leave it out"),
+        (["--groups", "celltype"], "--groups is for --null block"),
+        (["--null", "degree", "--within", "target"], "--within is for --null weights and --null signs"),
+        (["--null", "spatial", "--positions", "x,,y"], "--positions 'x,,y': expected columns"),
+        (["--null", "spatial", "--positions", "x,z"], "column of nodes for positions 'z' is not known"),
+        (["--null", "spatial", "--positions", "x,celltype"], "column 'celltype' of positions holds values of"),
+    ],
+)
+@pytest.mark.parametrize("count", [("--nulls", "1"), ("--fresh-nulls",)])
+def test_an_option_of_nulls_that_is_missing_or_idle_is_one_line(
+    tmp_path, monkeypatch, capsys, count, given, says
+):
+    assert main(sweep_of(tmp_path, monkeypatch, *count, *given)) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_boundary_nulls_of_other_presets_need_their_nodes(tmp_path, monkeypatch, capsys):
+    command = sweep_of(tmp_path, monkeypatch, "--nulls", "1", "--null", "boundary")
+    command[1] = "mlp-digits"
+    for option in ("--inputs", "--outputs"):
+        place = command.index(option)
+        del command[place : place + 2]
+    assert main(command) == 2
+    assert "--null boundary needs --inputs, --outputs or both" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_stored_null_is_drawn_from_its_table_alone():
+    spec = named_spec(connectome(), "made.csv")
+    with pytest.raises(UserError, match="positions of 'made' is of type ndarray; expected columns of"):
+        with_nulls([spec], 1, "spatial", {"positions": connectome().nodes[["x", "y"]].to_numpy()})
+    with pytest.raises(UserError, match="groups of 'made' is of type list; expected columns of"):
+        with_nulls([spec], 1, "block", {"groups": [0] * 40})
+
+
+def test_a_plan_of_a_connectome_with_positions_and_signs(tmp_path, capsys):
+    graph = connectome()
+    names = [f"n{i}" for i in range(graph.n)]
+    source, target = graph.edge_index
+    edges = pd.DataFrame(
+        {"pre": np.take(names, source), "post": np.take(names, target), "weight": graph.weights.astype(int)}
+    )
+    graph.nodes.assign(id=names).to_csv(tmp_path / "neurons.csv", index=False)
+    data = "n-back:samples=40,test=20,time=30"
+
+    def drafted(file, *more, sign=None):
+        (edges if sign is None else edges.assign(sign=sign)).to_csv(tmp_path / "edges.csv", index=False)
+        return main([
+            "plan", "connectome", str(tmp_path / file),
+            "--graph", f"{tmp_path / 'edges.csv'}:neurons={tmp_path / 'neurons.csv'},name=made",
+            "--inputs", OPTIONS["inputs"], "--outputs", OPTIONS["outputs"], "--seeds", "2",
+            "--data", f"memory={data}", "--margin", "memory=1", "--set", "recipe.epochs=1",
+            "--set", "recipe.batch_size=20", *more,
+        ])  # fmt: skip
+
+    def kinds(file):
+        networks = [network for arm in read_plan(tmp_path / file).arms for network in arm.networks]
+        return list(dict.fromkeys(network.rewired.kind for network in networks if network.rewired))
+
+    assert drafted("plain.yaml") == 0
+    assert kinds("plain.yaml") == ["density", "degree", "reciprocal", "boundary", "weights"]
+    assert drafted("one.yaml", sign=1) == 0
+    assert kinds("one.yaml") == kinds("plain.yaml"), "one sign leaves nothing to shuffle"
+    both = np.where(source % 3, 1, -1)
+    assert drafted("whole.yaml", "--groups", "celltype", "--positions", "x,y", sign=both) == 0
+    assert kinds("whole.yaml") == list(LADDER)
+    assert drafted("odd.yaml", "--positions", "x,q", sign=both) == 2
+    assert "column of nodes for positions 'q' is not known" in capsys.readouterr().err
+    assert drafted("odd.yaml", "--groups", "q", sign=both) == 2
+    assert not (tmp_path / "odd.yaml").exists()
+
+    freeze_plan(tmp_path / "whole.yaml")
+    whole = read_plan(tmp_path / "whole.yaml")
+    assert [network.rewired.positions for network in whole.arms[3].networks] == [("x", "y")] * 2
+    runs = planned_runs(whole, data=load_dataset(data).label)
+    (drawn,) = (run.config.graph for run in runs if run.config.graph_name == "spatial null(made,2)")
+    assert drawn.stored.positions == ("x", "y")
+    assert RunConfig.from_yaml(runs[0].config.to_yaml()) == runs[0].config
+    rewired = drawn.build()
+    assert rewired != graph
+    assert (np.bincount(rewired.edge_index[1]) == np.bincount(graph.edge_index[1])).all()
+
+
+def test_a_plan_says_which_option_a_null_lacks():
+    for given, says in (
+        ({"kind": "spatial"}, "nulls of kind spatial need positions, columns of the table of neurons"),
+        ({"kind": "block"}, "nulls of kind block need groups, a column of the table of neurons"),
+        ({"kind": "boundary"}, "nulls of kind boundary need inputs, outputs or both"),
+        ({"kind": "degree", "positions": ["x"]}, "nulls of kind degree do not use positions, which is for"),
+    ):
+        with pytest.raises(ValidationError, match=says):
+            Null.model_validate({**given, "seed": 1})
 
 
 def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,8 @@ from scipy import stats
 
 import graph2nn
 from graph2nn import RelationalGraph, UserError, ensemble, null, ws_flex
-from graph2nn.graphs.nulls import KINDS, NullGraph, checks
+from graph2nn.graphs.kernels.spatial_swaps import bin_of, swap_near
+from graph2nn.graphs.nulls import KINDS, NullGraph, checks, spatial
 from graph2nn.graphs.nulls.ladder import PROPOSALS
 from graph2nn.graphs.nulls.shuffles import random_pairs
 
@@ -270,6 +271,68 @@ def test_every_graph_that_is_allowed_comes_equally_often(graph, kind, given, kee
     assert stats.chisquare(list(seen.values())).pvalue > 1e-3
 
 
+def test_every_graph_of_like_distances_comes_equally_often(monkeypatch):
+    """Two bins of five or four edges, each of which may gain or lose one; none is longer than the longest."""
+    monkeypatch.setattr(spatial, "PER_BIN", 4)
+    monkeypatch.setattr(spatial, "CELLS", (2, None))
+    places = np.random.default_rng(0).random((5, 2))
+    squared = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
+    apart = ~np.eye(5, dtype=bool)
+    bins = spatial.DistanceBins.of(squared[FIVE.adjacency & apart])
+
+    def histogram(matrix):
+        return np.bincount(bins(squared[matrix & apart]), minlength=3)
+
+    before = histogram(FIVE.adjacency)
+    assert before.tolist() == [5, 4, 0]
+    allowed = everything(FIVE, lambda matrix: (abs(histogram(matrix) - before) <= (before > 0)).all())
+    assert 10 < len(allowed) < len(everything(FIVE, lambda matrix: True))
+    draws = 30 * len(allowed)
+    seen = Counter(
+        np.asarray(null(FIVE, "spatial", seed, proposals=60, positions=places).adjacency).tobytes()
+        for seed in range(draws)
+    )
+    assert set(seen) == allowed
+    assert stats.chisquare(list(seen.values())).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("case", ["even", "one outlier", "all in one place", "two distances", "none"])
+def test_the_table_of_steps_leads_to_the_bin_of_every_distance(case):
+    rng = np.random.default_rng(0)
+    squared = {
+        "even": rng.random(5000), "one outlier": np.append(rng.random(5000), 1e9),
+        "all in one place": np.zeros(200), "two distances": np.repeat([0.1, 0.3], 100), "none": np.empty(0),
+    }[case]  # fmt: skip
+    bins = spatial.DistanceBins.of(squared)
+    # Along one axis the squared distance of two places is that of their difference.
+    places = np.concatenate([[0.0], np.sqrt(squared), 2 * rng.random(200), [1e6]])[:, None]
+    wanted = bins((places[:, 0] - places[0, 0]) ** 2)
+    got = [bin_of(places, bins.edges, bins.first, bins.scale, 0, b) for b in range(len(places))]
+    assert got == wanted.tolist()
+
+
+def test_spatial_nulls_make_more_proposals_where_more_are_refused(monkeypatch):
+    rng = np.random.default_rng(0)
+    places = rng.random((300, 2))
+    near = np.linalg.norm(places[:, None] - places[None], axis=2) < 0.12
+    np.fill_diagonal(near, False)
+    asked = []
+
+    def counting(*arguments):
+        asked.append(int(arguments[10].sum()))
+        return swap_near(*arguments)
+
+    monkeypatch.setattr(spatial, "swap_near", counting)
+    shares = []
+    for matrix in (near, rng.permuted(near, axis=1) & ~np.eye(300, dtype=bool)):
+        asked.clear()
+        graph = RelationalGraph(matrix, directed=True, self_loops="given")
+        null(graph, "spatial", 1, positions=places)
+        assert sum(asked) <= spatial.MOST * PROPOSALS * graph.edges
+        shares.append(sum(asked) / graph.edges)
+    assert shares[0] > 2 * shares[1] > 2 * spatial.MADE * PROPOSALS
+
+
 def test_undirected_swaps_reach_every_graph_equally_often():
     hexagon = RelationalGraph.from_edges([(i, (i + 1) % 6) for i in range(6)], 6)
     seen = Counter(null(hexagon, "degree", seed, proposals=40).digest for seed in range(2100))
@@ -438,6 +501,7 @@ def test_spectral_radius_is_that_of_signed_weights():
         ("boundary", {"inputs": np.zeros(3, dtype=bool)}, r"mask of shape \(3,\)"),
         ("spatial", {"positions": np.zeros((3, 2))}, r"shape \(3, 2\); expected \[120, axes\]"),
         ("spatial", {"positions": np.full((120, 2), np.nan)}, "120 nodes have no position"),
+        ("spatial", {"positions": ["x", "y"]}, "has no table of nodes; read it with one"),
         ("signs", {}, "has no signs to shuffle"),
         ("degree", {"seed": 1.5}, "seed = 1.5 is not a whole number"),
         ("degree", {"proposals": -1}, "proposals = -1"),
@@ -455,6 +519,15 @@ def test_a_wrong_column_is_named():
         UserError, match="column of nodes for groups 'cell_type' is not known; did you mean 'celltype'"
     ):
         null(graph, "block", groups="cell_type")
+
+
+def test_positions_are_numbers():
+    nodes = pd.DataFrame({"x": [0.0, 1.0], "soma": ["left", "right"], "y": [None, 2.0]})
+    graph = RelationalGraph.from_edge_index([[0, 1], [1, 0]], 2, nodes=nodes)
+    with pytest.raises(UserError, match=r"column .soma. of positions .* expected numbers"):
+        null(graph, "spatial", positions=["x", "soma"])
+    with pytest.raises(UserError, match="1 nodes have no position, node 0 for one; fill them in"):
+        null(graph, "spatial", positions=["x", "y"])
 
 
 def test_the_table_of_kinds_is_the_documentation_s():

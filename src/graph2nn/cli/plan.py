@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graph2nn.cli.common import Cache, Data, Json, OneValueEach, Settings, print_json
-from graph2nn.cli.connectome_options import with_ends
+from graph2nn.cli.connectome_options import position_columns, with_ends
 from graph2nn.errors import UserError
 
 app = typer.Typer(help="Plans of experiments: draft, show, freeze.", no_args_is_help=True)
@@ -133,12 +133,18 @@ def connectome(
     groups: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Cell types for block nulls. Default: no such nulls.")
     ] = None,
+    positions: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Columns of positions for spatial nulls. Default: no such nulls."),
+    ] = None,
     seeds: Annotated[
         int, typer.Option(min=2, max=10_000, help="Runs per arm, each with a null of its own.")
     ] = 10,
     settings: Settings = [],  # noqa: B006
 ) -> None:
     """Write the plan of a connectome study: the connectome, its nulls and dense networks, not frozen.
+
+    Nulls of kind signs are planned where the connectome has excitatory and inhibitory connections.
 
     Example: graph2nn plan connectome plan.yaml --graph larva --inputs "celltype == 'sensory'" --outputs
     "celltype == 'RGN'" --groups celltype --data memory=memory-capacity --margin memory=0.2
@@ -148,22 +154,26 @@ def connectome(
     from graph2nn.experiments.planning import plan as runs_of
     from graph2nn.experiments.planning import select
     from graph2nn.experiments.plans import write_plan
-    from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
+    from graph2nn.experiments.plans.connectome_study import check_columns, draft_connectome_plan, has_both_signs
     from graph2nn.experiments.presets import preset
 
+    columns = None if positions is None else position_columns(positions)
     rnn_preset = preset("connectome-rnn")
     specs = select(rnn_preset, [graph])
     ends = with_ends(settings, inputs, outputs)
     check_runs(runs_of(rnn_preset, specs, [1], data="", settings=ends))
+    built = None if specs[0] is None else specs[0].build()
+    if built is not None:
+        check_columns(built, groups, columns)
     labels = {
         name: source_of(rnn_preset, Path(place), None).load().label
         for name, place in _pairs("--data", data).items()
     }
     margins = {name: _number("--margin", value) for name, value in _pairs("--margin", margin).items()}
-    connections = 0 if specs[0] is None else specs[0].build().edges
     plan = draft_connectome_plan(
-        graph, connections=connections, inputs=inputs, outputs=outputs, data=labels, margins=margins,
-        groups=groups, seeds=seeds, settings=dict(_values(settings)),
+        graph, connections=0 if built is None else built.edges, inputs=inputs, outputs=outputs, data=labels,
+        margins=margins, groups=groups, positions=columns,
+        signs=built is not None and has_both_signs(built), seeds=seeds, settings=dict(_values(settings)),
     )  # fmt: skip
     write_plan(plan, file)
     typer.echo(f"{file}: {plan.count()} runs; freeze it with graph2nn plan freeze {file}")

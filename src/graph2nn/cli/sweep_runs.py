@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from rich.table import Table
 
 from graph2nn.cli.common import console, print_json, show_table
-from graph2nn.cli.connectome_options import with_ends
+from graph2nn.cli.connectome_options import check_null_options, position_columns, with_ends
 from graph2nn.cli.data_options import own_words, source_of
 from graph2nn.errors import UserError
 
@@ -121,7 +121,7 @@ def null_options(
     Returns:
         Those that are not None.
     """
-    columns = None if positions is None else [name.strip() for name in positions.split(",")]
+    columns = None if positions is None else position_columns(positions)
     given = {"groups": groups, "inputs": inputs, "outputs": outputs, "within": within, "positions": columns}
     return cast("NullOptions", {name: value for name, value in given.items() if value is not None})
 
@@ -163,6 +163,8 @@ def _of_preset(
             "sweep: --inputs and --outputs are used by --null boundary and by connectome-rnn "
             "only; leave them out."
         )
+    if options.nulls or options.fresh_nulls:
+        check_null_options(null or ("degree",), null_options)
     numbers = _numbers(options, chosen_preset)
     if options.nulls:
         graphs = with_nulls(graphs, options.nulls, null or "degree", null_options)

@@ -42,7 +42,8 @@ def stored_nulls(
         graphs: as selected; the baseline is passed over.
         seeds: of the draws.
         kind: of :func:`graph2nn.null`.
-        options: ``inputs``, ``outputs``, ``groups``, ``within``; each kind gets those that it takes.
+        options: ``inputs``, ``outputs``, ``groups``, ``within``, ``positions``; the kind gets those that it
+            takes.
 
     Returns:
         The nulls, those of one graph next to each other.
@@ -75,15 +76,22 @@ def stored_null(spec: GraphSpec, kind: str, seed: int, options: NullOptions) -> 
         spec: of the graph.
         kind: of :func:`graph2nn.null`.
         seed: of the draw.
-        options: of the kind.
+        options: of the kind, as texts, so that a run can draw the null again.
 
     Returns:
         The null.
 
     Raises:
-        UserError: as :func:`graph2nn.null`.
+        UserError: an option that is not a text or, of positions, a list of texts; as :func:`graph2nn.null`.
     """
     assert spec.stored is not None
+    for name, value in options.items():
+        texts = value if name == "positions" and isinstance(value, list | tuple) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise UserError(
+                f"nulls: {name} of {spec.name!r} is of type {type(value).__name__}; expected columns of, or "
+                "expressions on, its table of neurons, from which each run draws its null again."
+            )
     drawn = null(_built(spec), kind, seed=seed, **options)
     kept = StoredGraphSpec.model_validate(
         {"text": spec.stored.text, "digest": store(drawn), "null": kind, "seed": seed, **options}

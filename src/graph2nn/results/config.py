@@ -56,7 +56,8 @@ class StoredGraphSpec(StrictModel):
     """A graph by its content: where it comes from, and the digest of what :mod:`graph_store` keeps.
 
     ``text`` names the graph as ``--graph`` does. With ``null``, a kind of :func:`graph2nn.null`, it is the null
-    of that graph drawn with ``seed``; ``inputs``, ``outputs``, ``groups`` and ``within`` are those of the kind.
+    of that graph drawn with ``seed``; ``inputs``, ``outputs``, ``groups``, ``within`` and ``positions`` are the
+    options of the kind: columns of, or expressions on, the table of neurons.
     """
 
     text: str
@@ -67,6 +68,7 @@ class StoredGraphSpec(StrictModel):
     outputs: str | None = None
     groups: str | None = None
     within: str | None = None
+    positions: tuple[str, ...] | None = None
 
 
 class GraphSpec(StrictModel):

@@ -76,8 +76,8 @@ def _place(digest: str) -> Path:
     return cache_root(None) / "graphs" / digest
 
 
-#: Options of kinds of nulls that a spec can hold.
-NULL_OPTIONS = ("inputs", "outputs", "groups", "within")
+#: Options of kinds of nulls, each of which a spec and a plan can hold.
+NULL_OPTIONS = tuple(NullOptions.__annotations__)
 
 
 class StoredGraph(Protocol):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.schema import (
@@ -15,9 +18,13 @@ from graph2nn.experiments.plans.schema import (
     Rules,
     Settings,
 )
+from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.nulls.node_selection import node_labels, node_positions
 
 #: The ladder, from the null that keeps least to the one that keeps most.
-LADDER: tuple[NullKind, ...] = ("density", "degree", "reciprocal", "block", "boundary", "weights")
+LADDER: tuple[NullKind, ...] = (
+    "density", "degree", "spatial", "reciprocal", "block", "boundary", "weights", "signs",
+)  # fmt: skip
 #: Dense networks and their cells; the width makes as many recurrent weights as the connectome has connections.
 DENSE = {"dense RNN": ("rnn", 1), "dense GRU": ("gru", 3)}
 
@@ -32,9 +39,10 @@ _RULES = (
 _NOTES = (
     "Run s of every arm has training seed s, which fixes the frozen encoder, the read-out's start and the "
     "order of the data; the null of run s is drawn with seed s, so that no null is used twice.",
-    "Weights start as synapse counts with random signs, scaled so that the squares of each neuron's weights "
+    "Weights start as synapse counts with {}, scaled so that the squares of each neuron's weights "
     "add up to the square of init_gain: all arms begin with weights and activity of nearly one size.",
 )
+_OWN_SIGNS = "the signs of the connectome, random ones where it has none"
 
 
 def draft_connectome_plan(
@@ -46,6 +54,8 @@ def draft_connectome_plan(
     data: Mapping[str, str],
     margins: Mapping[str, float],
     groups: str | None = None,
+    positions: Sequence[str] | None = None,
+    signs: bool = False,
     seeds: int = 10,
     settings: Settings | None = None,
 ) -> ExperimentPlan:
@@ -58,6 +68,8 @@ def draft_connectome_plan(
         data: label of the data set of each task, by a name for the task.
         margins: of equivalence on each task, in the unit of its score.
         groups: column of cell types for block nulls; without one they are left out.
+        positions: columns of positions for spatial nulls; without them these are left out.
+        signs: the connectome has connections of both signs (:func:`has_both_signs`): plan signs nulls, too.
         seeds: runs per arm, each with a null of its own.
         settings: values of the config common to all arms; they win over those of the draft.
 
@@ -81,12 +93,18 @@ def draft_connectome_plan(
         raise UserError(
             f"plan: task {lacking[0]!r} has no margin of equivalence; give --margin {lacking[0]}=X."
         )
-    kinds = [kind for kind in LADDER if kind != "block" or groups is not None]
-    nulls = {kind: _null(kind, groups, inputs, outputs) for kind in kinds}
+    options: dict[NullKind, dict[str, Any] | None] = {
+        "block": None if groups is None else {"groups": groups},
+        "spatial": None if positions is None else {"positions": list(positions)},
+        "boundary": {"inputs": inputs, "outputs": outputs},
+        "signs": {} if signs else None,
+    }
+    nulls = {kind: given for kind in LADDER if (given := options.get(kind, {})) is not None}
+    kinds = list(nulls)
     arms, tests = [], []
     for task in data:
         arms += _arms(task, graph, nulls, connections, seeds)
-        tests += _tests(task, [*kinds], margins[task])
+        tests += _tests(task, kinds, margins[task])
     common: Settings = {
         "model.options.inputs": inputs,
         "model.options.outputs": outputs,
@@ -110,27 +128,43 @@ def draft_connectome_plan(
         arms=tuple(arms),
         tests=tuple(tests),
         rules=Rules(text=_RULES),
-        notes=_NOTES,
+        notes=tuple(note.format(_OWN_SIGNS if signs else "random signs") for note in _NOTES),
     )
 
 
-def _null(kind: NullKind, groups: str | None, inputs: str, outputs: str) -> dict[str, str | None]:
-    options: dict[str, str | None] = {"kind": kind}
-    if kind == "block":
-        options["groups"] = groups
-    if kind == "boundary":
-        options |= {"inputs": inputs, "outputs": outputs}
-    return options
+def has_both_signs(graph: RelationalGraph) -> bool:
+    """Whether a connectome has excitatory and inhibitory connections, so that its signs can be shuffled."""
+    return graph.signs is not None and {-1, 1} <= set(np.unique(graph.signs).tolist())
+
+
+def check_columns(graph: RelationalGraph, groups: str | None, positions: Sequence[str] | None) -> None:
+    """Check the columns that nulls of a plan read, before the plan is written and frozen.
+
+    Args:
+        graph: the connectome.
+        groups, positions: as for :func:`draft_connectome_plan`.
+
+    Raises:
+        UserError: no such column, or positions that are not numbers or missing.
+    """
+    if groups is not None:
+        node_labels(graph, groups, "groups")
+    if positions is not None:
+        node_positions(graph, positions)
 
 
 def _arms(
-    task: str, graph: str, nulls: Mapping[NullKind, Mapping[str, str | None]], connections: int, seeds: int
+    task: str, graph: str, nulls: Mapping[NullKind, Mapping[str, Any]], connections: int, seeds: int
 ) -> list[Arm]:
     numbers = tuple(range(1, seeds + 1))
     made = [Arm(name=f"{task}: connectome", part=task, networks=(Network(graph=graph, seeds=numbers),))]
     for kind, options in nulls.items():
         networks = tuple(
-            Network(graph=graph, rewired=Null.model_validate({**options, "seed": seed}), seeds=(seed,))
+            Network(
+                graph=graph,
+                rewired=Null.model_validate({"kind": kind, **options, "seed": seed}),
+                seeds=(seed,),
+            )
             for seed in numbers
         )
         made.append(Arm(name=f"{task}: {kind} nulls", part=task, networks=networks))

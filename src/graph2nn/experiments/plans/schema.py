@@ -8,14 +8,21 @@ from typing import Annotated, Literal, NoReturn
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from graph2nn.graphs.nulls import KINDS
 from graph2nn.results.config import WSFlexSpec
+from graph2nn.results.graph_store import NULL_OPTIONS
 from graph2nn.training.recipe import StrictModel
 
 Precision = Literal["float32", "bf16"]
 TestKind = Literal["paired_t_by_seed", "welch", "paired_t_over_graphs", "tost", "contrast", "best_recipe"]
-NullKind = Literal["density", "degree", "reciprocal", "block", "boundary", "weights", "signs"]
+NullKind = Literal["density", "degree", "reciprocal", "block", "boundary", "spatial", "weights", "signs"]
 Family = Literal["primary", "secondary", "descriptive"]
 Seed = Annotated[int, Field(ge=0)]
+#: What options of nulls that a kind cannot do without hold.
+_COLUMNS = {
+    "groups": "a column of the table of neurons such as celltype",
+    "positions": "columns of the table of neurons such as [x, y, z]",
+}
 #: Values of a config by key, such as ``recipe.lr: 0.05``; the same keys as ``--set``.
 Settings = dict[str, bool | int | float | str | list[int | float | str] | None]
 
@@ -37,12 +44,26 @@ class Null(StrictModel):
     inputs: str | None = None
     outputs: str | None = None
     within: str | None = None
+    positions: tuple[str, ...] | None = Field(default=None, min_length=1)
 
     @property
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, str | tuple[str, ...]]:
         """The options that are given."""
-        given = {name: getattr(self, name) for name in ("groups", "inputs", "outputs", "within")}
+        given = {name: getattr(self, name) for name in NULL_OPTIONS}
         return {name: value for name, value in given.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _has_the_options_of_its_kind(self) -> Null:
+        described = KINDS[self.kind]
+        if lacking := next((name for name in described.needs if name not in self.options), None):
+            _refuse(f"nulls of kind {self.kind} need {lacking}, {_COLUMNS[lacking]}")
+        if self.kind == "boundary" and self.inputs is None and self.outputs is None:
+            _refuse("nulls of kind boundary need inputs, outputs or both, expressions on the table of neurons")
+        for name in self.options:
+            if name not in (*described.takes, "inputs", "outputs"):
+                takers = " and ".join(kind for kind, other in KINDS.items() if name in other.takes)
+                _refuse(f"nulls of kind {self.kind} do not use {name}, which is for {takers}; leave it out")
+        return self
 
 
 class Network(StrictModel):

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from graph2nn.arrays import Floats, Longs
+from graph2nn.arrays import Longs
 from graph2nn.graphs.kernels.jit import Int, compiled
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -246,32 +246,6 @@ def swap(
 
 
 @inlined
-def bin_of(positions: Floats, edges: Floats, a: Int, b: Int) -> Int:
-    """The bin of the distance between two nodes; ``edges`` are squared distances in ascending order.
-
-    Args:
-        positions: of the nodes, ``[n, axes]``.
-        edges: upper ends of all bins but the last, squared.
-        a, b: the nodes.
-
-    Returns:
-        Number of the bin, from 0.
-    """
-    squared = 0.0
-    for axis in range(positions.shape[1]):
-        gap = positions[a, axis] - positions[b, axis]
-        squared += gap * gap
-    low, high = 0, len(edges)
-    while low < high:
-        middle = (low + high) // 2
-        if edges[middle] < squared:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@inlined
 def two_of(movable: Ints, state: np.uint64) -> tuple[Int, Int]:
     """Draw two of the arcs that may move from one state of the random numbers."""
     count = np.uint64(len(movable))
@@ -279,68 +253,6 @@ def two_of(movable: Ints, state: np.uint64) -> tuple[Int, Int]:
     first = movable[below(word >> np.uint64(32), count)]
     second = movable[below(word & np.uint64(0xFFFFFFFF), count)]
     return np.int64(first), np.int64(second)
-
-
-@compiled
-def swap_near(
-    source: Ints,
-    target: Ints,
-    start: Longs,
-    hub: Ints,
-    bits: Bits,
-    mate: Ints,
-    label: Ints,
-    movable: Ints,
-    mode: Int,
-    proposals: Int,
-    state: np.uint64,
-    positions: Floats,
-    edges: Floats,
-    histogram: Longs,
-    least: Longs,
-    most: Longs,
-) -> tuple[int, np.uint64]:
-    """Do the same as :func:`swap`, refusing what takes the histogram of distances out of its bounds.
-
-    ``movable`` is never empty.
-
-    Args:
-        positions: of the nodes ``[n, axes]``.
-        edges: upper ends of all bins but the last, squared.
-        histogram: arcs (or edges) per bin now; changed in place.
-        least, most: bounds of the histogram.
-
-    Returns:
-        Number of swaps made, and the state of the random numbers.
-    """
-    accepted = 0
-    for _ in range(proposals):
-        state += np.uint64(0x9E3779B97F4A7C15)
-        i, j = two_of(movable, state)
-        a, b, c, d = source[i], target[i], source[j], target[j]
-        if a == c or b == d or a == d or c == b:  # noqa: SIM109
-            continue
-        old, other = bin_of(positions, edges, a, b), bin_of(positions, edges, c, d)
-        new, another = bin_of(positions, edges, a, d), bin_of(positions, edges, c, b)
-        histogram[old] -= 1
-        histogram[other] -= 1
-        histogram[new] += 1
-        histogram[another] += 1
-        within = (
-            histogram[old] >= least[old]
-            and histogram[other] >= least[other]
-            and histogram[new] <= most[new]
-            and histogram[another] <= most[another]
-        )
-        if within and fits(target, start, hub, bits, mode, a, b, c, d):
-            exchange(source, target, hub, bits, mate, label, mode, i, j)
-            accepted += 1
-        else:
-            histogram[old] += 1
-            histogram[other] += 1
-            histogram[new] -= 1
-            histogram[another] -= 1
-    return accepted, state
 
 
 @inlined

@@ -88,7 +88,7 @@ def node_positions(graph: RelationalGraph, positions: Positions) -> npt.NDArray[
     listed = list(positions) if isinstance(positions, list | tuple) else None
     if listed and all(isinstance(one, str) for one in listed):
         columns = [_column(graph, one, "positions") for one in listed]
-        array = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+        array = np.stack([_numbers(column, one) for column, one in zip(columns, listed, strict=True)], axis=1)
     else:
         if isinstance(positions, str):
             raise UserError(
@@ -101,16 +101,27 @@ def node_positions(graph: RelationalGraph, positions: Positions) -> npt.NDArray[
     if len(lacking):
         raise UserError(
             f"null: {len(lacking)} nodes have no position, node {lacking[0]} for one; "
-            "take the subgraph of those that have one with graph.select(…)."
+            "fill them in in the table of neurons, or take the subgraph of the others with graph.select(…)."
         )
     return np.ascontiguousarray(array)
+
+
+def _numbers(column: Any, name: str) -> npt.NDArray[np.float64]:
+    """Values of a column of positions."""
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"null: column {name!r} of positions holds values of type {column.dtype}; expected numbers."
+        ) from None
 
 
 def _column(graph: RelationalGraph, column: str, name: str) -> Any:
     if graph.nodes is None:
         raise UserError(
-            f"null: {name} = {column!r} names a column, but graph {graph.name!r} has no table of nodes; "
-            f"give {name} as an array of {graph.n} values."
+            f"null: {name} = {column!r} names a column, but graph {graph.name!r} has no table of "
+            f"nodes; read it with one (FILE:neurons=TABLE in commands), or give {name} as an array of "
+            f"{graph.n} values."
         )
     if column not in graph.nodes:
         raise unknown(f"column of nodes for {name}", column, [str(one) for one in graph.nodes])
