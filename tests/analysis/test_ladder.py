@@ -49,7 +49,7 @@ def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
     assert [rung.says() for rung in few.rungs] == ["open", "open"]
     assert "At ceiling: made and degree" in ladder(table({"degree": 0.0}, base=0.5, noise=0.01), "made",
                                                    chance=90.0).warnings[0]  # fmt: skip
-    assert "At chance: degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]
+    assert "At chance (50): degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]
     one = table({"degree": 0.0})
     one.loc[one["null_of"].notna(), "graph"] = "degree null(made,1)"
     assert "One null only of kind degree" in ladder(one, "made").warnings[0]

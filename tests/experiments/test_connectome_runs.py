@@ -307,6 +307,33 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     assert "give one" in capsys.readouterr().err
 
 
+def test_chance_of_own_data_is_that_of_their_most_frequent_class(tmp_path, monkeypatch):
+    """Three classes, eight of ten samples in one: a network that gives that answer alone is at chance."""
+    numbers = np.random.default_rng(0)
+    x, y = numbers.normal(size=(200, 5)), np.array([0] * 160 + [1] * 20 + [2] * 20)
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    monkeypatch.chdir(tmp_path)
+    command = sweep_of(
+        tmp_path, monkeypatch, "--data", "own.npz", "--nulls", "1", "--set", "recipe.lr=0.0001",
+        "--set", "recipe.epochs=3",
+    )  # fmt: skip
+    assert main(command) == 0
+    table = read_runs(tmp_path / "runs")
+    assert table["chance"].tolist() == pytest.approx([20.0, 20.0])
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=20.0))
+    assert any(said.startswith("At chance (20): made and degree.") for said in one.found.warnings)
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=0.3))
+    assert any("of the chance score (20)" in said for said in one.found.warnings)
+    # Runs of earlier versions have no such column: what their weights say of the classes is a guess.
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=66.0).drop(columns="chance"))
+    level = "At chance (66.7, if the 3 classes are equally frequent): made and degree."
+    assert any(said.startswith(level) for said in one.found.warnings)
+    for file in (tmp_path / "runs" / "runs").glob("*/weights.safetensors"):
+        file.unlink()
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=66.0).drop(columns="chance"))
+    assert not any("At chance" in said for said in one.found.warnings)
+
+
 def test_a_connectome_reads_a_text_byte_by_byte(monkeypatch, tmp_path, capsys):
     for module in ("results.graph_store", "graphs.spec"):
         monkeypatch.setattr(f"graph2nn.{module}.parse_graph", lambda text, **options: connectome(0))

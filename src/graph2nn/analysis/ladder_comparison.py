@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -104,7 +104,7 @@ def _list(kinds: Sequence[str]) -> str:
 
 def ladder(
     runs: pd.DataFrame, graph: str, *, margin: float | None = None, chance: float | None = None,
-    alpha: float = 0.05,
+    chance_note: str = "", alpha: float = 0.05,
 ) -> Ladder:  # fmt: skip
     """Compare a connectome with its nulls of each kind and with dense networks.
 
@@ -114,6 +114,7 @@ def ladder(
         graph: label of the connectome.
         margin: of equivalence, in the unit of the score.
         chance: score of the best answer that ignores the input, for warnings.
+        chance_note: words that follow it there.
         alpha: level of the decisions.
 
     Returns:
@@ -142,7 +143,11 @@ def ladder(
     rungs = [_rung(kind, of_graph, rows, margin) for kind, rows in arms.items()]
     corrected = holm(np.array([rung.p_value for rung in rungs]))
     rungs = [replace(rung, p_holm=float(p)) for rung, p in zip(rungs, corrected, strict=True)]
-    warnings = _warnings(of_graph, arms, len(rungs), chance, alpha)
+    warnings = (
+        *_too_few_seeds(of_graph, len(rungs), alpha),
+        *_ceiling_and_chance({graph: of_graph, **arms}, chance, chance_note),
+        *_single_nulls(arms),
+    )
     return Ladder(graph, str(runs["data"].iloc[0]), tuple(rungs), margin, warnings, alpha)
 
 
@@ -188,35 +193,41 @@ def _rung(kind: str, of_graph: pd.DataFrame, other: pd.DataFrame, margin: float 
     )
 
 
-def _warnings(
-    of_graph: pd.DataFrame, arms: dict[str, pd.DataFrame], rungs: int, chance: float | None, alpha: float
-) -> tuple[str, ...]:
-    said = []
+def _too_few_seeds(of_graph: pd.DataFrame, rungs: int, alpha: float) -> list[str]:
     seeds = of_graph["seed"].nunique()
-    if 2.0 ** (1 - seeds) > alpha / rungs:
+    if 2.0 ** (1 - seeds) <= alpha / rungs:
+        return []
+    return [
+        f"{seeds} seeds cannot reach the decision level: were the connectome better in every one of them, "
+        f"a sign test would still have p = {2.0 ** (1 - seeds):.3g}, and {rungs} comparisons at {alpha:g} "
+        f"need {alpha / rungs:.3g}; take at least {int(np.ceil(1 + np.log2(rungs / alpha)))} seeds."
+    ]
+
+
+def _ceiling_and_chance(arms: Mapping[str, pd.DataFrame], chance: float | None, note: str) -> list[str]:
+    if not chance:
+        return []
+    said, level = [], f"{chance:.3g}{f', {note}' if note else ''}"
+    share = {name: float(rows["test_error"].mean()) / chance for name, rows in arms.items()}
+    if top := [name for name, value in share.items() if value < CEILING]:
         said.append(
-            f"{seeds} seeds cannot reach the decision level: were the connectome better in every one of them, "
-            f"a sign test would still have p = {2.0 ** (1 - seeds):.3g}, and {rungs} comparisons at {alpha:g} "
-            f"need {alpha / rungs:.3g}; take at least {int(np.ceil(1 + np.log2(rungs / alpha)))} seeds."
+            f"At ceiling: {_list(top)} leave less than {100 * CEILING:g} % of the chance score ({level}); a "
+            "harder task could still tell them apart."
         )
-    named = {str(of_graph["graph"].iloc[0]): of_graph, **arms}
-    if chance:
-        share = {name: float(rows["test_error"].mean()) / chance for name, rows in named.items()}
-        if top := [name for name, value in share.items() if value < CEILING]:
-            said.append(
-                f"At ceiling: {_list(top)} leave less than {100 * CEILING:g} % of the chance score; a harder "
-                "task could still tell them apart."
-            )
-        if low := [name for name, value in share.items() if value > CHANCE]:
-            said.append(
-                f"At chance: {_list(low)}. Next to nothing was learnt; train longer or at another rate."
-            )
+    if low := [name for name, value in share.items() if value > CHANCE]:
+        said.append(
+            f"At chance ({level}): {_list(low)}. Next to nothing was learnt; train longer or at another rate."
+        )
+    return said
+
+
+def _single_nulls(arms: Mapping[str, pd.DataFrame]) -> list[str]:
     single = [
         name for name, rows in arms.items() if rows["null_of"].notna().any() and rows["graph"].nunique() == 1
     ]
-    if single:
-        said.append(
-            f"One null only of kind {_list(single)}: how nulls differ from one another is not known, so the "
-            "interval is about that null alone; --fresh-nulls draws one per seed."
-        )
-    return tuple(said)
+    if not single:
+        return []
+    return [
+        f"One null only of kind {_list(single)}: how nulls differ from one another is not known, so the "
+        "interval is about that null alone; --fresh-nulls draws one per seed."
+    ]
