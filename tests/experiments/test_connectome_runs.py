@@ -307,6 +307,56 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     assert "give one" in capsys.readouterr().err
 
 
+def test_analyze_takes_a_margin_of_equivalence_without_a_plan(tmp_path, monkeypatch, capsys):
+    command = sweep_of(
+        tmp_path, monkeypatch, "--fresh-nulls", "--null", "degree", "--null", "density", "--seeds", "2",
+        "--data", "memory-capacity:delays=3,samples=40,test=20,time=20",
+    )  # fmt: skip
+    assert main(command) == 0
+    runs, out = str(tmp_path / "runs"), tmp_path / "page"
+    analyze = ["analyze", runs, "--out", str(out), "--formats", "png", "--margin"]
+    assert main([*analyze, "3"]) == 0
+    (ladder,) = json.loads((out / "summary.json").read_text(encoding="utf-8"))["ladder"]
+    assert all(0 < rung["p_equivalent"] < 1 for rung in ladder["rungs"])
+    table = read_runs(tmp_path / "runs")
+    (one,) = comparisons(tmp_path / "runs", table, margins={str(table["data"].iloc[0]): 3.0})
+    assert [rung.p_equivalent for rung in one.found.rungs] == [rung["p_equivalent"] for rung in ladder["rungs"]]
+    capsys.readouterr()
+    for margin in ("0", "-1", "nan", "inf"):
+        assert main([*analyze, margin]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"--margin {margin} is not a margin of equivalence; give a number above 0." in said
+
+
+def test_a_margin_is_refused_beside_that_of_a_plan_for_two_units_and_where_nothing_uses_it(
+    tmp_path, monkeypatch, capsys
+):
+    options = ("--nulls", "1", "--data")
+    for word in ("delayed-match:hold=2,samples=40,test=20", "narma10:samples=40,test=20,time=30"):
+        assert main(sweep_of(tmp_path, monkeypatch, *options, word)) == 0
+    analyze = ["analyze", str(tmp_path / "runs"), "--out", str(tmp_path / "page"), "--margin", "1"]
+    capsys.readouterr()
+    assert main(analyze) == 2
+    assert "--margin cannot be in NRMSE and points at once" in " ".join(capsys.readouterr().err.split())
+    plan = draft_connectome_plan(
+        str(tmp_path / "made.csv"), connections=connectome().edges, inputs=OPTIONS["inputs"],
+        outputs=OPTIONS["outputs"], seeds=2, margins={"match": 1.0}, data={"match": read_runs(
+            tmp_path / "runs")["data"].iloc[0]}, settings={"recipe.epochs": 1, "recipe.batch_size": 20},
+    )  # fmt: skip
+    write_plan(plan, tmp_path / "plan.yaml")
+    assert main([*sweep_of(tmp_path, monkeypatch)[:1], "mlp-digits", "--select", "baseline", "--set",
+                 "recipe.epochs=1", "--seeds", "1", "--out", str(tmp_path / "plain")]) == 0  # fmt: skip
+    capsys.readouterr()
+    assert main(["analyze", str(tmp_path / "plain"), "--margin", "1", "--out", str(tmp_path / "page")]) == 2
+    assert "these results have no such comparison" in " ".join(capsys.readouterr().err.split())
+    freeze_plan(tmp_path / "plan.yaml")
+    planned = ["--plan", str(tmp_path / "plan.yaml")]
+    assert main(["sweep", *planned, "--out", str(tmp_path / "planned"), "--data", plan.part_data["match"]]) == 0
+    capsys.readouterr()
+    assert main(["analyze", str(tmp_path / "planned"), *analyze[2:], *planned]) == 2
+    assert "has its own margins of equivalence; leave --margin out" in " ".join(capsys.readouterr().err.split())
+
+
 def test_chance_of_own_data_is_that_of_their_most_frequent_class(tmp_path, monkeypatch):
     """Three classes, eight of ten samples in one: a network that gives that answer alone is at chance."""
     numbers = np.random.default_rng(0)

@@ -28,7 +28,8 @@ class Rung:
         mean: score of the nulls. own: score of the connectome.
         estimate, low, high, p_value: score of the nulls minus that of the connectome: positive, it is better.
         p_holm: after Holm's correction over the rungs.
-        p_equivalent: that both are the same within the margin, or NaN without a margin.
+        p_equivalent: of two one-sided tests that both are the same within the margin, after Holm's correction
+            over the rungs; NaN without a margin.
         loss: training loss of the nulls minus that of the connectome; NaN where the runs have none.
         seeds: training seeds that both sides have.
     """
@@ -141,8 +142,12 @@ def ladder(
         lacking = "of it" if of_graph.empty else "to compare it with (no nulls, no dense network)"
         raise UserError(f"ladder: {graph!r} cannot be compared: there is no run {lacking}.")
     rungs = [_rung(kind, of_graph, rows, margin) for kind, rows in arms.items()]
-    corrected = holm(np.array([rung.p_value for rung in rungs]))
-    rungs = [replace(rung, p_holm=float(p)) for rung, p in zip(rungs, corrected, strict=True)]
+    differ = holm(np.array([rung.p_value for rung in rungs]))
+    same = holm(np.array([rung.p_equivalent for rung in rungs]))
+    rungs = [
+        replace(rung, p_holm=float(p), p_equivalent=float(q))
+        for rung, p, q in zip(rungs, differ, same, strict=True)
+    ]
     warnings = (
         *_too_few_seeds(of_graph, len(rungs), alpha),
         *_ceiling_and_chance({graph: of_graph, **arms}, chance, chance_note),
