@@ -14,6 +14,10 @@ from graph2nn.errors import UserError
 
 #: From the kind that keeps least to the one that keeps most.
 ORDER = ("density", "degree", "spatial", "reciprocal", "block", "boundary", "weights", "signs")
+#: Kinds above ``degree`` that keep nothing of cell types: ``block`` nulls are not nested in them.
+IGNORE_TYPES = ("spatial", "reciprocal", "boundary")
+#: Kinds that every other one but the dense networks is nested in.
+LOWER = ("density", "degree")
 #: Shares of the chance score: below the first an arm is at ceiling, above the second at chance.
 CEILING, CHANCE = 0.02, 0.97
 
@@ -85,7 +89,7 @@ class Ladder:
 
     @property
     def sentence(self) -> str:
-        """The ladder in one plain sentence."""
+        """The ladder in one plain sentence, and a second one if cell types may carry a difference."""
         said: dict[str, list[str]] = {}
         for rung in self.rungs:
             said.setdefault(rung.says(self.alpha), []).append(rung.kind)
@@ -96,7 +100,46 @@ class Ladder:
             "open": "no difference is shown to {}",
         }
         parts = [words[key].format(_list(said[key])) for key in words if key in said]
-        return f"{self.graph} on {self.data}: {'; '.join(parts)}."
+        types = _cell_types(self.rungs, self.alpha)
+        return f"{self.graph} on {self.data}: {'; '.join(parts)}.{f' {types}' if types else ''}"
+
+
+def _cell_types(rungs: Sequence[Rung], alpha: float) -> str:
+    """Say what the rung of cell types tells of a difference that all lower rungs show; nothing without one.
+
+    A difference that is not shown is not an absent one: that types carry the effect is said only where block
+    nulls are equivalent to the connectome and their interval lies apart from that of the degree nulls (a wide
+    margin alone could hold both), and only if no rung that ignores types explains the effect as well.
+    """
+    said = {rung.kind: rung.says(alpha) for rung in rungs}
+    effect = said.get("degree", "open")
+    if effect not in ("better", "worse") or any(said.get(kind, effect) != effect for kind in LOWER):
+        return ""
+    if said.get("block", effect) == effect:
+        return ""
+    of_kind = {rung.kind: rung for rung in rungs}
+    degree = of_kind["degree"]
+    apart = [kind for kind, rung in of_kind.items() if rung.low > degree.high or rung.high < degree.low]
+    gone = [kind for kind in ("block", *IGNORE_TYPES) if said.get(kind) == "equivalent" and kind in apart]
+    may = [kind for kind in IGNORE_TYPES if said.get(kind, effect) != effect and kind not in gone]
+    over = f"The {'advantage over' if effect == 'better' else 'disadvantage against'} " + _list(
+        [kind for kind in LOWER if kind in said]
+    )
+    if "block" not in gone:
+        rivals = [kind for kind in IGNORE_TYPES if kind in (*gone, *may)]
+        too = f", and so may what {_list(rivals)} nulls keep" if rivals else ""
+        return f"{over} is not shown against block: cell types may carry the effect{too}."
+    if len(gone) > 1:
+        return (
+            f"{over} is gone against {_list(gone)}: what nulls of either kind keep is enough for it, and as "
+            f"{_list(gone[1:])} nulls ignore cell types, the ladder does not tell which carries the effect."
+        )
+    if may:
+        return (
+            f"{over} is gone against block: cell types are enough for it. It is not shown against {_list(may)} "
+            "nulls either, which ignore cell types: what they keep may carry the effect instead."
+        )
+    return f"{over} is gone against block: every neuron's degrees to and from each cell type carry the effect."
 
 
 def _list(kinds: Sequence[str]) -> str:
