@@ -11,7 +11,9 @@ from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
 from graph2nn import null as g_null
 from graph2nn.analysis.plan_tests import planned_tests
 from graph2nn.cli import main
+from graph2nn.errors import Graph2nnWarning
 from graph2nn.experiments.connectome_networks import connectome_network
+from graph2nn.experiments.dense_width import LARVA_WIDTH, fit_dense_widths
 from graph2nn.experiments.planning import plan, with_nulls
 from graph2nn.experiments.plans import freeze_plan, read_plan, write_plan
 from graph2nn.experiments.plans.connectome_study import draft_connectome_plan
@@ -382,6 +384,50 @@ def test_chance_of_own_data_is_that_of_their_most_frequent_class(tmp_path, monke
         file.unlink()
     (one,) = comparisons(tmp_path / "runs", table.assign(test_error=66.0).drop(columns="chance"))
     assert not any("At chance" in said for said in one.found.warnings)
+
+
+def test_dense_networks_are_as_wide_as_the_swept_connectome_asks_for():
+    graph, preset_ = named_spec(connectome(), "made.csv"), preset("connectome-rnn")
+    (null,) = with_nulls([graph], 1)[1:]
+    runs = plan(preset_, [graph, null, None], [1], data="digits")
+    gru = plan(preset_, [None], [1], data="digits", settings=[
+        "model.options.baseline_width=192", "model.options.baseline_cell=gru"])  # fmt: skip
+    fitted = fit_dense_widths([*runs, *gru])
+    edges = connectome().edges
+    assert [config.model.options["baseline_width"] for config in fitted] == [
+        333, 333, round(edges**0.5), round((edges / 3) ** 0.5)
+    ]  # fmt: skip
+    # Runs of graphs keep their names, so that a sweep of an earlier version goes on.
+    assert [config.folder for config in fitted[:2]] == [config.folder for config in runs[:2]]
+    # What the user sets stays, in a setting or in a preset of their own.
+    setting = ["model.options.baseline_width=20"]
+    chosen = plan(preset_, [graph, None], [1], data="digits", settings=setting)
+    assert fit_dense_widths(chosen) == fit_dense_widths(chosen, setting) == chosen
+    assert fit_dense_widths(runs, ["model.options.baseline_width=333"]) == runs
+    with pytest.warns(Graph2nnWarning, match="width of 333, that of the larva; for another connectome select"):
+        assert fit_dense_widths(runs[2:]) == runs[2:]
+    sparse = named_spec(RelationalGraph.from_edge_index([[0, 1, 2], [1, 2, 0]], 3, name="ring"), "ring.csv")
+    several = plan(preset_, [graph, sparse, None], [1], data="digits")
+    with pytest.warns(Graph2nnWarning, match=f"2 fits ring, {round(edges**0.5)} fits made"):
+        assert fit_dense_widths(several) == several
+
+
+def test_the_larva_keeps_its_width_of_333():
+    assert round(110_677**0.5) == LARVA_WIDTH
+
+
+def test_a_swept_baseline_fits_its_connectome_and_two_widths_are_not_averaged(tmp_path, monkeypatch, capsys):
+    more = ("--select", "baseline", "--select", "gru")
+    assert main(sweep_of(tmp_path, monkeypatch, *more)) == 0
+    table = read_runs(tmp_path / "runs").set_index("graph")
+    edges = connectome().edges
+    assert table["widths"].to_dict() == {
+        "made": "40", "baseline": str(round(edges**0.5)), "GRU": str(round((edges / 3) ** 0.5))
+    }  # fmt: skip
+    again = ("--select", "baseline", "--set", "model.options.baseline_width=9")
+    assert main(sweep_of(tmp_path, monkeypatch, *again)) == 0
+    with pytest.raises(UserError, match=r"baseline was trained at widths 15 and 9, .* --where 'widths!=9'"):
+        comparisons(tmp_path / "runs", read_runs(tmp_path / "runs"))
 
 
 def test_a_connectome_reads_a_text_byte_by_byte(monkeypatch, tmp_path, capsys):

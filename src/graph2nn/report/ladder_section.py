@@ -81,9 +81,21 @@ def comparisons(
         graphs = rows.loc[(rows["kind"] == "relational") & rows["null_of"].isna(), "graph"].unique()
         for graph in graphs:
             some = rows[(rows["graph"] == graph) | (rows["null_of"] == graph) | (rows["kind"] != "relational")]
+            _one_width(some[some["kind"] != "relational"])
             if some["graph"].nunique() > 1:
                 made.append(_compared(out, some, str(graph), (margins or {}).get(str(label)), alpha))
     return made
+
+
+def _one_width(dense: pd.DataFrame) -> None:
+    """Raise a UserError if dense networks of one label have different widths: their mean means nothing."""
+    for label, rows in dense.groupby("graph"):
+        widths = sorted(rows["widths"].astype(str).unique())
+        if len(widths) > 1:
+            raise UserError(
+                f"analyze: {label} was trained at widths {' and '.join(widths)}, which are different networks; "
+                f"leave one out, for example with --where 'widths!={widths[-1]}'."
+            )
 
 
 def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, alpha: float) -> Comparison:
