@@ -33,13 +33,53 @@ def test_the_ladder_is_read_from_the_bottom():
     assert [rung.says() for rung in found.rungs] == ["better", "better", "worse", "equivalent", "worse"]
     assert found.sentence == (
         "made on toy: it does better than density and degree; worse than block and baseline; "
-        "is equivalent to boundary within 0.8."
+        "is equivalent to boundary within 0.8. The advantage over density and degree is not shown against "
+        "block: cell types may carry the effect, and so may what boundary nulls keep."
     )
     density = found.rungs[0]
     assert density.low < 3 < density.high
     assert density.estimate == pytest.approx(density.mean - density.own)
     assert density.loss == pytest.approx(density.estimate / 40, rel=1e-6)
     assert found.warnings == ()
+
+
+NOT_SHOWN = "is not shown against block: cell types may carry the effect"
+
+
+@pytest.mark.parametrize(
+    ("effects", "margin", "said"),
+    [
+        # Not shown is not absent: without a margin types may carry the effect, and nothing more.
+        ({"density": 3, "degree": 3, "block": 0}, None, f"The advantage over density and degree {NOT_SHOWN}."),
+        ({"density": 3, "degree": 3, "block": 0, "reciprocal": 3, "boundary": 3}, 1,
+         "The advantage over density and degree is gone against block: every neuron's degrees to and from each "
+         "cell type carry the effect."),
+        # Boundary nulls ignore types: where they do as well, types need not carry anything.
+        ({"density": -3, "degree": -3, "block": 0, "boundary": 0}, 1,
+         "The disadvantage against density and degree is gone against block and boundary: what nulls of either "
+         "kind keep is enough for it, and as boundary nulls ignore cell types, the ladder does not tell which "
+         "carries the effect."),
+        ({"density": 3, "degree": 3, "block": 0, "reciprocal": -3}, 1,
+         "The advantage over density and degree is gone against block: cell types are enough for it. It is not "
+         "shown against reciprocal nulls either, which ignore cell types: what they keep may carry the effect "
+         "instead."),
+        # Nothing to explain, or block nulls show it as well.
+        ({"density": 3, "degree": 0, "block": 0}, 1, ""),
+        ({"density": 3, "degree": 3, "block": 3}, 1, ""),
+        ({"density": 3, "degree": 3}, 1, ""),
+    ],
+)  # fmt: skip
+def test_cell_types_carry_an_effect_only_where_that_is_shown(effects, margin, said):
+    found = ladder(table(effects, seed=1), "made", margin=margin)
+    _, _, reading = found.sentence.partition(". ")
+    assert reading == said
+
+
+def test_a_margin_wider_than_the_effect_does_not_show_that_it_is_gone():
+    """Block nulls 0.9 points worse, not called so, are equivalent within 4 points, as degree nulls would be."""
+    found = ladder(table({"degree": 2.0, "block": 0.9}, noise=0.9, seed=4), "made", margin=4.0)
+    assert [rung.says() for rung in found.rungs] == ["better", "equivalent"]
+    assert found.sentence.endswith(f"The advantage over degree {NOT_SHOWN}.")
 
 
 def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
@@ -49,7 +89,7 @@ def test_too_few_seeds_ceiling_chance_and_a_single_null_are_warned_about():
     assert [rung.says() for rung in few.rungs] == ["open", "open"]
     assert "At ceiling: made and degree" in ladder(table({"degree": 0.0}, base=0.5, noise=0.01), "made",
                                                    chance=90.0).warnings[0]  # fmt: skip
-    assert "At chance: degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]
+    assert "At chance (50): degree" in ladder(table({"degree": 10.0}), "made", chance=50.0).warnings[0]
     one = table({"degree": 0.0})
     one.loc[one["null_of"].notna(), "graph"] = "degree null(made,1)"
     assert "One null only of kind degree" in ladder(one, "made").warnings[0]

@@ -13,7 +13,9 @@ from graph2nn import RelationalGraph, UserError, load_dataset, load_run, macs
 from graph2nn import null as g_null
 from graph2nn.analysis.plan_tests import planned_tests
 from graph2nn.cli import main
+from graph2nn.errors import Graph2nnWarning
 from graph2nn.experiments.connectome_networks import connectome_network
+from graph2nn.experiments.dense_width import LARVA_WIDTH, fit_dense_widths
 from graph2nn.experiments.planning import plan, with_nulls
 from graph2nn.experiments.plans import Null, freeze_plan, planned_runs, read_plan, write_plan
 from graph2nn.experiments.plans.connectome_study import LADDER, draft_connectome_plan
@@ -476,6 +478,127 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     capsys.readouterr()
     assert main([*command, "--nulls", "2"]) == 2
     assert "give one" in capsys.readouterr().err
+
+
+def test_analyze_takes_a_margin_of_equivalence_without_a_plan(tmp_path, monkeypatch, capsys):
+    command = sweep_of(
+        tmp_path, monkeypatch, "--fresh-nulls", "--null", "degree", "--null", "density", "--seeds", "2",
+        "--data", "memory-capacity:delays=3,samples=40,test=20,time=20",
+    )  # fmt: skip
+    assert main(command) == 0
+    runs, out = str(tmp_path / "runs"), tmp_path / "page"
+    analyze = ["analyze", runs, "--out", str(out), "--formats", "png", "--margin"]
+    assert main([*analyze, "3"]) == 0
+    (ladder,) = json.loads((out / "summary.json").read_text(encoding="utf-8"))["ladder"]
+    assert all(0 <= rung["p_equivalent"] <= 1 for rung in ladder["rungs"])
+    table = read_runs(tmp_path / "runs")
+    (one,) = comparisons(tmp_path / "runs", table, margins={str(table["data"].iloc[0]): 3.0})
+    assert [rung.p_equivalent for rung in one.found.rungs] == [rung["p_equivalent"] for rung in ladder["rungs"]]
+    capsys.readouterr()
+    for margin in ("0", "-1", "nan", "inf"):
+        assert main([*analyze, margin]) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"--margin {margin} is not a margin of equivalence; give a number above 0." in said
+
+
+def test_a_margin_is_refused_beside_that_of_a_plan_for_two_units_and_where_nothing_uses_it(
+    tmp_path, monkeypatch, capsys
+):
+    options = ("--nulls", "1", "--data")
+    for word in ("delayed-match:hold=2,samples=40,test=20", "narma10:samples=40,test=20,time=30"):
+        assert main(sweep_of(tmp_path, monkeypatch, *options, word)) == 0
+    analyze = ["analyze", str(tmp_path / "runs"), "--out", str(tmp_path / "page"), "--margin", "1"]
+    capsys.readouterr()
+    assert main(analyze) == 2
+    assert "--margin cannot be in NRMSE and points at once" in " ".join(capsys.readouterr().err.split())
+    plan = draft_connectome_plan(
+        str(tmp_path / "made.csv"), connections=connectome().edges, inputs=OPTIONS["inputs"],
+        outputs=OPTIONS["outputs"], seeds=2, margins={"match": 1.0}, data={"match": read_runs(
+            tmp_path / "runs")["data"].iloc[0]}, settings={"recipe.epochs": 1, "recipe.batch_size": 20},
+    )  # fmt: skip
+    write_plan(plan, tmp_path / "plan.yaml")
+    assert main([*sweep_of(tmp_path, monkeypatch)[:1], "mlp-digits", "--select", "baseline", "--set",
+                 "recipe.epochs=1", "--seeds", "1", "--out", str(tmp_path / "plain")]) == 0  # fmt: skip
+    capsys.readouterr()
+    assert main(["analyze", str(tmp_path / "plain"), "--margin", "1", "--out", str(tmp_path / "page")]) == 2
+    assert "these results have no such comparison" in " ".join(capsys.readouterr().err.split())
+    freeze_plan(tmp_path / "plan.yaml")
+    planned = ["--plan", str(tmp_path / "plan.yaml")]
+    assert main(["sweep", *planned, "--out", str(tmp_path / "planned"), "--data", plan.part_data["match"]]) == 0
+    capsys.readouterr()
+    assert main(["analyze", str(tmp_path / "planned"), *analyze[2:], *planned]) == 2
+    assert "has its own margins of equivalence; leave --margin out" in " ".join(capsys.readouterr().err.split())
+
+
+def test_chance_of_own_data_is_that_of_their_most_frequent_class(tmp_path, monkeypatch):
+    """Three classes, eight of ten samples in one: a network that gives that answer alone is at chance."""
+    numbers = np.random.default_rng(0)
+    x, y = numbers.normal(size=(200, 5)), np.array([0] * 160 + [1] * 20 + [2] * 20)
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    monkeypatch.chdir(tmp_path)
+    command = sweep_of(
+        tmp_path, monkeypatch, "--data", "own.npz", "--nulls", "1", "--set", "recipe.lr=0.0001",
+        "--set", "recipe.epochs=3",
+    )  # fmt: skip
+    assert main(command) == 0
+    table = read_runs(tmp_path / "runs")
+    assert table["chance"].tolist() == pytest.approx([20.0, 20.0])
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=20.0))
+    assert any(said.startswith("At chance (20): made and degree.") for said in one.found.warnings)
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=0.3))
+    assert any("of the chance score (20)" in said for said in one.found.warnings)
+    # Runs of earlier versions have no such column: what their weights say of the classes is a guess.
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=66.0).drop(columns="chance"))
+    level = "At chance (66.7, if the 3 classes are equally frequent): made and degree."
+    assert any(said.startswith(level) for said in one.found.warnings)
+    for file in (tmp_path / "runs" / "runs").glob("*/weights.safetensors"):
+        file.unlink()
+    (one,) = comparisons(tmp_path / "runs", table.assign(test_error=66.0).drop(columns="chance"))
+    assert not any("At chance" in said for said in one.found.warnings)
+
+
+def test_dense_networks_are_as_wide_as_the_swept_connectome_asks_for():
+    graph, preset_ = named_spec(connectome(), "made.csv"), preset("connectome-rnn")
+    (null,) = with_nulls([graph], 1)[1:]
+    runs = plan(preset_, [graph, null, None], [1], data="digits")
+    gru = plan(preset_, [None], [1], data="digits", settings=[
+        "model.options.baseline_width=192", "model.options.baseline_cell=gru"])  # fmt: skip
+    fitted = fit_dense_widths([*runs, *gru])
+    edges = connectome().edges
+    assert [config.model.options["baseline_width"] for config in fitted] == [
+        333, 333, round(edges**0.5), round((edges / 3) ** 0.5)
+    ]  # fmt: skip
+    # Runs of graphs keep their names, so that a sweep of an earlier version goes on.
+    assert [config.folder for config in fitted[:2]] == [config.folder for config in runs[:2]]
+    # What the user sets stays, in a setting or in a preset of their own.
+    setting = ["model.options.baseline_width=20"]
+    chosen = plan(preset_, [graph, None], [1], data="digits", settings=setting)
+    assert fit_dense_widths(chosen) == fit_dense_widths(chosen, setting) == chosen
+    assert fit_dense_widths(runs, ["model.options.baseline_width=333"]) == runs
+    with pytest.warns(Graph2nnWarning, match="width of 333, that of the larva; for another connectome select"):
+        assert fit_dense_widths(runs[2:]) == runs[2:]
+    sparse = named_spec(RelationalGraph.from_edge_index([[0, 1, 2], [1, 2, 0]], 3, name="ring"), "ring.csv")
+    several = plan(preset_, [graph, sparse, None], [1], data="digits")
+    with pytest.warns(Graph2nnWarning, match=f"2 fits ring, {round(edges**0.5)} fits made"):
+        assert fit_dense_widths(several) == several
+
+
+def test_the_larva_keeps_its_width_of_333():
+    assert round(110_677**0.5) == LARVA_WIDTH
+
+
+def test_a_swept_baseline_fits_its_connectome_and_two_widths_are_not_averaged(tmp_path, monkeypatch, capsys):
+    more = ("--select", "baseline", "--select", "gru")
+    assert main(sweep_of(tmp_path, monkeypatch, *more)) == 0
+    table = read_runs(tmp_path / "runs").set_index("graph")
+    edges = connectome().edges
+    assert table["widths"].to_dict() == {
+        "made": "40", "baseline": str(round(edges**0.5)), "GRU": str(round((edges / 3) ** 0.5))
+    }  # fmt: skip
+    again = ("--select", "baseline", "--set", "model.options.baseline_width=9")
+    assert main(sweep_of(tmp_path, monkeypatch, *again)) == 0
+    with pytest.raises(UserError, match=r"baseline was trained at widths 15 and 9, .* --where 'widths!=9'"):
+        comparisons(tmp_path / "runs", read_runs(tmp_path / "runs"))
 
 
 def test_a_connectome_reads_a_text_byte_by_byte(monkeypatch, tmp_path, capsys):

@@ -12,6 +12,7 @@ import graph2nn as g
 from graph2nn.errors import UserError
 from graph2nn.tasks import TOP1, Score
 from graph2nn.tasks.classification import Classification
+from graph2nn.tasks.registry import chance_score
 from graph2nn.tasks.regression import Regression
 from graph2nn.tasks.task import counted
 
@@ -92,3 +93,14 @@ def test_evaluating_by_hand_gives_what_training_says():
         predicted = model(shown) * data.target_sd[0] + data.target_mean[0]
     assert last.test_error == pytest.approx(root_mean_squared_error(data.test.labels, predicted), rel=1e-4)
     assert g.evaluate(model, data, split="validation").error == pytest.approx(last.validation_error)
+
+
+def test_chance_is_the_score_of_the_best_constant_answer():
+    x, y = np.random.default_rng(0).normal(size=(200, 3)), np.array([0] * 160 + [1] * 20 + [2] * 20)
+    assert chance_score(g.Dataset.from_arrays(x, y)) == pytest.approx(20.0)
+    assert chance_score(g.Dataset.from_arrays(x, y, task="balanced")) == pytest.approx(100 * 2 / 3)
+    assert chance_score(g.Dataset.from_arrays(x, x[:, 0])) is None
+    few_matches = g.load_dataset("n-back:samples=40,test=400,matches=0.1")
+    assert chance_score(few_matches) == pytest.approx(10, abs=1.5)
+    assert chance_score(g.load_dataset("narma10:samples=4,test=4")) == 1.0
+    assert chance_score(g.load_dataset("memory-capacity:delays=7,time=20,samples=4,test=4")) == 7.0

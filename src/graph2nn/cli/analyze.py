@@ -72,6 +72,14 @@ def analyze(
             help="The plan of these runs: its tests come first; what was not planned is labelled so.",
         ),
     ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Test whether a connectome and its nulls are equivalent: within this many points of error, "
+            "or units of another score. A plan has margins of its own.",
+        ),
+    ] = None,
     chosen_on: Annotated[
         list[str],
         typer.Option(
@@ -99,6 +107,7 @@ def analyze(
     graph2nn analyze runs --where epochs=200 --out report-200
     graph2nn analyze runs --against published --style paper
     graph2nn analyze runs --plan plan.yaml
+    graph2nn analyze runs --margin 0.5                    [dim]equivalent to nulls within ± 0.5 points?[/dim]
     graph2nn analyze runs --highlight cat --highlight my-graph.csv
     graph2nn analyze published --task mlp_cifar10 --task resnet34_imagenet
     """
@@ -116,6 +125,7 @@ def analyze(
         data=data,
         against=against,
         plan=plan,
+        margin=margin,
         chosen_on=_seeds(chosen_on),
         highlight=highlight,
         formats=[kind.strip() for kind in formats.split(",")],

@@ -130,6 +130,7 @@ def _of_preset(
     preset: str, options: SweepOptions, *, data: Path | None, cache: Path | None, own_data: Options | None
 ) -> SweepRuns:
     from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, check_runs
+    from graph2nn.experiments.dense_width import fit_dense_widths
     from graph2nn.experiments.planning import fresh_nulls as one_per_seed
     from graph2nn.experiments.planning import plan, with_nulls
     from graph2nn.experiments.planning import select as choose
@@ -190,7 +191,7 @@ def _of_preset(
     source = source_of(chosen_preset, data, cache, own_data)
     loaded = source.load()
     chosen_preset = fitted(chosen_preset, loaded)
-    return SweepRuns(runs(chosen_preset, loaded.label), source, options.amp)
+    return SweepRuns(fit_dense_widths(runs(chosen_preset, loaded.label), settings), source, options.amp)
 
 
 def _numbers(options: SweepOptions, preset: Preset) -> range:

@@ -173,6 +173,7 @@ def _plan(
 ) -> tuple[list[RunConfig], Dataset]:
     """Return the runs and their data, having complained of what can be told before the data are read."""
     from graph2nn.experiments.connectome_networks import check_runs
+    from graph2nn.experiments.dense_width import fit_dense_widths
     from graph2nn.experiments.network import check_networks
     from graph2nn.experiments.planning import plan
     from graph2nn.experiments.presets import fitted
@@ -180,6 +181,8 @@ def _plan(
     check_runs(plan(preset, graphs, seeds, data="", settings=settings))
     acceleration.check(device)
     loaded = source.load()
-    configs = plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings)
+    configs = fit_dense_widths(
+        plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings), settings
+    )
     check_networks(configs, loaded, engine=acceleration.engine)
     return configs, loaded

@@ -23,7 +23,7 @@ from graph2nn.results.config import RunConfig
 from graph2nn.results.data_card import weights_metadata
 from graph2nn.results.row import NetworkOfRun, result_row
 from graph2nn.results.run_folder import RunFolder, writing
-from graph2nn.tasks.registry import task_of
+from graph2nn.tasks.registry import chance_score, task_of
 from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
@@ -183,7 +183,9 @@ def train_in_folder(
     with folder.writing("weights.safetensors") as file:
         save_file(state, file, metadata=metadata)
     seconds = callbacks.earlier + time.perf_counter() - begin
-    row = result_row(config, network, history, seconds, score=task_of(data).score)
+    row = result_row(
+        config, network, history, seconds, score=task_of(data).score, chance=chance_score(data)
+    )  # fmt: skip
     row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
     folder.write_result(row)
     if saving.keep is not None:

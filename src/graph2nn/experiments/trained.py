@@ -56,7 +56,8 @@ def load_run(folder: str | Path, *, data: Dataset | None = None, engine: Engine 
         (10, 10)
     """
     path = _run_folder(Path(folder))
-    config, card, widths = _config(path), _card(path, data), _widths(path)
+    card = read_card(path) if data is None else DataCard.of(data)
+    config, widths = _config(path), _widths(path)
     graph = None if config.graph is None else config.graph.build()
     network = _network(config, graph, card, widths, engine)
     set_norms(network, config.recipe)
@@ -154,9 +155,15 @@ def _widths(path: Path) -> Sequence[int]:
         raise _damaged(path / "result.json", error) from None
 
 
-def _card(path: Path, data: Dataset | None) -> DataCard:
-    if data is not None:
-        return DataCard.of(data)
+def read_card(path: Path) -> DataCard:
+    """Read what the weights of a run say about its data.
+
+    Args:
+        path: folder of the run.
+
+    Raises:
+        UserError: no weights, damaged ones, or those of a version that stored nothing about data.
+    """
     file = path / "weights.safetensors"
     if not file.is_file():
         raise UserError(f"load_run: {file} is missing: this run was kept without its weights.")

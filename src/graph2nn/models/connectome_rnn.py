@@ -71,7 +71,7 @@ class ConnectomeRNN(FixedTables):
             are any; ``"synapses"``: from the counts and signs; ``"scaled_synapses"``: these, with random signs
             where there are none, scaled so that the squares of a reader's weights add up to 1.
         init_gain: factor of all weights at the start, where ``spectral_radius`` is None. Networks of other
-            wirings then begin with weights of one distribution; scaled to one radius they do not.
+            wirings then begin with weights of nearly one root mean square; scaled to one radius they do not.
         train_encoder: train the encoder, which is drawn from N(0, 1/√in_features); by default True, and False
             for fixed weights, so that of a reservoir only the read-out is trained.
         bias: give each neuron a bias, trained unless the weights are fixed; it starts at zero.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +51,7 @@ def report(
     data: Path | str | None = None,
     against: Path | str | None = None,
     plan: Path | str | None = None,
+    margin: float | None = None,
     chosen_on: Sequence[int] | None = None,
     highlight: Sequence[str] = (),
     formats: Sequence[str] = ("png",),
@@ -69,6 +71,8 @@ def report(
         data: folder that may hold the connectomes, to place them on the plane.
         against: other results, as ``results`` may be, for the errors of the same graphs there.
         plan: the plan of these runs: its tests come first, and what was not planned is labelled so.
+        margin: of equivalence of a connectome of neurons with its nulls and dense networks, in the unit of the
+            score; a plan with margins of its own takes none.
         chosen_on: training seeds that chose the graphs with nulls, left out where these are compared; empty:
             the graphs were chosen without these runs.
         highlight: graphs to mark on the map, in the tables and in the atlas: labels of the results, or what
@@ -91,11 +95,18 @@ def report(
     data = None if data is None else Path(data)
     # Reading and studying may take a minute: what is wrong with the rest is said first.
     refuse_early(out, formats, style)
+    if margin is not None and not (isfinite(margin) and margin > 0):
+        raise UserError(f"analyze: --margin {margin:g} is not a margin of equivalence; give a number above 0.")
     results = _home(results)
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
     planned = None if plan is None else _planned(results, plan, where, data)
-    made = [] if is_published(results) else _connectomes(Path(results), where, planned)
+    # Before the comparison, which takes a minute.
+    if margin is not None and planned is not None and any(test.margin for test in planned.plan.tests):
+        raise UserError(f"analyze: {plan} has its own margins of equivalence; leave --margin out.")
+    made = [] if is_published(results) else _connectomes(Path(results), where, planned, margin)
+    if margin is not None:
+        _check_margin(made)
     several = len({each.found.data for each in made}) > 1
     if made and (planned is not None or several):
         return write_page(
@@ -185,16 +196,32 @@ def _unfinished(results: Path | str) -> list[str]:
     return [f"{plural(len(started), 'run')} had not ended when this was written: left out."]
 
 
-def _connectomes(results: Path, where: Sequence[str], planned: PlanFindings | None) -> list[Comparison]:
+def _check_margin(made: Sequence[Comparison]) -> None:
+    """Raise a UserError for a margin that nothing uses, or that would have two units."""
+    if not made:
+        raise UserError(
+            "analyze: --margin is for a connectome of neurons and its nulls (connectome-rnn), and these "
+            "results have no such comparison; leave it out."
+        )
+    if len(units := list(dict.fromkeys(each.score.difference for each in made))) > 1:
+        raise UserError(
+            f"analyze: --margin cannot be in {' and '.join(units)} at once; select one data set with --where "
+            f"'data={made[0].found.data}'."
+        )
+
+
+def _connectomes(
+    results: Path, where: Sequence[str], planned: PlanFindings | None, margin: float | None
+) -> list[Comparison]:
     """Connectomes of neurons among the runs, against their nulls and dense networks."""
-    margins = {}
-    if planned is not None:
+    runs = choose(runs_of(results), where)
+    margins = {} if margin is None else {str(label): margin for label in runs["data"].unique()}
+    if planned is not None and margin is None:
         margins = {
             planned.plan.part_data[test.part]: test.margin
             for test in planned.plan.tests
             if test.margin is not None and test.part in planned.plan.part_data
         }
-    runs = choose(runs_of(results), where)
     if planned is None:
         return comparisons(results, runs, margins=margins)
     made = comparisons(results, runs, margins=margins, alpha=planned.plan.rules.alpha)

@@ -14,8 +14,11 @@ from matplotlib.figure import Figure
 
 from graph2nn.analysis.ladder_comparison import Ladder, ladder
 from graph2nn.analysis.table import score_of
+from graph2nn.data.neurogym import PREFIX as NEUROGYM
 from graph2nn.data.sequence_sets import load_sequences, names_sequences
+from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
+from graph2nn.experiments.trained import read_card
 from graph2nn.files import json_value
 from graph2nn.graphs.nulls.null_report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
@@ -30,7 +33,7 @@ from graph2nn.report.templates import TextTable, html_of
 from graph2nn.results.config import RunConfig
 from graph2nn.results.runs_table import read_config
 from graph2nn.tasks import Score
-from graph2nn.tasks.registry import task_of
+from graph2nn.tasks.registry import chance_score
 
 #: Arms whose start differs from the connectome's by more than this share are warned about.
 MISMATCH = 0.1
@@ -78,14 +81,27 @@ def comparisons(
         graphs = rows.loc[(rows["kind"] == "relational") & rows["null_of"].isna(), "graph"].unique()
         for graph in graphs:
             some = rows[(rows["graph"] == graph) | (rows["null_of"] == graph) | (rows["kind"] != "relational")]
+            _one_width(some[some["kind"] != "relational"])
             if some["graph"].nunique() > 1:
                 made.append(_compared(out, some, str(graph), (margins or {}).get(str(label)), alpha))
     return made
 
 
+def _one_width(dense: pd.DataFrame) -> None:
+    """Raise a UserError if dense networks of one label have different widths: their mean means nothing."""
+    for label, rows in dense.groupby("graph"):
+        widths = sorted(rows["widths"].astype(str).unique())
+        if len(widths) > 1:
+            raise UserError(
+                f"analyze: {label} was trained at widths {' and '.join(widths)}, which are different networks; "
+                f"leave one out, for example with --where 'widths!={widths[-1]}'."
+            )
+
+
 def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, alpha: float) -> Comparison:
     rows = rows[rows["test_error"].notna()]
-    rungs = ladder(rows, graph, margin=margin, chance=_chance(str(rows["data"].iloc[0])), alpha=alpha)
+    chance, note = _chance(out, rows)
+    rungs = ladder(rows, graph, margin=margin, chance=chance, chance_note=note, alpha=alpha)
     arms = {graph: rows[rows["graph"] == graph]}
     for rung in rungs.rungs:
         kinds = rows["graph"].str.split(" ").str[0]
@@ -100,14 +116,25 @@ def _compared(out: Path, rows: pd.DataFrame, graph: str, margin: float | None, a
     )
 
 
-def _chance(label: str) -> float | None:
-    """The score of the best constant answer, where the data can be drawn from their label."""
-    if not names_sequences(label) or label.startswith("neurogym"):
-        return None
-    data = load_sequences(label)
-    if data.task == "sequence-classes":
-        return 50.0
-    return 1.0 if task_of(data).score.name == "NRMSE" else float(data.num_classes)
+def _chance(out: Path, rows: pd.DataFrame) -> tuple[float | None, str]:
+    """The score of the best constant answer on the data of some runs, and a note where it is a guess."""
+    recorded = rows["chance"].dropna() if "chance" in rows else pd.Series(dtype=float)
+    if len(recorded):
+        return float(recorded.iloc[0]), ""
+    # Runs of earlier versions did not record it.
+    label = str(rows["data"].iloc[0])
+    if names_sequences(label) and not label.startswith(NEUROGYM):
+        return chance_score(load_sequences(label)), ""
+    for run in rows["run"].astype(str):
+        try:
+            card = read_card(out / "runs" / run)
+        except UserError:  # packed without its weights, or by a version that stored nothing about data
+            continue
+        if card.task in ("classification", "balanced", "sequence-classes"):
+            count = len(card.classes)
+            return 100 * (1 - 1 / count), f"if the {count} classes are equally frequent"
+        break
+    return None, ""
 
 
 def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullReport]:

@@ -23,7 +23,7 @@ from graph2nn.results.row import NetworkOfRun, quoted_measures, result_row
 from graph2nn.results.run_folder import is_finished, writing
 from graph2nn.results.runs_table import write_table
 from graph2nn.tasks import Score
-from graph2nn.tasks.registry import task_of
+from graph2nn.tasks.registry import chance_score, task_of
 from graph2nn.training.epoch import Epoch
 from graph2nn.training.recipe import Recipe
 
@@ -106,7 +106,11 @@ def record(
     network = NetworkOfRun(model, graph, match, *quoted_measures(graph))
     seconds = sum(epoch.seconds for epoch in epochs)
     finite = math.isfinite(epochs[-1].test_error)
-    row = result_row(config, network, epochs, seconds, score=score or task_of(data).score, finite=finite)
+    # Of a score of the user's own nobody knows what a constant answer gets.
+    chance = chance_score(data) if score is None else None
+    row = result_row(
+        config, network, epochs, seconds, score=score or task_of(data).score, chance=chance, finite=finite
+    )
     row["recipe"] = " ".join(f"{key}={value}" for key, value in (settings or {}).items())
     with writing(out, config.folder) as folder:
         folder.write_config(config)

@@ -50,6 +50,7 @@ def result_row(
     seconds: float,
     *,
     score: Score,
+    chance: float | None = None,
     finite: bool | None = None,
 ) -> dict[str, Any]:
     """Return the row of a run in the table of runs.
@@ -64,6 +65,7 @@ def result_row(
         history: its epochs.
         seconds: of the whole run.
         score: of the task.
+        chance: score of the best constant answer, where it is known.
         finite: whether the run did not diverge; by default whether its last training loss is finite.
 
     Returns:
@@ -109,6 +111,7 @@ def result_row(
         "score": last.test_error if finite else float("nan"),
         "score_name": score.name,
         "score_unit": score.unit,
+        "chance": chance,
         "validation_error": last.validation_error if validated else None,
         "balanced_error": last.balanced_error if finite else None,
         "r2": last.r2 if finite else None,

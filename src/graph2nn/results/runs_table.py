@@ -32,14 +32,14 @@ COLUMNS = (
     "kind", "graph", "null_of", "n", "sparsity", "p", "graph_seed", "clustering", "path_length",
     "reachable", "directed", "widths", "macs", "params", "target_macs", "match", "seed", "epochs", "status",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
-    "score", "score_name", "score_unit", "validation_error", "balanced_error", "r2",
+    "score", "score_name", "score_unit", "chance", "validation_error", "balanced_error", "r2",
     "perplexity", "bleu", "chrf",
     "threads", "device", "acceleration", "torch", "finished", "recipe", "plan", "arm",
 )  # fmt: skip
 _NUMBERS = (
     "n", "sparsity", "p", "graph_seed", "clustering", "path_length", "reachable",
     "test_error", "test_error_top5", "test_loss", "train_error", "train_loss", "seconds",
-    "score", "validation_error", "balanced_error", "r2", "perplexity", "bleu", "chrf",
+    "score", "chance", "validation_error", "balanced_error", "r2", "perplexity", "bleu", "chrf",
 )  # fmt: skip
 _WORDS = (
     "experiment", "preset", "model", "data", "kind", "graph", "null_of", "widths", "match", "status",

@@ -60,3 +60,35 @@ def class_counts(data: Dataset, split: Split | Streamed) -> tuple[int, ...]:
     else:
         return (0,) * data.num_classes
     return tuple(torch.bincount(labels.cpu(), minlength=data.num_classes).tolist())
+
+
+def chance_score(data: Dataset) -> float | None:
+    """Return the score of the best constant answer on the test part; None where it is not known.
+
+    Of classes this is the error of always answering the most frequent class of the test part, and of the
+    balanced error that of any one class.
+
+    Args:
+        data: the data set.
+
+    Returns:
+        The score, in the unit of the task; None for regressions, texts and translations, and where the classes
+        of a streamed test part are not known.
+
+    Example:
+        >>> from graph2nn import load_dataset
+        >>> round(chance_score(load_dataset("digits")), 1)
+        89.9
+    """
+    if data.task == "sequence-numbers":
+        return 1.0
+    if data.task == "memory-capacity":
+        return float(data.num_classes)
+    if data.task not in ("classification", "balanced", "sequence-classes"):
+        return None
+    counts = class_counts(data, data.test)
+    if not sum(counts):
+        return None
+    if data.task == "balanced":
+        return 100 * (1 - 1 / sum(count > 0 for count in counts))
+    return 100 * (1 - max(counts) / sum(counts))

@@ -40,7 +40,8 @@ _NOTES = (
     "Run s of every arm has training seed s, which fixes the frozen encoder, the read-out's start and the "
     "order of the data; the null of run s is drawn with seed s, so that no null is used twice.",
     "Weights start as synapse counts with {}, scaled so that the squares of each neuron's weights "
-    "add up to the square of init_gain: all arms begin with weights and activity of nearly one size.",
+    "add up to the square of init_gain. The page of the comparison measures the root mean squares of weights "
+    "and activity that each arm starts from.",
 )
 _OWN_SIGNS = "the signs of the connectome, random ones where it has none"
 

@@ -110,10 +110,11 @@ PRESETS = (
         graphs=("larva",),
         seeds=5,
         notes=(
-            "Arms differ in their wiring alone: encoder, order of the data and the distribution of initial "
+            "Arms differ in their wiring alone: encoder, order of the data and the rule that draws the initial "
             "weights are those of the seed, and a network has as many weights as its graph has connections. "
-            "The dense baseline has a width of 333, which makes as many recurrent weights as the larva has "
-            "connections. Digits are a smoke test; --data names your own data or a task of sequences.",
+            "The dense baseline has as many recurrent weights as the connectome that is swept has connections "
+            "(333 × 333 for the larva). Digits are a smoke test; --data names your own data or a task of "
+            "sequences.",
         ),
     ),
     Preset(
