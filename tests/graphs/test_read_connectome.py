@@ -144,6 +144,24 @@ def test_male_cns_keeps_rows_between_annotated_neurons_and_joins_transmitters(tm
     assert graph.select("superclass == 's'").nodes.index.tolist() == [C, A]
 
 
+@pytest.mark.filterwarnings("ignore::graph2nn.graphs.io.GraphNote")
+def test_several_tables_of_neurons_are_joined_by_the_public_function(tmp_path):
+    table("body_pre", "body_post", "weight").to_feather(tmp_path / "m.feather")
+    annotations, transmitters = tmp_path / "an.feather", tmp_path / "nt.feather"
+    pd.DataFrame({"bodyId": IDS, "type": list("abcd")}).to_feather(annotations)
+    frame = pd.DataFrame({"body": IDS, "consensus_nt": ["gaba", "gaba", "acetylcholine", "gaba"]})
+    frame.to_feather(transmitters)
+    wanted = quiet(tmp_path / "m.feather", [annotations, transmitters])
+    assert list(wanted.nodes.columns) == ["type", "consensus_nt"]
+    for tables in ([annotations, transmitters], (str(annotations), frame), [annotations, frame]):
+        read = read_connectome(str(tmp_path / "m.feather"), tables)
+        assert read.nodes.equals(wanted.nodes)
+        assert read == wanted
+    assert read_connectome(tmp_path / "m.feather", [annotations]).signs is None
+    with pytest.raises(UserError, match=r"neurons: expected text or a path or DataFrame or a list"):
+        read_connectome(tmp_path / "m.feather", [annotations, 3])
+
+
 def test_transmitters_of_neurons_go_before_those_of_connections():
     edges = table("pre_root_id", "post_root_id", "syn_count", "nt_type")
     neurons = pd.DataFrame({"root_id": IDS, "nt_type": "GABA"})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class ConnectomeOptions:
 @checked_arguments
 def read_connectome(
     edges: str | Path | pd.DataFrame,
-    neurons: str | Path | pd.DataFrame | None = None,
+    neurons: str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame] | None = None,
     *,
     pre: str | None = None,
     post: str | None = None,
@@ -189,7 +190,7 @@ def _ids(frame: pd.DataFrame) -> Any:
 
 def _neuron_frame(neurons: Any, id_name: str | None) -> pd.DataFrame:
     """Read tables of neurons and join them; the ids are the index."""
-    several = list(neurons) if isinstance(neurons, list | tuple) else [neurons]
+    several = [neurons] if isinstance(neurons, str | os.PathLike | pd.DataFrame) else list(neurons)
     if not several:
         raise UserError("read_connectome: neurons is an empty list; expected a table of neurons, or None.")
     frames = [_one_neuron_frame(one, id_name) for one in several]
