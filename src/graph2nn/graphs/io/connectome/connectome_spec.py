@@ -10,7 +10,8 @@ from typing import Any
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.assembly import Reading
 from graph2nn.graphs.io.connectome.columns import PUBLISHED, edge_ends
-from graph2nn.graphs.io.connectome.connectome_reader import ConnectomeOptions, read_tables
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
+from graph2nn.graphs.io.connectome.connectome_reader import read_tables
 from graph2nn.graphs.io.connectome.table_batches import open_table
 from graph2nn.graphs.io.options import ReadOptions
 
@@ -81,7 +82,7 @@ def read_spec(
             values[key] = _number(path, key, value) if key == "min_weight" else value
     if min_weight is not None:
         values["min_weight"] = min_weight
-    return read_tables(path, tables or None, ConnectomeOptions(**values))
+    return read_tables(path, tables or None, ConnectomeOptions(**values, side=options.side))
 
 
 def _number(path: str, key: str, value: str) -> float:
