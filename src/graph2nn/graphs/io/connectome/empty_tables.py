@@ -70,6 +70,11 @@ def refuse_no_rows(
 def refuse_none_strong(name: str, weights: npt.NDArray[np.float64], options: ConnectomeOptions) -> None:
     """Refuse a smallest weight that no connection has.
 
+    Args:
+        name: of the graph, for the message.
+        weights: of all connections.
+        options: of the reader.
+
     Raises:
         UserError: every weight is below it.
     """
