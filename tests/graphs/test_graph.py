@@ -80,11 +80,19 @@ def test_edges_name_reader_then_read():
 
 @pytest.mark.parametrize(
     ("edges", "n", "words"),
-    [([(0, 3)], 3, "outside 0…2"), ([(-1, 0)], 3, "outside"), ([(1, 1)], 3, "self-loop"), ([], 1, "n = 1")],
-)
+    [
+        ([(0, 3)], 3, "outside 0…2"), ([(-1, 0)], 3, "outside"), ([(1, 1)], 3, "self-loop"), ([], 1, "n = 1"),
+        ([], None, "n = 0"), ([(0, 1), (2,)], None, "is not a pair"), ([7], None, "expected a list"),
+    ],
+)  # fmt: skip
 def test_bad_edges(edges, n, words):
     with pytest.raises(UserError, match=words):
         RelationalGraph.from_edges(edges, n)
+
+
+def test_from_edges_counts_the_nodes_where_no_number_is_given():
+    graph = RelationalGraph.from_edges(iter([(0, 1), (1, 4)]))
+    assert graph == RelationalGraph.from_edges([(0, 1), (1, 4)], 5)
 
 
 def test_networkx_nodes_keep_their_order():

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graph2nn import RelationalGraph, UserError, read_connectome
+from graph2nn.cli import main
 from graph2nn.graphs.io import GraphNote
 from graph2nn.graphs.io.connectome import ConnectomeOptions, read_tables
 
@@ -144,6 +145,24 @@ def test_male_cns_keeps_rows_between_annotated_neurons_and_joins_transmitters(tm
     assert graph.select("superclass == 's'").nodes.index.tolist() == [C, A]
 
 
+@pytest.mark.filterwarnings("ignore::graph2nn.graphs.io.GraphNote")
+def test_several_tables_of_neurons_are_joined_by_the_public_function(tmp_path):
+    table("body_pre", "body_post", "weight").to_feather(tmp_path / "m.feather")
+    annotations, transmitters = tmp_path / "an.feather", tmp_path / "nt.feather"
+    pd.DataFrame({"bodyId": IDS, "type": list("abcd")}).to_feather(annotations)
+    frame = pd.DataFrame({"body": IDS, "consensus_nt": ["gaba", "gaba", "acetylcholine", "gaba"]})
+    frame.to_feather(transmitters)
+    wanted = quiet(tmp_path / "m.feather", [annotations, transmitters])
+    assert list(wanted.nodes.columns) == ["type", "consensus_nt"]
+    for tables in ([annotations, transmitters], (str(annotations), frame), [annotations, frame]):
+        read = read_connectome(str(tmp_path / "m.feather"), tables)
+        assert read.nodes.equals(wanted.nodes)
+        assert read == wanted
+    assert read_connectome(tmp_path / "m.feather", [annotations]).signs is None
+    with pytest.raises(UserError, match=r"neurons: expected text or a path or DataFrame or a list"):
+        read_connectome(tmp_path / "m.feather", [annotations, 3])
+
+
 def test_transmitters_of_neurons_go_before_those_of_connections():
     edges = table("pre_root_id", "post_root_id", "syn_count", "nt_type")
     neurons = pd.DataFrame({"root_id": IDS, "nt_type": "GABA"})
@@ -166,7 +185,7 @@ def test_worm_tables_keep_chemical_and_electrical_synapses_apart(shared_file):
     assert connections(graph) == {("A1L", "B2L"): 10, ("A1L", "C3"): 3, ("B2L", "C3"): 2}
     assert quiet(path, where={"Type": ["chemical", "electrical"]}).weights.sum() == 23
     with pytest.raises(
-        UserError, match=r"chemical 3, electrical 2, .*where=\{'Type': 'chemical'\} \(--where Type"
+        UserError, match=r"chemical 3, electrical 2, .*where=\{'Type': 'chemical'\} or .*adds them up"
     ):
         quiet(path)
     tabs = quiet(shared_file("cases/graphs/typed_tabs.csv"), where={"type": "chemical"})
@@ -266,6 +285,11 @@ REFUSED = [
     (pd.DataFrame({"pre": [1], "post": [1]}), {}, "1 neurons, expected at least 2"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"combine": "mean"}, "combine 'mean' is not known"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"min_weight": -1}, "min_weight = -1"),
+    (table("pre", "post", "n"), {"min_weight": 99},
+     "connections has a weight of at least 99; the largest is 11. Give a smaller one, such as min_weight=11."),
+    (pd.DataFrame({"pre": [1], "post": [2], "n": 0}), {}, "all 1 rows have weight 0 in column 'n'"),
+    (table("pre", "post", "n").iloc[:0], {}, "the table has no rows"),
+    (pd.DataFrame({"id": ["a", "b"], "a": 0, "b": 0}), {}, "the table has no entry but 0"),
 ]  # fmt: skip
 
 
@@ -297,6 +321,38 @@ def test_damaged_files_are_refused_by_name(name, content, words, tmp_path):
         quiet(path)
     assert words in str(caught.value)
     assert name in str(caught.value)
+
+
+OTHER = pd.DataFrame({"root_id": [7, 8, 9], "supervoxel": IDS[:3]})
+
+
+def test_ids_that_match_no_neuron_are_refused_with_examples_of_both(tmp_path, capsys):
+    edges = table("pre_root_id", "post_root_id", "n")
+    with pytest.raises(UserError) as caught:
+        quiet(edges, OTHER)
+    assert str(caught.value) == (
+        "the data frame: none of 5 connections has both ends, 'pre_root_id' and 'post_root_id' "
+        f"({A}, {B}, {C}, …), in the table of neurons, 'root_id' (7, 8, 9, …). "
+        "Name the column of neurons that has the same ids with id='NAME' (columns: root_id, supervoxel), "
+        "or the ends with pre='NAME' and post='NAME'."
+    )
+    assert quiet(edges, OTHER, id="supervoxel").edges == 2
+    matrix = pd.DataFrame({"id": ["a", "b"], "a": 1, "b": 1})
+    with pytest.raises(UserError, match=r"none of 4 connections has both ends, its labels \(a, b, …\)"):
+        quiet(matrix, OTHER)
+    edges.to_csv(tmp_path / "edges.csv", index=False)
+    OTHER.to_csv(tmp_path / "neurons.csv", index=False)
+    command = ["graphs", "show", str(tmp_path / "edges.csv"), "--neurons", str(tmp_path / "neurons.csv")]
+    assert main(command) == 2
+    assert "with FILE:id=NAME" in " ".join(capsys.readouterr().err.split())
+    assert main([*command[:2], f"{command[2]}:id=supervoxel", *command[3:], "--min-weight", "50"]) == 2
+    assert "such as --min-weight 4." in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_further_table_of_neurons_must_have_ids_of_the_first():
+    neurons = pd.DataFrame({"id": IDS})
+    with pytest.raises(UserError, match=r"none of its ids \('root_id': 7, 8, 9, …\) is in the first table"):
+        quiet(table("pre", "post", "n"), [neurons, OTHER])
 
 
 def test_neurons_must_be_told_apart():

@@ -355,7 +355,7 @@ def test_what_a_graph_lacks_is_named():
         network(bare, weights="signed")
     with pytest.raises(UserError, match="has no synapse counts"):
         network(bare, weights="gains")
-    with pytest.raises(UserError, match="has no table of neurons"):
+    with pytest.raises(UserError, match="has no table of nodes"):
         network(RelationalGraph.from_edge_index(bare.edge_index, N))
     with pytest.raises(UserError, match="the input has shape"):
         network()(torch.zeros(2, 7))

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 Inputs = Annotated[
     str | None,
     typer.Option(
-        metavar="EXPRESSION", help="Neurons that are given the data, such as \"celltype == 'sensory'\"."
+        metavar="NEURONS",
+        help="Given the data: \"celltype == 'sensory'\", node numbers (0,1,2) or ids (AVAL,AVAR).",
     ),
 ]
-Outputs = Annotated[str | None, typer.Option(metavar="EXPRESSION", help="Neurons that are read.")]
+Outputs = Annotated[str | None, typer.Option(metavar="NEURONS", help="Neurons that are read, likewise.")]
 Groups = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Of nulls of kind block: column of the cell types.")
 ]

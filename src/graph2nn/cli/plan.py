@@ -118,8 +118,10 @@ def draft(
 def connectome(
     file: File,
     graph: Annotated[str, typer.Option(metavar="GRAPH", help="The connectome, such as larva or a file.")],
-    inputs: Annotated[str, typer.Option(metavar="EXPRESSION", help="Neurons that are given the data.")],
-    outputs: Annotated[str, typer.Option(metavar="EXPRESSION", help="Neurons that are read.")],
+    inputs: Annotated[
+        str, typer.Option(metavar="NEURONS", help="Given the data: an expression, numbers or ids.")
+    ],
+    outputs: Annotated[str, typer.Option(metavar="NEURONS", help="Neurons that are read.")],
     data: Annotated[
         list[str],
         typer.Option(

@@ -80,6 +80,7 @@ def connectome_network(
         macs = gates * width * (read * encoded + (rounds or dense.rounds) * width) + read * width * num_classes
         return dense, _unmatched(dense, width, macs)
     given = {name: value for name, value in options.items() if name in keywords}
+    given |= {name: end_neurons(options, name) for name in ("inputs", "outputs")}
     network = ConnectomeRNN(graph, inputs, num_classes, **given)
     # Of a sequence every step is encoded and read. In the first round the state is zero.
     ends = (rounds or 1) * (len(network.input_nodes) * encoded + len(network.output_nodes) * num_classes)
@@ -150,7 +151,7 @@ def check_runs(configs: Sequence[RunConfig]) -> None:
         _keywords(graph, options)
         if graph is not None:
             for name in ("inputs", "outputs"):
-                choose_nodes(graph, str(options[name]), name)
+                choose_nodes(graph, end_neurons(options, name), name)
     _refuse_equal_nulls(chosen)
 
 
@@ -187,6 +188,17 @@ def _start_weights(graph: RelationalGraph, options: Mapping[str, Any]) -> npt.ND
     return found
 
 
+def end_neurons(options: Mapping[str, Any], name: str) -> str | list[int]:
+    """Return the neurons that an option names, as :func:`choose_nodes` takes them.
+
+    Args:
+        options: of the model; YAML makes a number of one node number, and numbers of a list.
+        name: ``inputs`` or ``outputs``.
+    """
+    value = options[name]
+    return list(value) if isinstance(value, list | tuple) else str(value)
+
+
 def refuse_init(config: RunConfig) -> None:
     """Raise a UserError for a start that is for layers made of blocks, and not for this network."""
     if config.init != "published":
@@ -207,8 +219,8 @@ def _keywords(graph: RelationalGraph | None, options: Mapping[str, Any]) -> list
         return keywords
     if missing := [name for name in ("inputs", "outputs") if name not in options]:
         raise UserError(
-            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} with an expression on "
-            "the table of neurons, such as \"celltype == 'sensory'\"."
+            f"connectome-rnn: which neurons are the {missing[0]}? Give --{missing[0]} node numbers or ids, "
+            "such as 0,1,2, or an expression on the table of neurons, such as \"celltype == 'sensory'\"."
         )
     return keywords
 

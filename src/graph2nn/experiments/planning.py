@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from graph2nn.data.dataset import Dataset
-from graph2nn.errors import UserError, unknown
+from graph2nn.errors import GraphNote, UserError, unknown
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN
 from graph2nn.experiments.network import build
 from graph2nn.experiments.presets import Preset
 from graph2nn.experiments.stored_graphs import named_spec, stored_nulls
@@ -170,7 +172,38 @@ def _select(preset: Preset, word: str, data: Path | None) -> list[GraphSpec | No
         return list(_rows(specs, name, row)) if colon else list(specs)
     if not colon and not Path(word).suffix and not Path(word).exists():
         raise unknown("--select", word, ["all", "baseline", "best", *PUBLISHED, *NAMES])
+    if preset.model.name == CONNECTOME_RNN:
+        return [_connectome_spec(word, data)]
     return [named_spec(parse_graph(word, data=data), word)]
+
+
+def _connectome_spec(word: str, data: Path | None) -> GraphSpec:
+    """Describe the graph of a connectome network: a table of connections keeps weights and own self-loops.
+
+    What was read as another graph, without them, is said.
+    """
+    from graph2nn.graphs.io.connectome.connectome_spec import connectome_text
+    from graph2nn.graphs.spec import parse_graph, split_options
+
+    path, written = split_options(word)
+    text = None if path is None else connectome_text(path, written)
+    graph = parse_graph(text or word, data=data)
+    if text is not None:
+        warnings.warn(
+            f"{graph.name}: read as a connectome: the second column reads the first, weights are kept, and a "
+            "neuron reads itself only where the table says so.",
+            GraphNote,
+            stacklevel=2,
+        )
+    elif path is not None and graph.self_loops == "all":
+        lost = "" if graph.weights is not None else ", weights are left out"
+        warnings.warn(
+            f"{graph.name}: read as a general graph: every neuron reads itself{lost}. A table of connections "
+            f"is read as a connectome, with {path}:pre=COLUMN,post=COLUMN where the columns have other names.",
+            GraphNote,
+            stacklevel=2,
+        )
+    return named_spec(graph, text or word)
 
 
 def _rows(specs: Sequence[_Graph], name: str, rows: str) -> Sequence[_Graph]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,16 @@ def arcs_of_pairs(
         if not directed:
             pairs.add((int(reader), int(read)))
     return np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
+
+
+def node_count(edges: Sequence[object]) -> int:
+    """Return one more than the largest node number; what is not a pair, :func:`arcs_of_pairs` refuses.
+
+    >>> node_count([(0, 1), (4, 2)])
+    5
+    """
+    numbers = (node for edge in edges if isinstance(edge, Iterable) for node in edge if _whole(node))
+    return 1 + max((int(node) for node in numbers), default=-1)
 
 
 def _whole(value: object) -> bool:

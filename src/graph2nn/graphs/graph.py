@@ -14,7 +14,7 @@ from graph2nn.arguments import checked_arguments
 from graph2nn.arrays import BoolMatrix
 from graph2nn.errors import UserError
 from graph2nn.graphs import attributes, storage
-from graph2nn.graphs.arcs import arcs_of_pairs, sorted_arcs
+from graph2nn.graphs.arcs import arcs_of_pairs, node_count, sorted_arcs
 from graph2nn.graphs.attributes import Signs, Weights
 from graph2nn.graphs.components import component_labels
 from graph2nn.graphs.interchange import Combine, SelfLoops, networkx_arguments, networkx_of_graph
@@ -149,7 +149,12 @@ class RelationalGraph(Quantities):
     @classmethod
     @checked_arguments
     def from_edges(
-        cls, edges: Iterable[tuple[int, int]], n: int, *, name: str = "graph", directed: bool = False
+        cls,
+        edges: Iterable[tuple[int, int]],
+        n: int | None = None,
+        *,
+        name: str = "graph",
+        directed: bool = False,
     ) -> RelationalGraph:
         """Make a graph on ``n`` nodes from pairs ``(reader, read)`` of node numbers 0 … n−1.
 
@@ -165,7 +170,9 @@ class RelationalGraph(Quantities):
         Raises:
             UserError: a node number outside 0 … n−1, or a self-loop.
         """
-        arcs = arcs_of_pairs(edges, n, name, directed=directed)
+        pairs = list(edges)
+        n = node_count(pairs) if n is None else n
+        arcs = arcs_of_pairs(pairs, n, name, directed=directed)
         return cls.from_edge_index(arcs, int(n), name=name, directed=directed, self_loops="all")
 
     @classmethod

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError, shown, unknown
-from graph2nn.graphs.attributes import queried
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.node_text import nodes_of_text
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.sparse_rows import arcs, tables_of
@@ -55,8 +55,8 @@ class ConnectomeRNN(FixedTables):
         graph: who reads whom; with ``weights`` (synapse counts), ``signs`` and ``nodes`` where they are used.
         in_features: features of the input.
         out_features: of the output.
-        inputs: neurons that the encoder reaches: node numbers, a boolean mask ``[n]``, or an expression on
-            ``graph.nodes`` such as ``"celltype == 'sensory'"``.
+        inputs: neurons that the encoder reaches: node numbers, a boolean mask ``[n]``, an expression on
+            ``graph.nodes`` such as ``"celltype == 'sensory'"``, or numbers or ids as text, ``"AVAL,AVAR"``.
         outputs: neurons that are read, likewise.
         rounds: for an input that is held, at least 1. Count them so that signals reach the outputs.
         weights: ``"free"``: one trained weight per connection. ``"signed"``: trained, and the sign of each
@@ -313,7 +313,8 @@ def choose_nodes(graph: RelationalGraph, nodes: Nodes, what: str) -> npt.NDArray
 
     Args:
         graph: with ``nodes`` where an expression is given.
-        nodes: node numbers, a boolean mask ``[n]``, or an expression for ``pandas.DataFrame.query``.
+        nodes: node numbers, a boolean mask ``[n]``, or a text as
+            :func:`graph2nn.graphs.node_text.nodes_of_text` takes it.
         what: they are, for messages.
 
     Returns:
@@ -343,15 +344,9 @@ def choose_nodes(graph: RelationalGraph, nodes: Nodes, what: str) -> npt.NDArray
     return chosen
 
 
-def _query(graph: RelationalGraph, expression: str, what: str) -> npt.NDArray[np.int64]:
-    table: Any = getattr(graph, "nodes", None)
-    if table is None:
-        raise UserError(
-            f"connectome: {what} = {expression!r} is an expression, but {graph.name!r} has no table of "
-            "neurons; give node numbers, or read the connectome with its neurons."
-        )
+def _query(graph: RelationalGraph, text: str, what: str) -> npt.NDArray[np.int64]:
     try:
-        return queried(table, expression, graph.name)
+        return nodes_of_text(graph, text)
     except UserError as error:
         raise UserError(f"connectome: {what}: {error}") from None
 

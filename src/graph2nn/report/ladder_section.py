@@ -17,7 +17,7 @@ from graph2nn.analysis.table import score_of
 from graph2nn.data.neurogym import PREFIX as NEUROGYM
 from graph2nn.data.sequence_sets import load_sequences, names_sequences
 from graph2nn.errors import UserError
-from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, start_of
+from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, Start, end_neurons, start_of
 from graph2nn.experiments.trained import read_card
 from graph2nn.files import json_value
 from graph2nn.graphs.nulls.null_report import NullReport, report_of
@@ -142,7 +142,7 @@ def _reports(graph: str, configs: Mapping[str, RunConfig]) -> dict[str, NullRepo
     assert graph_configs.graph is not None
     original = graph_configs.graph.build()
     ends = {
-        name: choose_nodes(original, str(graph_configs.model.options[name]), name)
+        name: choose_nodes(original, end_neurons(graph_configs.model.options, name), name)
         for name in ("inputs", "outputs")
     }
     made = {}

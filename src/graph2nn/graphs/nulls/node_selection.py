@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import UserError, unknown
-from graph2nn.graphs.attributes import queried
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.node_text import nodes_of_text
 
-#: Node numbers, a mask ``[n]``, or an expression on the graph's table of nodes.
+#: Node numbers, a mask ``[n]``, or a text: an expression on the graph's table of nodes, numbers or ids.
 Selection: TypeAlias = "str | npt.ArrayLike"
 #: One label per node ``[n]``, or a column of the graph's table of nodes.
 Labels: TypeAlias = "str | npt.ArrayLike | Sequence[Any]"
@@ -25,7 +25,7 @@ def node_numbers(graph: RelationalGraph, selection: Selection, name: str) -> npt
 
     Args:
         graph: whose nodes.
-        selection: node numbers, a mask ``[n]``, or an expression on ``graph.nodes``.
+        selection: node numbers, a mask ``[n]``, or a text as :func:`nodes_of_text` takes it.
         name: of the argument, for the messages.
 
     Returns:
@@ -35,7 +35,7 @@ def node_numbers(graph: RelationalGraph, selection: Selection, name: str) -> npt
         UserError: no node, a number outside 0 … n−1, or an expression that cannot be evaluated.
     """
     if isinstance(selection, str):
-        numbers = queried(graph.nodes, selection, graph.name)
+        numbers = np.unique(nodes_of_text(graph, selection))
     else:
         array = np.asarray(selection)
         if array.dtype == np.bool_:

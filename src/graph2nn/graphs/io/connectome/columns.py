@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
 from graph2nn.graphs.io.connectome.table_batches import BatchedTable
 
 #: Columns of the two ends of a connection, from the most to the least specific; the second reads the first.
@@ -29,9 +30,11 @@ ENDS = (
     ("origin", "target"),
     ("from", "to"),
 )
+#: WormAtlas; without a column of kinds these are the labels of any table, such as a matrix.
+_WITH_KINDS = ("neuron_1", "neuron_2")
 WEIGHTS = (
     "syn_count", "synapses", "synapse_count", "synapsecount", "number_of_synapses", "n_synapses",
-    "num_synapses", "n_syn", "weight", "weight:int", "connectivity", "number_of_connections", "count",
+    "num_synapses", "n_syn", "nbr", "weight", "weight:int", "connectivity", "number_of_connections", "count",
 )  # fmt: skip
 #: Weights that carry their sign, as Shiu et al. publish them.
 SIGNED = ("excitatory_x_connectivity",)
@@ -84,20 +87,21 @@ def first_of(wanted: Sequence[str], columns: Sequence[str]) -> str | None:
 
 def edge_ends(columns: Sequence[str], pairs: Sequence[tuple[str, str]] = ENDS) -> tuple[str, str] | None:
     """Return the columns of the two ends of a connection, or None where no names say so."""
-    for pre, post in pairs:
+    for pre, post in (*pairs, *([_WITH_KINDS] if first_of(KINDS, columns) is not None else [])):
         ends = first_of([pre], columns), first_of([post], columns)
         if ends[0] is not None and ends[1] is not None:
             return ends[0], ends[1]
     return None
 
 
-def named(table: BatchedTable, option: str, name: str) -> str:
+def named(table: BatchedTable, option: str, name: str, options: ConnectomeOptions) -> str:
     """Return a column that the user named.
 
     Args:
         table: that should have the column.
         option: by which the user named it, for the message.
         name: of the column.
+        options: of the reader, which spell the option.
 
     Returns:
         ``name``.
@@ -106,18 +110,16 @@ def named(table: BatchedTable, option: str, name: str) -> str:
         UserError: the table has no such column.
     """
     if name not in table.columns:
-        raise unknown(f"{table.label}: column {option}=", name, table.columns)
+        raise unknown(f"{table.label}: column {options.say(option)}", name, table.columns)
     return name
 
 
-def edge_columns(
-    table: BatchedTable, *, pre: str | None, post: str | None, weight: str | None, sign: str | None
-) -> EdgeColumns | None:
+def edge_columns(table: BatchedTable, options: ConnectomeOptions) -> EdgeColumns | None:
     """Find the columns of a table of connections; None where no names say which its ends are.
 
     Args:
         table: of connections.
-        pre, post, weight, sign: columns that the user named; ``sign`` may be one of the table of neurons.
+        options: with the columns that the user named; ``sign`` may be one of the table of neurons.
 
     Returns:
         Names of the columns, or None.
@@ -126,16 +128,20 @@ def edge_columns(
         UserError: a column that is not there, one end named without the other, or several columns that could
             be the weight.
     """
+    pre, post, weight, sign = options.pre, options.post, options.weight, options.sign
     if (pre is None) != (post is None):
-        raise UserError(f"{table.label}: name both ends, pre= and post=, or neither.")
+        raise UserError(
+            f"{table.label}: name both ends, {options.say('pre')} and {options.say('post')}, or neither."
+        )
     ends = edge_ends(table.columns)
     if pre is not None and post is not None:
-        ends = named(table, "pre", pre), named(table, "post", post)
+        ends = named(table, "pre", pre, options), named(table, "post", post, options)
     if ends is None:
         return None
     rest = [column for column in table.columns if column not in ends]
     signed = first_of(SIGNED, rest) if weight is None else None
-    chosen = named(table, "weight", weight) if weight is not None else signed or _weight(table, rest)
+    chosen = named(table, "weight", weight, options) if weight is not None else signed
+    chosen = chosen or _weight(table, rest, options)
     signs = sign if sign in rest else None
     if sign is None and signed is None:
         signs = first_of((*SIGNS, *TRANSMITTERS), [column for column in rest if column != chosen])
@@ -144,7 +150,7 @@ def edge_columns(
     return EdgeColumns(*ends, chosen, is_signed, signs, kind)
 
 
-def _weight(table: BatchedTable, rest: Sequence[str]) -> str | None:
+def _weight(table: BatchedTable, rest: Sequence[str], options: ConnectomeOptions) -> str | None:
     numbers = [column for column in rest if column in table.numeric]
     named_weights = [column for column in numbers if normal(column) in WEIGHTS]
     candidates = named_weights or [column for column in numbers if not _NOT_WEIGHTS.search(normal(column))]
@@ -152,19 +158,23 @@ def _weight(table: BatchedTable, rest: Sequence[str]) -> str | None:
     if len(candidates) > 1:
         raise UserError(
             f"{table.label}: the columns {', '.join(candidates)} could each be the weight; name one, "
-            f"for example weight={candidates[0]!r}."
+            f"for example {options.say('weight', candidates[0])}."
         )
     return candidates[0] if candidates else None
 
 
-def id_column(table: BatchedTable, given: str | None) -> str:
+def id_column(table: BatchedTable, options: ConnectomeOptions) -> str:
     """Return the column of a table of neurons that holds their ids.
+
+    Args:
+        table: of neurons.
+        options: of the reader.
 
     Raises:
         UserError: no such column, or no names that say which.
     """
-    if given is not None:
-        return named(table, "id", given)
+    if options.id is not None:
+        return named(table, "id", options.id, options)
     by_name = first_of(IDS, table.columns)
     if by_name is not None:
         return by_name
@@ -172,6 +182,6 @@ def id_column(table: BatchedTable, given: str | None) -> str:
     if first == "" or first.startswith("Unnamed: ") or first == "index":
         return first
     raise UserError(
-        f"{table.label}: no column is named like an id ({', '.join(IDS[:6])}, …); name it with id=. "
-        f"Columns: {', '.join(table.columns[:12])}."
+        f"{table.label}: no column is named like an id ({', '.join(IDS[:6])}, …); name it with "
+        f"{options.say('id', 'NAME')}. Columns: {', '.join(table.columns[:12])}."
     )

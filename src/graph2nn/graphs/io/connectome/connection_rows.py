@@ -13,8 +13,10 @@ import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.connectome.columns import EdgeColumns, named
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
 from graph2nn.graphs.io.connectome.ids import Ids, Neurons, distinct, ids_of
 from graph2nn.graphs.io.connectome.signs import Signs, refuse_unsigned, signs_of
+from graph2nn.graphs.io.connectome.synapse_kinds import KindChoice
 from graph2nn.graphs.io.connectome.table_batches import BatchedTable
 
 
@@ -31,6 +33,7 @@ class ConnectionRows:
         unmet: rows left out by a condition.
         unknown: rows left out because an end is not among the known neurons.
         empty: rows of weight 0, which are not connections.
+        electrical: whether each row is of gap junctions; None where none is.
         classes: entries of the column of signs, and their rows.
     """
 
@@ -43,6 +46,7 @@ class ConnectionRows:
     unmet: int = 0
     unknown: int = 0
     empty: int = 0
+    electrical: npt.NDArray[np.bool_] | None = None
     classes: Counter[str] = field(default_factory=Counter)
 
 
@@ -50,8 +54,8 @@ def read_rows(
     table: BatchedTable,
     columns: EdgeColumns,
     neurons: Neurons | None,
-    where: Mapping[str, Any],
-    transmitter_signs: Mapping[str, int] | None,
+    choice: KindChoice,
+    options: ConnectomeOptions,
 ) -> ConnectionRows:
     """Read the rows of a table whose ends are known neurons and for which all conditions hold.
 
@@ -59,8 +63,8 @@ def read_rows(
         table: of connections.
         columns: which column holds what.
         neurons: those known; None for all that the rows name.
-        where: the value, or values, that a column must have.
-        transmitter_signs: rule for the column of signs.
+        choice: conditions on the rows, and which kinds are electrical.
+        options: of the reader.
 
     Returns:
         Ends, weights and signs of the rows that are kept, and the neurons.
@@ -68,11 +72,14 @@ def read_rows(
     Raises:
         UserError: an id, weight or sign that cannot be, or conditions that no row meets.
     """
+    where = choice.where
     for column in where:
-        named(table, "where", column)
+        named(table, "where", column, options)
     rows = ConnectionRows(*(np.empty(0, np.int64),) * 2, None, None, np.empty(0, np.int64))
-    parts = [part for batch in _batches(table, columns, where) for part in _part(table, columns, neurons, where,
-             transmitter_signs, batch, rows)]  # fmt: skip
+    batches = _batches(table, columns, choice)
+    parts = [
+        _part(table, columns, neurons, choice, options.transmitter_signs, batch, rows) for batch in batches
+    ]
     if where and rows.total and rows.unmet == rows.total:
         raise UserError(f"{table.label}: no row has {_conditions(where)}.{_values(table, where)}")
     ends = [part[0] for part in parts], [part[1] for part in parts]
@@ -83,29 +90,34 @@ def read_rows(
     rows.pre, rows.post = (np.concatenate(e) if e else np.empty(0, np.int64) for e in ends)
     if columns.weight is not None:
         rows.weights = np.concatenate([part[2] for part in parts]) if parts else np.empty(0)
+    if choice.electrical:
+        rows.electrical = np.concatenate([part[4] for part in parts]) if parts else np.empty(0, np.bool_)
     if columns.sign is not None or any(part[3] is not None for part in parts):
         signs = [part[3] if part[3] is not None else np.ones(len(part[0]), np.int8) for part in parts]
         rows.signs = np.concatenate(signs) if signs else np.empty(0, np.int8)
         if columns.sign is not None:
-            refuse_unsigned(rows.signs, rows.classes, f"{table.label}, column {columns.sign!r}")
+            refuse_unsigned(
+                rows.signs, rows.classes, f"{table.label}, column {columns.sign!r}", side=options.side
+            )
     return rows
 
 
-def _batches(table: BatchedTable, columns: EdgeColumns, where: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    wanted = [columns.pre, columns.post, columns.weight, columns.sign, *where]
+def _batches(table: BatchedTable, columns: EdgeColumns, choice: KindChoice) -> Iterable[dict[str, Any]]:
+    kind = columns.kind if choice.electrical else None
+    wanted = [columns.pre, columns.post, columns.weight, columns.sign, kind, *choice.where]
     names = list(dict.fromkeys(name for name in wanted if name is not None))
     return table.read(names, [columns.weight] if columns.weight is not None else [])
 
 
 def _part(
-    table: BatchedTable, columns: EdgeColumns, neurons: Neurons | None, where: Mapping[str, Any],
+    table: BatchedTable, columns: EdgeColumns, neurons: Neurons | None, choice: KindChoice,
     rule: Mapping[str, int] | None, batch: dict[str, Any], rows: ConnectionRows,
-) -> list[tuple[Any, Any, Any, Any]]:  # fmt: skip
-    """Return ends, weights and signs of the rows of a batch that are kept, and count the others."""
+) -> tuple[Any, Any, Any, Any, Any]:  # fmt: skip
+    """Return ends, weights, signs and electrical of the rows of a batch that are kept; count the others."""
     length = len(batch[columns.pre])
     rows.total += length
     kept: npt.NDArray[np.int64] = np.arange(length)
-    for column, value in where.items():
+    for column, value in choice.where.items():
         kept = kept[_meets(batch[column], value)[kept]]
     rows.unmet += length - len(kept)
     pre, post = (_taken(batch[name], kept, length) for name in (columns.pre, columns.post))
@@ -134,7 +146,10 @@ def _part(
         column = _taken(batch[columns.sign], kept, length).to_pandas()
         signs, classes = signs_of(column, rule, f"{table.label}, column {columns.sign!r}")
         rows.classes += classes
-    return [(pre, post, weights, signs)]
+    electrical = None
+    if choice.electrical and columns.kind is not None:
+        electrical = _meets(batch[columns.kind], choice.electrical)[kept]
+    return pre, post, weights, signs, electrical
 
 
 def _taken(column: Any, kept: npt.NDArray[np.int64], length: int) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +24,20 @@ from graph2nn.graphs.io.connectome.columns import (
     id_column,
 )
 from graph2nn.graphs.io.connectome.connection_rows import ConnectionRows, read_rows
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
+from graph2nn.graphs.io.connectome.empty_tables import first_few, refuse_no_rows, refuse_none_strong
 from graph2nn.graphs.io.connectome.ids import Neurons, as_text, ids_of, is_whole
 from graph2nn.graphs.io.connectome.matrix import rows_of_matrix
+from graph2nn.graphs.io.connectome.pair_weights import Connections, both_ways, combine_rows
 from graph2nn.graphs.io.connectome.signs import counted, refuse_unsigned, signs_of
+from graph2nn.graphs.io.connectome.synapse_kinds import choose_kinds
 from graph2nn.graphs.io.connectome.table_batches import BatchedTable, frame_of, open_table
-from graph2nn.graphs.io.options import COMBINE
-
-
-@dataclass(frozen=True)
-class ConnectomeOptions:
-    """The options of :func:`read_connectome`, which documents each."""
-
-    pre: str | None = None
-    post: str | None = None
-    weight: str | None = None
-    sign: str | None = None
-    id: str | None = None
-    min_weight: float = 1
-    where: Mapping[str, Any] = field(default_factory=dict)
-    combine: str = "sum"
-    transmitter_signs: Mapping[str, int] | None = None
-    largest_component: bool = False
-    name: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.combine not in COMBINE:
-            raise unknown("read_connectome: combine", self.combine, COMBINE)
-        if not self.min_weight >= 0:
-            raise UserError(f"read_connectome: min_weight = {self.min_weight}, expected 0 or more.")
 
 
 @checked_arguments
 def read_connectome(
     edges: str | Path | pd.DataFrame,
-    neurons: str | Path | pd.DataFrame | None = None,
+    neurons: str | Path | pd.DataFrame | Sequence[str | Path | pd.DataFrame] | None = None,
     *,
     pre: str | None = None,
     post: str | None = None,
@@ -85,6 +64,10 @@ def read_connectome(
     transmitters of the neurons, else of the connections: acetylcholine +1, GABA and glutamate −1 (the rule for
     insects), others 0. A connection that stands in several rows has the sign of the sum of its signed weights.
 
+    Kinds of synapses are those of the column ``type`` or ``kind``, in words or in WormAtlas's codes: chemical
+    (S, Sp); electrical (EJ), which conduct both ways, whether listed once or twice; neuromuscular (NMJ), read
+    where ``where`` asks for them. R and Rp list S and Sp again from the receiver's side and are not added.
+
     Args:
         edges: table of connections: a path (.csv .tsv .txt, also compressed; .feather; .parquet) or a data
             frame. A large file is read in batches.
@@ -95,7 +78,8 @@ def read_connectome(
         sign: a column of −1, 0, +1, of words (excitatory, inhibitory) or of transmitters; of ``edges``, else of
             ``neurons``, where it is that of the presynaptic neuron.
         min_weight: keep the connections of at least this weight, all their rows combined.
-        where: rows of ``edges`` to read: ``{"Type": "chemical"}``, or a list of values.
+        where: rows of ``edges`` to read: ``{"Type": "chemical"}``, or a list of values. ``chemical`` and
+            ``electrical`` may stand for all that the table calls so.
         combine: what becomes of the weights of a pair that stands more than once: ``sum`` (one row per region),
             ``max`` or ``first``.
         transmitter_signs: sign of each transmitter, instead of the rule above: ``{"ACH": 1, "GABA": -1}``.
@@ -103,14 +87,15 @@ def read_connectome(
         name: a short label; else the stem of the file.
 
     Returns:
-        A directed graph with ``edge_index``, ``weights``, ``signs`` (None where nothing says), ``nodes`` (the
-        table of neurons, ids as its index; None without a table), ``node_names`` (the ids as text) and
-        ``self_loops="given"``. What was left out, and how many connections have which sign, is said in a
+        A directed graph, undirected where only gap junctions were read, with ``edge_index``, ``weights``,
+        ``signs`` (None where nothing says), ``nodes`` (the table of neurons, ids as its index; None without a
+        table), ``node_names`` (the ids as text) and ``self_loops="given"``. What was left out, and how many
+        connections have which sign, is said in a
         :class:`~graph2nn.graphs.io.GraphNote`.
 
     Raises:
         UserError: a table whose columns do not say what they hold, chemical and electrical synapses in one
-            table without ``where``, ids that are not exact, missing entries.
+            table without ``where``, ids that are not exact, missing entries, or no connection that is left.
 
     Example:
         >>> import pandas as pd
@@ -156,25 +141,28 @@ def read_tables(edges: Any, neurons: Any, options: ConnectomeOptions) -> Reading
         RelationalGraph('connectome', n=3, edges=3, directed)
     """
     table = open_table(edges)
-    columns = edge_columns(table, pre=options.pre, post=options.post, weight=options.weight, sign=options.sign)
-    frame = None if neurons is None else _neuron_frame(neurons, options.id)
+    columns = edge_columns(table, options)
+    frame = None if neurons is None else _neuron_frame(neurons, options)
     listed = None if frame is None else Neurons(_ids(frame))
     notes: list[str] = []
     if columns is None:
-        rows = rows_of_matrix(table, listed, options.where)
+        rows = rows_of_matrix(table, listed, options)
         reading = "a square matrix whose rows are presynaptic"
     else:
-        _check_kinds(table, columns, options.where)
+        choice = choose_kinds(table, columns, options)
         columns = _without_neuron_sign(table, columns, frame, options)
-        rows = read_rows(table, columns, listed, options.where, options.transmitter_signs)
+        rows = read_rows(table, columns, listed, choice, options)
+        notes += choice.notes
         weight = f"weights {columns.weight!r}" if columns.weight else "each row counts as one"
         reading = f"columns {columns.pre!r} → {columns.post!r}, {weight}"
-    notes += _row_notes(rows, columns)
+    notes += _row_notes(rows, columns, options)
+    refuse_no_rows(table, columns, rows, frame, options)
     graph = _graph(rows, frame, options, notes, _label(edges, options))
     if options.largest_component:
         whole, graph = graph.n, graph.largest_component()
         notes.append(f"the largest component has {graph.n:,} of {whole:,} neurons")
-    return Reading(graph, tuple(notes), f"directed, the second column reads the first: {reading}")
+    direction = "directed, the second column reads the first" if graph.directed else "undirected, gap junctions"
+    return Reading(graph, tuple(notes), f"{direction}: {reading}")
 
 
 def _label(edges: Any, options: ConnectomeOptions) -> str:
@@ -187,23 +175,30 @@ def _ids(frame: pd.DataFrame) -> Any:
     return frame.index.to_numpy() if is_whole(frame.index.to_numpy()) else frame.index.to_numpy(dtype=object)
 
 
-def _neuron_frame(neurons: Any, id_name: str | None) -> pd.DataFrame:
+def _neuron_frame(neurons: Any, options: ConnectomeOptions) -> pd.DataFrame:
     """Read tables of neurons and join them; the ids are the index."""
-    several = list(neurons) if isinstance(neurons, list | tuple) else [neurons]
+    several = [neurons] if isinstance(neurons, str | os.PathLike | pd.DataFrame) else list(neurons)
     if not several:
         raise UserError("read_connectome: neurons is an empty list; expected a table of neurons, or None.")
-    frames = [_one_neuron_frame(one, id_name) for one in several]
+    frames = [_one_neuron_frame(one, options) for one in several]
     whole = frames[0]
-    for frame in frames[1:]:
+    for source, frame in zip(several[1:], frames[1:], strict=True):
         if is_whole(_ids(frame)) != is_whole(_ids(whole)):
             frame.index, whole.index = frame.index.astype(str), whole.index.astype(str)
+        if not frame.index.isin(whole.index).any():
+            label = "a table of neurons" if isinstance(source, pd.DataFrame) else str(source)
+            raise UserError(
+                f"{label}: none of its ids ({frame.index.name!r}: {first_few(frame.index)}, …) is in the first "
+                f"table of neurons ({whole.index.name!r}: {first_few(whole.index)}, …); leave it out, or give "
+                "it a column of the same ids."
+            )
         whole = whole.join(frame[[column for column in frame.columns if column not in whole.columns]])
     return whole
 
 
-def _one_neuron_frame(source: Any, id_name: str | None) -> pd.DataFrame:
+def _one_neuron_frame(source: Any, options: ConnectomeOptions) -> pd.DataFrame:
     table = open_table(source)
-    column = id_column(table, id_name)
+    column = id_column(table, options)
     ids = [ids_of(batch[column], f"{table.label}, column {column!r}") for batch in table.read([column], [])]
     values = np.concatenate(ids if all(map(is_whole, ids)) else [as_text(part) for part in ids])
     twice = pd.Index(values).duplicated()
@@ -217,25 +212,6 @@ def _one_neuron_frame(source: Any, id_name: str | None) -> pd.DataFrame:
     return frame
 
 
-def _check_kinds(table: BatchedTable, columns: EdgeColumns, where: Mapping[str, Any]) -> None:
-    """Refuse a table in which chemical and electrical synapses stand together, unless the user chose."""
-    if columns.kind is None or columns.kind in where or columns.kind in table.numeric:
-        return
-    kinds: Counter[str] = Counter()
-    for batch in table.read([columns.kind], []):
-        kinds.update(batch[columns.kind].to_pandas().astype(str).str.strip().value_counts().to_dict())
-        if len(kinds) > 100:
-            return
-    if len(kinds) > 1 and any(word in kind.lower() for kind in kinds for word in ("chem", "elect", "gap")):
-        one = kinds.most_common(1)[0][0]
-        every = ", ".join(map(repr, kinds))
-        raise UserError(
-            f"{table.label}: column {columns.kind!r} holds {counted(kinds)}, which are different networks. "
-            f"where={{{columns.kind!r}: {one!r}}} (--where {columns.kind}={one}) takes one kind, "
-            f"where={{{columns.kind!r}: [{every}]}} adds them up."
-        )
-
-
 def _without_neuron_sign(
     table: BatchedTable, columns: EdgeColumns, frame: pd.DataFrame | None, options: ConnectomeOptions
 ) -> EdgeColumns:
@@ -243,16 +219,18 @@ def _without_neuron_sign(
     if options.sign is not None and columns.sign is None:
         there = [] if frame is None else list(frame.columns)
         if options.sign not in there:
-            raise unknown("read_connectome: column sign=", options.sign, [*table.columns, *there])
+            raise unknown(
+                f"read_connectome: column {options.say('sign')}", options.sign, [*table.columns, *there]
+            )
     by_neuron = frame is not None and first_of(TRANSMITTERS, list(frame.columns)) is not None
     if options.sign is None and columns.sign is not None and by_neuron:
         return EdgeColumns(columns.pre, columns.post, columns.weight, columns.signed, None, columns.kind)
     return columns
 
 
-def _row_notes(rows: ConnectionRows, columns: EdgeColumns | None) -> list[str]:
+def _row_notes(rows: ConnectionRows, columns: EdgeColumns | None, options: ConnectomeOptions) -> list[str]:
     notes = []
-    if rows.unmet:
+    if rows.unmet and options.where:
         notes.append(f"{rows.total - rows.unmet:,} of {rows.total:,} rows meet the condition")
     if rows.unknown:
         kept = rows.total - rows.unmet - rows.unknown
@@ -276,28 +254,29 @@ def _graph(
     signs = rows.signs
     if signs is None and frame is not None:
         signs = _neuron_signs(rows, frame, options, notes)
-    pre, post, weights, signs = _combined(rows, signs, n, options.combine)
-    strong = weights >= options.min_weight
+    found, gaps_alone = _connections(rows, signs, options.combine, notes)
+    strong = found.weights >= options.min_weight
+    refuse_none_strong(name, found.weights, options)
     if not strong.all():
         notes.append(
             f"{int((~strong).sum()):,} connections of weight below {options.min_weight:g} were left out"
         )
-        pre, post, weights = pre[strong], post[strong], weights[strong]
-        signs = None if signs is None else signs[strong]
+        found = found.kept(strong)
+    signs = found.signs
     if signs is not None:
         notes.append(
             f"connections by sign: +1 {int((signs > 0).sum()):,}, −1 {int((signs < 0).sum()):,}, "
             f"0 {int((signs == 0).sum()):,}"
         )
     return RelationalGraph.from_edge_index(
-        np.stack([pre, post]),
+        np.stack([found.pre, found.post]),
         n,
-        weights=weights,
+        weights=found.weights,
         signs=signs,
         nodes=frame,
         node_names=as_text(rows.ids).tolist(),
         name=name,
-        directed=True,
+        directed=None if gaps_alone else True,  # gap junctions alone are undirected
         self_loops="given",
     )
 
@@ -310,29 +289,22 @@ def _neuron_signs(
     if column is None or column not in frame.columns:
         return None
     of_neuron, classes = signs_of(frame[column], options.transmitter_signs, f"neurons, column {column!r}")
-    refuse_unsigned(of_neuron, classes, f"neurons, column {column!r}")
+    refuse_unsigned(of_neuron, classes, f"neurons, column {column!r}", side=options.side)
     notes.append(f"neurons by {column!r}: {counted(classes)}")
     return np.asarray(of_neuron[rows.pre])
 
 
-def _combined(
-    rows: ConnectionRows, signs: npt.NDArray[np.int8] | None, n: int, combine: str
-) -> tuple[Any, Any, npt.NDArray[np.float64], npt.NDArray[np.int8] | None]:
-    """Make one connection of the rows of each pair, sorted by reader, then by neuron read."""
-    keys = rows.post * n + rows.pre
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    unique = keys[starts]
-    weights = np.ones(len(keys)) if rows.weights is None else rows.weights[order]
-    counts = combine if rows.weights is not None else "sum"  # rows that have no weight are synapses
-    reduce: dict[str, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]] = {
-        "sum": lambda w: np.add.reduceat(w, starts),
-        "max": lambda w: np.maximum.reduceat(w, starts),
-        "first": lambda w: w[starts],
-    }
-    total = reduce[counts](weights) if len(keys) else weights
-    if signs is not None:
-        signed = signs[order] * weights
-        signs = np.sign(np.add.reduceat(signed, starts)).astype(np.int8) if len(keys) else signs
-    return unique % n, unique // n, total, signs
+def _connections(
+    rows: ConnectionRows, signs: npt.NDArray[np.int8] | None, combine: str, notes: list[str]
+) -> tuple[Connections, bool]:
+    """Return one connection per pair, and whether all of them are gap junctions."""
+    n = len(rows.ids)
+    weights = np.ones(len(rows.pre)) if rows.weights is None else rows.weights
+    combine = combine if rows.weights is not None else "sum"  # rows that have no weight are synapses
+    every = Connections(rows.pre, rows.post, weights, signs)
+    gaps = rows.electrical
+    if gaps is None or not gaps.any():
+        return combine_rows(every, n, combine), False
+    junctions, said = both_ways(every.kept(gaps), n, combine)
+    notes += said
+    return combine_rows(every.kept(~gaps).followed_by(junctions), n, combine), bool(gaps.all())

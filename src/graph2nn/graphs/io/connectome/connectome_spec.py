@@ -10,7 +10,8 @@ from typing import Any
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.assembly import Reading
 from graph2nn.graphs.io.connectome.columns import PUBLISHED, edge_ends
-from graph2nn.graphs.io.connectome.connectome_reader import ConnectomeOptions, read_tables
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
+from graph2nn.graphs.io.connectome.connectome_reader import read_tables
 from graph2nn.graphs.io.connectome.table_batches import open_table
 from graph2nn.graphs.io.options import ReadOptions
 
@@ -81,7 +82,33 @@ def read_spec(
             values[key] = _number(path, key, value) if key == "min_weight" else value
     if min_weight is not None:
         values["min_weight"] = min_weight
-    return read_tables(path, tables or None, ConnectomeOptions(**values))
+    return read_tables(path, tables or None, ConnectomeOptions(**values, side=options.side))
+
+
+def connectome_text(path: str, written: str) -> str | None:
+    """Return the text that reads a table of connections between neurons as a connectome, weights and all.
+
+    Args:
+        path: of a file.
+        written: ``option=value,…`` behind its name.
+
+    Returns:
+        The text; None where the file is read as a connectome anyway, or where it is no table whose columns say
+        which its ends are, or an option is one of other files.
+    """
+    keys = [part.partition("=")[0].strip() for part in written.split(",") if part]
+    if (
+        any(key in _OWN or key not in _SHARED for key in keys)
+        or not Path(path).is_file()
+        or _is_published(path)
+    ):
+        return None
+    try:
+        ends = edge_ends(open_table(path).columns)
+    except UserError:
+        return None
+    # Weights below 1 are connections as others are.
+    return None if ends is None else f"{path}:{','.join(filter(None, (written, 'min_weight=0')))}"
 
 
 def _number(path: str, key: str, value: str) -> float:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.connectome.connection_rows import ConnectionRows
+from graph2nn.graphs.io.connectome.connectome_options import ConnectomeOptions
 from graph2nn.graphs.io.connectome.ids import Neurons, ids_of
 from graph2nn.graphs.io.connectome.table_batches import BatchedTable, frame_of
 
 
-def rows_of_matrix(table: BatchedTable, neurons: Neurons | None, where: Mapping[str, Any]) -> ConnectionRows:
+def rows_of_matrix(table: BatchedTable, neurons: Neurons | None, options: ConnectomeOptions) -> ConnectionRows:
     """Return the connections of a square table, one row per entry other than 0.
 
     Args:
         table: the first column names the presynaptic neurons, the header the postsynaptic ones, in any order.
         neurons: those known; None for those of the table, in the order of its rows.
-        where: conditions on rows of a list of connections, which a matrix cannot meet.
+        options: of the reader; a matrix has no rows that ``where`` could choose.
 
     Returns:
         Ends and weights of the connections, and the neurons.
@@ -30,13 +28,16 @@ def rows_of_matrix(table: BatchedTable, neurons: Neurons | None, where: Mapping[
     """
     frame = frame_of(table, table.columns, table.columns[:1])
     if len(frame) != len(table.columns) - 1:
+        more = ", …" if len(table.columns) > 8 else ""
         raise UserError(
             f"{table.label}: no columns are named like the ends of a connection (pre and post, pre_root_id and "
-            f"post_root_id, bodyId_pre and bodyId_post, Source and Target, …); name them with pre= and post=. "
-            f"Columns: {', '.join(table.columns[:8])}{', …' if len(table.columns) > 8 else ''}."
+            f"post_root_id, bodyId_pre and bodyId_post, Source and Target, …); name them with "
+            f"{options.say('pre')} and {options.say('post')}. Columns: {', '.join(table.columns[:8])}{more}."
         )
-    if where:
-        raise UserError(f"{table.label}: where= chooses rows of a list of connections, and this is a matrix.")
+    if options.where:
+        raise UserError(
+            f"{table.label}: {options.say('where')} chooses rows of a list of connections; this is a matrix."
+        )
     import pyarrow as pa
 
     label = frame.columns[0]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graph2nn.errors import UserError
+from graph2nn.graphs.io.options import Side
 
 Signs = npt.NDArray[np.int8]
 
@@ -56,21 +57,25 @@ def signs_of(values: Any, rule: Mapping[str, int] | None, where: str) -> tuple[S
     return of_word[codes], counts
 
 
-def refuse_unsigned(signs: Signs, counts: Counter[str], where: str) -> None:
+def refuse_unsigned(signs: Signs, counts: Counter[str], where: str, *, side: Side) -> None:
     """Refuse a column that was meant to give signs and gives none.
 
     Args:
         signs: of all rows.
         counts: rows per entry of the column, for the message.
         where: table and column, for the message.
+        side: where the user stands: only Python takes a rule.
 
     Raises:
         UserError: every sign is 0.
     """
     if len(signs) and not signs.any():
+        rule = "give transmitter_signs={'name': 1, …}"
+        if side != "python":
+            rule = f"read it in Python, where read_connectome takes {rule.removeprefix('give ')}"
         raise UserError(
             f"{where}: none of {', '.join(list(counts)[:6])} has a sign; expected −1, 0, 1, excitatory, "
-            "inhibitory or transmitters, or give transmitter_signs={'name': 1, …}."
+            f"inhibitory or transmitters, or {rule}."
         )
 
 
