@@ -65,7 +65,7 @@ def test_weights_nulls_of_a_graph_without_weights_are_refused():
     [
         (["--null", "degree"], "say how many of each with --nulls N"),
         (["--nulls", "2", "--inputs", "x > 0"], "used by --null boundary and by connectome-rnn only"),
-        (["--nulls", "2", "--null", "degree", "--groups", "celltype"], "degree nulls do not use groups"),
+        (["--nulls", "2", "--null", "degree", "--groups", "celltype"], "--groups is for --null block"),
     ],
 )
 def test_the_command_refuses_options_without_a_use(arguments, says, capsys):
