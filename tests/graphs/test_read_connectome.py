@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import zipfile
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -273,7 +274,7 @@ REFUSED = [
     (pd.DataFrame({"pre": [1, None], "post": [2, 3], "weight": 1}), {}, "row 2 lacks an id"),
     (pd.DataFrame({"pre": ["a", " "], "post": ["b", "c"], "weight": 1}), {}, "row 2 lacks an id"),
     (pd.DataFrame({"pre": [1, 2], "post": [2, 3], "weight": [1, None]}), {}, "row 2 lacks a weight"),
-    (pd.DataFrame({"pre": [1], "post": [2], "weight": ["many"]}), {"weight": "weight"}, "holds text"),
+    (pd.DataFrame({"pre": [1], "post": [2], "weight": ["many"]}), {"weight": "weight"}, "expected numbers, without commas or text"),
     (pd.DataFrame({"pre": [1], "post": [2], "weight": 1, "synapses": 2}), {}, "could each be the weight"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"weight": "count"}, "column weight= 'count' is not known"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"pre": "pre"}, "name both ends"),
@@ -361,3 +362,54 @@ def test_neurons_must_be_told_apart():
         quiet(edges, pd.DataFrame({"id": [A, A, B]}))
     with pytest.raises(UserError, match="no column is named like an id"):
         quiet(edges, pd.DataFrame({"kind": ["x", "y"], "size": [1, 2]}))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pre,post,weight\n1,2,30\n2,3,x\n", "column 'weight': row 2 holds 'x'"),
+        ('pre,post,weight\n1,2,"1,234"\n2,3,4\n', "column 'weight': row 1 holds '1,234'"),
+        ("pre;post;weight\n1;2;3,5\n2;3;1,5\n", "column 'weight': row 1 holds '3,5'"),
+        ("pre,post,syn_count\n1,2,-\n2,3,4\n", "column 'syn_count': row 1 holds '-'"),
+        ("pre,post,weight\n7.2E+17,7.3E+17,30\n", r"row 1 holds the id '7\.2E\+17'"),
+        ("pre,post,weight,sign\n1,2,3,-1\n1,3,-3,1\n", "row 2 has a negative weight .* and the sign 1"),
+        ("pre,post,weight,sign\n1,2,3,2\n2,3,4,-1\n", "column 'sign' holds 2; expected"),
+    ],
+)
+def test_entries_that_are_no_numbers_are_refused_and_not_passed_over(text, message, tmp_path):
+    """A weight column with one such entry was left out, and every connection weighed 1."""
+    file = tmp_path / "edges.csv"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_connectome(file)
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        ([Decimal(3), Decimal(4)], [3, 4]),
+        (["3", " 4"], [3, 4]),
+        ([3, None], "row 2 lacks"),
+        (["3", "x"], "'x'"),
+    ],
+)
+def test_weights_of_any_type_in_a_data_frame(weights, found):
+    frame = pd.DataFrame({"pre": [1, 2], "post": [2, 3], "weight": pd.Series(weights, dtype=object)})
+    if isinstance(found, list):
+        assert read_connectome(frame).weights.tolist() == found
+        return
+    with pytest.raises(UserError, match=found):
+        read_connectome(frame)
+
+
+def test_words_in_a_column_called_like_a_weight_are_no_weights(tmp_path):
+    file = tmp_path / "edges.csv"
+    file.write_text("pre,post,connectivity\n1,2,strong\n2,3,weak\n")
+    assert read_connectome(file).weights.tolist() == [1, 1]
+
+
+def test_ids_written_as_whole_floats_are_those_numbers(tmp_path):
+    file = tmp_path / "edges.csv"
+    file.write_text("pre,post,weight\n1.0,2.0,3\n2.0,3.0,4\n")
+    graph = read_connectome(file, pd.DataFrame({"id": [1, 2, 3], "type": ["a", "b", "c"]}))
+    assert graph.weights.tolist() == [3, 4]

@@ -155,12 +155,24 @@ def _weight(table: BatchedTable, rest: Sequence[str], options: ConnectomeOptions
     named_weights = [column for column in numbers if normal(column) in WEIGHTS]
     candidates = named_weights or [column for column in numbers if not _NOT_WEIGHTS.search(normal(column))]
     candidates = [column for column in candidates if normal(column) not in SIGNS]
+    if not named_weights:
+        # Text that should be numbers is refused when it is read, and not passed over.
+        texts = [column for column in rest if normal(column) in WEIGHTS and column not in table.numeric]
+        candidates = [column for column in texts if _holds_digits(table, column)] or candidates
     if len(candidates) > 1:
         raise UserError(
             f"{table.label}: the columns {', '.join(candidates)} could each be the weight; name one, "
             f"for example {options.say('weight', candidates[0])}."
         )
     return candidates[0] if candidates else None
+
+
+def _holds_digits(table: BatchedTable, column: str) -> bool:
+    """Whether entries of a column of text look like numbers, be they written as ``1,030``."""
+    first = next(table.read([column], []), None)
+    return first is not None and any(
+        any(letter.isdigit() for letter in str(entry)) for entry in first[column].to_pandas().dropna()
+    )
 
 
 def id_column(table: BatchedTable, options: ConnectomeOptions) -> str:

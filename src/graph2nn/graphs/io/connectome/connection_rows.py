@@ -141,11 +141,17 @@ def _part(
             pre, post, kept, weights = pre[filled], post[filled], kept[filled], weights[filled]
         if columns.sign is None and (columns.signed or (weights < 0).any()):
             signs = np.sign(weights).astype(np.int8)
+        negative = weights < 0
         weights = np.absolute(weights)
     if columns.sign is not None:
         column = _taken(batch[columns.sign], kept, length).to_pandas()
         signs, classes = signs_of(column, rule, f"{table.label}, column {columns.sign!r}")
         rows.classes += classes
+        if columns.weight is not None and (odd := np.flatnonzero(negative & (signs > 0))).size:
+            raise UserError(
+                f"{table.label}: row {int(kept[odd[0]]) + 1} has a negative weight (column {columns.weight!r}) "
+                f"and the sign {str(column.iloc[odd[0]]).strip()} (column {columns.sign!r}); leave one out."
+            )
     electrical = None
     if choice.electrical and columns.kind is not None:
         electrical = _meets(batch[columns.kind], choice.electrical)[kept]
@@ -157,11 +163,16 @@ def _taken(column: Any, kept: npt.NDArray[np.int64], length: int) -> Any:
 
 
 def _weights(column: Any, where: str) -> npt.NDArray[np.float64]:
-    try:
-        series = column.to_pandas()
-        values = pd.to_numeric(series.str.strip() if series.dtype == object else series).to_numpy(np.float64)
-    except (ValueError, TypeError):
-        raise UserError(f"{where} holds text; expected numbers of synapses.") from None
+    series = column.to_pandas()
+    if not pd.api.types.is_numeric_dtype(series.dtype):
+        series = series.map(lambda entry: entry.strip() if isinstance(entry, str) else entry)
+    numbers = pd.to_numeric(series, errors="coerce")
+    if (wrong := np.flatnonzero((numbers.isna() & series.notna()).to_numpy())).size:
+        raise UserError(
+            f"{where}: row {int(wrong[0]) + 1} holds {str(series.iloc[wrong[0]])!r}; expected numbers, without "
+            "commas or text."
+        )
+    values = numbers.to_numpy(np.float64)
     if not np.isfinite(values).all():
         raise UserError(f"{where}: row {int(np.flatnonzero(~np.isfinite(values))[0]) + 1} lacks a weight.")
     return np.asarray(values)

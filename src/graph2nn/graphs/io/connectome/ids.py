@@ -59,8 +59,36 @@ def ids_of(column: Any, where: str) -> Ids:
         if pc.all(pc.equal(numbers.cast(pa.string()), text)).as_py() in (True, None):  # 007 is a name
             return np.asarray(numbers.to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
-        pass
+        whole = _whole_floats(text, where)
+        if whole is not None:
+            return whole
     return np.asarray(text.to_pandas(), dtype=object)
+
+
+def _whole_floats(text: Any, where: str) -> Ids | None:
+    """Return ids that a program wrote as 12.0; None where they are no such numbers.
+
+    Raises:
+        UserError: numbers such as 7.2E+17, of which a spreadsheet has dropped the last digits.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        values = text.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    rounded = pc.match_substring_regex(text, "[eE]").to_numpy(zero_copy_only=False)
+    if rounded.any():
+        row = int(np.flatnonzero(rounded)[0])
+        raise UserError(
+            f"{where}: row {row + 1} holds the id {text[row].as_py()!r}, a floating-point number whose last "
+            "digits are lost; export the table with ids as whole numbers or as text."
+        )
+    whole = pc.all(pc.match_substring_regex(text, r"^[+-]?\d+(\.0*)?$")).as_py()
+    if not whole or (np.abs(values) >= _EXACT).any():
+        return None
+    return np.asarray(values.astype(np.int64))
 
 
 def is_whole(ids: Ids) -> bool:

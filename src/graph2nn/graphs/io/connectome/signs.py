@@ -46,9 +46,9 @@ def signs_of(values: Any, rule: Mapping[str, int] | None, where: str) -> tuple[S
         raise UserError(f"transmitter_signs: {dict(rule)} has other values than −1, 0 and 1.")
     codes, entries = pd.factorize(pd.Series(values), use_na_sentinel=False)
     words = [_shown(entry) for entry in entries]
-    odd = next((e for e in entries if isinstance(e, int | float) and e == e and e not in (-1, 0, 1)), None)
+    odd = next((word for word in words if _is_number(word) and float(word) not in (-1, 0, 1)), None)
     if odd is not None:
-        raise UserError(f"{where} holds {odd:g}; expected −1, 0 and 1, words or transmitters.")
+        raise UserError(f"{where} holds {odd}; expected −1, 0 and 1, words or transmitters.")
     meaning = {**_WORDS, **INSECT_SIGNS} if rule is None else {k.strip().lower(): v for k, v in rule.items()}
     of_word = np.array([meaning.get(word.lower(), 0) for word in words], dtype=np.int8)
     counts: Counter[str] = Counter()
@@ -77,6 +77,13 @@ def refuse_unsigned(signs: Signs, counts: Counter[str], where: str, *, side: Sid
             f"{where}: none of {', '.join(list(counts)[:6])} has a sign; expected −1, 0, 1, excitatory, "
             f"inhibitory or transmitters, or {rule}."
         )
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return float(word) == float(word)
+    except ValueError:
+        return False
 
 
 def _shown(entry: object) -> str:

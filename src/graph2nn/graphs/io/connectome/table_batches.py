@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -234,9 +235,21 @@ def _of_text(path: Path) -> BatchedTable:
                 for batch in reader:
                     yield {name: batch.column(stored[name]) for name in columns}
             except pa.ArrowInvalid as error:
-                raise unreadable(path, error) from None
+                raise _no_number(path, names, error) or unreadable(path, error) from None
 
     return BatchedTable(str(path), tuple(names), numeric, read, text=True)
+
+
+def _no_number(path: Path, names: Sequence[str], error: Exception) -> UserError | None:
+    """Return the error for an entry that should be a number, from what the parser says of it."""
+    said = re.search(r"CSV column #(\d+):(?: Row #(\d+):)? .*invalid value '(.*)'", str(error), re.S)
+    if said is None or int(said[1]) >= len(names):
+        return None
+    row = "" if said[2] is None else f"row {int(said[2]) - 1} "
+    return UserError(
+        f"{path}, column {names[int(said[1])]!r}: {row}holds {said[3]!r}; expected numbers, without commas or "
+        "text."
+    )
 
 
 def _opened(path: Path) -> Any:
