@@ -178,13 +178,7 @@ def _of_preset(
             for config in plan(preset, [*graphs, *fresh.get(seed, ())], [seed], data=label, settings=settings)
         ]
         for cell in cells:
-            width = int(cast(int, chosen_preset.model.options.get("baseline_width", 1)))
-            more = [
-                f"model.options.baseline_width={round(width / 3**0.5)}",  # three gates
-                *settings,
-                f"model.options.baseline_cell={cell}",
-            ]
-            made += plan(preset, [None], numbers, data=label, settings=more)
+            made += plan(preset, [None], numbers, data=label, settings=_cell_settings(cell, preset, settings))
         return made
 
     check_runs(runs(chosen_preset, ""))  # complain before the data are read
@@ -192,6 +186,16 @@ def _of_preset(
     loaded = source.load()
     chosen_preset = fitted(chosen_preset, loaded)
     return SweepRuns(fit_dense_widths(runs(chosen_preset, loaded.label), settings), source, options.amp)
+
+
+def _cell_settings(cell: str, preset: Preset, settings: Sequence[str]) -> list[str]:
+    """Return the settings of a second dense network, which has three gates; those of the user win."""
+    width = int(cast(int, preset.model.options.get("baseline_width", 1)))
+    return [
+        f"model.options.baseline_width={round(width / 3**0.5)}",
+        *settings,
+        f"model.options.baseline_cell={cell}",
+    ]
 
 
 def _numbers(options: SweepOptions, preset: Preset) -> range:

@@ -203,7 +203,7 @@ def _check_margin(made: Sequence[Comparison]) -> None:
             "analyze: --margin is for a connectome of neurons and its nulls (connectome-rnn), and these "
             "results have no such comparison; leave it out."
         )
-    if len(units := list(dict.fromkeys(each.score.difference for each in made))) > 1:
+    if len(units := sorted({each.score.difference for each in made})) > 1:
         raise UserError(
             f"analyze: --margin cannot be in {' and '.join(units)} at once; select one data set with --where "
             f"'data={made[0].found.data}'."
