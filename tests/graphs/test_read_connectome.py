@@ -274,7 +274,7 @@ REFUSED = [
     (pd.DataFrame({"pre": [1, None], "post": [2, 3], "weight": 1}), {}, "row 2 lacks an id"),
     (pd.DataFrame({"pre": ["a", " "], "post": ["b", "c"], "weight": 1}), {}, "row 2 lacks an id"),
     (pd.DataFrame({"pre": [1, 2], "post": [2, 3], "weight": [1, None]}), {}, "row 2 lacks a weight"),
-    (pd.DataFrame({"pre": [1], "post": [2], "weight": ["many"]}), {"weight": "weight"}, "expected numbers, without"),
+    (pd.DataFrame({"pre": [1], "post": [2], "weight": ["many"]}), {"weight": "weight"}, "expected numbers"),
     (pd.DataFrame({"pre": [1], "post": [2], "weight": 1, "synapses": 2}), {}, "could each be the weight"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"weight": "count"}, "column weight= 'count' is not known"),
     (pd.DataFrame({"pre": [1], "post": [2]}), {"pre": "pre"}, "name both ends"),
