@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from graph2nn.analysis import significance
 from graph2nn.analysis.beyond.selection import held_out_gain
+from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
@@ -44,7 +45,7 @@ class Findings:
         baseline: the baseline's row, or None.
         spot: the sweet spot.
         fits: parabola of mean error against ``clustering`` and ``path_length``, or None.
-        correlations: Spearman of mean error with the same two, or None.
+        correlations: Spearman of mean error with the same two, or None; without runs that were filled in.
         judged: tests of the graphs against the baseline: the mean of all, the best with its selection accounted
             for, and each graph by the pooled noise of all networks.
         beating_welch, beating_bh, losing_welch: graphs whose mean lies below (above) the baseline's with an
@@ -75,6 +76,11 @@ class Findings:
     draws: int
     rank: int = 0
     highlighted: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """The runs that intervals and tests are made of: without those filled in from another seed."""
+        return trained(self.results.runs)
 
     @property
     def placed(self) -> pd.DataFrame:
@@ -161,6 +167,8 @@ def collect_findings(
     placed = on_plane(graphs)
     measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
     placed_mean = placed["mean"].to_numpy(dtype=np.float64)
+    evidence = trained(results.runs)
+    tested_mean = placed["graph"].map(evidence.groupby("graph")["test_error"].mean()).to_numpy(dtype=np.float64)
     gain = graphs["gain"].to_numpy(dtype=np.float64)
     p = graphs["p_value"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
@@ -170,13 +178,13 @@ def collect_findings(
         baseline=None if baseline_rows.empty else baseline_rows.iloc[0],
         spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
-        correlations={name: _spearman(x, placed_mean) for name, x in measures.items()},
+        correlations={name: _spearman(x, tested_mean) for name, x in measures.items()},
         judged=judge(results.runs, seed=seed, confidence=confidence),
         beating_welch=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
         losing_welch=int((clear & (gain < 0)).sum()),
         tested=int(np.isfinite(p).sum()),
-        held_out_gain=held_out_gain(results),
+        held_out_gain=held_out_gain(replace(results, runs=evidence)),
         confidence=confidence,
         draws=draws,
         rank=rank,
@@ -196,6 +204,7 @@ _EXACT = 7
 def _spearman(x: Floats, y: Floats) -> Correlation | None:
     from scipy import stats
 
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     test = stats.spearmanr(x.ravel(), y.ravel())

@@ -7,6 +7,7 @@ import pandas as pd
 
 from graph2nn.analysis import bootstrap as resampling
 from graph2nn.analysis import significance
+from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import OF_GRAPH, Results, checked_results
@@ -24,7 +25,8 @@ def per_graph(
 
     Args:
         table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
-            error is not finite are left out.
+            error is not finite are left out. Runs that were filled in from another seed count in the means,
+            as published, and in no interval or test.
         bootstrap: resamples behind each interval.
         seed: of the resampling.
         confidence: of the intervals.
@@ -79,15 +81,20 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     share = [name for name in ("reachable", "directed") if name in first]
     rows = first[["graph", *OF_GRAPH, *share]].astype(dict.fromkeys(_INTEGERS, np.int64))
     samples = [errors[label] for label in rows["graph"]]
+    # Published means count the runs that were filled in from another seed; intervals and tests do not.
+    evidence = Results(trained(results.runs), {}).errors()
+    tested = [evidence.get(label, np.full(1, np.nan)) for label in rows["graph"]]
     is_baseline = (rows["kind"] == "baseline").to_numpy()
-    baseline = samples[int(is_baseline.argmax())] if is_baseline.any() else None
+    baseline = int(is_baseline.argmax()) if is_baseline.any() else None
     size, mean, variance = significance.moments(samples)
-    means, gains = resampling.intervals(samples, baseline, draws=draws, seed=seed, confidence=confidence)
+    means, gains = resampling.intervals(
+        tested, None if baseline is None else tested[baseline], draws=draws, seed=seed, confidence=confidence
+    )
     p: Floats = np.full(len(rows), np.nan)
     gain: Floats = np.full(len(rows), np.nan)
     if baseline is not None:
-        p = significance.welch(samples, baseline)
-        gain = significance.moments([baseline])[1] - mean
+        p = significance.welch(tested, tested[baseline])
+        gain = mean[baseline] - mean
     # A comparison of the baseline with itself says nothing and must not enter the correction.
     p[is_baseline], gain[is_baseline], gains[is_baseline] = np.nan, np.nan, np.nan
     return rows.assign(
