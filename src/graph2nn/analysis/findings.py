@@ -41,7 +41,9 @@ class Findings:
 
     Attributes:
         results: the checked runs.
-        graphs: the relational graphs, best first (stable), as rows of :func:`per_graph`.
+        graphs: the relational graphs, best first (stable), as rows of :func:`per_graph`; and ``p_value``,
+            ``p_holm``, the tests of ``judged.pooled``, by which every table and figure calls a graph better or
+            worse.
         baseline: the baseline's row, or None.
         spot: the sweet spot.
         fits: parabola of mean error against ``clustering`` and ``path_length``, or None.
@@ -113,6 +115,13 @@ class Findings:
         return self.graphs.iloc[self.rank]
 
     @property
+    def standing(self) -> dict[str, Literal["better", "worse"]]:
+        """The graphs that are better or worse than the baseline after Holm's correction, by their labels."""
+        clear = self.judged.pooled[self.judged.pooled["p_holm"] <= ALPHA]
+        pairs = zip(clear["graph"], clear["gain"], strict=True)
+        return {str(graph): "better" if gain > 0 else "worse" for graph, gain in pairs}
+
+    @property
     def verdict(self) -> Verdict:
         """Whether graphs beat the baseline: the best of them, their mean, or some of them one by one."""
         if self.baseline is None:
@@ -155,7 +164,8 @@ def collect_findings(
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
     """
     results = checked_results(table)
-    rows = summarise(results, draws=draws, seed=seed, confidence=confidence)
+    judged = judge(results.runs, seed=seed, confidence=confidence)
+    rows = _tested(summarise(results, draws=draws, seed=seed, confidence=confidence), judged)
     relational = rows.loc[rows["kind"] == "relational"]
     if relational.empty:
         raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
@@ -170,7 +180,7 @@ def collect_findings(
     evidence = trained(results.runs)
     tested_mean = placed["graph"].map(evidence.groupby("graph")["test_error"].mean()).to_numpy(dtype=np.float64)
     gain = graphs["gain"].to_numpy(dtype=np.float64)
-    p = graphs["p_value"].to_numpy(dtype=np.float64)
+    p = graphs["p_welch"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
     return Findings(
         results=results,
@@ -179,7 +189,7 @@ def collect_findings(
         spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
         correlations={name: _spearman(x, tested_mean) for name, x in measures.items()},
-        judged=judge(results.runs, seed=seed, confidence=confidence),
+        judged=judged,
         beating_welch=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
         losing_welch=int((clear & (gain < 0)).sum()),
@@ -189,6 +199,12 @@ def collect_findings(
         draws=draws,
         rank=rank,
     )
+
+
+def _tested(rows: pd.DataFrame, judged: Judgement) -> pd.DataFrame:
+    """Add to each graph the p-values by which the verdict judges it; NaN where there is no test."""
+    tests = judged.pooled.set_index("graph")[["p", "p_holm"]].astype(np.float64).reindex(rows["graph"])
+    return rows.assign(p_value=tests["p"].to_numpy(), p_holm=tests["p_holm"].to_numpy())
 
 
 def _chosen(results: Results, graphs: pd.DataFrame) -> int:
