@@ -10,6 +10,7 @@ from graph2nn.analysis import findings
 from graph2nn.analysis.beyond.agreement import against, agreement_record
 from graph2nn.analysis.beyond.study import study
 from graph2nn.analysis.findings import collect_findings
+from graph2nn.analysis.task_findings import task_findings
 from graph2nn.errors import UserError
 from graph2nn.report.phrasing import headline, number, p_text, points
 
@@ -78,8 +79,19 @@ def test_one_seed_says_so():
         "untested",
         "These runs cannot tell whether a graph is better than the baseline",
     )
-    assert "The mean of all 2 graphs gains −1.00 points" in lead
+    assert "The mean of all 2 graphs gains −1.00 points; one seed gives no interval." in lead
     assert "one training seed" in remarks
+
+
+def test_a_page_of_one_seed_per_graph_says_what_it_has_and_has_not():
+    errors = {"baseline": [33.0, 33.4]} | {f"g{i}": [32 + i / 10] for i in range(5)}
+    one = task_findings("t", table({label: values[:1] for label, values in errors.items()}), draws=100)
+    assert "no interval of the mean gain of all graphs" in one.notes[0]
+    assert "no test of single graphs" in one.notes[0]
+    assert "]" not in headline(one.found).lead
+    many = task_findings("t", table(errors), draws=100)
+    assert "interval of the mean gain" not in many.notes[0]
+    assert "[" in headline(many.found).lead
 
 
 def test_filled_runs_are_told_and_are_no_evidence():

@@ -208,9 +208,15 @@ def _tested(rows: pd.DataFrame, judged: Judgement) -> pd.DataFrame:
 
 
 def _chosen(results: Results, graphs: pd.DataFrame) -> int:
-    """Return the row of the graph with the lowest mean score on the validation part, the first of equals."""
+    """Return the row of the graph with the lowest mean score on the validation part.
+
+    The graphs come in the order of the test part, which must not decide between equals.
+    """
     means = results.runs.groupby("graph")["validation_error"].mean()
-    return int(graphs["graph"].map(means).to_numpy(dtype=np.float64).argmin())
+    first = results.first_rows()
+    given = first[first["kind"] == "relational"]
+    order = order_by_mean(given, given["graph"].map(means).to_numpy(dtype=np.float64))
+    return graphs["graph"].tolist().index(given["graph"].iloc[order[0]])
 
 
 #: Up to this many graphs the p-value of a rank correlation counts all orders.
