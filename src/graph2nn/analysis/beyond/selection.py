@@ -209,7 +209,7 @@ def _estimated(
 def _best(runs: pd.DataFrame, labels: npt.NDArray[np.object_], errors: Floats) -> int:
     """Row of the graph with the lowest mean error; among equals the one that every table puts first."""
     relational = runs[runs["kind"] == "relational"]
-    graphs = relational.drop_duplicates("graph").set_index("graph", drop=False).loc[labels]
+    graphs = relational.drop_duplicates("graph").set_index("graph", drop=False).loc[labels.tolist()]
     given = {label: rows.to_numpy() for label, rows in relational.groupby("graph")["test_error"]}
     # Taking off what a seed does leaves equal means that differ in the last bit, which is not an order.
     raw = moments([given[label] for label in labels])[1]
