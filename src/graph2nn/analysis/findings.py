@@ -177,8 +177,9 @@ def collect_findings(
     placed = on_plane(graphs)
     measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
     placed_mean = placed["mean"].to_numpy(dtype=np.float64)
-    evidence = trained(results.runs)
-    tested_mean = placed["graph"].map(evidence.groupby("graph")["test_error"].mean()).to_numpy(dtype=np.float64)
+    evidence = replace(results, runs=trained(results.runs))
+    errors = evidence.errors()
+    tested_mean = significance.moments([errors.get(label, np.full(1, np.nan)) for label in placed["graph"]])[1]
     gain = graphs["gain"].to_numpy(dtype=np.float64)
     p = graphs["p_welch"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
@@ -194,7 +195,7 @@ def collect_findings(
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
         losing_welch=int((clear & (gain < 0)).sum()),
         tested=int(np.isfinite(p).sum()),
-        held_out_gain=held_out_gain(replace(results, runs=evidence)),
+        held_out_gain=held_out_gain(evidence),
         confidence=confidence,
         draws=draws,
         rank=rank,
