@@ -85,7 +85,6 @@ def test_clear_errors_about_arms():
 DESIGNS = {
     "one seed each, baseline with many": {"arms": [(1, range(30)), (30, range(30))], "own_seeds": True},
     "one seed for all, baseline with many": {"arms": [(1, range(10)), (30, [1])]},
-    "one seed for all": {"arms": [(1, [1]), (30, [1])]},
     "seeds that no side shares": {"arms": [(1, range(5)), (10, range(5, 10))]},
     "gaps": {"arms": [(1, range(6)), (12, range(6))], "missing": 0.3},
     "two seeds": {"arms": [(1, range(2)), (10, range(2))]},
@@ -98,11 +97,27 @@ def test_every_design_has_an_answer(name):
     found = compare_arms(table, ["baseline"], labels(table, 1))
     assert found.low < 3 < found.high
     assert 0 < found.p_value <= 1
-    if name != "one seed for all":
-        gain = split_seed_gain(table)
-        assert gain.low < gain.estimate < gain.high
-        assert gain.estimate == pytest.approx(3, abs=1.5)
-        assert 0 < gain.p_value <= 1
+    gain = split_seed_gain(table)
+    assert gain.low < gain.estimate < gain.high
+    assert gain.estimate == pytest.approx(3, abs=1.5)
+    assert 0 < gain.p_value <= 1
+
+
+@pytest.mark.parametrize(
+    "arms",
+    [[(1, [1]), (30, [1])], [(1, [1]), (30, [2])], [(6, [1]), (6, [1])]],
+    ids=["same", "other", "several"],
+)
+def test_one_seed_on_each_side_gives_no_interval_and_says_why(arms):
+    """A seed that moves one side alone would be taken for a difference: the interval covered 0.84."""
+    table = arms_table(RNG(7), arms, spread=Spread(), means=(36, 33))
+    found = compare_arms(table, labels(table, 0), labels(table, 1))
+    assert found.estimate == pytest.approx(3, abs=1.5)
+    assert np.isnan([found.low, found.high, found.p_value]).all()
+    assert "one training seed" in found.note
+    if arms[0][0] == 1:
+        with pytest.raises(UserError, match="the same one training seed"):
+            split_seed_gain(table)
 
 
 @pytest.mark.parametrize(

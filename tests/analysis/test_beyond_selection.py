@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from analysis_tables import table
 
+from graph2nn.analysis import split_seed_gain
 from graph2nn.analysis.beyond.noise import paired, seed_noise, shrink
 from graph2nn.analysis.beyond.selection import gain_of_the_best, held_out_gain, selection_record
 from graph2nn.analysis.findings import collect_findings
@@ -93,6 +94,29 @@ def test_the_naive_gain_is_the_one_of_the_findings():
     done = gain_of_the_best(found.results, draws=200)
     assert (done.best, done.naive) == (found.best["graph"], pytest.approx(found.best["gain"]))
     assert done.honest == found.held_out_gain
+
+
+def test_the_best_of_equals_is_the_first_of_every_table():
+    """Sparsity decides, then p, then the seed of the graph; not the order of rows, nor a rounded last bit."""
+    rng = np.random.default_rng(5)
+    errors = {"baseline": [33.1, 33.4, 33.3]} | {f"g{i}": rng.normal(33, 0.2, 3).round(2) for i in range(12)}
+    errors |= {"late": [31.11, 31.27, 31.46], "early": [31.46, 31.11, 31.27], "last": [31.27, 31.46, 31.11]}
+    rows = table(errors)
+    rows["sparsity"] = rows["graph"].map({"late": 0.3, "early": 0.1, "last": 0.4}).fillna(rows["sparsity"])
+    for runs in (rows, rows.iloc[::-1]):
+        found = collect_findings(runs, draws=100)
+        assert found.graphs["graph"].head(3).tolist() == ["early", "late", "last"]
+        assert found.best["graph"] == found.judged.best.best == found.spot.best == "early"
+        assert split_seed_gain(runs).graph == "early"
+        assert split_seed_gain(runs[(runs["seed"] == 1) | (runs["kind"] == "baseline")]).graph == "late"
+        alone = runs.assign(test_error=runs["test_error"].where(runs["kind"] == "baseline", 31.0))
+        alone.loc[alone["graph"].str.startswith("g"), "test_error"] = 32.0
+        one_run = alone[(alone["seed"] == 1) | (alone["kind"] == "baseline")]
+        assert split_seed_gain(one_run).graph == "early"
+        # Graphs that are equal on the validation part are not told apart by the test part.
+        lucky = alone.assign(validation_error=1.0)
+        lucky.loc[lucky["graph"] == "late", "test_error"] = 30.9
+        assert collect_findings(lucky, draws=100).best["graph"] == "early"
 
 
 def test_missing_runs_are_neither_chosen_nor_judged():

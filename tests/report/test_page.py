@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 import pandas as pd
 import pytest
-from analysis_tables import sweep
+from analysis_tables import sweep, table
 from atlas_pages import NASTY, evaluations, graphs
 from html_tags import Tags
 from markupsafe import Markup
@@ -24,6 +24,7 @@ from graph2nn.report.atlas import Atlas, atlas
 from graph2nn.report.atlas.parts import PLOTLY
 from graph2nn.report.listing import PRINTED_ROWS, listing
 from graph2nn.report.page import Chapter, Picture, _size, page
+from graph2nn.report.paper import _graphs
 from graph2nn.report.templates import TextTable, html_of, tables
 
 
@@ -118,6 +119,26 @@ def test_paper_gets_the_rows_that_the_style_sheet_leaves(monkeypatch):
     assert "On paper" not in listing(found)
     monkeypatch.setattr("graph2nn.report.listing.PRINTED_ROWS", 3)
     assert "On paper: the first 3 rows" in listing(found)
+
+
+def test_tables_and_colours_show_the_tests_of_the_verdict():
+    """Where Welch's test finds none of the graphs that the pooled one does, all say what the verdict says."""
+    rng = np.random.default_rng(1)
+    errors = {"baseline": rng.normal(33, 0.3, 3)} | {
+        f"g{i}": rng.normal(33 - gain, 0.3, 3) for i, gain in enumerate(np.linspace(-1.5, 1.5, 30))
+    }
+    found = collect_findings(table(errors), draws=100)
+    assert found.losing > 0
+    assert found.beating_welch < found.beating
+    text = listing(found)
+    assert (text.count('class="better"'), text.count('class="worse"')) == (found.beating, found.losing)
+    tested = found.judged.pooled.set_index("graph").loc[found.graphs["graph"]]
+    assert found.graphs["p_holm"].tolist() == tested["p_holm"].tolist()
+    assert found.graphs["p_value"].tolist() == tested["p"].tolist()
+    first = found.graphs["p_holm"].iloc[1]
+    assert phrasing.number(first, 4) == _graphs(found)["p (Holm)"].iloc[2]
+    one_seed = collect_findings(table({label: values[:1] for label, values in errors.items()}), draws=100)
+    assert one_seed.graphs[["p_value", "p_holm"]].isna().all(axis=None)
 
 
 def test_a_long_list_is_cut_and_says_so(monkeypatch):

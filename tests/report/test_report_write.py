@@ -129,6 +129,14 @@ def test_the_csv_has_a_line_a_graph(full):
     assert rows["mean"][1:].is_monotonic_increasing
 
 
+def test_no_file_gives_the_gain_of_a_picked_graph_an_interval_of_its_own_runs(full):
+    """It would cover the true gain in half of all cases; the split-seed gain has one."""
+    summary = json.loads((full / "summary.json").read_text(encoding="utf-8"))
+    assert [key for key in summary["best"] if key.startswith("gain")] == ["gain"]
+    assert [name for name in pd.read_csv(full / "graphs.csv") if name.startswith("gain")] == ["gain"]
+    assert {"gain", "low", "high", "p_value"} == set(summary["comparison"]["best_graph"])
+
+
 def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("figures/learning_curves.png", "figures/mine.png", "mine.txt"):

@@ -27,6 +27,11 @@ from graph2nn.arrays import Floats, Longs
 from graph2nn.errors import UserError, unknown
 
 NOISE, SEED, SEED_IN_ARM = "noise", "seed", "seed in arm"
+#: What is said where each arm has one training seed.
+BLIND = (
+    "All networks of an arm share one training seed. What it did to the networks of one arm and not to the "
+    "others cannot be told from the difference, so there is no interval and no test. Train a second seed."
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,8 @@ def compare_arms(
     Returns:
         Mean error of ``a`` minus mean error of ``b`` in points: positive means that ``b`` is better; interval,
         p-value and degrees of freedom after Satterthwaite, with the correction of Kenward and Roger (1997) for
-        estimated weights.
+        estimated weights. Where each arm has one training seed in all there is no interval and no p-value
+        (NaN), and ``note`` says why.
 
     Raises:
         UserError: a malformed table, an unknown or repeated label, or runs without any spread to judge by.
@@ -143,7 +149,7 @@ def contrast_arms(
         raise UserError(f"compare_arms: confidence = {confidence:g} lies outside (0, 1).")
     table = evidence_of(runs)
     data = reduce_runs(table, _labels(table, arms))
-    lone = _lone(data)
+    lone, blind = _lone(data), _blind(data)
     data = _unpaired(data, lone)
     parts = _components(data)
     if lone and not any(set(square.weights) == {NOISE} for square in data.squares):
@@ -168,8 +174,8 @@ def contrast_arms(
     added = kenward_roger(combination, x, held, parts)
     within = {name: np.zeros_like(part) if name.startswith("network") else part for name, part in parts.items()}
     _, own_variance, own_freedom = contrast_of(rows, data.y, free, within, floor=floor)
-    variance += added
-    answer = student(estimate, variance if variance > 1e-16 else float("nan"), freedom, confidence)
+    variance = float("nan") if blind or variance + added <= 1e-16 else variance + added
+    answer = student(estimate, variance, freedom, confidence)
     return ArmComparison(
         **vars(answer),
         variances=dict(zip(free.names, free.theta.tolist(), strict=True)),
@@ -178,8 +184,13 @@ def contrast_arms(
         networks=data.networks,
         own_error=float(np.sqrt(max(own_variance + added, 0.0))),
         own_freedom=float(own_freedom),
-        note=_left_open(data, lone),
+        note=BLIND if blind else _left_open(data, lone),
     )
+
+
+def _blind(data: Reduced) -> bool:
+    """Whether each arm has one training seed in all, so that nothing tells its effect from the difference."""
+    return all(len(np.unique(data.seed[data.arm == place])) == 1 for place in range(len(data.networks)))
 
 
 def _lone(data: Reduced) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Literal
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from graph2nn.analysis import significance
 from graph2nn.analysis.beyond.selection import held_out_gain
+from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.summary import summarise
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
@@ -40,11 +41,13 @@ class Findings:
 
     Attributes:
         results: the checked runs.
-        graphs: the relational graphs, best first (stable), as rows of :func:`per_graph`.
+        graphs: the relational graphs, best first (stable), as rows of :func:`per_graph`; and ``p_value``,
+            ``p_holm``, the tests of ``judged.pooled``, by which every table and figure calls a graph better or
+            worse.
         baseline: the baseline's row, or None.
         spot: the sweet spot.
         fits: parabola of mean error against ``clustering`` and ``path_length``, or None.
-        correlations: Spearman of mean error with the same two, or None.
+        correlations: Spearman of mean error with the same two, or None; without runs that were filled in.
         judged: tests of the graphs against the baseline: the mean of all, the best with its selection accounted
             for, and each graph by the pooled noise of all networks.
         beating_welch, beating_bh, losing_welch: graphs whose mean lies below (above) the baseline's with an
@@ -77,6 +80,11 @@ class Findings:
     highlighted: tuple[str, ...] = ()
 
     @property
+    def evidence(self) -> pd.DataFrame:
+        """The runs that intervals and tests are made of: without those filled in from another seed."""
+        return trained(self.results.runs)
+
+    @property
     def placed(self) -> pd.DataFrame:
         """The graphs that have a place on the (C, L) plane; see :func:`graph2nn.analysis.table.on_plane`."""
         return on_plane(self.graphs)
@@ -105,6 +113,13 @@ class Findings:
     def best(self) -> pd.Series:
         """Row of the graph with the lowest mean error, or of the one ``rank`` places behind it."""
         return self.graphs.iloc[self.rank]
+
+    @property
+    def standing(self) -> dict[str, Literal["better", "worse"]]:
+        """The graphs that are better or worse than the baseline after Holm's correction, by their labels."""
+        clear = self.judged.pooled[self.judged.pooled["p_holm"] <= ALPHA]
+        pairs = zip(clear["graph"], clear["gain"], strict=True)
+        return {str(graph): "better" if gain > 0 else "worse" for graph, gain in pairs}
 
     @property
     def verdict(self) -> Verdict:
@@ -149,7 +164,8 @@ def collect_findings(
         UserError: as :func:`per_graph`, no relational graph finished, or no graph of that rank.
     """
     results = checked_results(table)
-    rows = summarise(results, draws=draws, seed=seed, confidence=confidence)
+    judged = judge(results.runs, seed=seed, confidence=confidence)
+    rows = _tested(summarise(results, draws=draws, seed=seed, confidence=confidence), judged)
     relational = rows.loc[rows["kind"] == "relational"]
     if relational.empty:
         raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
@@ -161,8 +177,11 @@ def collect_findings(
     placed = on_plane(graphs)
     measures = {name: placed[name].to_numpy(dtype=np.float64) for name in ("clustering", "path_length")}
     placed_mean = placed["mean"].to_numpy(dtype=np.float64)
+    evidence = replace(results, runs=trained(results.runs))
+    errors = evidence.errors()
+    tested_mean = significance.moments([errors.get(label, np.full(1, np.nan)) for label in placed["graph"]])[1]
     gain = graphs["gain"].to_numpy(dtype=np.float64)
-    p = graphs["p_value"].to_numpy(dtype=np.float64)
+    p = graphs["p_welch"].to_numpy(dtype=np.float64)
     clear = significance.holm(p) <= ALPHA
     return Findings(
         results=results,
@@ -170,23 +189,35 @@ def collect_findings(
         baseline=None if baseline_rows.empty else baseline_rows.iloc[0],
         spot=sweet_spot(results.runs, rank=rank),
         fits={name: quadratic_fit(x, placed_mean) for name, x in measures.items()},
-        correlations={name: _spearman(x, placed_mean) for name, x in measures.items()},
-        judged=judge(results.runs, seed=seed, confidence=confidence),
+        correlations={name: _spearman(x, tested_mean) for name, x in measures.items()},
+        judged=judged,
         beating_welch=int((clear & (gain > 0)).sum()),
         beating_bh=int(((significance.benjamini_hochberg(p) <= ALPHA) & (gain > 0)).sum()),
         losing_welch=int((clear & (gain < 0)).sum()),
         tested=int(np.isfinite(p).sum()),
-        held_out_gain=held_out_gain(results),
+        held_out_gain=held_out_gain(evidence),
         confidence=confidence,
         draws=draws,
         rank=rank,
     )
 
 
+def _tested(rows: pd.DataFrame, judged: Judgement) -> pd.DataFrame:
+    """Add to each graph the p-values by which the verdict judges it; NaN where there is no test."""
+    tests = judged.pooled.set_index("graph")[["p", "p_holm"]].astype(np.float64).reindex(rows["graph"])
+    return rows.assign(p_value=tests["p"].to_numpy(), p_holm=tests["p_holm"].to_numpy())
+
+
 def _chosen(results: Results, graphs: pd.DataFrame) -> int:
-    """Return the row of the graph with the lowest mean score on the validation part, the first of equals."""
+    """Return the row of the graph with the lowest mean score on the validation part.
+
+    The graphs come in the order of the test part, which must not decide between equals.
+    """
     means = results.runs.groupby("graph")["validation_error"].mean()
-    return int(graphs["graph"].map(means).to_numpy(dtype=np.float64).argmin())
+    first = results.first_rows()
+    given = first[first["kind"] == "relational"]
+    order = order_by_mean(given, given["graph"].map(means).to_numpy(dtype=np.float64))
+    return graphs["graph"].tolist().index(given["graph"].iloc[order[0]])
 
 
 #: Up to this many graphs the p-value of a rank correlation counts all orders.
@@ -196,6 +227,7 @@ _EXACT = 7
 def _spearman(x: Floats, y: Floats) -> Correlation | None:
     from scipy import stats
 
+    x, y = x[np.isfinite(y)], y[np.isfinite(y)]
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     test = stats.spearmanr(x.ravel(), y.ravel())

@@ -10,7 +10,7 @@ import pandas as pd
 from graph2nn.analysis.arms import ArmComparison, contrast_arms
 from graph2nn.analysis.beyond.selection import gain_of_the_best
 from graph2nn.analysis.evidence import NEEDED, evidence_of
-from graph2nn.analysis.table import Gap, checked_results
+from graph2nn.analysis.table import Gap, checked_results, order_by_mean
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
@@ -23,7 +23,7 @@ class SplitSeedGain:
     """What the graph that looks best gains over the baseline, in points of error.
 
     Attributes:
-        graph: the graph with the lowest mean error.
+        graph: the graph with the lowest mean error; :func:`order_by_mean` decides ties.
         estimate: its gain; positive: better than the baseline. low, high: interval. p_value: two-sided.
         method: ``split seeds``, or ``empirical Bayes`` where each graph has one run.
 
@@ -63,7 +63,8 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
         The gain in points of error; positive: better than the baseline.
 
     Raises:
-        UserError: a malformed table, no baseline, no relational graph, or no spread to judge by.
+        UserError: a malformed table, no baseline, no relational graph, one training seed on both sides, or no
+            spread to judge by.
 
     Example:
         >>> import pandas as pd
@@ -82,6 +83,11 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
     for arm, missing in zip(arms, ("baseline", "relational graph"), strict=True):
         if not arm:
             raise UserError(f"split_seed_gain: the table has no finished run of a {missing}; train one.")
+    if kept.groupby("kind")["seed"].nunique().max() == 1:
+        raise UserError(
+            "split_seed_gain: all graphs have the same one training seed, which cannot both choose a graph and "
+            "judge it, and what it did to them and not to the baseline cannot be told. Train a second seed."
+        )
     if kept[kept["kind"] == "relational"].groupby("graph").size().max() == 1:
         return _one_run_each(kept, arms, seed, confidence)
     selection = gain_of_the_best(checked_results(kept, columns=NEEDED), seed=seed, confidence=confidence)
@@ -95,9 +101,10 @@ def split_seed_gain(runs: pd.DataFrame, *, seed: int = 0, confidence: float = 0.
 def _one_run_each(runs: pd.DataFrame, arms: list[list[str]], seed: int, confidence: float) -> SplitSeedGain:
     """Posterior of the best graph's gain under normal true means (Efron and Morris 1975)."""
     compared = contrast_arms(runs, arms, [1.0, -1.0], confidence=confidence)
-    errors = runs[runs["kind"] == "relational"].set_index("graph")["test_error"]
-    best = str(errors.idxmin())
-    ahead = float(errors.mean() - errors[best])
+    graphs = runs[runs["kind"] == "relational"]
+    errors = graphs["test_error"].to_numpy(dtype=np.float64)
+    first = int(order_by_mean(graphs, errors)[0])
+    best, ahead = str(graphs["graph"].iloc[first]), float(errors.mean() - errors[first])
     # Unknown are the share, which lies between 0 and 1, the mean of all graphs, and the graph's own luck.
     rng = np.random.default_rng([seed, len(errors)])
     shares, noise = _shares(

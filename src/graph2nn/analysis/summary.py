@@ -7,6 +7,7 @@ import pandas as pd
 
 from graph2nn.analysis import bootstrap as resampling
 from graph2nn.analysis import significance
+from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import OF_GRAPH, Results, checked_results
@@ -24,7 +25,8 @@ def per_graph(
 
     Args:
         table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
-            error is not finite are left out.
+            error is not finite are left out. Runs that were filled in from another seed count in the means,
+            as published, and in no interval or test.
         bootstrap: resamples behind each interval.
         seed: of the resampling.
         confidence: of the intervals.
@@ -34,13 +36,14 @@ def per_graph(
         ``seeds``, the runs counted; ``mean``, the mean top-1 error (%); ``sd``, the sample standard deviation
         (n − 1; NaN for one seed); ``sd_population`` (divided by n, as the published ± is); ``low, high``, the
         bootstrap interval of the mean; ``gain``, the baseline's mean minus the graph's (points; positive is
-        better) with ``gain_low, gain_high``, its interval with both sides resampled; ``p_value``, Welch's
-        two-sided t-test against the baseline, and ``p_holm``, the same after Holm's correction over all
-        graphs. NaN where a number does not exist: intervals and tests of a single seed, comparisons without
-        a baseline or of the baseline with itself.
+        better); ``p_welch``, Welch's two-sided t-test against the baseline, and ``p_welch_holm``, the same
+        after Holm's correction over all graphs. NaN where a number does not exist: intervals and tests of a
+        single seed, comparisons without a baseline or of the baseline with itself.
 
         Percentile intervals of three to five seeds are too narrow: what is called 95 % covers nearer 75 to
-        85 %. Trust ``p_holm`` before an interval that only just leaves zero out.
+        85 %. A gain has no interval here, as the graph with the largest was picked:
+        :func:`graph2nn.analysis.split_seed_gain` gives that of the best graph and
+        :func:`graph2nn.analysis.compare_arms` that of graphs named beforehand.
 
     Raises:
         UserError: a malformed table (see :func:`graph2nn.analysis.table.checked_results`), fewer than 100
@@ -79,17 +82,20 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     share = [name for name in ("reachable", "directed") if name in first]
     rows = first[["graph", *OF_GRAPH, *share]].astype(dict.fromkeys(_INTEGERS, np.int64))
     samples = [errors[label] for label in rows["graph"]]
+    # Published means count the runs that were filled in from another seed; intervals and tests do not.
+    evidence = Results(trained(results.runs), {}).errors()
+    tested = [evidence.get(label, np.full(1, np.nan)) for label in rows["graph"]]
     is_baseline = (rows["kind"] == "baseline").to_numpy()
-    baseline = samples[int(is_baseline.argmax())] if is_baseline.any() else None
+    baseline = int(is_baseline.argmax()) if is_baseline.any() else None
     size, mean, variance = significance.moments(samples)
-    means, gains = resampling.intervals(samples, baseline, draws=draws, seed=seed, confidence=confidence)
+    means = resampling.intervals(tested, draws=draws, seed=seed, confidence=confidence)
     p: Floats = np.full(len(rows), np.nan)
     gain: Floats = np.full(len(rows), np.nan)
     if baseline is not None:
-        p = significance.welch(samples, baseline)
-        gain = significance.moments([baseline])[1] - mean
+        p = significance.welch(tested, tested[baseline])
+        gain = mean[baseline] - mean
     # A comparison of the baseline with itself says nothing and must not enter the correction.
-    p[is_baseline], gain[is_baseline], gains[is_baseline] = np.nan, np.nan, np.nan
+    p[is_baseline], gain[is_baseline] = np.nan, np.nan
     return rows.assign(
         seeds=size.astype(np.int64),
         mean=mean,
@@ -98,8 +104,6 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
         low=means[:, 0],
         high=means[:, 1],
         gain=gain,
-        gain_low=gains[:, 0],
-        gain_high=gains[:, 1],
-        p_value=p,
-        p_holm=significance.holm(p),
+        p_welch=p,
+        p_welch_holm=significance.holm(p),
     )

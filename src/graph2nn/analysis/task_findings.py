@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -298,13 +299,25 @@ def _gaps(by_task: Findings) -> list[str]:
         said.append("There is no dense baseline among the runs, so no gain can be told.")
     seeds = by_task.graphs["seeds"]
     if seeds.max() == 1:
-        said.append("Every graph has one training seed: there is no spread, no interval and no test.")
+        said.append(_one_seed(by_task))
     elif seeds.min() < seeds.max():
         few = int((seeds < seeds.max()).sum())
         said.append(
             f"{few} of {len(seeds)} graphs have fewer training seeds than the {int(seeds.max())} of others."
         )
     return said
+
+
+def _one_seed(findings: Findings) -> str:
+    """Say what there is and what there is not where every graph has one run."""
+    said = "Every graph has one training seed, so no graph has a spread or an interval of its own"
+    if findings.baseline is None:
+        return f"{said}."
+    every = findings.judged.all_graphs
+    lacking = [] if len(findings.judged.pooled) else ["test of single graphs"]
+    if every is None or not math.isfinite(every.low):
+        lacking.append("interval of the mean gain of all graphs")
+    return f"{said}" + (f", and there is no {' and no '.join(lacking)}." if lacking else ".")
 
 
 def _ties(findings: Findings, among: int = 10) -> list[str]:

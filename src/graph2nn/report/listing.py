@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.findings import Findings
 from graph2nn.report.phrasing import number
 from graph2nn.report.templates import html_of
 from graph2nn.tasks import TOP1
@@ -27,7 +27,7 @@ _COLUMNS: tuple[tuple[str, str, int | None, str], ...] = (
     ("C", "clustering", 3, "clustering coefficient"),
     ("L", "path_length", 3, "average path length"),
     ("gain", "gain", 2, "baseline's mean minus this mean, points"),
-    ("p", "p_value", 4, "Welch's t-test against the baseline, two-sided"),
+    ("p", "p_value", 4, "t-test against the baseline, noise of a run pooled over all networks, two-sided"),
     ("p (Holm)", "p_holm", 4, "the same after Holm's correction over all graphs"),
     ("seeds", "seeds", 0, "runs counted"),
     ("low", "low", 2, "low end of the interval of the mean"),
@@ -53,9 +53,12 @@ def listing(findings: Findings, *, heading: int = 2, name: str = "graphs") -> Ma
     Returns:
         HTML.
     """
-    rows = [] if findings.baseline is None else [_row(findings.baseline, findings)]
+    rows = [] if findings.baseline is None else [_row(findings.baseline, findings, "")]
+    standing = findings.standing
     shown = (findings.graphs.index < MOST_ROWS) | findings.graphs["graph"].isin(findings.highlighted)
-    rows += [_row(row, findings) for _, row in findings.graphs[shown].iterrows()]
+    rows += [
+        _row(row, findings, standing.get(str(row["graph"]), "")) for _, row in findings.graphs[shown].iterrows()
+    ]
     count, title = len(findings.graphs), "Every graph"
     rest = ""
     if count > MOST_ROWS:
@@ -97,7 +100,7 @@ def columns_of(findings: Findings) -> tuple[tuple[str, str, int | None, str], ..
         return columns
     heads = {"mean": (score.label, f"mean {score.name} of the final epoch")}
     heads["gain"] = ("gain", f"baseline's mean minus this mean, {score.difference}")
-    scores = ("mean", "sd", "gain", "gain_low", "gain_high", "low", "high")
+    scores = ("mean", "sd", "gain", "low", "high")
     return tuple(
         (*((heads[column][0],) if column in heads else (head,)), column, digits if column in scores else shown,
          heads[column][1] if column in heads else why)
@@ -137,15 +140,16 @@ def _units(findings: Findings) -> str:
     return f"Scores are {findings.score.label}, lower is better; gains in {findings.score.difference}."
 
 
-def _row(row: pd.Series, findings: Findings) -> _Row:
+def _row(row: pd.Series, findings: Findings, standing: str) -> _Row:
     style = "baseline" if row["kind"] == "baseline" else ""
     style = "highlight" if row["graph"] in findings.highlighted else style
     return _Row(
-        style, tuple(_cell(row, column, digits, findings) for _, column, digits, _ in columns_of(findings))
+        style,
+        tuple(_cell(row, column, digits, findings, standing) for _, column, digits, _ in columns_of(findings)),
     )
 
 
-def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings) -> _Cell:
+def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings, standing: str) -> _Cell:
     value = row[column]
     if column == "directed":
         return _Cell("–" if pd.isna(value) else "yes" if value else "no")
@@ -154,9 +158,7 @@ def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings) -
         return _Cell(f"{mark}{value}")
     if not math.isfinite(value):
         return _Cell("–", value="")
-    style = ""
-    if column == "gain" and row["p_holm"] <= ALPHA:
-        style = "better" if value > 0 else "worse"
+    style = standing if column == "gain" else ""
     text = f"{int(value):,}" if digits == 0 else number(float(value), digits)
     if column.startswith("p_") and value < 1e-4:
         text = "< 0.0001"

@@ -32,7 +32,7 @@ _ROW: tuple[str, ...] = (
     "macs",
     "params",
 )
-_ROW += ("seeds", "mean", "sd", "sd_population", "low", "high", "gain", "gain_low", "gain_high")
+_ROW += ("seeds", "mean", "sd", "sd_population", "low", "high", "gain")
 _ROW += ("p_value", "p_holm")
 
 
@@ -133,7 +133,7 @@ def _joined(record: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(findings: Findings) -> pd.DataFrame:
-    """Return one row per graph, best first, the baseline on top: the columns of ``per_graph``."""
+    """Return one row per graph, best first, the baseline on top: the columns of ``Findings.graphs``."""
     every = (
         findings.graphs
         if findings.baseline is None

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired, seed_noise
+from graph2nn.analysis.evidence import trained
 from graph2nn.analysis.table import checked_results
 from graph2nn.arrays import Floats
 
@@ -80,9 +81,9 @@ def against(
     """Compare a results table with others, over the WS-flex graphs that both have.
 
     Args:
-        table: one row per run.
-        others: results tables by name; those that share fewer than eight graphs, or have no spread, are left
-            out.
+        table: one row per run; runs that were filled in from another seed are left out.
+        others: results tables by name, likewise; those that share fewer than eight graphs, or have no spread,
+            are left out.
         seed: of the resampling.
         confidence: of the intervals.
 
@@ -117,7 +118,7 @@ def agreement_record(agreement: Mapping[str, Agreement]) -> dict[str, Any]:
 
 def _means(table: pd.DataFrame) -> pd.DataFrame:
     """Mean error of each WS-flex graph, its runs, and the variance that their scatter leaves in the mean."""
-    runs = checked_results(table).runs
+    runs = checked_results(trained(table)).runs
     runs = runs[(runs["kind"] == "relational") & runs["p"].notna()]
     noise, runs = seed_noise(runs), paired(runs)
     groups = [rows["test_error"].to_numpy(dtype=np.float64) for _, rows in runs.groupby("graph", sort=False)]

@@ -68,11 +68,11 @@ def study(
     Raises:
         UserError: ``measures`` has no row for any graph, or one label twice.
     """
-    runs = findings.results.runs
+    runs = findings.evidence
     noise = seed_noise(runs)
-    rows = findings.placed.assign(
-        mean=findings.placed["graph"].map(paired(runs).groupby("graph")["test_error"].mean())
-    )
+    judged = paired(runs).groupby("graph")["test_error"].agg(["mean", "size"])
+    rows = findings.placed[findings.placed["graph"].isin(judged.index)]
+    rows = rows.assign(mean=rows["graph"].map(judged["mean"]), seeds=rows["graph"].map(judged["size"]))
     # A tenth of a point is the paper's scale; other scores have one of their own.
     typical = float(rows["mean"].median())
     near = surface.NEAR if findings.score.unit == "%" else float(f"{0.003 * typical:.1g}")

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graph2nn.analysis.findings import ALPHA, Findings
+from graph2nn.analysis.findings import Findings
 from graph2nn.report.figures.marks import baseline_line
 from graph2nn.report.figures.theme import Theme, canvas, legend_below
 
@@ -50,14 +50,13 @@ def _forest(axes: Axes, findings: Findings, rows: pd.DataFrame, theme: Theme) ->
     reach = np.maximum(
         np.nan_to_num(np.stack([mean - rows["low"].to_numpy(), rows["high"].to_numpy() - mean])), 0
     )
-    pooled = findings.judged.pooled.set_index("graph").reindex(rows["graph"])
-    clear = (pooled["p_holm"] <= ALPHA).to_numpy()
-    gain = pooled["gain"].to_numpy(dtype=np.float64)
+    standing = rows["graph"].map(findings.standing)
+    rest = "not shown to differ" if len(findings.judged.pooled) else "graphs"
     baseline_line(axes, findings, theme, vertical=True)
     groups = [
-        (clear & (gain > 0), theme.good, "^", "better (Holm)"),
-        (clear & (gain < 0), theme.bad, "v", "worse (Holm)"),
-        (~clear, theme.point, "o", "not shown to differ" if len(findings.judged.pooled) else "graphs"),
+        ((standing == "better").to_numpy(), theme.good, "^", "better (Holm)"),
+        ((standing == "worse").to_numpy(), theme.bad, "v", "worse (Holm)"),
+        (standing.isna().to_numpy(), theme.point, "o", rest),
     ]
     for members, colour, marker, label in groups:
         if members.any():
