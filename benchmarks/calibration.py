@@ -26,6 +26,7 @@ from graph2nn.analysis import compare_arms, compare_nulls, split_seed_gain
 from graph2nn.analysis.beyond.agreement import against
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import Surface, fit_surface
+from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.significance import holm, welch
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.verdict import judge
@@ -86,6 +87,14 @@ NULLS: Mapping[str, Mapping[str, Any]] = {
         "graphs": 3, "nulls": 4, "seeds": range(5), "missing": 0.3,
     },
 }  # fmt: skip
+#: Mean effect over all graphs, of the same designs.
+NULL_MEANS: Mapping[str, Mapping[str, Any]] = {
+    **{name: {**design, "mean": True} for name, design in NULLS.items() if design["graphs"] > 1},
+    "4 graphs, 5 nulls, 7 seeds, seeds move nulls together": {
+        "graphs": 4, "nulls": 5, "seeds": range(7), "together": True, "mean": True,
+    },
+    "2 graphs, 5 nulls, 7 seeds": {"graphs": 2, "nulls": 5, "seeds": range(7), "mean": True},
+}  # fmt: skip
 #: The best of 52 graphs against five nulls; no graph differs from another.
 PICKED: Mapping[str, Mapping[str, Any]] = {
     "best of 52 graphs, judged by the seeds that picked it": {"chosen_on": None},
@@ -122,13 +131,18 @@ def one_arms(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float
 
 
 def one_nulls(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
-    """True effect, interval before (spread of the nulls' means alone), and now."""
+    """True effect, interval before (spread of the nulls' means alone, or of the effects), and now."""
     design = dict(design)
-    together = design.pop("together", False)
+    together, mean_effect = design.pop("together", False), design.pop("mean", False)
     spread = (
         Spread(network=0.03, family=0.25, run=0.1) if together else Spread(network=0.1, family=0.2, run=0.25)
     )
     table, pairs = nulls_table(rng, spread=spread, **design)
+    if mean_effect:
+        compared = compare_nulls(table, pairs)
+        effects = compared.graphs["estimate"]
+        by_spread = student(effects.mean(), effects.var() / len(effects), len(effects) - 1.0)
+        return 0.0, (by_spread.low, by_spread.high), (compared.low, compared.high)
     mean = table.groupby("graph")["test_error"].mean()
     groups = [mean[own["null"]].to_numpy() for _, own in pairs.groupby("graph", sort=False)]
     freedom = sum(len(group) - 1 for group in groups)
@@ -305,6 +319,7 @@ TRUE_EFFECTS = (
 KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[float, Interval, Interval]]]] = {
     "compare_arms": (ARMS, one_arms),
     "compare_nulls": (NULLS, one_nulls),
+    "compare_nulls, all graphs": (NULL_MEANS, one_nulls),
     "split_seed_gain": (BEST, one_best),
     "verdict": (JUDGED, one_judged),
     "compare_nulls of a picked graph": (PICKED, one_picked),
