@@ -212,6 +212,11 @@ AGREEMENT: Mapping[str, Mapping[str, Any]] = {
     "two unrelated surfaces, length scale 1": {"length": 1.0},
     "two unrelated planes": {"length": None},
 }
+#: Correlation that is left at equal width, of unrelated errors of graphs whose widths match one budget.
+WIDTHS: Mapping[str, Mapping[str, Any]] = {
+    "two unrelated surfaces, length scale 0.5": {"length": 0.5, "widths": True},
+    "two unrelated surfaces, length scale 1": {"length": 1.0, "widths": True},
+}
 #: Surfaces over ``n64-52``. Asked of each: the region of the lowest point, then the intervals of its C and L;
 #: and of all surfaces in turn, over which these are meant to cover 95 %.
 ALL_SURFACES = "all of these surfaces in turn"
@@ -242,6 +247,14 @@ def one_agreement(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[
             covariance = np.exp(-distance) + 1e-6 * np.eye(len(z))
             surface = np.linalg.cholesky(covariance) @ rng.standard_normal(len(z))
         tables.append(plane_table(rng, rows, 33 + 0.3 * surface / surface.std(), seeds=5))
+    if design.get("widths"):
+        # Equal budgets: a graph of half the density is wider by the root of two.
+        widths = [str(round(512 / np.sqrt(share))) for share in rows["sparsity"]]
+        tables = [each.assign(widths=widths * 5) for each in tables]
+        found = against(tables[0], {"other": tables[1]})["other"]
+        low, high = found.given_width_low, found.given_width_high
+        nan = float("nan")
+        return 0.0, (nan, nan), (nan, nan) if low is None or high is None else (low, high)
     found = against(tables[0], {"other": tables[1]})["other"]
     one, other = (found.graphs[name].to_numpy() for name in ("one", "other"))
     picks = rng.integers(0, len(one), (2000, len(one)))
@@ -324,6 +337,7 @@ KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[f
     "verdict": (JUDGED, one_judged),
     "compare_nulls of a picked graph": (PICKED, one_picked),
     "against": (AGREEMENT, one_agreement),
+    "against, given_width": (WIDTHS, one_agreement),
     "fit_surface": (OPTIMUM, one_optimum),
     "search": (SEARCH, one_search),
 }
