@@ -215,7 +215,6 @@ AGREEMENT: Mapping[str, Mapping[str, Any]] = {
 #: Correlation that is left at equal width, of unrelated errors of graphs whose widths match one budget.
 WIDTHS: Mapping[str, Mapping[str, Any]] = {
     "two unrelated surfaces, length scale 0.5": {"length": 0.5, "widths": True},
-    "two unrelated surfaces, length scale 1": {"length": 1.0, "widths": True},
 }
 #: Surfaces over ``n64-52``. Asked of each: the region of the lowest point, then the intervals of its C and L;
 #: and of all surfaces in turn, over which these are meant to cover 95 %.
