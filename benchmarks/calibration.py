@@ -26,6 +26,7 @@ from graph2nn.analysis import compare_arms, compare_nulls, split_seed_gain
 from graph2nn.analysis.beyond.agreement import against
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import Surface, fit_surface
+from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.significance import holm, welch
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.verdict import judge
@@ -86,6 +87,14 @@ NULLS: Mapping[str, Mapping[str, Any]] = {
         "graphs": 3, "nulls": 4, "seeds": range(5), "missing": 0.3,
     },
 }  # fmt: skip
+#: Mean effect over all graphs, of the same designs.
+NULL_MEANS: Mapping[str, Mapping[str, Any]] = {
+    **{name: {**design, "mean": True} for name, design in NULLS.items() if design["graphs"] > 1},
+    "4 graphs, 5 nulls, 7 seeds, seeds move nulls together": {
+        "graphs": 4, "nulls": 5, "seeds": range(7), "together": True, "mean": True,
+    },
+    "2 graphs, 5 nulls, 7 seeds": {"graphs": 2, "nulls": 5, "seeds": range(7), "mean": True},
+}  # fmt: skip
 #: The best of 52 graphs against five nulls; no graph differs from another.
 PICKED: Mapping[str, Mapping[str, Any]] = {
     "best of 52 graphs, judged by the seeds that picked it": {"chosen_on": None},
@@ -129,13 +138,18 @@ def one_arms(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float
 
 
 def one_nulls(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
-    """True effect, interval before (spread of the nulls' means alone), and now."""
+    """True effect, interval before (spread of the nulls' means alone, or of the effects), and now."""
     design = dict(design)
-    together = design.pop("together", False)
+    together, mean_effect = design.pop("together", False), design.pop("mean", False)
     spread = (
         Spread(network=0.03, family=0.25, run=0.1) if together else Spread(network=0.1, family=0.2, run=0.25)
     )
     table, pairs = nulls_table(rng, spread=spread, **design)
+    if mean_effect:
+        compared = compare_nulls(table, pairs)
+        effects = compared.graphs["estimate"]
+        by_spread = student(effects.mean(), effects.var() / len(effects), len(effects) - 1.0)
+        return 0.0, (by_spread.low, by_spread.high), (compared.low, compared.high)
     mean = table.groupby("graph")["test_error"].mean()
     groups = [mean[own["null"]].to_numpy() for _, own in pairs.groupby("graph", sort=False)]
     freedom = sum(len(group) - 1 for group in groups)
@@ -209,6 +223,10 @@ AGREEMENT: Mapping[str, Mapping[str, Any]] = {
     "two unrelated surfaces, length scale 1": {"length": 1.0},
     "two unrelated planes": {"length": None},
 }
+#: Correlation that is left at equal width, of unrelated errors of graphs whose widths match one budget.
+WIDTHS: Mapping[str, Mapping[str, Any]] = {
+    "two unrelated surfaces, length scale 0.5": {"length": 0.5, "widths": True},
+}
 #: Surfaces over ``n64-52``. Asked of each: the region of the lowest point, then the intervals of its C and L;
 #: and of all surfaces in turn, over which these are meant to cover 95 %.
 ALL_SURFACES = "all of these surfaces in turn"
@@ -239,6 +257,14 @@ def one_agreement(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[
             covariance = np.exp(-distance) + 1e-6 * np.eye(len(z))
             surface = np.linalg.cholesky(covariance) @ rng.standard_normal(len(z))
         tables.append(plane_table(rng, rows, 33 + 0.3 * surface / surface.std(), seeds=5))
+    if design.get("widths"):
+        # Equal budgets: a graph of half the density is wider by the root of two.
+        widths = [str(round(512 / np.sqrt(share))) for share in rows["sparsity"]]
+        tables = [each.assign(widths=widths * 5) for each in tables]
+        found = against(tables[0], {"other": tables[1]})["other"]
+        low, high = found.given_width_low, found.given_width_high
+        nan = float("nan")
+        return 0.0, (nan, nan), (nan, nan) if low is None or high is None else (low, high)
     found = against(tables[0], {"other": tables[1]})["other"]
     one, other = (found.graphs[name].to_numpy() for name in ("one", "other"))
     picks = rng.integers(0, len(one), (2000, len(one)))
@@ -316,10 +342,12 @@ TRUE_EFFECTS = (
 KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[float, Interval, Interval]]]] = {
     "compare_arms": (ARMS, one_arms),
     "compare_nulls": (NULLS, one_nulls),
+    "compare_nulls, all graphs": (NULL_MEANS, one_nulls),
     "split_seed_gain": (BEST, one_best),
     "verdict": (JUDGED, one_judged),
     "compare_nulls of a picked graph": (PICKED, one_picked),
     "against": (AGREEMENT, one_agreement),
+    "against, given_width": (WIDTHS, one_agreement),
     "fit_surface": (OPTIMUM, one_optimum),
     "search": (SEARCH, one_search),
 }

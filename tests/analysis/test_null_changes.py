@@ -46,7 +46,7 @@ def test_a_directed_graph_and_undirected_nulls_are_both_symmetrised():
     matrix = np.random.default_rng(2).random((20, 20)) < 0.25
     np.fill_diagonal(matrix, False)
     graph = g.RelationalGraph(matrix, directed=True, name="own")
-    nulls = g.ensemble(graph, "ws_flex", 2)
+    nulls = g.ensemble(graph.symmetrised(), "ws_flex", 2)
     row = changes(graph, nulls)
     both = graph.symmetrised()
     assert row["symmetrised"]
@@ -60,6 +60,10 @@ def test_changes_of_directed_graphs_say_what_c_and_l_are():
     graph = g.RelationalGraph(matrix, directed=True, name="own")
     row = changes(graph, [g.null(graph, "degree", seed) for seed in range(2)])
     assert (row["directed"], row["symmetrised"]) == (True, False)
+    # As many edges; rewired they are less reciprocal, so there are more of them once symmetrised.
+    assert row["null_edges"] == row["edges"] == graph.edges
+    assert row["pairs"] == graph.symmetrised().edges < row["null_pairs"]
+    assert f"edges {graph.edges} (symmetrised {row['pairs']} → " in sentence(pd.Series(row))
     assert "directed C of Fagiolo 2007, L along the edges" in sentence(pd.Series(row))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy import stats
 
 from graph2nn import UserError
 from graph2nn.analysis.ladder_comparison import ladder
-from graph2nn.analysis.plan_tests import gain_by_epoch, planned_power, planned_tests, tost
+from graph2nn.analysis.plan_tests import FEWEST_OF_A_BAND, gain_by_epoch, planned_power, planned_tests, tost
 from graph2nn.experiments.plans import freeze_plan, planned_runs, read_plan
 from graph2nn.report.paper import latex
 from graph2nn.report.plan_findings import as_planned, plan_findings, plan_record, planned_table, section
@@ -170,6 +171,22 @@ def test_the_band_of_the_gain_holds_the_whole_curve():
         )
         covered.append(((band["low"] <= 0) & (band["high"] >= 0)).all())
     assert np.mean(covered) == pytest.approx(0.95, abs=0.06)
+
+
+def test_a_band_of_too_few_pairs_is_not_given_and_the_page_says_so(plan_file, runs):
+    """Of three pairs the band held the whole curve in 0.45 of simulations."""
+
+    def curve(pairs):
+        rng = np.random.default_rng(1)
+        rows = [(a, s, e, rng.normal()) for a in "ab" for s in range(pairs) for e in range(4)]
+        return gain_by_epoch(pd.DataFrame(rows, columns=["arm", "seed", "epoch", "test_error"]), "a", "b")
+
+    few, enough = curve(FEWEST_OF_A_BAND - 1), curve(FEWEST_OF_A_BAND)
+    assert few["gain"].notna().all()
+    assert few[["low", "high"]].isna().all(axis=None)
+    assert enough[["low", "high"]].notna().all(axis=None)
+    found = replace(plan_findings(plan_file, runs, pd.DataFrame()), gains={"gain": few})
+    assert any("The gain per epoch of gain" in note and "has no band" in note for note in found.notes())
 
 
 def test_the_plan_of_200_epochs_has_the_power_it_says():

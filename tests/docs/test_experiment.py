@@ -27,7 +27,8 @@ def committed():
 def made_again(where=()):
     """The summary made again from the committed table, without what takes a model or the published archive."""
     found = read_evaluations(FOLDER, where=where)
-    said = study({task: found.of(task) for task in found.tasks}, notes=found.notes)
+    graphs = {label: spec.build() for label, spec in found.graphs.items()}
+    said = study({task: found.of(task) for task in found.tasks}, notes=found.notes, graphs=graphs)
     return json.loads(json.dumps(summarise(said, title="", notes=[], provenance={})))
 
 

@@ -149,13 +149,13 @@ def test_captions_count_the_runs():
 def test_what_is_missing_is_said():
     assert collection.missing(*found("one seed")) == [
         "Nothing is drawn by epoch: only the last epoch was evaluated.",
-        "mlp: no sweet spot is drawn: one seed per graph.",
+        "mlp: no published rectangle is drawn: one seed per graph.",
         "mlp: no graph is drawn next to the map, as nothing says how to build one.",
         "mlp: few graphs are not compared with all; it takes a catalogue with smaller ones.",
         "resnet: no graph is drawn next to the map, as nothing says how to build one.",
         "resnet: few graphs are not compared with all; it takes a catalogue with smaller ones.",
     ]
-    assert "a: no sweet spot is drawn: one graph." in collection.missing(*found("one graph"))
+    assert "a: no published rectangle is drawn: one graph." in collection.missing(*found("one graph"))
     said = collection.missing(*found("no baseline"))
     assert "mlp: no baseline, so no gain is drawn." in said
     assert "Agreement between tasks is not drawn: it takes two tasks." in collection.missing(*found("one task"))

@@ -9,6 +9,7 @@ import pytest
 from analysis_tables import curves, sweep, table
 from dying import killed_at_renaming, on_a_full_disk
 from html_tags import Tags
+from markupsafe import Markup
 from PIL import Image
 
 from graph2nn.analysis.task_findings import study
@@ -16,6 +17,7 @@ from graph2nn.errors import UserError
 from graph2nn.report import report_folder as module
 from graph2nn.report import write_report
 from graph2nn.report.build import report
+from graph2nn.report.phrasing import headline
 
 GALLERY = (
     "map",
@@ -238,3 +240,16 @@ def test_a_bad_table_writes_nothing(tmp_path):
 def test_folders_may_be_texts(tmp_path):
     with pytest.raises(UserError, match="nothing there does not exist"):
         report(str(tmp_path / "nothing there"), str(tmp_path / "report"), data=str(tmp_path))
+
+
+def test_a_planned_page_is_called_after_its_plan_and_labels_the_rest(tmp_path):
+    """Nothing that no plan asks for stands above the planned tests, not even the verdict of the runs."""
+    runs = table({"baseline": [33.0, 33.2], "a": [31.0, 31.2], "b": [32.0, 32.1]})
+    planned = Markup('<section id="planned"><h2>Planned tests</h2></section>')
+    index = write_report(runs, tmp_path, title="The plan", first=[planned], planned=True)
+    text = index.read_text(encoding="utf-8")
+    body = text[text.index("<body>") :]
+    assert "<h1>The plan</h1>" in body
+    verdict = headline(study({"runs": runs}).tasks["runs"].found).title
+    places = [body.index(part) for part in ("<h1>", 'id="planned"', "Not planned", verdict, "How far to trust")]
+    assert places == sorted(places)

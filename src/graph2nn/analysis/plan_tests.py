@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from graph2nn.experiments.plans.schema import ExperimentPlan, PlannedTest
 
 
+#: Pairs of a gain per epoch from which its 95 % band was shown to hold the whole curve (docs/statistics.md).
+FEWEST_OF_A_BAND = 4
+
+
 @dataclass(frozen=True)
 class PlannedResult:
     """A planned test.
@@ -253,7 +257,8 @@ def gain_by_epoch(
     """Gain of arm ``b`` over arm ``a`` after each epoch, with a band that holds all epochs at once.
 
     The band is that of the largest studentised deviation over the epochs, from random signs of the seeds'
-    residuals (multiplier bootstrap).
+    residuals (multiplier bootstrap). Fewer seeds than :data:`FEWEST_OF_A_BAND` have too few patterns of signs,
+    so the band would hold too seldom and its ends are NaN.
 
     Args:
         evaluations: one row per run and epoch, with ``arm, seed, epoch, test_error``.
@@ -281,6 +286,8 @@ def gain_by_epoch(
     reach = (
         float(np.quantile(largest[np.isfinite(largest)], confidence)) if np.isfinite(largest).any() else np.nan
     )
+    if count < FEWEST_OF_A_BAND:
+        reach = float("nan")
     return pd.DataFrame(
         {
             "epoch": difference.columns,

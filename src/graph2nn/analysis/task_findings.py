@@ -125,6 +125,7 @@ def study(
     draws: int = 10_000,
     seed: int = 0,
     chosen_on: Sequence[int] | None = None,
+    graphs: Mapping[str, RelationalGraph] | None = None,
     step: Callable[[], object] | None = None,
 ) -> Study:
     """Work out what the evaluations of one or more tasks say.
@@ -138,6 +139,8 @@ def study(
         draws: bootstrap resamples.
         seed: of the resampling.
         chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
+        graphs: by label, nulls among them, to say what these change and to leave graphs whose nulls hardly
+            differ from them out of the mean effect; those of ``known`` where None.
         step: called after each part of the work: once a task, twice with ``known``.
 
     Returns:
@@ -148,10 +151,12 @@ def study(
     """
     by_task: dict[str, TaskFindings] = {}
     left_out: dict[str, str] = {}
+    if graphs is None:
+        graphs = known.graphs if known else {}
     for name, table in evaluations.items():
         try:
             rank = (ranks or {}).get(name, 0)
-            by_task[name] = task_findings(
+            task = task_findings(
                 name,
                 table,
                 notes=(notes or {}).get(name, ()),
@@ -160,6 +165,7 @@ def study(
                 seed=seed,
                 chosen_on=chosen_on,
             )
+            by_task[name] = _with_changes(task, graphs)
         except UserError as error:
             if len(evaluations) == 1:
                 raise
@@ -174,6 +180,21 @@ def study(
     if known is not None:
         by_task = _beyond(by_task, known, seed, step)
     return Study(by_task, task_correlations(tables), left_out, known.measures if known else None)
+
+
+def _with_changes(task: TaskFindings, graphs: Mapping[str, RelationalGraph]) -> TaskFindings:
+    """Say what the nulls change, and leave effects that this makes uninformative out of the mean effects."""
+    changes = {kind: null_changes(compared, graphs) for kind, compared in task.nulls.items()}
+    nulls, said = {}, []
+    for kind, compared in task.nulls.items():
+        rows = changes[kind]
+        nulls[kind] = compared.without(set(rows.loc[~rows["informative"].astype(bool), "graph"]))
+        if nulls[kind].uninformative:
+            said.append(
+                f"{kind} nulls: those of {', '.join(nulls[kind].uninformative)} hardly differ from their graph "
+                "(C, L, reciprocity and edges within one per cent), so it is not in the effect over all graphs."
+            )
+    return replace(task, nulls=nulls, null_changes=changes, notes=(*task.notes, *said))
 
 
 def _beyond(
@@ -198,9 +219,8 @@ def _beyond(
                 scores=scores,
                 seed=seed,
             )
-        changes = {kind: null_changes(compared, context.graphs) for kind, compared in task.nulls.items()}
         elsewhere = against(task.runs, context.others, seed=seed)
-        deeper[name] = replace(task, beyond=done, against=elsewhere, null_changes=changes)
+        deeper[name] = replace(task, beyond=done, against=elsewhere)
         if step:
             step()
     return deeper

@@ -136,7 +136,7 @@ def report(
         return write_report(
             highlighted(said, marked), out,
             graphs=graphs,
-            title=title or _title(results),
+            title=title or (_title(results) if planned is None else planned.plan.title),
             notes=[
                 *([] if planned is None else planned.notes()), *notes, *_unfinished(results),
                 *_off_plane(graphs, nulls),
@@ -144,7 +144,8 @@ def report(
                 *_directed({label: graph for label, graph in graphs.items() if label not in nulls}),
             ],
             formats=formats, style=style, command=command, step=drawn,
-            first=[ladders(made), *([] if planned is None else [section(planned)])],
+            first=[ladders(made)] if planned is None else [section(planned)],
+            planned=planned is not None,
             more={
                 **({"ladder": ladder_record(made)} if made else {}),
                 **({} if planned is None else {"plan": plan_record(planned)}),
@@ -292,7 +293,7 @@ def _off_plane(graphs: Mapping[str, RelationalGraph], nulls: Mapping[str, str]) 
         notes.append(f"So do {_some(not_nulls[_NAMED:])}; the column of pairs with a path has their shares.")
     if not_nulls:
         notes.append(
-            "Maps, cells, the rectangle of the sweet spot, parabolas and fitted surfaces are of the graphs on "
+            "Maps, cells, the published rectangle, parabolas and fitted surfaces are of the graphs on "
             "the plane alone; ranking, gains, tests and comparisons with nulls are of all."
         )
     if lost := len(parts) - len(not_nulls):

@@ -33,6 +33,7 @@ def report_files(
     origin: Mapping[str, str],
     step: Callable[[int, int], object],
     first: Sequence[Markup] = (),
+    planned: bool = False,
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
@@ -41,7 +42,7 @@ def report_files(
 
     Args:
         said: what was found.
-        graphs, title, notes, formats, step, first, more, style: as for ``write_report``.
+        graphs, title, notes, formats, step, first, planned, more, style: as for ``write_report``.
         origin: what the page says of its making, by heading.
 
     Returns:
@@ -79,6 +80,7 @@ def report_files(
         gaps=gaps,
         provenance=origin,
         first=first,
+        planned=planned,
     )
     summary = summary_json.summary(said, title=title, notes=notes, provenance=origin)
     figures = sorted(name for name in files if name.startswith("figures/"))

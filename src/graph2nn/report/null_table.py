@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from markupsafe import Markup
 
+from graph2nn.analysis.beyond.null_changes import counts
 from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.graphs.quantities import ALONG_EDGES
 from graph2nn.report.phrasing import number
@@ -22,8 +23,7 @@ _HEADS = (
     "ΔC",
     "ΔL",
     "Δreciprocity",
-    "edges",
-    "of nulls",
+    "edges of graph → of nulls",
     "",
 )
 
@@ -59,7 +59,7 @@ def _table(task: TaskFindings, kind: str, anchor: str) -> TextTable:
         "Effect: mean score of the nulls minus that of the graph; positive, the graph is better. ΔC, ΔL and "
         "Δreciprocity: mean of the nulls minus the graph; an effect may be that of what the nulls change "
         f"besides the wiring.{some} Uninformative: the nulls are within one per cent of the graph in C, L, "
-        "reciprocity and edges."
+        "reciprocity and edges; these graphs are not in the mean."
     )
     return TextTable(
         f"Effects against {kind.replace('_', '-')} nulls", _HEADS, rows, anchor=anchor, caption=caption
@@ -76,9 +76,9 @@ def _row(row: pd.Series, changes: pd.Series | None) -> list[str]:
         f"{int(row['nulls']):,}",
     ]
     if changes is None:
-        return [*cells, "–", "–", "–", "–", "–", ""]
+        return [*cells, "–", "–", "–", "–", ""]
     deltas = [
         number(float(changes[f"delta_{name}"]), 3) for name in ("clustering", "path_length", "reciprocity")
     ]
     said = "" if changes["informative"] else "uninformative"
-    return [*cells, *deltas, f"{changes['edges']:,}", f"{changes['null_edges']:,.0f}", said]
+    return [*cells, *deltas, counts(changes), said]

@@ -66,6 +66,7 @@ def page(
     gaps: Sequence[str] = (),
     provenance: Mapping[str, str],
     first: Sequence[Markup] = (),
+    planned: bool = False,
 ) -> str:
     """Return the page: what was found in words, the atlas of all tasks, then the figures of each task.
 
@@ -81,6 +82,8 @@ def page(
         gaps: what is not shown, and why; at the end.
         provenance: what the page says of its making, by heading.
         first: sections to put before all others.
+        planned: whether ``first`` holds what a plan asks: the page is then called ``title``, and what the runs
+            say besides comes after, under a heading that says so.
 
     Returns:
         HTML.
@@ -95,6 +98,7 @@ def page(
         atlas=atlas,
         notes=notes,
         first=first,
+        planned=planned,
         alone=views[0] if len(views) == 1 else None,
         chapters=views,
         together=[encoded(picture, _anchor(picture.name)) for picture in pictures],

@@ -283,7 +283,7 @@ def _filled(findings: Findings) -> str:
         return ""
     return (
         f"{plural(count, 'run')} filled in from another seed {'is' if count == 1 else 'are'} part of the "
-        "published numbers (means, sweet spot) and of no test."
+        "published numbers (means, published rectangle) and of no test."
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from graph2nn.analysis.ladder_comparison import Ladder
-from graph2nn.analysis.plan_tests import PlannedResult, gain_by_epoch, planned_tests
+from graph2nn.analysis.plan_tests import FEWEST_OF_A_BAND, PlannedResult, gain_by_epoch, planned_tests
 from graph2nn.errors import UserError
 from graph2nn.experiments.plans.file import read_plan
 from graph2nn.experiments.plans.runs import planned_runs
@@ -55,6 +55,14 @@ class PlanFindings:
         said[0] += f" {finished:,} of {plural(planned, 'planned run')} finished."
         if self.unplanned:
             said[0] += f" {plural(len(self.unplanned), 'run')} not planned: in no planned test."
+        few = {name: int(band["pairs"].iloc[0]) for name, band in self.gains.items()}
+        few = {name: pairs for name, pairs in few.items() if pairs < FEWEST_OF_A_BAND}
+        if few:
+            tests = ", ".join(f"{name} ({pairs} pairs)" for name, pairs in few.items())
+            said.append(
+                f"The gain per epoch of {tests} has no band: from {FEWEST_OF_A_BAND} pairs on a band holds the "
+                "whole curve."
+            )
         return said
 
 

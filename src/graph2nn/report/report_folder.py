@@ -34,6 +34,7 @@ def write_report(
     command: str | None = None,
     step: Callable[[int, int], object] | None = None,
     first: Sequence[Markup] = (),
+    planned: bool = False,
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
@@ -58,6 +59,7 @@ def write_report(
         command: the command that made the report, for its footer.
         step: called after each figure with how many are drawn and how many there are.
         first: sections that stand before all others, such as planned tests.
+        planned: whether these are planned tests, so that all else is labelled as not planned.
         more: further keys of summary.json.
         style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
         paper: further tables of that folder, by name: cells are texts.
@@ -85,6 +87,7 @@ def write_report(
         origin=provenance(command),
         step=step or (lambda _done, _all: None),
         first=first,
+        planned=planned,
         more=more or {},
         style=style,
         paper=paper or {},

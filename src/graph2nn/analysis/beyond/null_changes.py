@@ -28,7 +28,8 @@ def null_changes(comparison: NullComparison, graphs: Mapping[str, RelationalGrap
         graphs: by label; a graph that is not there, or whose nulls are not, gets no row.
 
     Returns:
-        One row per graph: ``graph``; ``edges, null_edges``; ``clustering, path_length, reciprocity`` of the
+        One row per graph: ``graph``; ``edges, null_edges``; ``pairs, null_pairs``, edges of the symmetrised
+        graphs, which for directed ones are fewer; ``clustering, path_length, reciprocity`` of the
         graph and ``delta_clustering, delta_path_length, delta_reciprocity``, mean of its nulls minus its own;
         ``symmetrised``, whether edges, C and L are those of the symmetrised graphs, as where a graph is
         directed and its nulls are not, and ``directed``, whether they are those of directed graphs;
@@ -54,7 +55,15 @@ def null_changes(comparison: NullComparison, graphs: Mapping[str, RelationalGrap
         nulls = [graphs[name] for name in members.loc[members["null"], "label"] if name in graphs][:MOST_NULLS]
         if label in graphs and nulls:
             rows.append({"graph": label, **_row(graphs[str(label)], nulls)})
-    columns = ["graph", "edges", "null_edges", *TOLD[1:], *(f"delta_{name}" for name in TOLD[1:])]
+    columns = [
+        "graph",
+        "edges",
+        "null_edges",
+        "pairs",
+        "null_pairs",
+        *TOLD[1:],
+        *(f"delta_{name}" for name in TOLD[1:]),
+    ]
     return pd.DataFrame(rows, columns=[*columns, "symmetrised", "directed", "informative"])
 
 
@@ -71,12 +80,19 @@ def _row(graph: RelationalGraph, nulls: Sequence[RelationalGraph]) -> dict[str, 
     return {
         "edges": int(of_graph["edges"]),
         "null_edges": float(mean["edges"]),
+        "pairs": _pairs(graph),
+        "null_pairs": sum(map(_pairs, nulls)) / len(nulls),
         **{name: float(of_graph[name]) for name in TOLD[1:]},
         **{f"delta_{name}": float(changes[name]) for name in TOLD[1:]},
         "symmetrised": not same,
         "directed": same and bool(graph.directed),
         "informative": bool((changes[told].abs() > 0.01 * of_graph[told].abs()).any()),
     }
+
+
+def _pairs(graph: RelationalGraph) -> int:
+    """Edges of the symmetrised graph."""
+    return int((graph.symmetrised() if graph.directed else graph).edges)
 
 
 def _symmetrised(
@@ -86,6 +102,24 @@ def _symmetrised(
     return first, others
 
 
+def counts(changes: pd.Series) -> str:
+    """Write the edges of a graph and of its nulls, and of directed ones those of the symmetrised graphs too.
+
+    Example:
+        >>> counts(pd.Series({"edges": 9, "null_edges": 9.0, "pairs": 6, "null_pairs": 8.5, "directed": True}))
+        '9 (symmetrised 6 → 8.5)'
+    """
+
+    def said(one: str) -> str:
+        of_graph, of_nulls = float(changes[one]), float(changes[f"null_{one}"])
+        if of_graph == of_nulls:
+            return f"{of_graph:,.0f}"
+        mean = f"{of_nulls:,.0f}" if of_nulls >= 100 else f"{of_nulls:,.3g}"
+        return f"{of_graph:,.0f} → {mean}"
+
+    return f"{said('edges')} (symmetrised {said('pairs')})" if changes["directed"] else said("edges")
+
+
 def sentence(changes: pd.Series) -> str:
     """Write one row of :func:`null_changes` as a sentence without its full stop."""
 
@@ -93,8 +127,7 @@ def sentence(changes: pd.Series) -> str:
         text = f"{changes[f'delta_{name}']:+.3f}".replace("-", "−")
         return "0" if text.strip("+−") == "0.000" else text
 
-    edges = f"{changes['edges']:,}" if changes["edges"] == changes["null_edges"] else ""
-    edges = edges or f"{changes['edges']:,} → {changes['null_edges']:,.0f}"
+    edges = counts(changes)
     text = (
         f"{changes['graph']}: its nulls differ in C by {signed('clustering')}, in L by "
         f"{signed('path_length')}, in reciprocity by {signed('reciprocity')}; edges {edges}"

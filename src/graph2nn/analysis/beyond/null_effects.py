@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,14 @@ import pandas as pd
 
 from graph2nn.analysis.beyond.noise import paired
 from graph2nn.analysis.evidence import evidence_of
-from graph2nn.analysis.mixed_model import student
-from graph2nn.analysis.null_comparison import FEWEST_EFFECTS, GROUP, NETWORK, NOISE, null_effects
+from graph2nn.analysis.mixed_model import Contrast
+from graph2nn.analysis.null_comparison import FEWEST_EFFECTS, GROUP, NETWORK, NOISE, Effects, null_effects
 from graph2nn.analysis.significance import holm
 from graph2nn.arrays import Floats
 from graph2nn.errors import UserError
 
 #: Label of the row over all graphs.
 ALL = "all graphs"
-#: Relabellings of the permutation test.
-PERMUTATIONS = 20_000
 #: A graph with the lowest mean among this many others or more counts as picked for it.
 FEWEST_RIVALS = 4
 
@@ -33,13 +31,14 @@ class NullComparison:
         rows: one row per graph, then one of all graphs (``all graphs``): ``graph``; ``nulls``, null graphs;
             ``runs``; ``own``, its mean error; ``null_mean, null_low, null_high``, mean, lowest and highest of
             its nulls' means; ``effect``, the nulls' mean error minus its own (points; positive: better than its
-            nulls) with ``low, high``; ``p``, its test; ``p_holm``, after Holm's correction over the graphs;
-            ``p_permutation``, exact or sampled relabelling of a graph with its own nulls.
+            nulls) with ``low, high``; ``p``, its test; ``p_holm``, after Holm's correction over the graphs.
         members: one row per network: ``graph, label, null, mean, seeds``.
         null_sd: standard deviation of true means among nulls of one graph. seed_sd: of runs of one network;
             None if no network has two.
         confidence: of the intervals.
+        effects: what the rows were made from.
         refused: graphs without interval and test, and why.
+        uninformative: graphs whose nulls hardly differ from them, which are in no mean over graphs.
         note: what the design leaves open, as a sentence; empty where it leaves nothing open.
 
     Example:
@@ -57,8 +56,38 @@ class NullComparison:
     null_sd: float
     seed_sd: float | None
     confidence: float
+    effects: Effects
     refused: Mapping[str, str] = field(default_factory=dict)
+    uninformative: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Graphs in the mean over graphs: neither refused nor uninformative."""
+        return tuple(
+            str(label)
+            for label in self.rows["graph"].iloc[:-1]
+            if label not in self.refused and label not in self.uninformative
+        )
+
+    def without(self, uninformative: Collection[str]) -> NullComparison:
+        """Leave graphs whose nulls hardly differ from them out of the mean over graphs.
+
+        Args:
+            uninformative: their labels.
+
+        Returns:
+            The comparison, its rows of single graphs as they are; the mean of no graph is NaN.
+        """
+        graphs = list(self.rows["graph"].iloc[:-1])
+        here = tuple(str(label) for label in graphs if label in uninformative)
+        if not here:
+            return self
+        left = replace(self, uninformative=here)
+        places = [place for place, label in enumerate(graphs) if label in left.counted]
+        mean = self.effects.mean(places, confidence=self.confidence)
+        rows = pd.concat([self.rows.iloc[:-1], _overall(self.rows, mean, places)], ignore_index=True)
+        return replace(left, rows=rows)
 
     @property
     def graphs(self) -> pd.DataFrame:
@@ -67,7 +96,7 @@ class NullComparison:
         ``estimate`` is the mean error of its nulls minus its own, in points.
         """
         named = self.rows.iloc[:-1].rename(columns={"effect": "estimate", "p": "p_value"})
-        first = ["graph", "estimate", "low", "high", "p_value", "p_holm", "p_permutation", "nulls", "runs"]
+        first = ["graph", "estimate", "low", "high", "p_value", "p_holm", "nulls", "runs"]
         return named[first].reset_index(drop=True)
 
     @property
@@ -95,17 +124,17 @@ def compare_nulls(
     table: pd.DataFrame,
     pairs: pd.DataFrame,
     *,
-    seed: int = 0,
     confidence: float = 0.95,
     chosen_on: Sequence[int] | None = None,
 ) -> NullComparison:
     """Compare each graph with its own nulls.
 
     The hypothesis tested is that the graph is one more draw from its nulls. A graph's interval and p-value come
-    from the mixed model of :mod:`graph2nn.analysis.null_comparison`, whose error is never below seed noise.
-    Over all graphs the mean effect is tested in two ways: by a t-test whose error also holds how effects differ
-    from graph to graph (two graphs or more), and by a permutation test that swaps each graph with its own
-    nulls, which takes nothing for granted but exchangeability.
+    from the mixed model of :mod:`graph2nn.analysis.null_comparison`. With several seeds and several nulls of a
+    graph its error is never below seed noise; with one seed or one null per graph it is how the effects of the
+    other graphs differ. The mean effect is judged by how effects differ from graph to graph, to which the
+    model adds what a seed does to all networks where graphs and nulls were trained with other seeds. Swapping a
+    graph with its nulls is not a valid test: a seed that moves the nulls together makes the graph stand out.
 
     A graph that was picked because its runs have the lowest error is lower than its nulls by luck (30 to 58 %
     false positives in simulation). If the table has other graphs and this one has the lowest mean of all, it
@@ -115,7 +144,6 @@ def compare_nulls(
         table: one row per run, with ``graph, kind, seed, test_error``; the runs of graphs, of nulls and, where
             there are such, of other networks, which inform about the scatter of seeds.
         pairs: ``graph, null``: labels, one row per null.
-        seed: of the permutations, where there are too many to try all.
         confidence: of the intervals.
         chosen_on: training seeds whose runs chose the graphs; these are left out. Empty: the graphs were chosen
             without these runs. None: refuse a graph that has the lowest mean of all.
@@ -169,16 +197,9 @@ def compare_nulls(
         }
     )
     rows.loc[rows["graph"].isin(list(refused)), ["low", "high", "p"]] = np.nan
-    alone = [
-        np.nan if effects.one_seed else _permuted(graph_means[i : i + 1], nulls[i : i + 1], seed)
-        for i in range(len(graph_means))
-    ]
-    rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)), p_permutation=alone)
-    judged = ~rows["graph"].isin(list(refused)).to_numpy()
-    total = _overall(rows[judged], confidence)
-    fair = [sample for sample, use in zip(nulls, judged, strict=True) if use]
-    blind = effects.one_seed and len(fair) == 1
-    total = total.assign(p_permutation=np.nan if blind else _permuted(graph_means[judged], fair, seed))
+    rows = rows.assign(p_holm=holm(rows["p"].to_numpy(dtype=np.float64)))
+    judged = [place for place, label in enumerate(families) if label not in refused]
+    total = _overall(rows, effects.mean(judged, confidence=confidence), judged)
     noise = effects.variances.get(NOISE, 0.0) + effects.variances.get(GROUP, 0.0)
     return NullComparison(
         rows=pd.concat([rows, total], ignore_index=True),
@@ -186,6 +207,7 @@ def compare_nulls(
         null_sd=float(np.sqrt(max(0.0, effects.variances.get(NETWORK, 0.0)))),
         seed_sd=float(np.sqrt(max(0.0, noise))) if GROUP in effects.variances else None,
         confidence=confidence,
+        effects=effects,
         refused=refused,
         note=_left_open(kept, families),
     )
@@ -237,6 +259,7 @@ def null_effects_record(comparison: NullComparison) -> dict[str, Any]:
         "seed_sd": comparison.seed_sd,
         "confidence": comparison.confidence,
         "refused": dict(comparison.refused),
+        "uninformative": list(comparison.uninformative),
         "note": comparison.note,
         "graphs": comparison.rows.iloc[:-1].to_dict("records"),
         "all": comparison.rows.iloc[-1].to_dict(),
@@ -338,34 +361,10 @@ def _members(errors: Mapping[str, Floats], pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _overall(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """The mean effect: graphs count alike, and its error is how their effects differ, or that of a lone one."""
-    effect = rows["effect"].to_numpy(dtype=np.float64)
-    count = len(effect)
-    sums = rows[["nulls", "runs"]].sum()
-    means = rows[["own", "null_mean", "effect"]].mean()
-    total = pd.DataFrame([{"graph": ALL, **sums, **means}]).astype({"nulls": np.int64, "runs": np.int64})
-    if count == 1:
-        ends = {name: float(rows[name].iloc[0]) for name in ("low", "high", "p")}
-    else:
-        tested = student(float(effect.mean()), float(effect.var(ddof=1) / count), count - 1, confidence)
-        ends = {"low": tested.low, "high": tested.high, "p": tested.p_value}
-    return total.assign(**ends)
-
-
-def _permuted(graph_errors: Floats, nulls: list[Floats], seed: int) -> float:
-    """Two-sided p-value of the mean effect when each graph may change places with any of its nulls."""
-    pools = [np.concatenate([[value], sample]) for value, sample in zip(graph_errors, nulls, strict=True)]
-    # Mean of the others minus the one, for each choice of the one; the first choice is the real one.
-    effects = [(pool.sum() - pool) / (len(pool) - 1) - pool for pool in pools]
-    # Against its own expectation, 0 under exchangeability.
-    real = abs(sum(float(effect[0]) for effect in effects))
-    ways = float(np.prod([float(len(effect)) for effect in effects]))
-    if ways <= PERMUTATIONS:
-        sums = np.zeros(1)
-        for effect in effects:
-            sums = (sums[:, None] + effect).ravel()
-        return float((np.abs(sums) >= real - 1e-12).mean())
-    rng = np.random.default_rng([seed, len(effects)])
-    sums = np.sum([rng.choice(effect, PERMUTATIONS) for effect in effects], axis=0)
-    return float(((np.abs(sums) >= real - 1e-12).sum() + 1) / (PERMUTATIONS + 1))
+def _overall(rows: pd.DataFrame, mean: Contrast, places: Sequence[int]) -> pd.DataFrame:
+    """Row of the mean effect over the graphs at these places."""
+    some = rows.iloc[list(places)]
+    means = some[["own", "null_mean"]].mean()
+    ends = {"effect": mean.estimate, "low": mean.low, "high": mean.high, "p": mean.p_value}
+    counts = some[["nulls", "runs"]].sum().astype(np.int64)
+    return pd.DataFrame([{"graph": ALL, **counts, **means, **ends}])

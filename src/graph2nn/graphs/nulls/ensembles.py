@@ -6,7 +6,7 @@ reciprocal      directed: every node also keeps its number of reciprocal pairs; 
 density         same nodes and number of edges, the rest is chance
 lattice         same nodes and number of edges, laid along a ring: as clustered as can be, not random
 degree_lattice  every node keeps its degree, edges are swapped towards a ring: clustered, and random
-ws_flex         a WS-flex graph of as many edges (of a directed graph, half as many: as many reads per node),
+ws_flex         a WS-flex graph of as many edges; of undirected graphs only,
                 whose p is drawn as the published sweep spaces it
 ==============  ==========================================================================================
 
@@ -188,8 +188,8 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     """Draw a WS-flex graph as dense as ``graph``, to ask what lies beyond that family.
 
     p is the square of a uniform draw, as dense near 0 as in the published sweep. WS-flex graphs are undirected
-    and connected: of a directed graph the null has half as many edges, so that its nodes read as many others
-    on average and a layer has as many weights.
+    and connected, so a directed graph has none: next to an undirected null of as many weights it would differ
+    in direction as well. Its symmetrised form has.
 
     Args:
         graph: fixes n and the average degree.
@@ -200,7 +200,8 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
         The null.
 
     Raises:
-        UserError: a node reads fewer than two others on average, or 100 draws fell into parts.
+        UserError: a directed graph, one whose nodes read fewer than two others on average, or 100 draws fell
+            into parts.
 
     Example:
         >>> from graph2nn import ws_flex
@@ -209,6 +210,11 @@ def ws_flex_null(graph: RelationalGraph, seed: int = 0, connected: bool = False)
     """
     rng = random.Random(checked_seed(seed, "null"))
     degree = graph.degree
+    if graph.directed:
+        raise UserError(
+            f"ws_flex null: {graph.name!r} is directed, as no WS-flex graph is. "
+            "Symmetrise the graph (GRAPH:symmetrised, graph.symmetrised()) or take degree or density nulls."
+        )
     if degree < 2:
         raise UserError(
             f"ws_flex null: a node of {graph.name!r} reads {degree:.3g} others on average, a WS-flex graph's "

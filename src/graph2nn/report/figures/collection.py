@@ -61,7 +61,7 @@ def missing(study: Study, graphs: corners.Graphs) -> list[str]:
         if task.found.baseline is None:
             said.append(f"{name}: no baseline, so no gain is drawn.")
         if across_tasks.alone(task):
-            said.append(f"{name}: no sweet spot is drawn: {across_tasks.alone(task)}.")
+            said.append(f"{name}: no published rectangle is drawn: {across_tasks.alone(task)}.")
         if task.found.placed.empty:
             said.append(f"{name}: no map is drawn: every graph falls into parts, off the (C, L) plane.")
         elif not corners.chosen(task, graphs):
@@ -143,16 +143,17 @@ def across(study: Study) -> list[Plate]:
         made += [
             Plate(
                 "tasks_spots",
-                "Sweet spots of all tasks",
-                "Rectangles bound the graphs that a one-sided t-test does not call worse than the task's best "
-                f"graph, which the mark shows; grey dots are all graphs ({several}).",
+                "Published rectangles of all tasks",
+                "The published rectangles bound the graphs that a one-sided t-test does not call worse than "
+                f"the task's best graph, which the mark shows: {_in_rectangles(each)}. They are no regions of "
+                f"confidence; grey dots are all graphs ({several}).",
                 partial(across_tasks.draw_spots, each),
             ),
             Plate(
                 "tasks_maps",
                 "The map of every task",
                 "Mean error of the graphs in each coarse cell, on a scale of its own for each task, with the "
-                f"sweet spot of its graphs dashed ({several}).",
+                f"published rectangle of its graphs dashed ({several}).",
                 partial(across_tasks.draw_maps, each),
             ),
             Plate(
@@ -273,12 +274,24 @@ def _levels_caption(task: TaskFindings) -> str:
         if len(shown) > 1:
             text += f"; for coarse cells it keeps {len(task.cells.cells):,} of {task.cells.occupied:,}"
     else:
-        text += f"; no sweet spot: {across_tasks.alone(task)}"
+        text += f"; no published rectangle: {across_tasks.alone(task)}"
     if len(shown) < 3:
         text += "; finer levels would show the same graphs in smaller cells"
     if plane.colour_range(findings)[2]:
         text += "; the worst share the last colour"
     return f"{text} ({counted(task)}).{plane.caption(findings)}"
+
+
+def _in_rectangles(tasks: Sequence[TaskFindings]) -> str:
+    """Say how many graphs each rectangle bounds, and how many it holds."""
+    said = []
+    for task in tasks:
+        spot, graphs = task.found.spot, task.found.graphs
+        if spot.bounded:
+            said.append(
+                f"{task.name}, {len(spot.graphs):,} graphs, holds {spot.holds(graphs):,} of {len(graphs):,}"
+            )
+    return "; ".join(said) or "none here"
 
 
 def _slices_caption(task: TaskFindings) -> str:
@@ -289,8 +302,10 @@ def _slices_caption(task: TaskFindings) -> str:
         letter = slices.LETTERS[fitted.slice.x]
         at = None if fitted.fit is None else minimum(fitted.fit)
         lowest.append(f"none along {letter}" if at is None else f"at {letter} = {number(at[0])}")
+    counted_in = f"{plural(len(inside), 'graph')}, {plural(runs, 'run')}"
     return (
-        f"Parabolas through the graphs of a slice with their {percent(task.found.confidence)} bands; minima: "
-        f"{', '.join(lowest)} ({plural(len(inside), 'graph')}, {plural(runs, 'run')})."
+        f"Parabolas through the graphs of a slice; minima: {', '.join(lowest)} ({counted_in}). The "
+        f"{percent(task.found.confidence)} bands are of the parabola alone, if the error is one: they leave "
+        "out how graphs scatter about it and where the error bends otherwise."
         f"{plane.forms(task.found)}"
     )

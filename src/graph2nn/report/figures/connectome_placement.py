@@ -28,7 +28,7 @@ def caption(placed: Placed) -> str:
     inside = [str(name) for name in rows.loc[rows["inside"], "name"]]
     return (
         "Left: connectomes, symmetrised, on the plane of this task over the error that its surface expects. "
-        f"Inside the sweet spot's rectangle: {'; '.join(inside) or 'none'}. They have "
+        f"Inside the published rectangle: {'; '.join(inside) or 'none'}. They have "
         f"{', '.join(str(n) for n in rows['n'])} nodes, and C and L depend on that number. Right: each measure "
         "in standard deviations from WS-flex graphs with as many nodes and edges; the band is ±2, the scale "
         f"logarithmic beyond ±{LINEAR}."

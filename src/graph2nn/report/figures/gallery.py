@@ -99,11 +99,13 @@ def _map_caption(findings: Findings) -> str:
     if not findings.spot.tested:
         return f"{text} No rectangle is drawn: it takes at least two seeds to say which graphs are not worse."
     if len(findings.spot.graphs) < 2:
-        return f"{text} The sweet spot is the best graph alone: every other one is worse at level 0.05."
+        return (
+            f"{text} The published rectangle is the best graph alone: every other one is worse at level 0.05."
+        )
     if not findings.spot.bounded:
-        return f"{text} No sweet spot is drawn: its graphs have no two places on the plane."
+        return f"{text} The published rectangle is not drawn: its graphs have no two places on the plane."
     return (
-        f"{text} The dashed rectangle is the paper's sweet spot: it bounds the {len(findings.spot.graphs):,} "
+        f"{text} The dashed rectangle is the published one: it bounds the {len(findings.spot.graphs):,} "
         "graphs that a one-sided t-test against the best does not call worse at level 0.05, and holds "
         f"{findings.spot.holds(findings.graphs):,} of {len(findings.graphs):,}: "
         f"C {number(findings.spot.C_min)} to {number(findings.spot.C_max)}, "

@@ -48,15 +48,35 @@ def caption(
     Returns:
         The sentences.
     """
-    total = comparison.rows.iloc[-1]
-    better = "better" if total["effect"] > 0 else "worse"
-    start = "The" if len(comparison.rows) == 2 else "Over all graphs the"
+    nulls = int(comparison.rows["nulls"].iloc[:-1].sum())
     return (
-        f"Each graph (diamond) next to its {KINDS.get(kind, 'nulls')}, {total['nulls']:,} in all (dots). "
-        f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better} "
-        f"({percent(comparison.confidence)} interval of the difference {number(float(total['low']))} to "
-        f"{number(float(total['high']))}, {p_text(float(total['p_permutation']))} by permutation)."
-        f"{_changed(changes)}"
+        f"Each graph (diamond) next to its {KINDS.get(kind, 'nulls')}, {nulls:,} in all (dots). "
+        f"{_mean_effect(comparison, score)}{_changed(changes)}"
+    )
+
+
+def _mean_effect(comparison: NullComparison, score: Score) -> str:
+    """Say how much better the graphs are, and over which graphs that is."""
+    counted = comparison.counted
+    if not counted:
+        return (
+            "The nulls of every graph hardly differ from it or cannot judge it, so there is no effect to tell."
+        )
+    total, of = comparison.rows.iloc[-1], len(comparison.rows) - 1
+    start = "The"
+    if of > 1:
+        start = "Over all graphs the"
+        if len(counted) < of:
+            start = (
+                f"Of {counted[0]} the" if len(counted) == 1 else f"Over {len(counted):,} of {of:,} graphs the"
+            )
+    better = "better" if total["effect"] > 0 else "worse"
+    said = f"{start} original is {number(abs(float(total['effect'])))} {score.difference} {better}"
+    if not np.isfinite(total["low"]):
+        return f"{said}; these runs give no interval."
+    return (
+        f"{said} ({percent(comparison.confidence)} interval of the difference {number(float(total['low']))} to "
+        f"{number(float(total['high']))}, {p_text(float(total['p']))})."
     )
 
 
@@ -72,7 +92,8 @@ def _changed(changes: pd.DataFrame | None) -> str:
         f"and in reciprocity by {number(mean.iloc[2], 3)}"
     )
     flat = int((~changes["informative"].astype(bool)).sum())
-    text += f"; the effects of {flat:,} graphs, whose nulls hardly differ, are uninformative" if flat else ""
+    if flat:
+        text += f"; the effects of {flat:,} graphs, whose nulls hardly differ, are uninformative and in no mean"
     text += f" ({ALONG_EDGES}, where graphs and nulls are directed)" if changes["directed"].any() else ""
     return text + "."
 
@@ -93,7 +114,11 @@ def draw(comparison: NullComparison, theme: Theme, score: Score = TOP1) -> Figur
     rows = comparison.rows[comparison.rows["graph"] != ALL].sort_values(
         "effect", ascending=False, kind="stable"
     )
-    total = comparison.rows[comparison.rows["graph"] == ALL] if len(rows) > 1 else comparison.rows.iloc[:0]
+    total = (
+        comparison.rows[comparison.rows["graph"] == ALL]
+        if len(comparison.counted) > 1
+        else comparison.rows.iloc[:0]
+    )
     figure = canvas(TEXT, 2.1 + 0.3 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
     place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
@@ -139,7 +164,10 @@ def draw(comparison: NullComparison, theme: Theme, score: Score = TOP1) -> Figur
         )
     right.set_xlabel(f"{score.name} of its nulls minus its own ({score.difference})")
     labels = [theme.graph(name) for name in place]
-    left.set_yticks([*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [ALL] * len(total))
+    every = ALL if len(comparison.counted) == len(rows) else "graphs that count"
+    left.set_yticks(
+        [*place.values(), *([len(rows) + 0.5] if len(total) else [])], labels + [every] * len(total)
+    )
     left.set_ylim(len(rows) + (1.1 if len(total) else -0.4), -0.6)
     for axes in (left, right):
         axes.grid(visible=False, axis="y")

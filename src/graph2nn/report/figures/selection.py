@@ -36,7 +36,8 @@ def caption(selection: Selection, score: Score = TOP1) -> str:
         f"Chosen on {selection.choose} of {selection.seeds} seeds and judged on the rest, over "
         f"{selection.splits} splits, a graph gains {number(selection.honest)} {unit} over the baseline "
         f"({level} interval {number(selection.low)} to {number(selection.high)}). "
-        f"{_LAST if selection.spread > 0 else _ALL_EQUAL}"
+        f"{_LAST if selection.spread > 0 else _ALL_EQUAL} The best is here the graph with the lowest mean "
+        "error of a repetition; the page's best graph may follow another rule, as the published one."
     )
 
 
