@@ -111,14 +111,14 @@ def _pooled(runs: pd.DataFrame, every: ArmComparison | None) -> pd.DataFrame:
     level = paired(runs) if shared else runs
     errors = level[~baseline].groupby("graph", sort=False)["test_error"]
     gain = float(level.loc[baseline, "test_error"].mean()) - errors.mean()
-    own: Floats = noise.sd**2 / errors.size().to_numpy(dtype=np.float64)
-    variance: Floats = own + noise.sd**2 / int(baseline.sum())
-    freedom: Floats = np.full(len(own), float(noise.freedom))
+    of_graph: Floats = noise.sd**2 / errors.size().to_numpy(dtype=np.float64)
+    variance: Floats = of_graph + noise.sd**2 / int(baseline.sum())
+    freedom: Floats = np.full(len(of_graph), float(noise.freedom))
     if every is not None and not _moved_alike(runs, noise):
         if not every.own_error > 0:
             return empty
         # The gain of all graphs, and how a graph differs from their mean, which no seed moves.
-        apart = own * (1 - 1 / len(own))
+        apart = of_graph * (1 - 1 / len(of_graph))
         variance = every.own_error**2 + apart
         parts = every.own_error**4 / every.own_freedom + np.square(apart) / noise.freedom
         freedom = np.asarray(np.square(variance) / parts, dtype=np.float64)

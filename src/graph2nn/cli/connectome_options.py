@@ -83,8 +83,8 @@ def check_null_options(kinds: Sequence[str], options: NullOptions) -> None:
     """
     from graph2nn.graphs.nulls import KINDS
 
-    known = {kind: KINDS[kind] for kind in kinds if kind in KINDS}
-    for kind, described in known.items():
+    described_kinds = {kind: KINDS[kind] for kind in kinds if kind in KINDS}
+    for kind, described in described_kinds.items():
         if lacking := next((name for name in described.needs if name not in options), None):
             raise UserError(f"sweep: --null {kind} needs {_NEEDED[lacking]}.")
         if kind == "boundary" and not options.keys() & {"inputs", "outputs"}:
@@ -93,6 +93,6 @@ def check_null_options(kinds: Sequence[str], options: NullOptions) -> None:
                 "neurons: the connections of these neurons stay."
             )
     for name in options:
-        if name not in ("inputs", "outputs") and not any(name in one.takes for one in known.values()):
+        if name not in ("inputs", "outputs") and not any(name in one.takes for one in described_kinds.values()):
             takers = " and ".join(f"--null {kind}" for kind, other in KINDS.items() if name in other.takes)
             raise UserError(f"sweep: --{name} is for {takers}; leave it out, or ask for such nulls.")

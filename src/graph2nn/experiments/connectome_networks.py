@@ -167,8 +167,8 @@ def _refuse_equal_nulls(configs: Sequence[RunConfig]) -> None:
     for (label, kind, _), config in of_kind.items():
         assert config.graph is not None
         options = config.model.options
-        own, null = (_start_weights(spec.build(), options) for spec in (graphs[label], config.graph))
-        if np.array_equal(own, null):
+        start, null = (_start_weights(spec.build(), options) for spec in (graphs[label], config.graph))
+        if np.array_equal(start, null):
             used = f"weights = {options.get('weights', 'free')} with init = {options.get('init', 'fan_in')}"
             raise UserError(
                 f"nulls: {kind} nulls of {label} would train the same network as {label} itself: {used} does "
@@ -184,8 +184,8 @@ def _start_weights(graph: RelationalGraph, options: Mapping[str, Any]) -> npt.ND
     kind = options.get("weights", "free")
     weights = ConnectionWeights(graph, arcs(graph), kind=kind, radius=None, **keywords)
     weights.initialise(stream(0, "initialise"))
-    found: npt.NDArray[np.float32] = weights().detach().numpy()
-    return found
+    values: npt.NDArray[np.float32] = weights().detach().numpy()
+    return values
 
 
 def end_neurons(options: Mapping[str, Any], name: str) -> str | list[int]:

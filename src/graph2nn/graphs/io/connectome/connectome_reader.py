@@ -254,24 +254,24 @@ def _graph(
     signs = rows.signs
     if signs is None and frame is not None:
         signs = _neuron_signs(rows, frame, options, notes)
-    found, gaps_alone = _connections(rows, signs, options.combine, notes)
-    strong = found.weights >= options.min_weight
-    refuse_none_strong(name, found.weights, options)
+    connections, gaps_alone = _connections(rows, signs, options.combine, notes)
+    strong = connections.weights >= options.min_weight
+    refuse_none_strong(name, connections.weights, options)
     if not strong.all():
         notes.append(
             f"{int((~strong).sum()):,} connections of weight below {options.min_weight:g} were left out"
         )
-        found = found.kept(strong)
-    signs = found.signs
+        connections = connections.kept(strong)
+    signs = connections.signs
     if signs is not None:
         notes.append(
             f"connections by sign: +1 {int((signs > 0).sum()):,}, −1 {int((signs < 0).sum()):,}, "
             f"0 {int((signs == 0).sum()):,}"
         )
     return RelationalGraph.from_edge_index(
-        np.stack([found.pre, found.post]),
+        np.stack([connections.pre, connections.post]),
         n,
-        weights=found.weights,
+        weights=connections.weights,
         signs=signs,
         nodes=frame,
         node_names=as_text(rows.ids).tolist(),
