@@ -15,6 +15,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.own.from_arrays import assemble, dataset_of_arrays
+from graph2nn.data.own.precision import as_floats, refuse_masked
 from graph2nn.data.own.splits import check_share
 from graph2nn.data.own.targets import read_targets
 from graph2nn.errors import UserError, shown, unknown
@@ -176,11 +177,13 @@ def dataset_of_frame(
     whole = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
     if not len(whole.columns):
         raise UserError("data: no column is left next to the target; there is nothing to learn from.")
+    for part, (_, y) in frames.items():
+        refuse_masked(y, f"the target of {part}")
     read = read_targets({part: np.asarray(y) for part, (_, y) in frames.items()}, task=task, names=targets)
     said = list(notes)
     encoded = [_encode(whole[column], missing, most_values, said) for column in whole.columns]
     table = pd.concat(encoded, axis=1)
-    values = torch.from_numpy(np.ascontiguousarray(table.to_numpy(np.float32)))
+    values = torch.from_numpy(np.ascontiguousarray(table.to_numpy(np.float64)))
     rows = dict(zip(frames, torch.split(values, lengths), strict=True))
     drawn = dict(zip(("test", "validation"), shares, strict=True))
     return assemble(
@@ -218,21 +221,29 @@ def _encode(column: pd.Series, missing: str, most_values: int, notes: list[str])
             f"data: the column {name!r} has one value in all rows; leave it out with --drop {name}."
         )
     if pd.api.types.is_numeric_dtype(kind):
+        _check_numbers(column)
         return _numbers(column.astype(np.float64), count, notes).to_frame()
     return _one_hot(column, most_values, notes)
 
 
-def _numbers(column: pd.Series, missing: int, notes: list[str]) -> pd.Series:
-    name = str(column.name)
-    infinite = np.isinf(column.to_numpy())
-    if infinite.any():
+def _check_numbers(column: pd.Series) -> None:
+    """Refuse a column with an infinite value, or with values that networks cannot take or tell apart."""
+    present, name = column.dropna(), str(column.name)
+    values = present.to_numpy()
+    if values.dtype == object:
+        values = present.to_numpy(np.float64)
+    if values.dtype.kind == "f" and (infinite := np.isinf(column.to_numpy(np.float64, na_value=np.nan))).any():
         raise UserError(
             f"data: the column {name!r} is infinite in row {int(infinite.argmax())}; correct the value, or "
             f"--drop {name}."
         )
+    as_floats(values, f"the column {name!r}", f", or --drop {name}")
+
+
+def _numbers(column: pd.Series, missing: int, notes: list[str]) -> pd.Series:
     if not missing:
         return column
-    notes.append(f"{missing} missing values of {name!r} became its mean.")
+    notes.append(f"{missing} missing values of {str(column.name)!r} became its mean.")
     return column.fillna(column.mean())
 
 

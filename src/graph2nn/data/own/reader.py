@@ -33,7 +33,7 @@ from graph2nn.files import cache_root, refuse_special
 
 Kind = Literal["images", "arrays", "table", "text", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
-VERSION = 2
+VERSION = 3
 _KINDS = (
     "a folder or archive of images, .npz, .csv, .tsv, .parquet, .txt, the files of MNIST or CIFAR-100, or two "
     "line-aligned texts as SRC,TGT (preset transformer-multi30k)"
