@@ -29,7 +29,7 @@ def refuse_masked(values: Any, what: str) -> None:
         UserError: a value is masked.
     """
     if isinstance(values, np.ma.MaskedArray):
-        mask: npt.NDArray[np.bool_] = np.ma.getmaskarray(values)  # type: ignore[no-untyped-call]
+        mask: Any = np.ma.getmaskarray(values)  # type: ignore[no-untyped-call]
         masked: npt.NDArray[np.bool_] = mask.reshape(len(mask) if mask.ndim else 1, -1).any(axis=1)
     elif isinstance(values, list | tuple):
         masked = np.array([bool(np.ma.is_masked(value)) for value in values])  # type: ignore[no-untyped-call]
