@@ -123,3 +123,28 @@ def test_shares_are_refused_of_tables_and_arrays_with_parts(tmp_path):
         assert len(read(validation=0.2, seed=3).test) >= 30
         with pytest.raises(UserError, match="draws a test part"):
             read(test=0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"test": 0.3}, "draws a test part"),
+        ({"validation": 0.2}, "--validation is for your own data"),
+        ({"seed": 3}, "--split-seed is for your own data"),
+        ({"task": "balanced"}, "--task is for your own data"),
+    ],
+)
+def test_well_known_data_are_read_as_published(options, message, tmp_path):
+    with pytest.raises(UserError, match=message):
+        load_own("mnist", Options(**options), cache=tmp_path)
+
+
+def test_draws_that_do_not_take_place_are_refused(tmp_path):
+    (tmp_path / "t.txt").write_text("words " * 1000)
+    with pytest.raises(UserError, match="--split-seed is of a draw, and texts are cut in order"):
+        load_own(tmp_path / "t.txt", Options(seed=3), cache=tmp_path / "c")
+    (tmp_path / "tables").mkdir()
+    for name in ("train", "test"):
+        rows().assign(part="train").to_csv(tmp_path / "tables" / f"{name}.csv", index=False)
+    with pytest.raises(UserError, match="--split-column is for one table"):
+        g.Dataset.from_table(tmp_path / "tables", "y", split="part", cache=tmp_path / "c")

@@ -142,3 +142,8 @@ def test_a_mask_of_nothing_is_accepted():
         g.Dataset.from_arrays(x, y, name="n") for x, y in ((X, LABELS), (np.ma.array(X), np.ma.array(LABELS)))
     )
     assert plain.label == masked.label
+
+
+def test_a_device_without_float64_is_refused(tmp_path):
+    with pytest.raises(UserError, match="float64, which mps lacks; subtract a constant"):
+        as_array(tmp_path).to("mps")
