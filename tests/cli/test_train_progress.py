@@ -53,6 +53,12 @@ def test_a_log_has_a_line_every_so_many_batches_if_asked(monkeypatch, tmp_path):
     assert re.search(r"loss \d\.\d{4}  error +\d+\.\d\d %  [\d,]+ img/s  0:00:\d\d left$", batches[0])
 
 
+def test_a_run_that_diverges_says_so(monkeypatch, tmp_path):
+    argv = ["--out", str(tmp_path), "--threads", "1", "--set", "recipe.lr=1e30"]
+    lines = watched(monkeypatch, terminal=False, argv=argv).splitlines()
+    assert [line.partition(":")[0] for line in lines if "diverged" in line] == ["baseline seed 1  diverged"]
+
+
 @pytest.mark.parametrize("width", [80, 140])
 def test_a_terminal_has_a_live_line_too(width, monkeypatch, tmp_path):
     """Name, epoch, loss, error, images a second and time left, also where the terminal is narrow."""

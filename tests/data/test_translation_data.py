@@ -38,6 +38,16 @@ def test_two_files_become_three_parts_of_whole_pairs(tmp_path):
         assert [GERMAN[ENGLISH.index(sentence)] for sentence in source] == list(split.references)
 
 
+def test_pairs_with_an_empty_side_are_noted(tmp_path):
+    for name, lines in (("a.en", ENGLISH), ("a.de", [*GERMAN[:7], "", *GERMAN[8:]])):
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    data = load_dataset("multi30k", path=f"{tmp_path / 'a.en'},{tmp_path / 'a.de'}", cache=tmp_path)
+    assert sum(map(len, data.splits.values())) == 59
+    assert data.notes[0] == (
+        "1 of 60 pairs of lines of a.en and a.de have an empty side and were left out (the first is line 8)."
+    )
+
+
 def test_the_folder_of_multi30k_is_read_packed_or_not(tmp_path):
     for stem in ("train", "val", "test_2016_flickr"):
         (tmp_path / f"{stem}.en").write_text("\n".join(ENGLISH), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -133,6 +134,12 @@ class Live:
             f"  {epoch.seconds:.1f} s",
             soft_wrap=True,
         )
+        if not math.isfinite(epoch.train_loss):
+            self.screen.print(
+                f"{self._name}  diverged: the training loss is not finite. Training ends here, and the results "
+                "have no test error of this run; lower the rate, --set recipe.lr=RATE.",
+                soft_wrap=True,
+            )
 
     @property
     def _name(self) -> str:

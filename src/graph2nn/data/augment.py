@@ -20,8 +20,9 @@ from graph2nn.errors import UserError
 def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) -> torch.Tensor:
     """Return ``(images - mean) / sd`` per channel, as new float32 on the device of the images.
 
-    Shapes: uint8 or float32 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` and sequences
-    ``[B, time, F]`` likewise, per feature. The stored values are left as they are.
+    Shapes: uint8, float32 or float64 ``[B, C, H, W]`` to float32 ``[B, C, H, W]``; vectors ``[B, F]`` and
+    sequences ``[B, time, F]`` likewise, per feature. Float64 is rounded at the end. The stored values are left
+    as they are.
 
     Args:
         images: ``[B, C, H, W]``, vectors ``[B, F]``, or sequences ``[B, time, F]``.
@@ -37,8 +38,9 @@ def normalise(images: torch.Tensor, mean: Sequence[float], sd: Sequence[float]) 
     """
     _check_channels(images, mean, sd)
     shape = (-1, 1, 1) if images.ndim == 4 else (-1,)
-    centre, scale = (torch.tensor(v, dtype=torch.float32, device=images.device).view(shape) for v in (mean, sd))
-    return images.to(torch.float32, copy=True).sub_(centre).div_(scale)
+    kind = torch.float64 if images.dtype == torch.float64 else torch.float32
+    centre, scale = (torch.tensor(v, dtype=kind, device=images.device).view(shape) for v in (mean, sd))
+    return images.to(kind, copy=True).sub_(centre).div_(scale).float()
 
 
 def augment(

@@ -86,11 +86,12 @@ class Samples(Split):
 
     Shapes: ``images`` uint8 or float32 ``[N, channels, height, width]``, float32 vectors of features
     ``[N, F]`` or sequences ``[N, time, F]``; ``labels`` int64 ``[N]`` (classes) or float32 ``[N, T]``
-    (numbers, in their own units), of sequences int64 ``[N, time]`` or float32 ``[N, time, T]``.
+    (numbers, in their own units), of sequences int64 ``[N, time]`` or float32 ``[N, time, T]``. Numbers far
+    from zero are float64, so that none is rounded before it is standardised.
     """
 
     def __post_init__(self) -> None:
-        kind = (self.images.dtype, self.images.ndim)
+        kind = (_single(self.images.dtype), self.images.ndim)
         if kind not in (
             (torch.uint8, 4), (torch.float32, 4), (torch.float32, 3), (torch.float32, 2), (torch.uint8, 2),
         ):  # fmt: skip
@@ -98,13 +99,30 @@ class Samples(Split):
                 "samples must be uint8 or float32 [N, C, H, W], float32 [N, F] or [N, time, F], or bytes of "
                 f"text uint8 [N, T], not {self.images.dtype} {list(self.images.shape)}"
             )
-        targets = (self.labels.dtype, self.labels.ndim - (self.images.ndim == 3))
+        targets = (_single(self.labels.dtype), self.labels.ndim - (self.images.ndim == 3))
         kinds = ((torch.int64, 1), (torch.float32, 2), (torch.uint8, 2))
         if targets not in kinds or len(self.labels) != len(self.images):
             raise TypeError(
                 "labels must be int64 [N], float32 [N, T] or uint8 [N, T], "
                 f"not {self.labels.dtype} {list(self.labels.shape)}"
             )
+
+    def to(self, device: Device) -> Split:
+        """Copy to a device; the samples themselves when they are already there.
+
+        Raises:
+            UserError: the device is of Apple's MPS, which has no float64, and the samples are float64.
+        """
+        if torch.device(device).type == "mps" and torch.float64 in (self.images.dtype, self.labels.dtype):
+            raise UserError(
+                "data: numbers that lie far from zero are kept in float64, which mps lacks; subtract a "
+                "constant from them, or use --device cpu (device='cpu' in Python)."
+            )
+        return super().to(device)
+
+
+def _single(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if dtype == torch.float64 else dtype
 
 
 class Streamed(Protocol):

@@ -70,7 +70,7 @@ def export_run(folder: str | Path, to: Format, out: str | Path | None = None) ->
 
 def _example(card: DataCard) -> Tensor:
     # Two samples: a batch of one is taken for a constant.
-    return torch.zeros(2, *card.image_shape)
+    return torch.zeros(2, *card.image_shape, dtype=torch.float64 if card.double else torch.float32)
 
 
 def _onnx(deployed: Deployed, card: DataCard, file: Path) -> None:
@@ -176,4 +176,5 @@ def _read(path: Path, card: DataCard) -> Tensor:
         image = ImageOps.fit(image, (width, height))
     pixels = np.asarray(image, dtype=np.float32).reshape(height, width, -1)
     tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
-    return tensor if card.bytes else tensor / 255
+    tensor = tensor if card.bytes else tensor / 255
+    return tensor.double() if card.double else tensor

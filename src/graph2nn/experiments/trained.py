@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from graph2nn.arguments import checked_arguments
 from graph2nn.data.dataset import Dataset
+from graph2nn.data.own.precision import lies_far
 from graph2nn.errors import UserError
 from graph2nn.experiments.connectome_networks import CONNECTOME_RNN, connectome_network
 from graph2nn.files import path_in_utf8
@@ -93,16 +95,19 @@ class Deployed(nn.Module):
         super().__init__()
         self.network = network
         shape = (1, -1, 1, 1) if len(card.image_shape) == 3 else (-1,)
-        self.register_buffer("mean", torch.tensor(card.mean).reshape(shape))
-        self.register_buffer("sd", torch.tensor(card.sd).reshape(shape))
+        kind = torch.float64 if card.double else torch.float32
+        self.register_buffer("mean", torch.tensor(card.mean, dtype=kind).reshape(shape))
+        self.register_buffer("sd", torch.tensor(card.sd, dtype=kind).reshape(shape))
         numbers = bool(card.targets)
-        self.register_buffer("target_mean", torch.tensor(card.target_mean if numbers else (0.0,)))
-        self.register_buffer("target_sd", torch.tensor(card.target_sd if numbers else (1.0,)))
+        target_mean, target_sd = (card.target_mean, card.target_sd) if numbers else ((0.0,), (1.0,))
+        kind = torch.float64 if lies_far(np.array(target_mean), np.array(target_sd)) else torch.float32
+        self.register_buffer("target_mean", torch.tensor(target_mean, dtype=kind))
+        self.register_buffer("target_sd", torch.tensor(target_sd, dtype=kind))
         self.rescale = numbers
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map float32 samples ``[batch, …]`` in stored units to scores ``[batch, outputs]``."""
-        scores: Tensor = self.network((x - self.mean) / self.sd)
+        """Map samples ``[batch, …]`` (float64 where the card says ``double``) to scores ``[batch, out]``."""
+        scores: Tensor = self.network(((x - self.mean) / self.sd).float())
         return scores * self.target_sd + self.target_mean if self.rescale else scores
 
 

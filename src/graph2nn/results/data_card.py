@@ -14,6 +14,8 @@ from graph2nn.data.samples import Split
 
 #: The one key of the metadata of ``weights.safetensors``: the order of several, and so the bytes, would vary.
 METADATA_KEY = "run"
+#: Types of samples that float32 does not hold whole.
+_WIDE = (torch.float64, torch.int64, torch.int32)
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,16 @@ class Normalise:
     sd: tuple[float, ...]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map ``[batch, channels, height, width]``, ``[batch, features]`` or sequences to float32."""
+        """Map ``[batch, channels, height, width]``, ``[batch, features]`` or sequences to float32.
+
+        Float64 and whole numbers of more than 8 bits are rounded at the end.
+        """
         shape = (1, -1, 1, 1) if x.ndim == 4 else (-1,)
-        mean, sd = (torch.tensor(values, device=x.device).reshape(shape) for values in (self.mean, self.sd))
-        return (x.float() - mean) / sd
+        kind = torch.float64 if x.dtype in _WIDE else torch.float32
+        mean, sd = (
+            torch.tensor(values, dtype=kind, device=x.device).reshape(shape) for values in (self.mean, self.sd)
+        )
+        return ((x.to(kind) - mean) / sd).float()
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,8 @@ class DataCard:
     """What a network must know of the data it was trained on; stored with the weights of its run.
 
     ``num_classes`` is the number of outputs: classes, or the numbers of a regression, whose names, means and
-    standard deviations are ``targets``, ``target_mean`` and ``target_sd``.
+    standard deviations are ``targets``, ``target_mean`` and ``target_sd``. ``double`` says that samples are
+    float64, as some lie far from zero.
     """
 
     label: str
@@ -55,11 +64,12 @@ class DataCard:
     target_sd: tuple[float, ...] = ()
     bytes: bool = True
     vocabulary: str = ""
+    double: bool = False
 
     @classmethod
     def of(cls, data: Dataset) -> DataCard:
         """Describe a dataset."""
-        stored = data.train.images.dtype == torch.uint8 if isinstance(data.train, Split) else True
+        kind = data.train.images.dtype if isinstance(data.train, Split) else torch.uint8
         return cls(
             label=data.label,
             task=data.task,
@@ -71,13 +81,17 @@ class DataCard:
             targets=data.targets,
             target_mean=data.target_mean,
             target_sd=data.target_sd,
-            bytes=stored,
+            bytes=kind == torch.uint8,
             vocabulary=data.vocabulary,
+            double=kind == torch.float64,
         )
 
     def to_json(self) -> str:
         """Return the card as one line of JSON."""
-        return json.dumps(asdict(self))
+        fields = asdict(self)
+        if not self.double:  # the weights of all other runs keep their bytes
+            del fields["double"]
+        return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> DataCard:

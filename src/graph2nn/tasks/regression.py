@@ -89,4 +89,4 @@ class Regression:
 
     def _standardised(self, targets: Tensor) -> Tensor:
         mean, sd = (targets.new_tensor(values) for values in (self.mean, self.sd))
-        return (targets - mean) / sd
+        return ((targets - mean) / sd).float()

@@ -155,7 +155,7 @@ class SequenceNumbers:
     def _standardised(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         answers, right = _answers(outputs, targets)
         mean, sd = (right.new_tensor(values) for values in (self.mean, self.sd))
-        return answers, (right - mean) / sd
+        return answers, ((right - mean) / sd).float()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import csv
 import gzip
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.own.from_arrays import assemble, dataset_of_arrays
-from graph2nn.data.own.splits import check_share
+from graph2nn.data.own.precision import as_floats, refuse_masked
+from graph2nn.data.own.splits import check_share, refuse_shares
 from graph2nn.data.own.targets import read_targets
 from graph2nn.errors import UserError, shown, unknown
 from graph2nn.files import read_parquet
@@ -24,7 +26,7 @@ SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet", ".pq")
 #: What stands for a missing value in a text file. "None" does not: it may be the name of a class.
 _MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>"]
 #: Words of a column that names splits.
-_SPLITS = {"train": "train", "training": "train", "test": "test"}
+_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 _SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 
 
@@ -46,7 +48,7 @@ def read_frame(file: Path) -> pd.DataFrame:
                 file, sep=separator, encoding="utf-8-sig", na_values=_MISSING, keep_default_na=False,
                 low_memory=False, skipinitialspace=True,
             )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException, ValueError, OSError) as error:
+    except (csv.Error, pa.ArrowException, ValueError, OSError) as error:  # pandas' errors are ValueErrors
         line = " ".join(str(error).split())
         raise UserError(f"data: {file} is not a readable table ({line[:120]}).") from None
     if table.empty:
@@ -66,8 +68,13 @@ def read_frame(file: Path) -> pd.DataFrame:
 
 def _head(file: Path) -> tuple[str, list[str]]:
     """The separator of a text file, and the names of its columns, by its first line."""
-    with file.open("rb") as raw, gzip.open(raw) if file.suffix == ".gz" else raw as stream:
-        head = stream.readline().decode("utf-8-sig")
+    # Lines may end in \n, \r\n or, of old Macs, \r, as pandas reads them, too.
+    with (
+        file.open("rb") as raw,
+        gzip.open(raw) if file.suffix == ".gz" else raw as stream,
+        TextIOWrapper(cast(BinaryIO, stream), encoding="utf-8-sig") as text,
+    ):
+        head = text.readline()
     if not head.strip():
         raise pd.errors.EmptyDataError("the first line is empty")
     try:
@@ -93,12 +100,14 @@ def dataset_of_table(
     missing: Literal["refuse", "impute"],
     drop: Sequence[str],
     most_values: int,
+    notes: Sequence[str] = (),
 ) -> Dataset:
     """Make a data set of one table, or of one per split; see :meth:`graph2nn.Dataset.from_table`.
 
     Args:
         tables: by split; ``"train"`` alone where the splits are to be drawn.
         target, test, validation, task, name, seed, split, missing, drop, most_values: as there.
+        notes: what was left out already.
 
     Returns:
         The data set.
@@ -115,7 +124,13 @@ def dataset_of_table(
             if column not in first.columns:
                 raise unknown(f"data: {option} column", column, first.columns)
     if split:
+        if len(tables) > 1:
+            raise UserError(
+                "data: --split-column is for one table, and these are several files; leave it out "
+                "(split= in Python)."
+            )
         tables = _by_column(first, split)
+    refuse_shares(tables, test=test, validation=validation, seed=seed)
     left_out = [*targets, *drop, *([split] if split else [])]
     for part, table in tables.items():
         if set(table.columns) != set(first.columns):
@@ -125,10 +140,10 @@ def dataset_of_table(
         part: (table[first.columns].drop(columns=left_out), table[targets[0] if len(targets) == 1 else targets])
         for part, table in tables.items()
     }
-    notes = [f"left out on request: {', '.join(drop)}."] if drop else []
+    said = [*notes, *([f"left out on request: {', '.join(drop)}."] if drop else [])]
     return dataset_of_frame(
         frames, (test, validation), task=task, name=name, seed=seed, targets=targets, missing=missing,
-        most_values=most_values, notes=notes,
+        most_values=most_values, notes=said,
     )  # fmt: skip
 
 
@@ -176,11 +191,13 @@ def dataset_of_frame(
     whole = pd.concat([frame for frame, _ in frames.values()], ignore_index=True)
     if not len(whole.columns):
         raise UserError("data: no column is left next to the target; there is nothing to learn from.")
+    for part, (_, y) in frames.items():
+        refuse_masked(y, f"the target of {part}")
     read = read_targets({part: np.asarray(y) for part, (_, y) in frames.items()}, task=task, names=targets)
     said = list(notes)
     encoded = [_encode(whole[column], missing, most_values, said) for column in whole.columns]
     table = pd.concat(encoded, axis=1)
-    values = torch.from_numpy(np.ascontiguousarray(table.to_numpy(np.float32)))
+    values = torch.from_numpy(np.ascontiguousarray(table.to_numpy(np.float64)))
     rows = dict(zip(frames, torch.split(values, lengths), strict=True))
     drawn = dict(zip(("test", "validation"), shares, strict=True))
     return assemble(
@@ -218,21 +235,29 @@ def _encode(column: pd.Series, missing: str, most_values: int, notes: list[str])
             f"data: the column {name!r} has one value in all rows; leave it out with --drop {name}."
         )
     if pd.api.types.is_numeric_dtype(kind):
+        _check_numbers(column)
         return _numbers(column.astype(np.float64), count, notes).to_frame()
     return _one_hot(column, most_values, notes)
 
 
-def _numbers(column: pd.Series, missing: int, notes: list[str]) -> pd.Series:
-    name = str(column.name)
-    infinite = np.isinf(column.to_numpy())
-    if infinite.any():
+def _check_numbers(column: pd.Series) -> None:
+    """Refuse a column with an infinite value, or with values that networks cannot take or tell apart."""
+    present, name = column.dropna(), str(column.name)
+    values = present.to_numpy()
+    if values.dtype == object:
+        values = present.to_numpy(np.float64)
+    if values.dtype.kind == "f" and (infinite := np.isinf(column.to_numpy(np.float64, na_value=np.nan))).any():
         raise UserError(
             f"data: the column {name!r} is infinite in row {int(infinite.argmax())}; correct the value, or "
             f"--drop {name}."
         )
+    as_floats(values, f"the column {name!r}", f", or --drop {name}")
+
+
+def _numbers(column: pd.Series, missing: int, notes: list[str]) -> pd.Series:
     if not missing:
         return column
-    notes.append(f"{missing} missing values of {name!r} became its mean.")
+    notes.append(f"{missing} missing values of {str(column.name)!r} became its mean.")
     return column.fillna(column.mean())
 
 

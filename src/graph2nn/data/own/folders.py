@@ -16,6 +16,7 @@ from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.image_files import NAMES, is_photo, open_image, plain, upright_size
 from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.data.own.members import SPLITS, Members, opened
+from graph2nn.data.own.splits import refuse_shares
 from graph2nn.data.photos.transforms import Pixels, central_box
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
@@ -90,6 +91,7 @@ def dataset_of_folder(
         split: (images[torch.from_numpy(splits == split)], labels[splits == split])
         for split in dict.fromkeys(splits)
     }
+    refuse_shares(parts, test=test, validation=validation, seed=seed)
     x, y = parts.pop("" if "" in parts else "train")
     return dataset_of_arrays(
         x, y, test=parts.get("test", test), validation=parts.get("validation", validation),
@@ -124,6 +126,8 @@ def _photos(members: Members, path: Path) -> list[Photo]:
         top.lower() in SPLITS for top in tops if "/" in next(n for n in names if n.partition("/")[0] == top)
     }
     depth = 2 if split == {True} else 1
+    if depth == 1:
+        _refuse_half_split([name for name in names if "/" in name], path)
     flat = [name for name in names if name.count("/") < depth]
     if flat:
         where = flat[0].rpartition("/")[0]
@@ -137,6 +141,33 @@ def _photos(members: Members, path: Path) -> list[Photo]:
     ]
     _check_classes(photos, path)
     return photos
+
+
+def _refuse_half_split(names: Sequence[str], path: Path) -> None:
+    """Refuse folders of which some are splits of class folders and others are something else.
+
+    A class may be called train: its images lie in it, or in subfolders that no other class has.
+
+    Raises:
+        UserError: such folders.
+    """
+    inside: dict[str, set[str]] = {}
+    for name in names:
+        parts = name.split("/")
+        inside.setdefault(parts[0], set()).add(parts[1] if len(parts) > 2 else "")
+    nested = {top: there for top, there in inside.items() if "" not in there}
+    for split in sorted(top for top in nested if top.lower() in SPLITS):
+        others = [there for top, there in inside.items() if top != split]
+        if all("" not in there and not there & nested[split] for there in others):
+            continue
+        neither = next((top for top in sorted(inside) if top.lower() not in SPLITS), None)
+        if neither is None:
+            continue
+        raise UserError(
+            f"data: {path} has the folder {split}, a split with class folders, and {neither}, which is "
+            f"neither train, val nor test; move {neither} away or rename it, or rename {split} if it "
+            "is a class."
+        )
 
 
 def _check_classes(photos: Sequence[Photo], path: Path) -> None:

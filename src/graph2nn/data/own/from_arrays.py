@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from graph2nn.data.dataset import Dataset, TaskName
+from graph2nn.data.own.precision import LARGEST, SMALLEST, as_floats, lies_far, refuse_masked
 from graph2nn.data.own.sequence_arrays import SEQUENCE_TARGETS, read_answers, sequences
 from graph2nn.data.own.splits import check_share, draw
 from graph2nn.data.own.targets import Targets, read_targets
@@ -85,11 +86,12 @@ def _perhaps_sequences(x: Any) -> list[str]:
 
 
 def samples(x: Any, what: str) -> Tensor:
-    """Return samples as a tensor: uint8 or float32 ``[N, C, H, W]``, or float32 ``[N, F]``.
+    """Return samples as a tensor: uint8 or floats ``[N, C, H, W]``, or floats ``[N, F]``.
 
     Raises:
-        UserError: another shape, text, NaN or infinite values.
+        UserError: another shape, text, NaN, infinite, masked or too large values.
     """
+    refuse_masked(x, what)
     first = isinstance(x, Tensor)
     array = x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
     if array.dtype.kind not in "biuf":
@@ -108,8 +110,8 @@ def samples(x: Any, what: str) -> Tensor:
             f"number {bad[0]}); fill them in or drop these samples."
         )
     if array.ndim == 2:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    return torch.from_numpy(np.ascontiguousarray(_pixels(_channels_first(array, what, tensor=first))))
+        return as_floats(array, what)
+    return _pixels(_channels_first(array, what, tensor=first), what)
 
 
 def _channels_first(array: npt.NDArray[Any], what: str, *, tensor: bool) -> npt.NDArray[Any]:
@@ -122,14 +124,12 @@ def _channels_first(array: npt.NDArray[Any], what: str, *, tensor: bool) -> npt.
     return array if first and (tensor or not last) else array.transpose(0, 3, 1, 2)
 
 
-def _pixels(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if array.dtype == np.uint8:
-        return array
+def _pixels(array: npt.NDArray[Any], what: str) -> Tensor:
     if array.dtype.kind == "b":
-        return array.astype(np.uint8) * 255
+        array = array.astype(np.uint8) * 255
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 255:
-        return array.astype(np.uint8)
-    return array.astype(np.float32)
+        return torch.from_numpy(np.ascontiguousarray(array, np.uint8))
+    return as_floats(array, what)
 
 
 def _check(parts: Mapping[str, tuple[Tensor, Any]]) -> None:
@@ -139,7 +139,7 @@ def _check(parts: Mapping[str, tuple[Tensor, Any]]) -> None:
             raise UserError(f"data: the targets of {split} are a single value; give one for each sample.")
         if len(x) != len(y):
             raise UserError(f"data: {split} has {len(x)} samples and {len(y)} targets; give one for each.")
-        if x.shape[1:] != shape or x.dtype != kind:
+        if x.shape[1:] != shape or x.is_floating_point() != kind.is_floating_point:
             raise UserError(
                 f"data: samples of {split} are {x.dtype} {list(x.shape[1:])}, those of train {kind} "
                 f"{list(shape)}; give the same in all splits."
@@ -184,8 +184,9 @@ def assemble(
         for split, chosen in zip(wanted, drawn, strict=True):
             parts[split] = x[torch.from_numpy(chosen)], y[torch.from_numpy(chosen)]
         parts["train"] = x[torch.from_numpy(rest)], y[torch.from_numpy(rest)]
+    parts, mean, sd, constant = _fitted(parts, features)
+    parts = _fitted_targets(parts, len(targets.names))
     splits = {split: _split(*part) for split, part in parts.items()}
-    mean, sd, constant = _statistics(splits["train"].images)
     said = list(notes)
     if constant:
         named = [features[k] if features else str(k) for k in constant[:5]]
@@ -195,10 +196,7 @@ def assemble(
             f"{', '.join(named)}{more}."
         )
         warnings.warn(f"data: {said[-1]}", Graph2nnWarning, stacklevel=2)
-    numbers = np.empty((1, 0))
-    if targets.names:
-        answers = splits["train"].labels.double().numpy().reshape(-1, len(targets.names))
-        numbers = answers[~np.isnan(answers[:, 0])]
+    numbers = _given(splits["train"].labels, len(targets.names))
     dataset = Dataset(
         name="own",
         label=name,
@@ -219,6 +217,73 @@ def assemble(
     return replace(dataset, label=f"{name} ({digest_of_samples(dataset)}{scored})")
 
 
+def _fitted(
+    parts: Mapping[str, tuple[Tensor, Tensor]], features: Sequence[str]
+) -> tuple[dict[str, tuple[Tensor, Tensor]], tuple[float, ...], tuple[float, ...], list[int]]:
+    """Samples in float32 where that keeps them apart, else in float64, with the statistics of training.
+
+    Raises:
+        UserError: all samples are equal, or a feature whose standardised values would not fit into float32.
+    """
+    first = parts["train"][0]
+    mean, sd, constant = _statistics(first)
+    if not first.is_floating_point():
+        return dict(parts), mean, sd, constant
+    centre, spread = np.array(mean), np.array(sd)
+    for number in np.flatnonzero(spread < SMALLEST)[:1]:
+        raise UserError(
+            f"data: {_named(features, number)} has a standard deviation of {spread[number]:.3g} in training, "
+            f"below {SMALLEST:g}, too little for networks in float32; multiply it by a constant."
+        )
+    for split, (x, _) in parts.items():
+        _refuse_outliers(x, split, centre, spread, features)
+    varied = np.ones(len(mean), np.bool_)
+    varied[constant] = False
+    kind = torch.float64 if lies_far(centre[varied], spread[varied]) else torch.float32
+    fitted = {split: (x.to(kind), y) for split, (x, y) in parts.items()}
+    if kind != first.dtype:
+        mean, sd, constant = _statistics(fitted["train"][0])
+    return fitted, mean, sd, constant
+
+
+def _named(features: Sequence[str], number: int) -> str:
+    return f"the column {features[number]!r}" if features else f"feature or channel {number}"
+
+
+def _refuse_outliers(
+    x: Tensor, split: str, mean: npt.NDArray[np.float64], sd: npt.NDArray[np.float64], features: Sequence[str]
+) -> None:
+    """Refuse values so many standard deviations from the mean that float32 cannot say how many."""
+    if max(float(x.max()), -float(x.min())) / sd.min() <= LARGEST / 2:
+        return
+    axes = tuple(axis for axis in range(x.ndim) if axis != _feature_axis(x))
+    ends = [x.amax(dim=axes).double().numpy(), x.amin(dim=axes).double().numpy()]
+    distance = np.max([np.abs(end - mean) for end in ends], axis=0) / sd
+    for number in np.flatnonzero(distance > LARGEST)[:1]:
+        raise UserError(
+            f"data: {_named(features, number)} has a value in {split} {distance[number]:.3g} standard "
+            f"deviations from the mean of training, beyond {LARGEST:g}, too far for float32; correct it."
+        )
+
+
+def _fitted_targets(parts: Mapping[str, tuple[Tensor, Tensor]], width: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Numbers to predict in float32 where that keeps them apart, else in float64."""
+    if not width:
+        return dict(parts)
+    numbers = _given(parts["train"][1], width)
+    kind = torch.float64 if lies_far(numbers.mean(axis=0), numbers.std(axis=0)) else torch.float32
+    return {split: (x, y.to(kind)) for split, (x, y) in parts.items()}
+
+
+def _given(labels: Tensor, width: int) -> npt.NDArray[np.float64]:
+    """Numbers to predict, one row per answer that is asked for."""
+    if not width:
+        return np.empty((1, 0))
+    answers: npt.NDArray[np.float64] = labels.double().numpy().reshape(-1, width)
+    given: npt.NDArray[np.float64] = answers[~np.isnan(answers[:, 0])]
+    return given
+
+
 def _split(x: Tensor, y: Tensor) -> Split:
     bytes_of_classes = x.dtype == torch.uint8 and y.dtype == torch.int64
     return Split(x.contiguous(), y) if bytes_of_classes else Samples(x.contiguous(), y)
@@ -234,8 +299,7 @@ def _of_sequences(y: Tensor) -> npt.NDArray[np.int64] | None:
 def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[int]]:
     """Mean and standard deviation per channel or feature, and the numbers of those that are constant."""
     array = x.numpy()
-    kept = 2 if x.ndim == 3 else 1  # features of a step, or of a vector; channels
-    axes = tuple(axis for axis in range(x.ndim) if axis != kept)
+    axes = tuple(axis for axis in range(x.ndim) if axis != _feature_axis(x))
     mean: list[float] = np.asarray(np.mean(array, axis=axes, dtype=np.float64)).tolist()
     spread = np.std(array, axis=axes, dtype=np.float64)
     # The standard deviation of equal values is not exactly 0 where their mean is not a binary number.
@@ -246,6 +310,11 @@ def _statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...], list[i
         )
     sd: list[float] = np.where(constant, 1.0, spread).tolist()
     return tuple(mean), tuple(sd), np.flatnonzero(constant).tolist() if x.ndim < 4 else []
+
+
+def _feature_axis(x: Tensor) -> int:
+    """The axis of the features of a step, or of a vector; of channels."""
+    return 2 if x.ndim == 3 else 1
 
 
 def digest_of_samples(dataset: Dataset) -> str:

@@ -17,7 +17,7 @@ Members = dict[str, Callable[[], bytes]]
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 #: Names of splits, as folders or archives have them, and what each is here.
-SPLITS = {"train": "train", "training": "train", "test": "test"}
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "validation"), "validation")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from graph2nn.data.own.folders import Channels, dataset_of_folder
 from graph2nn.data.own.from_arrays import dataset_of_arrays
 from graph2nn.data.own.members import ARCHIVES, SPLITS
 from graph2nn.data.own.sequence_arrays import SEQUENCE_TARGETS
-from graph2nn.data.own.splits import check_share
+from graph2nn.data.own.splits import TEST, VALIDATION, check_share, refuse_shares
 from graph2nn.data.own.targets import TASKS
 from graph2nn.data.own.texts import SUFFIXES as TEXTS
 from graph2nn.data.own.texts import dataset_of_text
@@ -33,7 +34,7 @@ from graph2nn.files import cache_root, refuse_special
 
 Kind = Literal["images", "arrays", "table", "text", "mnist", "fashion-mnist", "cifar100"]
 #: Format of the decoded copies; another number makes old ones be forgotten.
-VERSION = 2
+VERSION = 3
 _KINDS = (
     "a folder or archive of images, .npz, .csv, .tsv, .parquet, .txt, the files of MNIST or CIFAR-100, or two "
     "line-aligned texts as SRC,TGT (preset transformer-multi30k)"
@@ -61,8 +62,8 @@ class Options:
 
     target: tuple[str, ...] = ()
     task: TaskName | None = None
-    test: float = 0.2
-    validation: float = 0.1
+    test: float = TEST
+    validation: float = VALIDATION
     seed: int = 0
     split: str | None = None
     missing: Literal["refuse", "impute"] = "refuse"
@@ -117,6 +118,7 @@ def load_own(
         return load_sequences(str(path))
     if str(path) in FORMATS and not source.exists():
         _only(options, str(path), ())
+        _only_as_published(options)
         return _cached(
             root / "own" / f"{path}.safetensors", lambda: load_format(str(path), None, root, progress=progress)
         )
@@ -188,11 +190,13 @@ def load_table(path: Path | str | pd.DataFrame, options: Options, *, cache: Path
     return load_own(source, options, cache=cache)
 
 
-def _of_table(parts: Mapping[str, pd.DataFrame], options: Options, name: str) -> Dataset:
+def _of_table(
+    parts: Mapping[str, pd.DataFrame], options: Options, name: str, notes: Sequence[str] = ()
+) -> Dataset:
     return dataset_of_table(
         parts, options.target, test=options.test, validation=options.validation, task=options.task, name=name,
         seed=options.seed, split=options.split, missing=options.missing, drop=options.drop,
-        most_values=options.most_values,
+        most_values=options.most_values, notes=notes,
     )  # fmt: skip
 
 
@@ -216,11 +220,29 @@ def _only(options: Options, kind: str, understood: Mapping[str, str] | Sequence[
         raise UserError("data: --task is for classes and numbers, and these data are a text; leave it out.")
 
 
+def _only_as_published(options: Options) -> None:
+    """Refuse options that would change a well-known data set, which is read as it was published."""
+    refuse_shares(("test",), test=options.test, validation=VALIDATION, seed=0)
+    for flag, given in (
+        ("--validation", options.validation != VALIDATION),
+        ("--split-seed", options.seed),
+        ("--task", options.task not in (None, "classification")),
+    ):
+        if given:
+            raise UserError(
+                f"data: {flag} is for your own data, and these are read as they were published; leave it out."
+            )
+
+
 def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) -> Dataset:
+    notes: list[str] = []
     name = options.name or (path.resolve().name if path.is_dir() else path.name.partition(".")[0])
     if kind in FORMATS:
+        _only_as_published(options)
         return load_format(kind, path, root, progress=progress)
     if kind == "text":
+        if options.seed:
+            raise UserError("data: --split-seed is of a draw, and texts are cut in order; leave it out.")
         return dataset_of_text(
             path, context=options.context, test=options.test, validation=options.validation, name=name
         )
@@ -230,21 +252,23 @@ def _read(path: Path, kind: Kind, options: Options, root: Path, progress: bool) 
             validation=options.validation, task=options.task, seed=options.seed, name=name,
         )  # fmt: skip
     if kind == "table":
-        files = _by_split(path, feature_tables.SUFFIXES)
-        return _of_table({split: read_frame(file) for split, file in files.items()}, options, name)
-    parts, classes = read_npz(path) if path.is_file() else _pairs(path)
+        files = _by_split(path, feature_tables.SUFFIXES, notes)
+        return _of_table({split: read_frame(file) for split, file in files.items()}, options, name, notes)
+    parts, classes = read_npz(path) if path.is_file() else _pairs(path, notes)
+    refuse_shares(parts, test=options.test, validation=options.validation, seed=options.seed)
     x, y = parts["train"]
     return dataset_of_arrays(
         x, y, classes=classes, test=parts.get("test", options.test),
         validation=parts.get("validation", options.validation), task=options.task, seed=options.seed, name=name,
+        notes=notes,
     )  # fmt: skip
 
 
-def _pairs(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _pairs(path: Path, notes: list[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read a folder of one ``.npz`` per split."""
     parts: dict[str, Any] = {}
     classes: tuple[str, ...] = ()
-    for split, file in _by_split(path, (".npz",)).items():
+    for split, file in _by_split(path, (".npz",), notes).items():
         pairs, named = read_npz(file)
         if set(pairs) not in ({"train"}, {split}):
             raise UserError(f"data: {file} has splits of its own; expected x and y alone.")
@@ -252,18 +276,24 @@ def _pairs(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     return parts, classes
 
 
-def _by_split(path: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+def _by_split(path: Path, endings: tuple[str, ...], notes: list[str]) -> dict[str, Path]:
     """The file of each split in a folder; a file stands for the training part, from which the others are drawn.
 
+    Files of other names are added to the notes.
+
     Raises:
-        UserError: no training file, or two of one split.
+        UserError: no training file, two of one split, or a name that is nearly that of a split without a file.
     """
     if path.is_file():
         return {"train": path}
     files: dict[str, Path] = {}
+    others: list[Path] = []
     for file in sorted(path.iterdir()):
+        if file.name.startswith(".") or not file.name.lower().endswith(endings):
+            continue
         split = SPLITS.get(file.name.lower().partition(".")[0])
-        if split is None or not file.name.lower().endswith(endings):
+        if split is None:
+            others.append(file)
             continue
         if split in files:
             raise UserError(
@@ -274,6 +304,17 @@ def _by_split(path: Path, endings: tuple[str, ...]) -> dict[str, Path]:
         raise UserError(
             f"data: {path} has no file named train; it has {', '.join(f.name for f in files.values())}."
         )
+    for file in others:
+        stem, dot, ending = file.name.partition(".")
+        near = difflib.get_close_matches(stem.lower(), SPLITS, n=1, cutoff=0.75)
+        if near and SPLITS[near[0]] not in files:
+            raise UserError(
+                f"data: {file} is named like no part of the data; did you mean {near[0]}{dot}{ending}? Rename "
+                "it, or move it out of the folder."
+            )
+    if others:
+        names = ", ".join(file.name for file in others[:3])
+        notes.append(f"{len(others)} other files left out ({names}); parts are train, validation and test.")
     return {split: files[split] for split in ("train", "validation", "test") if split in files}
 
 

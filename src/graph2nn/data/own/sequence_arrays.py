@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graph2nn.data.dataset import TaskName
+from graph2nn.data.own.precision import as_floats, refuse_masked
 from graph2nn.data.own.targets import Targets, read_targets
 from graph2nn.data.sequence_sets import NOT_ASKED
 from graph2nn.errors import UserError
@@ -20,7 +21,7 @@ SEQUENCE_TARGETS: tuple[TaskName, ...] = ("sequence-classes", "sequence-numbers"
 
 
 def sequences(x: Any, what: str) -> Tensor:
-    """Return samples as a tensor float32 ``[N, time, features]``.
+    """Return samples as a tensor of floats ``[N, time, features]``; see :func:`as_floats`.
 
     Args:
         x: an array or tensor.
@@ -30,7 +31,7 @@ def sequences(x: Any, what: str) -> Tensor:
         The samples.
 
     Raises:
-        UserError: another shape, text, NaN or infinite values.
+        UserError: another shape, text, NaN, infinite, masked or too large values.
     """
     array = x.detach().cpu().numpy() if isinstance(x, Tensor) else _array(x, what)
     if array.dtype.kind not in "biuf":
@@ -46,10 +47,11 @@ def sequences(x: Any, what: str) -> Tensor:
             f"data: {what} has NaN or infinite values in {len(bad)} of {len(array)} sequences (the first is "
             f"number {bad[0]}); fill them in, or drop these sequences."
         )
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    return as_floats(array, what)
 
 
 def _array(values: Any, what: str) -> npt.NDArray[Any]:
+    refuse_masked(values, what)
     try:
         return np.asarray(values)
     except ValueError:
@@ -114,7 +116,7 @@ Placed = tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]
 
 def _classes(values: Any, split: str, time: int) -> Placed:
     """Return answers ``[N, time]``, and where they are asked for."""
-    array = _array(values.cpu() if isinstance(values, Tensor) else values, f"targets of {split}")
+    array = _array(values.cpu() if isinstance(values, Tensor) else values, f"the target of {split}")
     if array.ndim == 1:
         asked = np.zeros((len(array), time), dtype=np.bool_)
         asked[:, -1] = True
@@ -129,7 +131,7 @@ def _classes(values: Any, split: str, time: int) -> Placed:
 
 def _numbers(values: Any, split: str, time: int) -> Placed:
     """Return answers ``[N, time, numbers]``, and where they are asked for ``[N, time]``."""
-    array = _array(values.cpu() if isinstance(values, Tensor) else values, f"targets of {split}")
+    array = _array(values.cpu() if isinstance(values, Tensor) else values, f"the target of {split}")
     if array.dtype.kind not in "biuf":
         raise UserError(
             f"data: the targets of {split} hold {array.dtype}, expected numbers; classes are task "

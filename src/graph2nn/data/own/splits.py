@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from graph2nn.errors import UserError, checked_seed
+
+#: Shares that are drawn where nothing else is asked for.
+TEST, VALIDATION = 0.2, 0.1
 
 Indices = npt.NDArray[np.int64]
 
@@ -21,6 +24,32 @@ def check_share(option: str, share: object) -> float:
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < 1:
         raise UserError(f"data: {option} = {share!r} is not a share of the samples; give 0.1, for example.")
     return float(share)
+
+
+def refuse_shares(given: Collection[str], *, test: float, validation: float, seed: int) -> None:
+    """Refuse to draw parts that the data bring.
+
+    Args:
+        given: names of the parts that the data bring.
+        test: share that is asked for.
+        validation: likewise.
+        seed: of the draw.
+
+    Raises:
+        UserError: a share other than the default one of a part that is given, or a seed and nothing to draw.
+    """
+    shares = {"test": test, "validation": validation}
+    for split, default in (("test", TEST), ("validation", VALIDATION)):
+        if split in given and shares[split] != default:
+            raise UserError(
+                f"data: --{split} {shares[split]:g} draws a {split} part, and these data bring their own; "
+                f"leave it out ({split}= in Python)."
+            )
+    if seed and all(split in given or not share for split, share in shares.items()):
+        raise UserError(
+            f"data: --split-seed {seed} is of a draw, and nothing is drawn from these data; leave it out "
+            "(seed= in Python)."
+        )
 
 
 def draw(

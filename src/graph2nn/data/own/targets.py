@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from graph2nn.data.dataset import TaskName
+from graph2nn.data.own.precision import LARGEST, SMALLEST, refuse_masked
 from graph2nn.errors import UserError, shown, unknown
 
 TASKS = ("classification", "balanced", "regression")
@@ -24,7 +25,7 @@ class Targets:
     """Targets of all splits, as networks take them.
 
     Attributes:
-        values: by split, int64 ``[N]`` or float32 ``[N, T]``.
+        values: by split, int64 ``[N]`` or float64 ``[N, T]``.
         task: what they are.
         classes: names, in order of their numbers; empty for a regression.
         names: of the numbers of a regression; empty for classes.
@@ -65,6 +66,7 @@ def read_targets(
 
 def _array(values: Any, split: str, names: Sequence[str]) -> npt.NDArray[Any]:
     """Return targets as an array ``[N]`` or ``[N, T]``; refuse missing ones."""
+    refuse_masked(values, f"the target of {split}")
     array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -111,7 +113,13 @@ def _numbers(arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Ta
         if not np.isfinite(columns).all():
             row = int(np.flatnonzero(~np.isfinite(columns).all(axis=1))[0])
             raise UserError(f"data: the target of {split} is infinite in row {row}; drop the row.")
-        values[split] = torch.from_numpy(columns.astype(np.float32))
+        if (large := np.abs(columns) > LARGEST).any():
+            row = int(np.flatnonzero(large.any(axis=1))[0])
+            raise UserError(
+                f"data: the target of {split} is {columns[large][0]:g} in row {row}, beyond ±{LARGEST:g}, more "
+                "than networks in float32 can take; divide the targets by a constant."
+            )
+        values[split] = torch.from_numpy(columns)
     widths = {value.shape[1] for value in values.values()}
     if len(widths) > 1:
         raise UserError(f"data: the splits have {sorted(widths)} numbers per target; give the same in all.")
@@ -119,13 +127,24 @@ def _numbers(arrays: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> Ta
     labels = (
         tuple(names) if len(names) == width else tuple(f"y{k}" for k in range(width)) if width > 1 else ("y",)
     )
-    spread = values["train"].double().std(dim=0, correction=0)
-    if not bool((spread > 0).all()):
-        constant = labels[int((spread > 0).int().argmin())]
-        raise UserError(
-            f"data: the target {constant!r} has one value in all training samples; there is nothing to fit."
-        )
+    _check_spread(values["train"].numpy(), labels)
     return Targets(values, "regression", names=labels)
+
+
+def _check_spread(values: npt.NDArray[np.float64], names: Sequence[str]) -> None:
+    """Refuse targets that are constant in training, or vary less than float32 can tell."""
+    constant = values.max(axis=0) == values.min(axis=0)
+    if constant.any():
+        raise UserError(
+            f"data: the target {names[int(constant.argmax())]!r} has one value in all training samples; there "
+            "is nothing to fit."
+        )
+    spread = values.std(axis=0)
+    if (spread < SMALLEST).any():
+        raise UserError(
+            f"data: the target {names[int(spread.argmin())]!r} has a standard deviation of {spread.min():.3g} "
+            f"in training, below {SMALLEST:g}, too little for networks in float32; multiply it by a constant."
+        )
 
 
 def _classes(arrays: Mapping[str, npt.NDArray[Any]], task: TaskName, classes: Sequence[str]) -> Targets:

@@ -11,6 +11,7 @@ import torch
 
 from graph2nn.data.dataset import Dataset, TaskName
 from graph2nn.data.own.from_arrays import dataset_of_arrays
+from graph2nn.data.own.precision import refuse_masked
 from graph2nn.errors import UserError
 from graph2nn.progress import Bar
 
@@ -95,6 +96,7 @@ def _read(dataset: Any, split: str, progress: bool) -> tuple[torch.Tensor, npt.N
 def _sample(value: Any) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.detach().cpu()
+    refuse_masked(value, "a sample")
     array = np.asarray(value)  # of a PIL image, too
     if array.dtype.kind not in "biuf":
         raise UserError(f"data: a sample is {type(value).__name__}, expected a tensor, an array or an image.")
@@ -106,4 +108,5 @@ def _sample(value: Any) -> torch.Tensor:
 def _target(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value.detach().cpu().numpy() if value.ndim else value.item()
+    refuse_masked(value, "a target")
     return value

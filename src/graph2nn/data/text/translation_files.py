@@ -61,9 +61,12 @@ def load_translation(path: Path | str | None, cache: Path, *, progress: bool = T
         raise UserError(
             f"data: {folder} is not a folder; give that of Multi30k, or two files as --data SRC,TGT."
         )
-    parts = {split: _aligned(*(_file(folder, f"{stem}.{to}") for to in ("en", "de"))) for split, stem in
-             _FILES.items()}  # fmt: skip
-    return translation_of(parts, name="multi30k", label="Multi30k en→de")
+    notes: list[str] = []
+    parts = {
+        split: _aligned(*(_file(folder, f"{stem}.{to}") for to in ("en", "de")), notes=notes)
+        for split, stem in _FILES.items()
+    }
+    return translation_of(parts, name="multi30k", label="Multi30k en→de", notes=notes)
 
 
 def translation_of(
@@ -118,7 +121,8 @@ def translation_of(
 
 
 def _own(source: Path, target: Path) -> Dataset:
-    pairs = list(zip(*_aligned(source, target), strict=True))
+    notes: list[str] = []
+    pairs = list(zip(*_aligned(source, target, notes=notes), strict=True))
     held = min(HELD_OUT, len(pairs) // 10)
     if held < 1:
         raise UserError(f"data: {source} has {len(pairs)} lines, too few to hold some out; give 10 or more.")
@@ -127,7 +131,7 @@ def _own(source: Path, target: Path) -> Dataset:
     parts = {split: ([pairs[row][0] for row in rows], [pairs[row][1] for row in rows]) for split, rows in
              drawn.items()}  # fmt: skip
     label = f"{source.name.partition('.gz')[0]}→{target.name.partition('.gz')[0]}"
-    return translation_of(parts, name="pairs", label=label)
+    return translation_of(parts, name="pairs", label=label, notes=notes)
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -137,8 +141,8 @@ def _file(folder: Path, name: str) -> Path:
     raise UserError(f"data: {folder} has no {name} or {name}.gz; expected the files of Multi30k, task 1, raw.")
 
 
-def _aligned(source: Path, target: Path) -> Pairs:
-    """Read two files line by line; pairs with an empty side are left out.
+def _aligned(source: Path, target: Path, *, notes: list[str]) -> Pairs:
+    """Read two files line by line; pairs with an empty side are left out, which is added to the notes.
 
     Raises:
         UserError: a file that cannot be read, or other numbers of lines.
@@ -148,6 +152,12 @@ def _aligned(source: Path, target: Path) -> Pairs:
         raise UserError(
             f"data: {source} has {len(first)} lines and {target} {len(second)}; line k of one must translate "
             "line k of the other."
+        )
+    empty = [row for row, sides in enumerate(zip(first, second, strict=True), start=1) if not all(sides)]
+    if empty:
+        notes.append(
+            f"{len(empty)} of {len(first)} pairs of lines of {source.name} and {target.name} have an empty "
+            f"side and were left out (the first is line {empty[0]})."
         )
     both = [(a, b) for a, b in zip(first, second, strict=True) if a and b]
     if not both:
