@@ -10,6 +10,7 @@ import pandas as pd
 from graph2nn.errors import UserError
 from graph2nn.graphs.io.headers import Ends, find_ends, naming_columns
 from graph2nn.graphs.io.labels import align
+from graph2nn.graphs.io.notations import refuse_arrows
 from graph2nn.graphs.io.source import EdgeList, Source, edge_list
 
 #: The largest whole number below which every whole number is a float64.
@@ -51,6 +52,7 @@ def edges_of_table(frame: pd.DataFrame, ends: Ends) -> EdgeList:
     frame = frame.reset_index(drop=True)
     headers = [str(column) for column in frame.columns]
     first, second = (_nodes(frame.iloc[:, i], headers[i]) for i in (ends.first, ends.second))
+    refuse_arrows(second, headers[ends.second])
     if (names := naming_columns(headers, ends)) is not None:
         first, second = _named(frame, names, first, second)
     kept = [
