@@ -38,8 +38,8 @@ def plain_array(values: Any, what: str, expected: str, *, masked: int | None = N
         raise UserError(f"{what}: {entries}; leave them out first, or give them values with .filled().")
     try:
         if number:
-            whole: Any = np.ma.MaskedArray(values)  # whose methods have no types
-            return np.asarray(whole.filled(masked))
+            make: Any = np.ma.MaskedArray  # which has no types
+            return np.asarray(make(values).filled(masked))
         return np.asarray(values)
     except ValueError:
         raise UserError(f"{what}: the rows differ in length; expected {expected}.") from None
