@@ -93,6 +93,9 @@ READ = [
     ("gephi.csv", "Source,Target,Type,Id,Label,Weight\na,b,Directed,0,,1\nb,c,Directed,1,,1\n", {}, (3, 2, True), None),
     ("gephimix.csv", "Source;Target;Type\na;b;Directed\nb;c;Undirected\n", {}, (3, 3, True), None),
     ("weights.csv", "source,target,weight,weight\na,b,1,5\nb,c,2,6\n", {"weight": "weight.1"}, (3, 2, False), "runs from 5"),
+    ("hash.csv", "source,target\n#1,2\n2,3\n#3,2\n", {}, (2, 1, False), "2 lines were left out as comments and may be rows ('#1,2')"),
+    ("hash.txt", "a b\nb c\n%c a\n", {}, (3, 2, False), "one line was left out as comments"),
+    ("quoted_hash.csv", 'source,target\n"#1",2\n2,3\n', {}, (3, 2, False), "read as undirected"),
     ("directed.csv", "source,target,Directed\nA,B,true\nB,C,true\n", {}, (3, 2, True), None),
     ("undirected.csv", "source,target,directed\nA,B,0\nB,C,0\n", {}, (3, 2, False), None),
     ("directedmix.csv", "source,target,is_directed,weight\nA,B,1,5\nB,C,0,6\n", {}, (3, 3, True), "runs from 5 to 6"),
@@ -242,6 +245,13 @@ def test_files_that_are_refused(tmp_path, file, content, options, words):
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     assert all(word in message for word in words), message
+
+
+def test_comments_that_are_no_rows_are_not_noted(tmp_path):
+    path = tmp_path / "k.csv"
+    for content in ("#made by x\nsource,target\n# a,b\na,b\n#by hand\n", "# 1,2\n#3,4\nsource,target\na,b\n"):
+        path.write_text(content)
+        assert "comments" not in reading(path)[1]
 
 
 def test_names_stand_for_ids_where_they_tell_nodes_apart(tmp_path):

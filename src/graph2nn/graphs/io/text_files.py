@@ -75,10 +75,28 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
         if kind != "matrix":
             refuse_adjacency_lists(body, options)
         source = _table(body, kind, comments, options)
+        source.notes += _comments_like_rows(lines, body)
     if isinstance(source, EdgeList) and comments.directed is not None:
         source.directed = comments.directed
         source.said = comments.said + (f" and {source.said}" if source.said else "")
     return source
+
+
+def _comments_like_rows(lines: list[str], body: list[str]) -> list[str]:
+    """Note comments below the first row that look like rows: names of nodes may begin with # as well."""
+    marked = [line for line in lines[lines.index(body[0]) + 1 :] if re.match(r"\s*[#%][^\s#%]", line)]
+    if not marked:
+        return []
+    separator = _separator(body[:_SAMPLE])
+    width = len(_split_line(body[0], separator))
+    alike = [line.strip() for line in marked if len(_split_line(line, separator)) == width > 1]
+    if not alike:
+        return []
+    lines_were = "one line was" if len(alike) == 1 else f"{len(alike)} lines were"
+    return [
+        f"{lines_were} left out as comments and may be rows ({alike[0][:40]!r}); a name that begins with # or "
+        "% stands in quotes"
+    ]
 
 
 def _read_comments(lines: list[str]) -> _Comments:
