@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from graph2nn.cli import main
-from graph2nn.errors import Graph2nnWarning
+from graph2nn.cli.connectome_options import with_ends
+from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.results.runs_table import read_config
 
 pytestmark = pytest.mark.usefixtures("small_figures")
@@ -224,7 +225,7 @@ def test_nulls_are_swept_with_their_graph_and_compared_with_it(capsys, tmp_path)
 def test_analyze_says_how_to_choose_among_mixed_runs(capsys, tmp_path):
     out = str(tmp_path / "runs")
     for epochs in ("1", "2"):
-        assert main(["train", "mlp-digits", *QUICK, "--set", f"recipe.epochs={epochs}", "--out", out]) == 0
+        assert main(["train", "mlp-digits", *QUICK[2:], "--set", f"recipe.epochs={epochs}", "--out", out]) == 0
     capsys.readouterr()
     assert "--where experiment=" in complaint(capsys, "analyze", out, "--out", str(tmp_path / "report"))
     assert not (tmp_path / "report").exists()
@@ -233,7 +234,7 @@ def test_analyze_says_how_to_choose_among_mixed_runs(capsys, tmp_path):
             [
                 "train",
                 "mlp-digits",
-                *QUICK,
+                *QUICK[2:],
                 "--set",
                 "recipe.epochs=2",
                 "--graph",
@@ -369,6 +370,16 @@ def test_costing_refuses_with_one_line(capsys, argv, says):
         (["train", "mlp-digits", "--select", "n64-52:3", "--select=n64-52:7"], "--select is given 2 times"),
         (["match", "mlp5", "--graph", "cat", "--graph", "mcwhole"], "match: --graph is given 2 times"),
         (["graphs", "catalogue", "n16-48", "-o", "a.csv", "--out", "b.csv"], "--out is given 2 times"),
+        (
+            ["sweep", "mlp-digits", "--set", "recipe.epochs=1", "--set", "recipe.epochs=2"],
+            "sweep: --set recipe.epochs is given twice ('1' and '2'); give it once",
+        ),
+        (["sweep", "mlp-digits", "--set", "recipe.lr=1", "--set=recipe.lr = 1"], "recipe.lr is given twice"),
+        (["cost", "mlp5", "--option", "stem=1", "--option", "stem=2"], "cost: --option stem is given twice"),
+        (
+            ["sweep", "mlp-digits", "--launcher", "slurm", "--sbatch", "qos=a", "--sbatch=--qos=b"],
+            "--sbatch qos is given twice",
+        ),
     ],
 )
 def test_a_second_value_of_an_option_that_takes_one_is_refused(argv, says, capsys):
@@ -378,6 +389,12 @@ def test_a_second_value_of_an_option_that_takes_one_is_refused(argv, says, capsy
     assert says in said
     assert ("use graph2nn sweep" in said) == (argv[0] == "train")
     assert main(["graphs", "show", "ws_flex:n=16,k=4,p=0,seed=1", "--json", "--json"]) == 0
+
+
+def test_neurons_named_by_an_option_and_by_a_setting_are_refused():
+    with pytest.raises(UserError, match=r"--inputs and --set model\.options\.inputs name the same neurons"):
+        with_ends(["recipe.epochs=1", "model.options.inputs=b"], "a == 1", None)
+    assert with_ends(["model.options.inputs=b"], None, "c")[1] == 'model.options.outputs="c"'
 
 
 @pytest.mark.parametrize("word", ["--seeds", "--nulls"])

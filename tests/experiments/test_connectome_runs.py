@@ -321,7 +321,9 @@ def test_spatial_nulls_are_swept_and_a_stopped_sweep_goes_on(tmp_path, monkeypat
     data = "delayed-match:hold=2,samples=60,test=20"
     given = (*count, "--null", "spatial", "--positions", "x, y", "--data", data)
     assert main(sweep_of(tmp_path, monkeypatch, *given)) == 0
-    before = {path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")}
+    before = {
+        path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")
+    }
     # Another process may find an empty cache: the null is drawn again from the options in the config.
     for file in (graph_store.cache_root(None) / "graphs").iterdir():
         file.unlink()
@@ -331,7 +333,9 @@ def test_spatial_nulls_are_swept_and_a_stopped_sweep_goes_on(tmp_path, monkeypat
     named = [f"spatial null(made,{first + draw})" for draw in range(1 if first == 0 else 2)]
     assert sorted(set(table["graph"])) == ["made", *named]
     assert table["seed"].tolist().count(1) == table["seed"].tolist().count(2) == 2
-    after = {path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")}
+    after = {
+        path.parent.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").glob("runs/*/result.json")
+    }
     assert before.items() <= after.items(), "finished runs stay"
     run = tmp_path / "runs" / "runs" / table.loc[table["graph"] == named[0], "run"].iloc[0]
     assert load_run(run).graph == g_null(connectome(), "spatial", first, positions=["x", "y"])

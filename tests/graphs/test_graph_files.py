@@ -92,6 +92,14 @@ READ = [
      "2,648518346349386138,648518346349386139,20\n", {}, (3, 2, True), "'size', the only column of numbers"),
     ("gephi.csv", "Source,Target,Type,Id,Label,Weight\na,b,Directed,0,,1\nb,c,Directed,1,,1\n", {}, (3, 2, True), None),
     ("gephimix.csv", "Source;Target;Type\na;b;Directed\nb;c;Undirected\n", {}, (3, 3, True), None),
+    ("weights.csv", "source,target,weight,weight\na,b,1,5\nb,c,2,6\n", {"weight": "weight.1"}, (3, 2, False), "runs from 5"),
+    ("hash.csv", "source,target\n#1,2\n2,3\n#3,2\n", {}, (2, 1, False), "2 lines were left out as comments and may be rows ('#1,2')"),
+    ("hash.txt", "a b\nb c\n%c a\n", {}, (3, 2, False), "one line was left out as comments"),
+    ("quoted_hash.csv", 'source,target\n"#1",2\n2,3\n', {}, (3, 2, False), "read as undirected"),
+    ("directed.csv", "source,target,Directed\nA,B,true\nB,C,true\n", {}, (3, 2, True), None),
+    ("undirected.csv", "source,target,directed\nA,B,0\nB,C,0\n", {}, (3, 2, False), None),
+    ("directedmix.csv", "source,target,is_directed,weight\nA,B,1,5\nB,C,0,6\n", {}, (3, 3, True), "runs from 5 to 6"),
+    ("directedmix.tsv", "source\ttarget\tisDirected\nA\tB\tTRUE\nB\tC\tFALSE\n", {}, (3, 3, True), None),
     ("varshney.csv", "Neuron 1,Neuron 2,Type,Nbr\nADAL,AIBL,Sp,1\nAIBL,ADAL,Rp,1\nADAL,AVAR,Sp,2\n",
      {"where": {"Type": ["Sp", "EJ"]}, "directed": True}, (3, 2, True), "'Nbr', the only column of numbers"),
     ("trailing.csv", "0,1,0,\n1,0,1,\n0,1,0,\n", {}, (3, 2, False), None),
@@ -209,6 +217,10 @@ REFUSED = [
     ("thousands.csv", 'pre,post,weight\na,b,"1,200"\nb,c,"2,100"\n', {"threshold": 0}, ["'1,200' is not a number"]),
     ("unweighted.csv", "pre,post,type\na,b,gap\n", {"threshold": 0}, ["no column of the table holds numbers"]),
     ("blank.csv", ",a,b,c\na,,,\nb,1,,\nc,2,3,\n", {"threshold": 0}, ["only one triangle"]),
+    ("directed.csv", "source,target,directed\na,b,true\nb,c,maybe\n", {}, ["'directed' holds 'maybe'", "true or false"]),
+    ("directed.csv", "source,target,directed\na,b,1\nb,c,7\n", {}, ["'directed' holds '7'"]),
+    ("weights.csv", "source,target,weight,weight\na,b,1,5\nb,c,2,6\n", {}, ["2 columns could hold the weights ('weight', 'weight.1'", "weight='weight.1'"]),
+    ("weights.csv", "source,target,weight,Weight\na,b,1,5\nb,c,2,6\n", {}, ["2 columns could hold the weights"]),
     ("broken.csv.gz", "a,b\n", {}, ["not compressed"]),
 ]  # fmt: skip
 
@@ -233,6 +245,13 @@ def test_files_that_are_refused(tmp_path, file, content, options, words):
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     assert all(word in message for word in words), message
+
+
+def test_comments_that_are_no_rows_are_not_noted(tmp_path):
+    path = tmp_path / "k.csv"
+    for content in ("#made by x\nsource,target\n# a,b\na,b\n#by hand\n", "# 1,2\n#3,4\nsource,target\na,b\n"):
+        path.write_text(content)
+        assert "comments" not in reading(path)[1]
 
 
 def test_names_stand_for_ids_where_they_tell_nodes_apart(tmp_path):

@@ -229,3 +229,55 @@ def test_the_numbers_of_networkx_on_real_graphs(name, ending, shared_file, tmp_p
         times = 1 if network.is_directed() else 2
         expected = sorted([weight for *_, weight in network.edges(data="weight")] * times)
         assert sorted(graph.weights.tolist()) == pytest.approx(expected)
+
+
+def test_masked_entries_of_a_matrix_are_not_edges():
+    mask = np.zeros((3, 3), dtype=bool)
+    mask[0, 1] = mask[1, 0] = True
+    full = 1 - np.eye(3, dtype=int)
+    for kind in (int, float, bool):
+        matrix = np.ma.array(full.astype(kind), mask=mask)
+        for graph in (read_graph(matrix), RelationalGraph(matrix), RelationalGraph.from_adjacency(matrix)):
+            assert np.argwhere(graph.adjacency).tolist() == [[0, 2], [1, 2], [2, 0], [2, 1]]
+        assert read_graph(list(matrix)) == RelationalGraph.from_adjacency(list(matrix)) == graph
+    with pytest.warns(GraphNote, match="masked entries are not edges"):
+        read_graph(matrix)
+    weights = np.ma.array([[0, 5, 2], [5, 0, 3], [2, 3, 0]], mask=mask)
+    assert read_graph(weights, keep_weights=True, threshold=0).weights.tolist() == [2, 3, 2, 3]
+    unmasked = np.ma.array(full)
+    assert read_graph(unmasked).edges == 3
+
+
+def test_masked_numbers_of_nodes_and_values_of_edges_are_refused():
+    pairs = np.ma.array([[0, 1, 2], [1, 2, 0]], mask=[[0, 0, 1], [0, 0, 0]])
+    values = np.ma.array([1, 1, 1], mask=[0, 1, 1])
+    arcs = [[0, 1, 2], [1, 2, 0]]
+    for make, words in (
+        (lambda: read_graph(pairs), "numbers of nodes: one entry is masked"),
+        (lambda: read_graph(pairs.T), "numbers of nodes: one entry is masked"),
+        (lambda: RelationalGraph.from_edge_index(pairs, 3), "edge_index: one entry is masked"),
+        (lambda: RelationalGraph.from_edge_index(arcs, 3, weights=values), "weights: 2 entries are masked"),
+        (lambda: RelationalGraph.from_edge_index(arcs, 3, signs=values), "signs: 2 entries are masked"),
+        (lambda: RelationalGraph.from_edge_index(arcs, 3).subgraph(values), "nodes: 2 entries are masked"),
+    ):
+        with pytest.raises(UserError, match=words):
+            make()
+
+
+def test_ragged_lists_are_refused_in_one_line():
+    ring = RelationalGraph(RING)
+    ragged = [[0, 1, 2], [1, 2]]
+    for make, words in (
+        (lambda: RelationalGraph.from_edge_index(ragged, 4), "edge_index: the rows differ in length"),
+        (lambda: RelationalGraph.from_edge_index(RING[:2], 3, weights=ragged), "weights: the rows differ"),
+        (lambda: RelationalGraph.from_edge_index(RING[:2], 3, signs=ragged), "signs: the rows differ"),
+        (lambda: RelationalGraph.from_adjacency(ragged), "adjacency: the rows differ in length"),
+        (lambda: RelationalGraph(RING, weights=ragged), "weights: the rows differ in length"),
+        (lambda: RelationalGraph(RING, signs=ragged), "signs: the rows differ in length"),
+        (lambda: read_graph(ragged), "adjacency: the rows differ in length"),
+        (lambda: ring.permuted(ragged), "order: the rows differ in length"),
+        (lambda: ring.subgraph(ragged), "nodes: the rows differ in length"),
+    ):
+        with pytest.raises(UserError, match=words) as refused:
+            make()
+        assert len(str(refused.value).splitlines()) == 1

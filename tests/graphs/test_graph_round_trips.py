@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -106,6 +110,45 @@ def test_nothing_is_lost_that_a_format_can_hold(graph, ending, tmp_path):
         assert back.weights == pytest.approx(graph.weights, rel=1e-12)
         assert (back.signs is None) == (graph.signs is None)
         assert graph.signs is None or np.array_equal(back.signs, graph.signs)
+
+
+@pytest.mark.parametrize("compressed", [".gz", ".bz2", ".xz", ".GZ"])
+@pytest.mark.parametrize("ending", sorted(FORMATS))
+def test_compressed_files_hold_what_the_ending_before_says(tmp_path, ending, compressed):
+    pairs = [[1, 0, 2, 1], [0, 1, 1, 2]]
+    graph = RelationalGraph.from_edge_index(
+        pairs, 3, weights=[3, 3, 4, 4], node_names=["A", "B", "C"], directed=False, name="drawn"
+    )
+    plain, path = tmp_path / f"drawn{ending}", tmp_path / f"drawn{ending}{compressed}"
+    write_graph(graph, plain)
+    write_graph(graph, path)
+    reader = {".gz": gzip, ".bz2": bz2, ".xz": lzma}[compressed.lower()]
+    content = reader.decompress(path.read_bytes())
+    if ending not in (".graph", ".npz"):  # archives hold the time
+        assert content == plain.read_bytes()
+    told = {} if ending in (".graph", ".txt") else {"keep_weights": True, "threshold": 0}
+    back = read_graph(path, **told)
+    assert back == read_graph(plain, **told)
+    assert back.name == "drawn"
+    if ending in WEIGHTS:
+        assert back.weights.tolist() == graph.weights.tolist()
+    if ending in NAMES:
+        assert back.node_names == graph.node_names
+
+
+@pytest.mark.parametrize("name", ["g.graph", "g.graph.gz", "g.csv.gz"])
+def test_a_damaged_file_is_named_once(tmp_path, name):
+    (tmp_path / name).write_text("not a graph")
+    with pytest.raises(UserError) as refused:
+        read_graph(tmp_path / name)
+    assert str(refused.value).count(name) == 1
+
+
+def test_other_archives_are_refused_by_their_ending(tmp_path):
+    for ending in (".zip", ".7z", ".zst"):
+        with pytest.raises(UserError, match=f"the ending '{ending}' is not known"):
+            write_graph(RelationalGraph([[0, 1], [1, 0]]), tmp_path / f"drawn.csv{ending}")
+    assert not list(tmp_path.iterdir())
 
 
 @IN_TMP

@@ -84,8 +84,17 @@ def test_options_behind_the_name_of_a_file(tmp_path):
         (f"{path}:colour=red", "option 'colour' is not known"),
         (f"{path}:threshold", "is not option=value"),
         (f"{path}:threshold=high", "threshold = 'high' is not a number"),
+        (f"{path}:directed=yes,directed=no", "worm.csv: directed is given twice"),
+        (f"{path}:transpose=yes, transpose = yes", "worm.csv: transpose is given twice"),
+        (f"{path}:min_weight=1,min_weight=2", "worm.csv: min_weight is given twice"),
         (f"{path}:weight=size", "FILE:weight=…: there is no column 'size'"),
     ):
         with pytest.raises(UserError) as caught:
             parse_graph(text)
         assert words in str(caught.value)
+
+
+def test_several_values_of_a_column_may_be_asked_for(tmp_path):
+    path = tmp_path / "worm.csv"
+    path.write_text("pre,post,type\na,b,chemical\nb,c,gap\nc,d,muscle\n")
+    assert parse_graph(f"{path}:where=type=chemical,where=type=gap").edges == 2

@@ -29,7 +29,7 @@ GRAPHS = [None, *(GraphSpec.of_ws_flex(32, 0.25, 0.1 * i, i) for i in range(9))]
 #: Forty runs of a moment each, as a command.
 COMMAND = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "4"]
 COMMAND += [word for i in range(9) for word in ("--select", f"ws_flex:n=32,k=8,p={i / 10},seed={i}")]
-COMMAND += [word for setting in [*SETTINGS, "recipe.epochs=15"] for word in ("--set", setting)]
+COMMAND += [word for setting in [*SETTINGS[1:], "recipe.epochs=15"] for word in ("--set", setting)]
 #: What no two executions of a run have in common.
 TIMING = ["seconds", "finished"]
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from typer.core import TyperCommand, TyperOption
 
 from graph2nn.cli.completion import PRESET_NAMES, complete_graph
-from graph2nn.errors import Graph2nnWarning, GraphNote, UserError, shown
+from graph2nn.errors import Graph2nnWarning, GraphNote, UserError, cut, shown
 from graph2nn.progress import Bar
 
 if TYPE_CHECKING:
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 console = Console(stderr=True, highlight=False, markup=False)
 
 
+#: Options that take KEY=VALUE as often as there are keys.
+_KEYED = ("--set", "--option", "--sbatch")
+
+
 class OneValueEach(TyperCommand):
-    """A command that refuses a second value of an option that takes one, where others keep only the last."""
+    """A command that refuses a second value of an option or of a key, where others keep only the last."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command.
@@ -42,9 +46,9 @@ class OneValueEach(TyperCommand):
             Those that are left over.
 
         Raises:
-            UserError: an option is given twice.
+            UserError: an option is given twice, or a key of one that takes several.
         """
-        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for parameter in dict.fromkeys(order):
             once = isinstance(parameter, TyperOption) and not (parameter.multiple or parameter.is_flag)
             if once and order.count(parameter) > 1:
@@ -53,7 +57,22 @@ class OneValueEach(TyperCommand):
                 advice = "use graph2nn sweep for several networks" if several else "give it once"
                 times = order.count(parameter)
                 raise UserError(f"{command}: {option} is given {times} times and takes one value; {advice}.")
+            if parameter.opts[0] in _KEYED:
+                _refuse_a_key_twice(f"{ctx.info_name}: {parameter.opts[0]}", values[str(parameter.name)])
         return super().parse_args(ctx, args)
+
+
+def _refuse_a_key_twice(option: str, assignments: Iterable[str]) -> None:
+    given: dict[str, str] = {}
+    for assignment in assignments:
+        key, _, value = assignment.partition("=")
+        key = key.strip().lstrip("-")
+        if key in given:
+            raise UserError(
+                f"{option} {cut(key, 100)} is given twice ({shown(given[key])} and {shown(value)}); "
+                "give it once."
+            )
+        given[key] = value
 
 
 PRESET_HELP = f"A YAML file (see graph2nn presets), or one of {', '.join(PRESET_NAMES)}."

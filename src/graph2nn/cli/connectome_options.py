@@ -43,8 +43,16 @@ def with_ends(settings: Sequence[str], inputs: str | None, outputs: str | None) 
 
     Returns:
         The settings, with those two added.
+
+    Raises:
+        UserError: a setting names the same neurons.
     """
     given = {"inputs": inputs, "outputs": outputs}
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        name = key.removeprefix("model.options.")
+        if name != key and given.get(name) is not None:
+            raise UserError(f"--{name} and --set {key} name the same neurons; give one of them.")
     # Values of settings are YAML, to which JSON's quotes are quotes.
     added = [f"model.options.{name}={json.dumps(text)}" for name, text in given.items() if text is not None]
     return [*settings, *added]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import plain_array
 from graph2nn.errors import UserError
 from graph2nn.graphs.storage import CSR, rows_of
 from graph2nn.memory import refuse_memory
@@ -83,7 +84,7 @@ def sorted_arcs(edge_index: npt.ArrayLike, n: int, name: str) -> tuple[CSR, npt.
     """
     from scipy import sparse
 
-    array = np.asarray(edge_index)
+    array = plain_array(edge_index, f"graph {name!r}: edge_index", "two rows of whole numbers [2, arcs]")
     if array.size == 0:
         array = array.reshape(2, 0).astype(np.int64) if array.shape in ((0,), (2, 0)) else array
     if array.ndim != 2 or array.shape[0] != 2 or array.dtype.kind not in "iu":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import plain_array
 from graph2nn.errors import UserError
 from graph2nn.graphs.arcs import positions
 from graph2nn.graphs.storage import CSR, rows_of
@@ -95,11 +96,17 @@ def in_order(
     Returns:
         The values in the order of the stored arcs, or None.
     """
-    if values is None or order is None:
-        return None if values is None else np.asarray(values)
-    array = np.asarray(values)
+    if values is None:
+        return None
+    array = _values(values, what, name)
+    if order is None:
+        return array
     _check_length(array, len(order), what, name)
     return np.asarray(array[order])
+
+
+def _values(values: npt.ArrayLike, what: str, name: str) -> npt.NDArray[Any]:
+    return plain_array(values, f"graph {name!r}: {what}", "[arcs], one per column of edge_index")
 
 
 def symmetrised_values(values: EdgeValues, source: CSR, target: CSR) -> EdgeValues:
@@ -143,8 +150,9 @@ def checked_weights(weights: npt.ArrayLike | None, arcs: int, name: str) -> Weig
     """
     if weights is None:
         return None
+    given = _values(weights, "weights", name)
     try:
-        array = np.array(weights, dtype=np.float64)
+        array = given.astype(np.float64)
     except (TypeError, ValueError):
         raise UserError(f"graph {name!r}: the weights are not numbers.") from None
     _check_length(array, arcs, "weights", name)
@@ -171,7 +179,7 @@ def checked_signs(signs: npt.ArrayLike | None, arcs: int, name: str) -> Signs | 
     """
     if signs is None:
         return None
-    array = np.array(signs)
+    array = _values(signs, "signs", name)
     _check_length(array, arcs, "signs", name)
     if array.dtype.kind not in "iufb" or not np.isin(array, (-1, 0, 1)).all():
         raise UserError(f"graph {name!r}: the signs are not all −1, 0 or +1.")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.arguments import checked_arguments
-from graph2nn.arrays import BoolMatrix
+from graph2nn.arrays import BoolMatrix, plain_array
 from graph2nn.errors import UserError
 from graph2nn.graphs import attributes, storage
 from graph2nn.graphs.arcs import arcs_of_pairs, node_count, sorted_arcs
@@ -298,7 +298,7 @@ class RelationalGraph(Quantities):
         Raises:
             UserError: ``order`` is not a permutation of 0 … n−1.
         """
-        index = np.asarray(order)
+        index = plain_array(order, f"graph {self.name!r}: the order", "node numbers [n]")
         if index.shape != (self.n,) or not np.array_equal(np.sort(index), np.arange(self.n)):
             raise UserError(f"graph {self.name!r}: the order is not a permutation of 0…{self.n - 1}.")
         return self.subgraph(index)
@@ -312,7 +312,7 @@ class RelationalGraph(Quantities):
         Raises:
             UserError: fewer than two nodes, a number outside 0 … n−1 or given twice.
         """
-        index = np.asarray(nodes)
+        index = plain_array(nodes, f"graph {self.name!r}: the nodes", "node numbers, or a boolean mask [n]")
         index = np.flatnonzero(index) if index.dtype == np.bool_ and index.shape == (self.n,) else index
         if index.ndim != 1 or index.dtype.kind not in "iu" or len(index) < 2:
             raise UserError(

@@ -90,6 +90,7 @@ def find_graph(
     """
     path, written = split_options(text)
     if path is not None:
+        _refuse_twice(path, written)
         connections = read_spec(path, written, options, neurons=neurons, min_weight=min_weight)
         if connections is not None:
             return connections
@@ -141,6 +142,18 @@ def split_options(text: str) -> tuple[str | None, str]:
 
 def _looks_like_a_path(text: str) -> bool:
     return ending_of(Path(text)) in ENDINGS or (len(Path(text).parts) > 1 and "=" not in text)
+
+
+#: Options of files that may be given more than once.
+_REPEATED = ("where", "neurons")
+
+
+def _refuse_twice(path: str, written: str) -> None:
+    """Refuse an option that stands twice behind a file's name, where the last one would win."""
+    keys = [part.partition("=")[0].strip() for part in written.split(",")]
+    for i, key in enumerate(keys):
+        if key and key in keys[:i] and key not in _REPEATED:
+            raise UserError(f"{path}: {key} is given twice; give it once.")
 
 
 def _file_options(path: str, written: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from graph2nn.arrays import plain_array
 from graph2nn.errors import UserError
 
 #: A boolean ``scipy.sparse.csr_array`` with sorted indices, row reads column.
@@ -106,11 +107,8 @@ def any_matrix(matrix: Any) -> Any:
 
 
 def as_array(matrix: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Return a plain array: a ``np.matrix`` would multiply differently, a ragged list has no shape."""
-    try:
-        return np.asarray(matrix)
-    except ValueError:
-        raise UserError("adjacency: the rows differ in length; expected [n, n], row reads column.") from None
+    """Return a plain array; masked entries are not edges."""
+    return plain_array(matrix, "adjacency", "[n, n], row reads column", masked=0)
 
 
 def to_csr(adjacency: Adjacency) -> CSR:

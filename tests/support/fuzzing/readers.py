@@ -74,7 +74,8 @@ def _runs(rng: random.Random, corpus: Corpus, scratch: Path) -> tuple[str, list[
         ["status", str(runs)], ["status", str(runs), "--json"], ["pack", str(runs), "--out",
         str(scratch / "packed")],
         ["pack", str(runs)], ["retry", str(runs)], ["recover", str(runs), "--nodes", "64"],
-        ["sweep", "mlp-digits", "--select", "n64-52:3", "--out", str(runs), *TRAIN, "--set", "recipe.epochs=2"],
+        ["sweep", "mlp-digits", "--select", "n64-52:3", "--out", str(runs), *TRAIN[2:],
+         "--set", "recipe.epochs=2"],
         ["analyze", str(runs), "--out", str(scratch / "report"), "--formats", "png", *some],
         ["export", str(file.parent), "--to", "safetensors", "--out", str(scratch / "x.safetensors")],
     ))  # fmt: skip

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from graph2nn.errors import UserError, cut
 from graph2nn.files import why_not
 from graph2nn.graphs.graph import RelationalGraph
+from graph2nn.graphs.io.formats import COMPRESSED, content_of
 from graph2nn.graphs.io.sparse_files import check_csr
 
 #: What the first entry of such files says.
@@ -20,7 +21,7 @@ _MARK = "graph2nn graph 1"
 
 
 def load_graph(path: str | Path) -> RelationalGraph:
-    """Read a file that :func:`dump_graph` wrote; such files end in ``.graph``.
+    """Read a file that :func:`dump_graph` wrote; its name ends in ``.graph``, or ``.graph.gz``.
 
     Raises:
         UserError: no such file, or another one.
@@ -29,6 +30,8 @@ def load_graph(path: str | Path) -> RelationalGraph:
     if not source.is_file():
         raise UserError(f"{source}: no such file.")
     try:
+        if source.suffix.lower() in COMPRESSED:
+            return parse_graph_file(io.BytesIO(content_of(source)))
         with source.open("rb") as file:
             return parse_graph_file(file)
     except UserError as error:

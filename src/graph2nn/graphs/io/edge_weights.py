@@ -21,6 +21,8 @@ _COMMA = re.compile(r"[+-]?\d+(,\d+)?([eE][+-]?\d+)?")
 #: Commas that may as well part thousands: 1,200 but not 0,125.
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{2}")
+#: A column of weights; pandas numbers the second of that name.
+_WEIGHT = re.compile(r"weight(\.\d+)?", re.IGNORECASE)
 #: Seconds since 1970 in the years 1973 to 2096, and the same in milliseconds.
 _UNIX_TIME = ((1e8, 4e9), (1e11, 4e12))
 
@@ -91,6 +93,12 @@ def edge_weights(edges: EdgeList, options: ReadOptions) -> tuple[Floats | None, 
         name = _column(columns, options.weight, "weight", options)
         return _read(edges, name), name
     usual = [str(column) for column in columns if str(column).strip().lower() == "weight"]
+    doubles = [str(column) for column in columns if _WEIGHT.fullmatch(str(column).strip())]
+    if usual and len(doubles) > 1:
+        raise UserError(
+            f"{len(doubles)} columns could hold the weights ({_listed(doubles)}; a name that stands twice is "
+            f"numbered); name the one to use with {options.say('weight', doubles[-1])}."
+        )
     if usual:
         return _usual(edges, usual[0], options)
     candidates = [str(column) for column in columns if _is_candidate(columns[column], edges.numbered)]

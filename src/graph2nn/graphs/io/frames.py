@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.errors import UserError
-from graph2nn.graphs.io.headers import Ends, find_ends, naming_columns
+from graph2nn.graphs.io.headers import Ends, find_ends, naming_columns, words_of
 from graph2nn.graphs.io.labels import align
+from graph2nn.graphs.io.notations import refuse_arrows
 from graph2nn.graphs.io.source import EdgeList, Source, edge_list
 
 #: The largest whole number below which every whole number is a float64.
@@ -51,6 +52,7 @@ def edges_of_table(frame: pd.DataFrame, ends: Ends) -> EdgeList:
     frame = frame.reset_index(drop=True)
     headers = [str(column) for column in frame.columns]
     first, second = (_nodes(frame.iloc[:, i], headers[i]) for i in (ends.first, ends.second))
+    refuse_arrows(second, headers[ends.second])
     if (names := naming_columns(headers, ends)) is not None:
         first, second = _named(frame, names, first, second)
     kept = [
@@ -77,19 +79,48 @@ def _named(
     return (columns[0], columns[1]) if len(ids) == len(labels) == len(pairs) else (first, second)
 
 
+#: Headers of columns that say of each edge whether it is directed, as words of the header.
+_DIRECTIONS = (["type"], ["directed"], ["is", "directed"])
+#: What such a column may hold; Gephi's Type holds words.
+_ONE_WAY = {"directed": True, "undirected": False}
+_BOOLEANS = {
+    "true": True,
+    "false": False,
+    "yes": True,
+    "no": False,
+    "1": True,
+    "0": False,
+    "1.0": True,
+    "0.0": False,
+}
+
+
 def _take_types(edges: EdgeList) -> None:
-    """Read Gephi's column Type, which says of each edge whether it is directed."""
+    """Read Gephi's column Type, or a column Directed, which says of each edge whether it is directed.
+
+    Raises:
+        UserError: a column Directed that holds something else.
+    """
     for column in edges.columns:
-        if str(column).strip().lower() != "type":
+        header = words_of(str(column))
+        if header not in _DIRECTIONS:
             continue
         words = edges.columns[column].astype(str).str.strip().str.lower()
-        if set(words) <= {"directed", "undirected"}:
-            one_way = (words == "directed").to_numpy()
-            edges.directed = bool(one_way.any())
-            edges.one_way = one_way if one_way.any() and not one_way.all() else None
-            edges.said = f"its column {column!r}"
-            edges.columns = edges.columns.drop(columns=[column])
-            return
+        meaning = _ONE_WAY if header == ["type"] else {**_ONE_WAY, **_BOOLEANS}
+        other = sorted(set(words) - set(meaning))
+        if other and header == ["type"]:
+            continue
+        if other:
+            raise UserError(
+                f"column {column!r} holds {other[0]!r}; expected true or false in every row, which say whether "
+                "an edge is directed. Rename the column if it means something else."
+            )
+        one_way = words.map(meaning).to_numpy(dtype=np.bool_)
+        edges.directed = bool(one_way.any())
+        edges.one_way = one_way if one_way.any() and not one_way.all() else None
+        edges.said = f"its column {column!r}"
+        edges.columns = edges.columns.drop(columns=[column])
+        return
 
 
 def _nodes(column: pd.Series[Any], header: str) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graph2nn.arrays import masked_entries, plain_array
 from graph2nn.errors import UserError
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.io.frames import source_of_frame
@@ -37,15 +38,17 @@ def source_of_object(source: Any, options: ReadOptions) -> Source:
         return _torch(source, options)
     if hasattr(source, "toarray") and hasattr(source, "nnz"):
         return Matrix(source)
-    try:
-        array = np.asarray(source)
-    except ValueError:
-        raise UserError("adjacency: the rows have different lengths; expected [n, n].") from None
+    array = plain_array(source, "adjacency", "[n, n], row reads column", masked=0)
     if array.ndim == 0:
         raise UserError(
             f"a {type(source).__name__} is not a graph; expected a path, a graph, a table or a matrix."
         )
-    return _array(array, options)
+    read = _array(array, options)
+    if masked := masked_entries(source):
+        if not isinstance(read, Matrix):
+            plain_array(source, "the numbers of nodes", "[2, edges]")
+        read.notes.append(f"masked entries are not edges ({masked} of {array.size})")
+    return read
 
 
 def _relational(graph: RelationalGraph) -> EdgeList:

@@ -162,7 +162,8 @@ def read_with(source: Any, options: ReadOptions) -> Reading:
             warnings.simplefilter("ignore")  # what parsers say in passing; ours is said in notes and errors
             return assemble(_load(path, kind, options), options, label=stem_of(path))
     except UserError as error:
-        raise UserError(f"{path}: {' '.join(str(error).splitlines())}") from None
+        said = " ".join(str(error).splitlines()).removeprefix(f"{path}: ")  # which load_graph names itself
+        raise UserError(f"{path}: {said}") from None
 
 
 def _whole_graph(path: Path, options: ReadOptions) -> Reading:

@@ -15,6 +15,7 @@ from graph2nn.graphs.io.edge_weights import is_time, to_numbers
 from graph2nn.graphs.io.frames import edges_of_table
 from graph2nn.graphs.io.headers import ID_WORDS, Ends, find_ends, words_of
 from graph2nn.graphs.io.labels import align
+from graph2nn.graphs.io.notations import take_arrows, without_arrows
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
 
@@ -48,6 +49,10 @@ def source_of_cells(
     cells, short_header = _even(_trimmed(cells), kind)
     _refuse_complex(cells)
     if kind != "matrix":
+        pairs, arrows = (cells, None) if short_header else without_arrows(cells, header=columns is None)
+        if arrows is not None:
+            edges = source_of_cells(pairs, "edges", options, columns=columns)
+            return take_arrows(edges, arrows)
         if columns is not None and len(columns) == cells.shape[1] and (ends := find_ends(columns)):
             return edges_of_table(_frame(cells, columns), ends)
         header = [str(cell) for cell in cells.iloc[0]]

@@ -16,6 +16,7 @@ from graph2nn.graphs.io.edge_weights import to_numbers
 from graph2nn.graphs.io.headers import find_ends
 from graph2nn.graphs.io.labels import align
 from graph2nn.graphs.io.native import HEADER, native_edges
+from graph2nn.graphs.io.notations import refuse_adjacency_lists, refuse_arrow, split_colons
 from graph2nn.graphs.io.options import ReadOptions
 from graph2nn.graphs.io.source import EdgeList, Matrix, Source, edge_list
 from graph2nn.graphs.io.text_cells import EXPECTED, source_of_cells
@@ -67,15 +68,35 @@ def source_of_text(text: str, kind: str, options: ReadOptions) -> Source:
         raise UserError(f"the file is empty; {'expected two nodes per line' if kind == 'edges' else EXPECTED}.")
     comments = _read_comments([line for line in lines if line.lstrip()[:1] in ("#", "%") and line.strip()])
     if kind == "adjlist":
-        source: Source = _adjacency_lists(body)
+        source: Source = _adjacency_lists(body, options)
     elif kind != "edges" and all(set(line.strip()) <= {"0", "1"} for line in body):
         source = _characters([line.strip() for line in body])
     else:
+        if kind != "matrix":
+            refuse_adjacency_lists(body, options)
         source = _table(body, kind, comments, options)
+        source.notes += _comments_like_rows(lines, body)
     if isinstance(source, EdgeList) and comments.directed is not None:
         source.directed = comments.directed
         source.said = comments.said + (f" and {source.said}" if source.said else "")
     return source
+
+
+def _comments_like_rows(lines: list[str], body: list[str]) -> list[str]:
+    """Note comments below the first row that look like rows: names of nodes may begin with # as well."""
+    marked = [line for line in lines[lines.index(body[0]) + 1 :] if re.match(r"\s*[#%][^\s#%]", line)]
+    if not marked:
+        return []
+    separator = _separator(body[:_SAMPLE])
+    width = len(_split_line(body[0], separator))
+    alike = [line.strip() for line in marked if len(_split_line(line, separator)) == width > 1]
+    if not alike:
+        return []
+    lines_were = "one line was" if len(alike) == 1 else f"{len(alike)} lines were"
+    return [
+        f"{lines_were} left out as comments and may be rows ({alike[0][:40]!r}); a name that begins with # or "
+        "% stands in quotes"
+    ]
 
 
 def _read_comments(lines: list[str]) -> _Comments:
@@ -116,11 +137,21 @@ def _characters(rows: list[str]) -> Matrix:
     return Matrix(characters.reshape(len(rows), len(rows[0])) == ord("1"))
 
 
-def _adjacency_lists(lines: list[str]) -> EdgeList:
-    """Read one node per line, followed by its neighbours, as ``networkx.write_adjlist`` writes them."""
+def _adjacency_lists(lines: list[str], options: ReadOptions) -> EdgeList:
+    """Read one node per line and its neighbours, as ``networkx.write_adjlist`` does, colons in between or not.
+
+    Raises:
+        UserError: arrows between nodes, or a colon behind some nodes and not behind others.
+    """
+    lines = [line.partition("#")[0] for line in lines]
+    parted = split_colons(lines)
+    rests = lines if parted is None else [rest for _, rest in parted]
+    separator = _separator([line for line in rests if line][:_SAMPLE] or [""], lists=True)
     first, second, alone = [], [], []
-    for line in lines:
-        node, *neighbours = _split_line(line.partition("#")[0], _separator(lines[:_SAMPLE], lists=True))
+    for i, rest in enumerate(rests):
+        cells = [cell.strip() for cell in _split_line(rest, separator)] if rest else []
+        node, *neighbours = cells if parted is None else [parted[i][0].strip('"'), *cells]
+        refuse_arrow(neighbours, lines[i], options)
         first += [node] * len(neighbours)
         second += neighbours
         alone.append(node)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
+import io
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +20,7 @@ from graph2nn.files import replacing
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
 from graph2nn.graphs.io.archive import dump_graph
 from graph2nn.graphs.io.array_files import DIRECTED_KEY, NAMES_KEY
-from graph2nn.graphs.io.formats import format_of
+from graph2nn.graphs.io.formats import COMPRESSED, ending_of, format_of
 from graph2nn.graphs.io.native import header_line
 
 
@@ -27,8 +31,8 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
     Matrices (.npy, .npz sparse, .mtx, .csv, .tsv with separators, .txt rows of 0/1 characters) hold the
     adjacency, row reads column, and the weights where the graph has any; .csv and .tsv have the names of the
     nodes as labels, .npz keeps names and direction. Edge lists (.edgelist, .edges), GraphML and GML keep names,
-    direction and weights; .graph keeps all that a graph carries, compactly. The file appears whole or not at
-    all.
+    direction and weights; .graph keeps all that a graph carries, compactly. Behind each ending .gz, .bz2 or .xz
+    compresses the file. The file appears whole or not at all.
 
     Args:
         graph: the graph.
@@ -50,7 +54,7 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
     target = Path(path)
     kind = format_of(target, format)
     if kind in ("text", "matrix"):
-        kind = target.suffix.lower() if target.suffix.lower() in (".csv", ".tsv") else ".txt"
+        kind = ending_of(target) if ending_of(target) in (".csv", ".tsv") else ".txt"
     if kind not in _WRITERS:
         raise UserError(f"{target}: {kind} is only read; expected one of {', '.join(sorted(_WRITERS))}.")
     if kind in _DENSE and graph.n > DENSE_LIMIT:
@@ -59,8 +63,23 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
             "write .npz, .mtx or .edgelist."
         )
     with replacing(target) as temporary, temporary.open("wb") as file:
-        _WRITERS[kind](graph, file)
+        _write(kind, graph, file, target.suffix.lower())
     return target
+
+
+def _write(kind: str, graph: RelationalGraph, file: BinaryIO, suffix: str) -> None:
+    """Write ``graph`` to an open file, compressed if the last ending says so."""
+    if suffix not in COMPRESSED:
+        _WRITERS[kind](graph, file)
+        return
+    content = io.BytesIO()  # archives seek backwards, which streams that compress do not
+    _WRITERS[kind](graph, content)
+    if suffix == ".gz":  # without the file's name and the time, so that the same graph is the same bytes
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as stream:
+            stream.write(content.getbuffer())
+    else:
+        compress = bz2.compress if suffix == ".bz2" else lzma.compress
+        file.write(compress(content.getbuffer()))
 
 
 def _values(graph: RelationalGraph) -> Any:
@@ -96,11 +115,12 @@ def _npz(graph: RelationalGraph, file: BinaryIO) -> None:
 
 
 def _mtx(graph: RelationalGraph, file: BinaryIO) -> None:
-    from scipy import io, sparse
+    from scipy import sparse
+    from scipy.io import mmwrite
 
     field: Any = "pattern" if graph.weights is None else "real"
     matrix = sparse.coo_matrix(_values(graph).astype(np.int8 if graph.weights is None else np.float64))
-    io.mmwrite(file, matrix, field=field, symmetry="general" if graph.directed else "symmetric", precision=17)
+    mmwrite(file, matrix, field=field, symmetry="general" if graph.directed else "symmetric", precision=17)
 
 
 def _table(separator: str) -> Callable[[RelationalGraph, BinaryIO], None]:
