@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from graph2nn import ws_flex
+from graph2nn import small_world, ws_flex
 from graph2nn.cli import main
 from graph2nn.graphs.io import read_graph
 from graph2nn.graphs.measures.registry import MEASURES
@@ -249,3 +249,17 @@ def test_each_mistake_is_one_line_and_code_two(arguments, tmp_path, monkeypatch,
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != "cache"] == before
+
+
+def test_measures_against_references_are_shown_with_their_error(capsys):
+    graph = "ws_flex:n=32,k=6,p=0.1,seed=1"
+    assert main(["graphs", "show", graph, "--all", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    world = small_world(ws_flex(32, 6, 0.1, seed=1))
+    assert facts["measures"]["small_world_sigma"] == world.sigma
+    assert facts["standard_errors"]["small_world_sigma"] == world.sigma_error > 0
+    assert len(facts["standard_errors"]) == 5
+    assert main(["graphs", "show", graph, "--all"]) == 0
+    assert f"{world.sigma:.4g} ± {world.sigma_error:.1g}" in capsys.readouterr().out
+    assert main(["graphs", "show", graph, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["standard_errors"] == {}

@@ -16,6 +16,16 @@ from graph2nn.graphs.components import component_sizes, isolated_nodes
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.registry import MEASURES, measure_all, measures_of
 from graph2nn.graphs.motifs import triad_census
+from graph2nn.graphs.nulls.small_worldness import small_world
+
+#: Measures that compare with random references, and what :class:`SmallWorld` calls them.
+_OF_REFERENCES = {
+    "small_world_sigma": "sigma",
+    "small_world_omega": "omega",
+    "small_world_propensity": "propensity",
+    "clustering_ratio": "clustering_ratio",
+    "path_length_ratio": "path_length_ratio",
+}
 
 
 def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path | None) -> list[Path]:
@@ -63,7 +73,8 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
     """Return what ``--json`` prints: the graph's size and measures, ``None`` for those it lacks.
 
     C and L of a directed graph stand under ``measures`` as directed values, and those of the graph without
-    directions under ``symmetrised``; ``triads`` is its census of three nodes.
+    directions under ``symmetrised``; ``triads`` is its census of three nodes. ``standard_errors`` are those of
+    measures that compare with random references.
     """
     values, refused = _measured(graph, slow=slow)
     facts: dict[str, Any] = {
@@ -79,6 +90,7 @@ def summary(graph: RelationalGraph, *, slow: bool) -> dict[str, Any]:
         "isolated": isolated_nodes(graph.adjacency, graph.node_names),
         "node_names": None if graph.node_names is None else list(graph.node_names),
         "measures": values,
+        "standard_errors": _standard_errors(graph, values),
         "not_measured": refused,
     }
     if graph.directed:
@@ -104,6 +116,15 @@ def _measured(graph: RelationalGraph, *, slow: bool) -> tuple[dict[str, float | 
         except UserError as error:  # what needs a dense matrix of a large graph says so
             values[name], refused[name] = None, str(error)
     return values, refused
+
+
+def _standard_errors(graph: RelationalGraph, values: dict[str, float | None]) -> dict[str, float]:
+    """Return how much the measured values would differ with other random references."""
+    measured = [name for name in _OF_REFERENCES if values.get(name) is not None]
+    if not measured:
+        return {}
+    world = small_world(graph)  # measured already, and kept
+    return {name: float(getattr(world, f"{_OF_REFERENCES[name]}_error")) for name in measured}
 
 
 def _number(value: float) -> float | None:
@@ -151,7 +172,9 @@ def show(
         if name in facts["not_measured"]:
             note += "; not measured, as it needs a dense matrix"
         label = f"{name}, directed" if name in symmetrised else name
-        table.add_row(label, measure.symbol, _shown(value), note)
+        error = facts["standard_errors"].get(name)
+        shown = _shown(value) if error is None else f"{value:.4g} ± {error:.1g}"
+        table.add_row(label, measure.symbol, shown, note)
         if name in symmetrised:
             note = f"{measure.meaning}; {SYMMETRISED}"
             if name == "path_length" and symmetrised["reachable"] < 1:
