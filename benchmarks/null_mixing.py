@@ -28,11 +28,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "reciprocal": {},
     "block": {"groups": "celltype"},
     "boundary": {},
+    "spatial": {"positions": ["x", "y", "z"]},  # drawn at random in a cube
 }
 
 
 def read(edges: Path, neurons: Path) -> RelationalGraph:
     table, nodes = pd.read_csv(edges), pd.read_csv(neurons)
+    nodes[["x", "y", "z"]] = np.random.default_rng(0).random((len(nodes), 3))
     place = pd.Series(np.arange(len(nodes)), index=nodes["id"])
     arcs = np.stack([place[table["pre"]].to_numpy(), place[table["post"]].to_numpy()])
     return RelationalGraph.from_edge_index(arcs, len(nodes), nodes=nodes, name=edges.parent.name)
