@@ -222,9 +222,10 @@ arms:
 - {name: nulls a, part: a, networks: [%s]}
 - {name: dense a, part: a, networks: [{graph: baseline, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
 - {name: own b, part: b, networks: [{graph: cat, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
+- {name: dense b, part: b, networks: [{graph: baseline, seeds: [1, 2, 3, 4, 5, 6, 7, 8]}]}
 tests:
 - {name: nulls, kind: paired_t_by_seed, part: a, arms: [nulls a, own a], family: primary}
-- {name: other task, kind: paired_t_by_seed, part: b, arms: [own b, own b], family: primary}
+- {name: other task, kind: paired_t_by_seed, part: b, arms: [dense b, own b], family: primary}
 - {name: same, kind: tost, part: a, arms: [nulls a, own a], family: secondary, margin: 3.0}
 """
 
@@ -237,7 +238,7 @@ def connectome(tmp_path):
     file.write_text(CONNECTOMES % nulls, encoding="utf-8")
     freeze_plan(file)
     rng, rows = np.random.default_rng(2), []
-    for arm, gain in (("own a", 1.0), ("nulls a", 0.0), ("dense a", -2.0), ("own b", 0.0)):
+    for arm, gain in (("own a", 1.0), ("nulls a", 0.0), ("dense a", -2.0), ("own b", 0.0), ("dense b", 0.0)):
         for seed in range(1, 9):
             null = arm == "nulls a"
             graph = {"own": "cat", "nulls": f"degree null(cat,{seed})", "dense": "baseline"}[arm.split()[0]]

@@ -542,7 +542,6 @@ def test_chance_of_own_data_is_that_of_their_most_frequent_class(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     command = sweep_of(
         tmp_path, monkeypatch, "--data", "own.npz", "--nulls", "1", "--set", "recipe.lr=0.0001",
-        "--set", "recipe.epochs=3",
     )  # fmt: skip
     assert main(command) == 0
     table = read_runs(tmp_path / "runs")

@@ -95,8 +95,7 @@ def report(
     data = None if data is None else Path(data)
     # Reading and studying may take a minute: what is wrong with the rest is said first.
     refuse_early(out, formats, style)
-    if margin is not None and not (isfinite(margin) and margin > 0):
-        raise UserError(f"analyze: --margin {margin:g} is not a margin of equivalence; give a number above 0.")
+    _refuse_margin(margin)
     results = _home(results)
     if data is not None and not data.exists():
         raise UserError(f"--data: {data} does not exist; name a folder that may hold the connectomes.")
@@ -195,6 +194,11 @@ def _unfinished(results: Path | str) -> list[str]:
     if not started:
         return []
     return [f"{plural(len(started), 'run')} had not ended when this was written: left out."]
+
+
+def _refuse_margin(margin: float | None) -> None:
+    if margin is not None and not (isfinite(margin) and margin > 0):
+        raise UserError(f"analyze: --margin {margin:g} is not a margin of equivalence; give a number above 0.")
 
 
 def _check_margin(made: Sequence[Comparison]) -> None:

@@ -108,6 +108,11 @@ def take_arrows(edges: Source, arrows: Sequence[str]) -> Source:
 def refuse_arrow(neighbours: Sequence[str], line: str, options: ReadOptions) -> None:
     """Refuse an arrow among the neighbours of a node.
 
+    Args:
+        neighbours: of the node.
+        line: as it stands in the file.
+        options: of the reader, which spell the one that helps.
+
     Raises:
         UserError: the first neighbour is an arrow.
     """

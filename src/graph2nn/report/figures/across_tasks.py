@@ -87,6 +87,6 @@ def _map(axes: Axes, task: TaskFindings, theme: Theme) -> None:
         marks.gap(axes, "every graph is\noff the plane", theme)
         return
     cells = levels.panel(axes, task, means, theme, coarse=False, ring=34)
-    without = f"\n(no published rectangle: {alone(task)})" if alone(task) else ""
+    without = f"\n(no rectangle: {alone(task)})" if alone(task) else ""
     axes.set_title(wrapped(task.name, 22, 2) + without, fontsize=7.5)
     marks.colour_bar(cells, axes, task.found, theme, beyond=colour_range(task.found)[2], label="", aspect=16)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graph2nn.analysis.beyond.null_changes import sentence
@@ -98,6 +101,29 @@ def _changed(changes: pd.DataFrame | None) -> str:
     return text + "."
 
 
+def _draw_members(axes: Axes, comparison: NullComparison, place: Mapping[str, float], theme: Theme) -> None:
+    """Draw the mean error of each graph and of its nulls, in the graph's line."""
+    members = comparison.members.assign(place=comparison.members["graph"].map(place))
+    number_of = members.groupby(["graph", "null"]).cumcount()
+    count = members.groupby(["graph", "null"])["label"].transform("size")
+    members["place"] += 0.4 * ((number_of + 0.5) / count - 0.5)
+    for null, marker, size, colour, label in (
+        (True, "o", 22, theme.faint, "its nulls"),
+        (False, "D", 46, theme.point, "the graph"),
+    ):
+        of_null = members[members["null"] == null]
+        axes.scatter(
+            of_null["mean"],
+            of_null["place"],
+            marker=marker,
+            s=size,
+            color=colour,
+            linewidths=0,
+            zorder=3,
+            label=label,
+        )
+
+
 def draw(comparison: NullComparison, theme: Theme, score: Score = TOP1) -> Figure:
     """Draw one line per graph: left its error among its nulls', right the effect; the mean effect below.
 
@@ -122,25 +148,7 @@ def draw(comparison: NullComparison, theme: Theme, score: Score = TOP1) -> Figur
     figure = canvas(TEXT, 2.1 + 0.3 * len(rows))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[1.15, 1])
     place = dict(zip(rows["graph"], np.arange(len(rows), dtype=np.float64), strict=True))
-    members = comparison.members.assign(place=comparison.members["graph"].map(place))
-    number_of = members.groupby(["graph", "null"]).cumcount()
-    count = members.groupby(["graph", "null"])["label"].transform("size")
-    members["place"] += 0.4 * ((number_of + 0.5) / count - 0.5)
-    for null, marker, size, colour, label in (
-        (True, "o", 22, theme.faint, "its nulls"),
-        (False, "D", 46, theme.point, "the graph"),
-    ):
-        of_null = members[members["null"] == null]
-        left.scatter(
-            of_null["mean"],
-            of_null["place"],
-            marker=marker,
-            s=size,
-            color=colour,
-            linewidths=0,
-            zorder=3,
-            label=label,
-        )
+    _draw_members(left, comparison, place, theme)
     left.set_xlabel(score.label)
     right.axvline(0, color=theme.faint, linewidth=1.2, zorder=2)
     for some, at, marker, colour, label in (
