@@ -29,8 +29,8 @@ from graph2nn.errors import UserError, unknown
 NOISE, SEED, SEED_IN_ARM = "noise", "seed", "seed in arm"
 #: What is said where each arm has one training seed.
 BLIND = (
-    "All networks of an arm share one training seed. What it did to the networks of one arm and not to the "
-    "others cannot be told from the difference, so there is no interval and no test. Train a second seed."
+    "All networks of an arm share one training seed. Its effect on one arm cannot be separated from the "
+    "difference between the arms, so neither an interval nor a test is given. Train a second seed."
 )
 
 
@@ -107,8 +107,8 @@ def compare_arms(
     Returns:
         Mean error of ``a`` minus mean error of ``b`` in points: positive means that ``b`` is better; interval,
         p-value and degrees of freedom after Satterthwaite, with the correction of Kenward and Roger (1997) for
-        estimated weights. Where each arm has one training seed in all there is no interval and no p-value
-        (NaN), and ``note`` says why.
+        estimated weights. If each arm has only one training seed, the interval and the p-value are NaN and
+        ``note`` says why.
 
     Raises:
         UserError: a malformed table, an unknown or repeated label, or runs without any spread to judge by.

@@ -18,7 +18,7 @@ def intervals(samples: Sequence[Floats], *, draws: int, seed: int, confidence: f
     """Bootstrap each sample's mean.
 
     The resamples depend on ``seed`` and on the size of the sample alone, so a graph's interval does not
-    change when other graphs join the table. There is no such interval of a gain: that of the best graph holds
+    change when other graphs join the table. Gains get no bootstrap interval: for the best graph it would hold
     the true gain in about half of all cases (:mod:`graph2nn.analysis.split_seed`).
 
     Args:

@@ -203,7 +203,7 @@ def collect_findings(
 
 
 def _tested(rows: pd.DataFrame, judged: Judgement) -> pd.DataFrame:
-    """Add to each graph the p-values by which the verdict judges it; NaN where there is no test."""
+    """Add the p-values of the verdict to each graph; NaN if it was not tested."""
     tests = judged.pooled.set_index("graph")[["p", "p_holm"]].astype(np.float64).reindex(rows["graph"])
     return rows.assign(p_value=tests["p"].to_numpy(), p_holm=tests["p_holm"].to_numpy())
 

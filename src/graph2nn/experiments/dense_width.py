@@ -22,7 +22,7 @@ def fit_dense_widths(configs: Sequence[RunConfig], settings: Sequence[str] = ())
     """Give the dense networks of a sweep as many recurrent weights as its connectome has connections.
 
     Runs of graphs stay as they are, and so do widths that the user has set, here or in a preset of their own.
-    Warns where there is no connectome to take the width from, or several of different numbers of connections.
+    Warns if the sweep has no connectome, or several that differ in their number of connections.
 
     Args:
         configs: all runs of a sweep; those of other models pass.

@@ -253,7 +253,7 @@ def _named(features: Sequence[str], number: int) -> str:
 def _refuse_outliers(
     x: Tensor, split: str, mean: npt.NDArray[np.float64], sd: npt.NDArray[np.float64], features: Sequence[str]
 ) -> None:
-    """Refuse values so many standard deviations from the mean that float32 cannot say how many."""
+    """Refuse values whose standardised form would overflow float32."""
     if max(float(x.max()), -float(x.min())) / sd.min() <= LARGEST / 2:
         return
     axes = tuple(axis for axis in range(x.ndim) if axis != _feature_axis(x))

@@ -93,8 +93,8 @@ def connectome_text(path: str, written: str) -> str | None:
         written: ``option=value,…`` behind its name.
 
     Returns:
-        The text; None where the file is read as a connectome anyway, or where it is no table whose columns say
-        which its ends are, or an option is one of other files.
+        The text; None if the file is read as a connectome anyway, is not a table with known columns for the two
+        ends of a connection, or an option belongs to another kind of file.
     """
     keys = [part.partition("=")[0].strip() for part in written.split(",") if part]
     if (
