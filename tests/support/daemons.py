@@ -8,6 +8,10 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from waiting import wait_for
+
+from graph2nn.results.leases import holders
+
 
 def free_ports(count):
     """The first of this many ports in a row that are free on loopback.
@@ -52,5 +56,32 @@ def descendants(pid):
 
 
 def kill(pid):
+    _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid, number):
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
+
+
+def kill_at_work(members, out):
+    """Kill the processes that ``members()`` names, at a moment when one of them has a run in ``out``.
+
+    They are stopped before anybody looks, since a run may end between a look and a kill.
+
+    Returns:
+        Number of the runs cut off.
+    """
+    cut_off = set()
+
+    def met():
+        pids = members()
+        for pid in pids:
+            _signal(pid, signal.SIGSTOP)
+        cut_off.update(run for run, seen in holders(out).items() if seen.owner.pid in pids)
+        for pid in pids:
+            _signal(pid, signal.SIGKILL if cut_off else signal.SIGCONT)
+        return cut_off
+
+    wait_for(met, "one of these processes has a run", pause=0.2)
+    return len(cut_off)

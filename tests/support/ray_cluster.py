@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemons import descendants, free_ports, kill
+from daemons import descendants, free_ports, kill, kill_at_work
 from waiting import patience, wait_for
 
 #: Reports to nobody, and notices a dead node after some seconds instead of fifteen.
@@ -30,11 +30,10 @@ class Cluster:
         self.address = address
         self.nodes = nodes
 
-    def lose(self):
-        """End the second node as a power failure would."""
+    def lose(self, out):
+        """End the second node as a power failure would, while it has runs in ``out``; returns how many."""
         worker = self.nodes[1].pid
-        for pid in [worker, *descendants(worker)]:
-            kill(pid)
+        return kill_at_work(lambda: [worker, *descendants(worker)], out)
 
 
 @contextmanager

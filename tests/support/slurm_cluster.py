@@ -17,7 +17,7 @@ import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from daemons import descendants, free_ports, kill, processes
+from daemons import descendants, free_ports, kill, kill_at_work, processes
 from waiting import patience, wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
@@ -81,12 +81,12 @@ class Cluster:
             command, env=environment, capture_output=True, text=True, check=True, timeout=patience(60)
         ).stdout
 
-    def lose(self, node):
-        """End a node as a power failure would: its daemon, and all that its jobs started."""
-        lost = [self.daemons[node].pid, *jobs_on(node)]
-        for pid in lost:
-            kill(pid)
-        return lost
+    def lose(self, node, out):
+        """End a node as a power failure would, while it has runs in ``out``; returns how many.
+
+        Its daemon ends, and all that its jobs started.
+        """
+        return kill_at_work(lambda: [self.daemons[node].pid, *jobs_on(node)], out)
 
 
 @contextmanager
