@@ -20,10 +20,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks.mean_designs import MEANS, one_mean
+from benchmarks.planned_designs import BANDS, PLANNED, held, one_band, one_planned
 from benchmarks.simulated_surfaces import SURFACES, bowl
 from graph2nn import catalogue
 from graph2nn.analysis import compare_arms, compare_nulls, split_seed_gain
-from graph2nn.analysis.beyond.agreement import against
+from graph2nn.analysis.beyond.agreement import Agreement, against
 from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.surface import Surface, fit_surface
 from graph2nn.analysis.mixed_model import student
@@ -214,7 +216,7 @@ def one_judged(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[flo
     best, every = judged.best, judged.all_graphs
     now = bool(judged.count(0.05)) or (not isinstance(best, Gap) and best.low > 0)
     now = now or (every is not None and every.low > 0)
-    return float("nan"), _held(not before), _held(not now)
+    return float("nan"), held(not before), held(not now)
 
 
 #: Unrelated errors of the 52 graphs of ``n64-52``: two smooth surfaces of these kinds, and noise.
@@ -223,9 +225,12 @@ AGREEMENT: Mapping[str, Mapping[str, Any]] = {
     "two unrelated surfaces, length scale 1": {"length": 1.0},
     "two unrelated planes": {"length": None},
 }
+#: The same errors, by their ranks.
+RANKS = {name: {**design, "ranks": True} for name, design in AGREEMENT.items()}
 #: Correlation that is left at equal width, of unrelated errors of graphs whose widths match one budget.
 WIDTHS: Mapping[str, Mapping[str, Any]] = {
-    "two unrelated surfaces, length scale 0.5": {"length": 0.5, "widths": True},
+    name: {**AGREEMENT[name], "widths": True}
+    for name in ("two unrelated surfaces, length scale 0.5", "two unrelated surfaces, length scale 1")
 }
 #: Surfaces over ``n64-52``. Asked of each: the region of the lowest point, then the intervals of its C and L;
 #: and of all surfaces in turn, over which these are meant to cover 95 %.
@@ -245,38 +250,51 @@ SEARCH: Mapping[str, Mapping[str, Any]] = {
 
 def one_agreement(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
     """True correlation 0 of unrelated surfaces, interval before (resampled graphs), and now."""
-    rows = catalogue("n64-52")
-    points = rows[["clustering", "path_length"]].to_numpy()
-    z = (points - points.mean(axis=0)) / np.ptp(points, axis=0)
-    tables = []
-    for _ in range(2):
-        if design["length"] is None:
-            surface = z @ rng.standard_normal(2)
-        else:
-            distance = ((z[:, None] - z) ** 2).sum(axis=-1) / (2 * design["length"] ** 2)
-            covariance = np.exp(-distance) + 1e-6 * np.eye(len(z))
-            surface = np.linalg.cholesky(covariance) @ rng.standard_normal(len(z))
-        tables.append(plane_table(rng, rows, 33 + 0.3 * surface / surface.std(), seeds=5))
+    # One pair of tables answers for values, ranks and equal width.
+    found = _agreement(design["length"], _repeat(rng))
     if design.get("widths"):
-        # Equal budgets: a graph of half the density is wider by the root of two.
-        widths = [str(round(512 / np.sqrt(share))) for share in rows["sparsity"]]
-        tables = [each.assign(widths=widths * 5) for each in tables]
-        found = against(tables[0], {"other": tables[1]})["other"]
         low, high = found.given_width_low, found.given_width_high
         nan = float("nan")
         return 0.0, (nan, nan), (nan, nan) if low is None or high is None else (low, high)
-    found = against(tables[0], {"other": tables[1]})["other"]
     one, other = (found.graphs[name].to_numpy() for name in ("one", "other"))
+    if ranks := design.get("ranks", False):
+        one, other = stats.rankdata(one), stats.rankdata(other)
     picks = rng.integers(0, len(one), (2000, len(one)))
     drawn = [np.corrcoef(one[pick], other[pick])[0, 1] for pick in picks]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return 0.0, (float(low), float(high)), (found.pearson_low, found.pearson_high)
+    now = (found.spearman_low, found.spearman_high) if ranks else (found.pearson_low, found.pearson_high)
+    return 0.0, (float(low), float(high)), now
+
+
+@cache
+def _agreement(length: float | None, repeat: int) -> Agreement:
+    """Agreement of two tables of unrelated errors; widths match one budget."""
+    rng, rows = np.random.default_rng([17, repeat]), catalogue("n64-52")
+    points = rows[["clustering", "path_length"]].to_numpy()
+    z = (points - points.mean(axis=0)) / np.ptp(points, axis=0)
+    # Equal budgets: a graph of half the density is wider by the root of two.
+    widths = [str(round(512 / np.sqrt(share))) for share in rows["sparsity"]]
+    tables = []
+    for _ in range(2):
+        if length is None:
+            surface = z @ rng.standard_normal(2)
+        else:
+            distance = ((z[:, None] - z) ** 2).sum(axis=-1) / (2 * length**2)
+            covariance = np.exp(-distance) + 1e-6 * np.eye(len(z))
+            surface = np.linalg.cholesky(covariance) @ rng.standard_normal(len(z))
+        table = plane_table(rng, rows, 33 + 0.3 * surface / surface.std(), seeds=5)
+        tables.append(table.assign(widths=widths * 5))
+    return against(tables[0], {"other": tables[1]})["other"]
+
+
+def _repeat(rng: np.random.Generator) -> int:
+    """Number of the simulated table that this generator draws."""
+    return int(rng.bit_generator.seed_seq.entropy[1])  # type: ignore[attr-defined]
 
 
 def one_optimum(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[float, Interval, Interval]:
     """Whether the region, or an interval, of the lowest point holds it; nothing where nothing is said of it."""
-    repeat = int(rng.bit_generator.seed_seq.entropy[1])  # type: ignore[attr-defined]
-    name = design["surface"]
+    repeat, name = _repeat(rng), design["surface"]
     if name == ALL_SURFACES:
         every = list(SURFACES)
         repeat, name = repeat // len(every), every[repeat % len(every)]
@@ -288,7 +306,7 @@ def one_optimum(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[fl
     cells = found.map
     place = int(np.argmin(SURFACES[name].at(cells, 1000 + repeat)))
     if design["what"] == "region":
-        return 0.0, nothing, _held(bool(cells["credible"][place]))
+        return 0.0, nothing, held(bool(cells["credible"][place]))
     best = found.optimum
     if design["what"] == "interval of C":
         return float(cells["clustering"][place]), nothing, (best.C_low, best.C_high)
@@ -328,18 +346,15 @@ def one_search(rng: np.random.Generator, design: Mapping[str, Any]) -> tuple[flo
     return float(truth[int(best["row"])]), before, (best["low"], best["high"])
 
 
-def _held(inside: bool) -> Interval:
-    """An interval that holds 0, or one that does not."""
-    return (-1.0, 1.0) if inside else (1.0, 2.0)
-
-
 #: Functions and designs whose true value is not 0.
 TRUE_EFFECTS = (
+    "per_graph, a mean",
     "fit_surface",
     "search",
     *(name for name, design in BEST.items() if design["network"]),
 )
 KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[float, Interval, Interval]]]] = {
+    "per_graph, a mean": (MEANS, one_mean),
     "compare_arms": (ARMS, one_arms),
     "compare_nulls": (NULLS, one_nulls),
     "compare_nulls, all graphs": (NULL_MEANS, one_nulls),
@@ -347,9 +362,12 @@ KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[f
     "verdict": (JUDGED, one_judged),
     "compare_nulls of a picked graph": (PICKED, one_picked),
     "against": (AGREEMENT, one_agreement),
+    "against, ranks": (RANKS, one_agreement),
     "against, given_width": (WIDTHS, one_agreement),
     "fit_surface": (OPTIMUM, one_optimum),
     "search": (SEARCH, one_search),
+    "planned_tests": (PLANNED, one_planned),
+    "gain_by_epoch": (BANDS, one_band),
 }
 
 

@@ -18,7 +18,7 @@ CLEAR = {"baseline": [33.3, 33.4, 33.2], "a": [32.0, 32.1, 31.9], "b": [33.3, 33
 
 
 def said(errors, **changes):
-    found = collect_findings(table(errors).assign(**changes), draws=500)
+    found = collect_findings(table(errors).assign(**changes))
     words = headline(found)
     return found.verdict, words.title, words.lead, " ".join(words.remarks)
 
@@ -55,7 +55,7 @@ def test_a_best_graph_behind_the_baseline():
 def test_graphs_that_are_better_on_average_without_a_clear_best_one():
     rng = np.random.default_rng(3)
     errors = {"baseline": rng.normal(33.67, 0.33, 5)} | {f"g{i}": rng.normal(33, 0.33, 5) for i in range(80)}
-    found = collect_findings(table(errors), draws=500)
+    found = collect_findings(table(errors))
     assert found.verdict == "better"
     every = found.judged.all_graphs
     assert every.estimate == pytest.approx(0.67, abs=0.4)
@@ -66,7 +66,7 @@ def test_graphs_that_are_better_on_average_without_a_clear_best_one():
 def test_the_luckiest_of_many_is_no_win():
     rng = np.random.default_rng(12)
     errors = {"baseline": rng.normal(33, 1, 4)} | {f"g{i}": rng.normal(33, 1, 4) for i in range(60)}
-    found = collect_findings(table(errors), draws=500)
+    found = collect_findings(table(errors))
     assert found.best["p_welch"] < 0.05
     assert (found.verdict, found.beating) == ("not-better", 0)
     words = headline(found)
@@ -85,11 +85,11 @@ def test_one_seed_says_so():
 
 def test_a_page_of_one_seed_per_graph_says_what_it_has_and_has_not():
     errors = {"baseline": [33.0, 33.4]} | {f"g{i}": [32 + i / 10] for i in range(5)}
-    one = task_findings("t", table({label: values[:1] for label, values in errors.items()}), draws=100)
+    one = task_findings("t", table({label: values[:1] for label, values in errors.items()}))
     assert "no interval of the mean gain of all graphs" in one.notes[0]
     assert "no test of single graphs" in one.notes[0]
     assert "]" not in headline(one.found).lead
-    many = task_findings("t", table(errors), draws=100)
+    many = task_findings("t", table(errors))
     assert "interval of the mean gain" not in many.notes[0]
     assert "[" in headline(many.found).lead
 
@@ -98,7 +98,7 @@ def test_filled_runs_are_told_and_are_no_evidence():
     errors = {"baseline": [33.3, 33.4, 33.2], "a": [32.0, 32.1, 32.0], "b": [33.3, 33.1, 33.5]}
     rows = table(errors)
     filled = rows.assign(remark=np.where(rows["run"] == "a-seed3", "filled from seed 1", ""))
-    found = collect_findings(filled, draws=500)
+    found = collect_findings(filled)
     assert found.best["seeds"] == 3  # the published means keep it
     assert found.judged.filled == 1
     assert "1 run filled in from another seed is part of the published numbers" in " ".join(
@@ -113,7 +113,7 @@ def test_filled_runs_change_means_and_no_test():
     filled = runs.assign(
         test_error=runs["test_error"] + 2 * moved, remark=np.where(moved, "filled from seed 1", "")
     )
-    one, other = (collect_findings(rows, draws=200) for rows in (filled, runs[~moved]))
+    one, other = (collect_findings(rows) for rows in (filled, runs[~moved]))
     label = next(iter(graphs))
     rows = [found.graphs.set_index("graph").loc[label] for found in (one, other)]
     assert rows[0]["mean"] == pytest.approx(filled.loc[filled["graph"] == label, "test_error"].mean())
@@ -133,9 +133,7 @@ def test_filled_runs_change_means_and_no_test():
 
 def test_a_graph_of_which_all_runs_are_filled_has_a_mean_and_no_test():
     rows = table({**CLEAR, "c": [33.0]})
-    found = collect_findings(
-        rows.assign(remark=np.where(rows["graph"] == "c", "filled from seed 1", "")), draws=200
-    )
+    found = collect_findings(rows.assign(remark=np.where(rows["graph"] == "c", "filled from seed 1", "")))
     row = found.graphs.set_index("graph").loc["c"]
     assert row["mean"] == 33.0
     assert row[["low", "high", "p_value", "p_welch"]].isna().all()
@@ -160,7 +158,7 @@ def test_no_baseline_says_so():
 
 
 def test_a_single_graph():
-    found = collect_findings(table({"baseline": CLEAR["baseline"], "a": CLEAR["a"]}), draws=500)
+    found = collect_findings(table({"baseline": CLEAR["baseline"], "a": CLEAR["a"]}))
     words = headline(found)
     assert words.lead.startswith("The only graph a:")
     assert not any("luck" in remark for remark in words.remarks)
@@ -187,7 +185,7 @@ def test_only_a_baseline():
 
 def test_correlations_are_spearmans():
     runs, _ = sweep(12, 3)
-    found = collect_findings(runs, draws=200)
+    found = collect_findings(runs)
     for name, correlation in found.correlations.items():
         expected = stats.spearmanr(found.graphs[name], found.graphs["mean"])
         assert correlation.rho == pytest.approx(expected.statistic)

@@ -103,7 +103,7 @@ def test_equal_means_are_ordered_as_the_published_rows():
 def test_the_published_best_of_cnn6_is_the_sparser_of_two_that_tie(published):
     """Its YAML file says so, and so does the preset."""
     runs = published.last("cnn6_imagenet")
-    best = collect_findings(runs, draws=100).graphs.iloc[0]
+    best = collect_findings(runs).graphs.iloc[0]
     assert best["graph"] == sweet_spot(runs).best
     assert (best["sparsity"], best["p"], best["graph_seed"]) == (
         pytest.approx(0.170251, abs=1e-6),

@@ -14,7 +14,7 @@ GOOD = table({"baseline": [33.0, 34.0], "a": [32.0, 32.5], "b": [31.0, 35.0]})
 
 def refusal(runs):
     with pytest.raises(UserError) as caught:
-        per_graph(runs, bootstrap=100)
+        per_graph(runs)
     message = str(caught.value)
     assert "\n" not in message
     return message
@@ -33,7 +33,7 @@ def test_missing_columns_are_named():
 
 
 def test_training_time_and_error_may_be_missing():
-    assert len(per_graph(GOOD.drop(columns=["train_error", "seconds"]), bootstrap=100)) == 3
+    assert len(per_graph(GOOD.drop(columns=["train_error", "seconds"]))) == 3
 
 
 def test_no_rows():
@@ -81,7 +81,7 @@ def test_diverged_runs_are_dropped_and_counted():
     results = checked_results(runs)
     assert results.diverged == {"a": 2, "baseline": 1}
     assert results.lost == ["a"]
-    assert per_graph(runs, bootstrap=100)["seeds"].tolist() == [1, 2]
+    assert per_graph(runs)["seeds"].tolist() == [1, 2]
 
 
 def test_nothing_but_diverged_runs():
@@ -107,6 +107,6 @@ def test_a_graph_without_a_place_on_the_map():
 
 def test_the_input_stays_as_it_was():
     before = GOOD.copy(deep=True)
-    per_graph(GOOD, bootstrap=100)
+    per_graph(GOOD)
     pd.testing.assert_frame_equal(GOOD, before)
     assert set(COLUMNS) <= set(GOOD.columns)

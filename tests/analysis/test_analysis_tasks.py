@@ -18,7 +18,7 @@ def evaluations(runs):
 def everything(published):
     chosen = ("mlp_cifar10", "resnet34_imagenet", "resnet34_sep_imagenet")
     tables = {task: published.of(task) for task in chosen}
-    return study(tables, notes=published.notes, ranks=published.ranks, draws=200)
+    return study(tables, notes=published.notes, ranks=published.ranks)
 
 
 @pytest.mark.parametrize("task", ["mlp_cifar10", "resnet34_imagenet"])

@@ -21,7 +21,7 @@ from graph2nn.analysis.sweetspot import SweetSpot
 
 @pytest.fixture(scope="module")
 def task():
-    found = collect_findings(sweep(30, 3)[0], draws=200)
+    found = collect_findings(sweep(30, 3)[0])
     noise = seed_noise(found.results.runs)
     return found, fit_surface(found.graphs, noise, draws=300)
 

@@ -90,7 +90,7 @@ def test_shares_are_probabilities():
 def test_the_naive_gain_is_the_one_of_the_findings():
     rng = np.random.default_rng(3)
     errors = {"baseline": rng.normal(33, 0.3, 3)} | {f"g{i}": rng.normal(32, 0.3, 3) for i in range(20)}
-    found = collect_findings(table(errors), draws=200)
+    found = collect_findings(table(errors))
     done = gain_of_the_best(found.results, draws=200)
     assert (done.best, done.naive) == (found.best["graph"], pytest.approx(found.best["gain"]))
     assert done.honest == found.held_out_gain
@@ -104,7 +104,7 @@ def test_the_best_of_equals_is_the_first_of_every_table():
     rows = table(errors)
     rows["sparsity"] = rows["graph"].map({"late": 0.3, "early": 0.1, "last": 0.4}).fillna(rows["sparsity"])
     for runs in (rows, rows.iloc[::-1]):
-        found = collect_findings(runs, draws=100)
+        found = collect_findings(runs)
         assert found.graphs["graph"].head(3).tolist() == ["early", "late", "last"]
         assert found.best["graph"] == found.judged.best.best == found.spot.best == "early"
         assert split_seed_gain(runs).graph == "early"
@@ -116,7 +116,7 @@ def test_the_best_of_equals_is_the_first_of_every_table():
         # Graphs that are equal on the validation part are not told apart by the test part.
         lucky = alone.assign(validation_error=1.0)
         lucky.loc[lucky["graph"] == "late", "test_error"] = 30.9
-        assert collect_findings(lucky, draws=100).best["graph"] == "early"
+        assert collect_findings(lucky).best["graph"] == "early"
 
 
 def test_missing_runs_are_neither_chosen_nor_judged():

@@ -21,7 +21,7 @@ from graph2nn.results.published import read_published
 @pytest.fixture(scope="module")
 def done():
     runs, graphs = sweep(30, 3)
-    found = collect_findings(runs, draws=200)
+    found = collect_findings(runs)
     return found, graphs, study(found, graphs=graphs, connectomes={"mine": ws_flex(32, 6, 0.1, seed=3)})
 
 
@@ -59,13 +59,13 @@ def test_measures_that_are_given_are_used(done):
 
 
 def test_what_is_missing_is_told():
-    few = study(collect_findings(table({"baseline": [34.0], "a": [31.0], "b": [33.0]}), draws=200))
+    few = study(collect_findings(table({"baseline": [34.0], "a": [31.0], "b": [33.0]})))
     assert set(few.gaps) == {"selection", "surface", "predictors", "connectomes"}
     kept = json.loads(json.dumps(beyond_record(few), allow_nan=False))
     assert kept["selection"] is None
     assert "one training seed" in kept["gaps"]["selection"]
     runs, graphs = sweep(30, 1)
-    one_seed = study(collect_findings(runs, draws=200), graphs=graphs)
+    one_seed = study(collect_findings(runs), graphs=graphs)
     assert set(one_seed.gaps) == {"selection", "connectomes"}
     assert one_seed.predictors.ceiling is None
 
@@ -113,7 +113,7 @@ def test_figures_show_the_numbers(done):
 def test_the_published_resnet34(shared_file, golden):
     """What the study says of it, to the digits that these seeds give; the naive gain is the golden one."""
     evaluations = read_published(shared_file("data/published/final_results.tar.xz"))
-    found = collect_findings(evaluations.last("resnet34_imagenet"), draws=200)
+    found = collect_findings(evaluations.last("resnet34_imagenet"))
     graphs = {label: evaluations.graphs[label].build() for label in found.graphs["graph"]}
     made = study(found, graphs=graphs)
     own = golden["tasks"]["resnet34_imagenet"]
@@ -133,8 +133,6 @@ def test_the_surface_sees_no_difference_where_a_seed_is_missing():
     moved = even.assign(test_error=even["test_error"] + even["seed"].map({1: 0.0, 2: 0.0, 3: 9.0}))
     lacking = even["graph"].isin(even.loc[even["kind"] == "relational", "graph"].unique()[::3])
     lacking &= even["seed"] == 3
-    one, other = (
-        study(collect_findings(runs[~lacking], draws=200), graphs=graphs).surface for runs in (even, moved)
-    )
+    one, other = (study(collect_findings(runs[~lacking]), graphs=graphs).surface for runs in (even, moved))
     places = [(found.optimum.C, found.optimum.L) for found in (one, other)]
     assert places[1] == pytest.approx(places[0])

@@ -101,6 +101,10 @@ test_of.__test__ = False
         (test_of(arms=["dense", "sweet", "slow"]), "welch compares two arms"),
         (test_of(weights=[1, -1]), "weights for contrast only"),
         (test_of(arms=["dense", "dense"]), "each arm of a test once"),
+        (
+            test_of(kind="best_recipe", arms=["dense", "sweet", "slow"]),
+            "as many arms on its second side as on its first",
+        ),
         (lone_seeds("paired_t_by_seed"), "arms dense, sweet share 1 of their seeds"),
         (lone_seeds("contrast"), "arms dense, sweet share 1 of their seeds"),
         (lone_seeds("best_recipe"), "or take the kind welch"),

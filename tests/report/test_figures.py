@@ -39,7 +39,7 @@ def pixels(png):
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_figure_can_be_drawn(name):
     runs, graphs, learned = SWEEPS[name]
-    found = collect_findings(runs, draws=200)
+    found = collect_findings(runs)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for plate in gallery.plates(found, graphs, learned):
@@ -52,13 +52,13 @@ def test_every_figure_can_be_drawn(name):
 
 
 def test_the_dark_figure_is_dark():
-    found = collect_findings(RUNS, draws=200)
+    found = collect_findings(RUNS)
     assert pixels(render(lambda theme: plane.draw(found, theme), DARK, dpi=60)).mean() < 60
 
 
 def test_which_figures_there_are():
     runs, graphs, learned = SWEEPS["nine"]
-    full = [plate.name for plate in gallery.plates(collect_findings(runs, draws=200), graphs, learned)]
+    full = [plate.name for plate in gallery.plates(collect_findings(runs), graphs, learned)]
     assert full == [
         "map",
         "error_clustering",
@@ -68,13 +68,13 @@ def test_which_figures_there_are():
         "ranking",
         "learning_curves",
     ]
-    bare = [plate.name for plate in gallery.plates(collect_findings(runs, draws=200), {}, None)]
+    bare = [plate.name for plate in gallery.plates(collect_findings(runs), {}, None)]
     assert bare == ["map", "error_clustering", "error_path_length", "ranking"]
 
 
 @pytest.mark.parametrize(("known", "best", "worst"), [(1, 1, 0), (2, 1, 1), (5, 3, 2), (9, 3, 3)])
 def test_no_graph_is_drawn_as_best_and_worst(known, best, worst):
-    found = collect_findings(RUNS, draws=200)
+    found = collect_findings(RUNS)
     some = {label: GRAPHS[label] for label in found.graphs["graph"][:known]}
     upper, lower = (portraits.chosen(found, some, best=end) for end in (True, False))
     assert (len(upper), len(lower)) == (best, worst)
@@ -83,7 +83,7 @@ def test_no_graph_is_drawn_as_best_and_worst(known, best, worst):
 
 
 def test_every_figure_of_a_task_says_what_it_is():
-    for plate in gallery.plates(collect_findings(RUNS, draws=200), GRAPHS, curves(RUNS, 3)):
+    for plate in gallery.plates(collect_findings(RUNS), GRAPHS, curves(RUNS, 3)):
         assert not alt_text(plate.name, plate.title).startswith("Figure:")
     assert alt_text("unheard-of", "A title") == "Figure: A title."
 
@@ -106,7 +106,7 @@ def test_portraits_name_the_nodes_that_have_names():
         "large": RelationalGraph(ws_flex(50, 4, 0.0, 1).adjacency, node_names=[f"n{i}" for i in range(50)]),
     }
     runs = table({name: [30.0 + i, 31.0 + i] for i, name in enumerate(known)})
-    found = collect_findings(runs, draws=200)
+    found = collect_findings(runs)
     figures = []
 
     def draw(theme):
@@ -120,21 +120,19 @@ def test_portraits_name_the_nodes_that_have_names():
 
 def test_hopeless_graphs_share_the_last_colour():
     errors = {"baseline": [33.0]} | {f"g{i}": [32 + i / 20] for i in range(30)} | {"lost": [90.0]}
-    low, high, beyond = plane.colour_range(collect_findings(table(errors), draws=200))
+    low, high, beyond = plane.colour_range(collect_findings(table(errors)))
     assert (low, beyond) == (32.0, True)
     assert 33.0 <= high < 34
 
 
 def test_curves_must_have_their_columns():
     with pytest.raises(UserError, match="no column test_error"):
-        gallery.plates(collect_findings(RUNS, draws=200), {}, curves(RUNS, 2).drop(columns="test_error"))
+        gallery.plates(collect_findings(RUNS), {}, curves(RUNS, 2).drop(columns="test_error"))
 
 
 def test_curves_of_unknown_runs_are_no_figure():
     strangers = curves(RUNS, 2).assign(run="stranger")
-    assert "learning_curves" not in [
-        p.name for p in gallery.plates(collect_findings(RUNS, draws=200), {}, strangers)
-    ]
+    assert "learning_curves" not in [p.name for p in gallery.plates(collect_findings(RUNS), {}, strangers)]
 
 
 def test_long_labels_keep_their_ends():

@@ -81,7 +81,7 @@ FOUND = {}
 def found(name):
     if name not in FOUND:
         tasks, graphs = STUDIES[name]
-        FOUND[name] = study(tasks, draws=200), graphs
+        FOUND[name] = study(tasks), graphs
     return FOUND[name]
 
 
@@ -142,7 +142,7 @@ def test_captions_count_the_runs():
     assert "(14 graphs, 42 runs and 3 of the baseline)" in plates["levels_mlp"]
     assert "(2 tasks, 67 runs)" in plates["gains"]
     filled = RUNS.assign(remark=["filled from seed 1"] + [""] * (len(RUNS) - 1))
-    caption = collection.counted(study({"mlp": filled}, draws=200).tasks["mlp"])
+    caption = collection.counted(study({"mlp": filled}).tasks["mlp"])
     assert caption.endswith("; 1 filled from another seed")
 
 
@@ -164,7 +164,7 @@ def test_what_is_missing_is_said():
 def test_more_tasks_than_fit_are_counted_in_the_caption(monkeypatch):
     monkeypatch.setattr(agreement, "MOST_TASKS", 2)
     small = {name: table({"baseline": [33.0], "a": [32.0]}) for name in ("x", "y", "z")}
-    caption = {p.name: p.caption for p in collection.plates(study(small, draws=200), {})}["tasks_correlation"]
+    caption = {p.name: p.caption for p in collection.plates(study(small), {})}["tasks_correlation"]
     assert "1 task more left out for room" in caption
 
 

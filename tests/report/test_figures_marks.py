@@ -26,9 +26,9 @@ from graph2nn.report.figures import (
 from graph2nn.report.figures.theme import DARK, LIGHT, wrapped
 
 RUNS, GRAPHS = sweep(40, 3, noise=0.4)
-TASK = task_findings("mlp", RUNS, draws=200)
+TASK = task_findings("mlp", RUNS)
 SECOND = sweep(30, 3, noise=0.3, draw=2)[0]
-OTHER = task_findings("other", SECOND, draws=200)
+OTHER = task_findings("other", SECOND)
 
 
 def drawn(draw, *arguments):
@@ -88,14 +88,14 @@ def test_finer_levels_only_where_they_split_cells():
     lonely = table(
         {f"g{i}": [30 + i, 31 + i] for i in range(6)}, {f"g{i}": (0.1 * i, 1 + i / 2) for i in range(6)}
     )
-    assert list(levels.shown(task_findings("few", lonely, draws=200))) == ["coarse"]
+    assert list(levels.shown(task_findings("few", lonely))) == ["coarse"]
 
 
 def test_a_slice_marks_its_minimum():
     x = np.linspace(1.5, 3, 30)
     places = {f"g{i}": (0.5, own) for i, own in enumerate(x)}
     runs = table({f"g{i}": [32 + (own - 2.2) ** 2] * 2 for i, own in enumerate(x)}, places)
-    figure = drawn(slices.draw, task_findings("bowl", runs, draws=200))
+    figure = drawn(slices.draw, task_findings("bowl", runs))
     (minimum,) = (line for line in figure.axes[0].lines if line.get_label() == "its minimum")
     assert (minimum.get_xdata()[0], minimum.get_ydata()[0]) == pytest.approx((2.2, 32.0))
     assert "L = 2.20" in [text.get_text() for text in figure.axes[0].texts]
@@ -142,7 +142,7 @@ def test_corner_graphs_lie_apart_and_in_their_corners():
 
 
 def test_the_best_graph_is_the_one_the_findings_name():
-    third = task_findings("mlp", RUNS, draws=200, rank=2)
+    third = task_findings("mlp", RUNS, rank=2)
     assert corners.chosen(third, GRAPHS)[0].row["graph"] == third.found.graphs["graph"][2]
     known = {label: GRAPHS[label] for label in TASK.found.graphs["graph"][5:]}
     portrait = corners.chosen(TASK, known)[0]
@@ -156,7 +156,7 @@ def test_graphs_of_too_many_nodes_are_passed_over():
 
 def test_roles_of_learning_curves():
     evaluations = pd.concat([RUNS.assign(epoch=epoch) for epoch in (0, 1, 2)]).drop(columns="epochs")
-    picked = learning.roles(task_findings("mlp", evaluations, draws=200))
+    picked = learning.roles(task_findings("mlp", evaluations))
     graphs = TASK.found.graphs["graph"]
     by_role = picked.groupby("role")["graph"].unique()
     assert {role: list(own) for role, own in by_role.items()} == {
@@ -169,7 +169,7 @@ def test_roles_of_learning_curves():
 
 
 def test_no_point_of_a_pair_lies_outside_its_frame():
-    found = study({"a": RUNS, "b": SECOND, "c": RUNS.assign(test_error=50 - RUNS["test_error"])}, draws=200)
+    found = study({"a": RUNS, "b": SECOND, "c": RUNS.assign(test_error=50 - RUNS["test_error"])})
     figure = drawn(agreement.draw, found)
     checked = 0
     for axes in figure.axes:
@@ -243,7 +243,7 @@ def test_long_names_are_wrapped():
 @pytest.fixture(scope="module")
 def everything(published):
     chosen = {task: published.of(task) for task in ("mlp_cifar10", "resnet34_imagenet")}
-    return study(chosen, ranks=published.ranks, draws=200)
+    return study(chosen, ranks=published.ranks)
 
 
 def test_published_figures_show_the_published_numbers(everything, published, golden):

@@ -61,7 +61,7 @@ def table(graphs=GRAPHS, baseline: bool = True) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def marked():
-    return highlighted(study({"noise": table()}, draws=200), ["parts", "ws-2"])
+    return highlighted(study({"noise": table()}), ["parts", "ws-2"])
 
 
 def texts(figure) -> str:
@@ -94,7 +94,7 @@ def test_maps_name_highlighted_graphs_and_leave_those_off_the_plane_out(marked):
 def test_the_rectangle_bounds_graphs_on_the_plane_alone():
     rows = table()
     rows.loc[rows["graph"] == "parts", "test_error"] += 10  # now all graphs are alike
-    spot = study({"noise": rows}, draws=200).tasks["noise"].found.spot
+    spot = study({"noise": rows}).tasks["noise"].found.spot
     assert "parts" in spot.graphs
     placed = [graph for label, graph in WS.items() if label in spot.graphs]
     assert spot.L_max == max(graph.path_length for graph in placed)
@@ -119,7 +119,7 @@ def test_tables_mark_them_and_say_what_c_and_l_are(marked):
 
 
 def test_undirected_whole_graphs_have_the_words_they_always_had():
-    found = study({"noise": table(WS)}, draws=200).tasks["noise"].found
+    found = study({"noise": table(WS)}).tasks["noise"].found
     assert plane.labels(found)["clustering"] == "clustering coefficient C"
     assert plane.caption(found) == ""
     assert "symmetrised" not in listing.listing(found)
@@ -148,7 +148,7 @@ def test_the_atlas_knows_who_is_off_the_plane_and_who_is_marked():
 
 def test_a_report_of_graphs_off_the_plane_alone_is_written(tmp_path):
     rows = table({"parts": PARTS, "empty": RelationalGraph(np.zeros((4, 4), dtype=bool), name="empty")})
-    said = highlighted(study({"noise": rows}, draws=200), ["parts"])
+    said = highlighted(study({"noise": rows}), ["parts"])
     names = [plate.name for plate in gallery.plates(said.tasks["noise"].found, {}, None)]
     assert "map" not in names
     assert "ranking" in names

@@ -36,16 +36,16 @@ def png(noise):
 
 
 def chapter(task, **kwargs):
-    found = collect_findings(sweep(5, 3)[0], draws=200)
+    found = collect_findings(sweep(5, 3)[0])
     pictures = [Picture("map", f"Map {NASTY}", "caption", png(False), png(True))]
     return Chapter(task, found, phrasing.headline(found), pictures, **kwargs)
 
 
 def test_the_page_says_on_which_part_the_best_graph_was_chosen():
     runs = sweep(5, 3)[0]
-    on_test = " ".join(phrasing.headline(collect_findings(runs, draws=200)).remarks)
+    on_test = " ".join(phrasing.headline(collect_findings(runs)).remarks)
     assert "chosen by its score on the test part, as in the paper" in on_test
-    validated = collect_findings(runs.assign(validation_error=runs["test_error"]), draws=200)
+    validated = collect_findings(runs.assign(validation_error=runs["test_error"]))
     assert "on the validation part, which took no part in training" in " ".join(
         phrasing.headline(validated).remarks
     )
@@ -115,7 +115,7 @@ def test_a_picture_is_told_to_those_who_do_not_see_it():
 def test_paper_gets_the_rows_that_the_style_sheet_leaves(monkeypatch):
     css = (resources.files("graph2nn.report") / "assets" / "page.css").read_text(encoding="utf-8")
     assert f"tr:nth-child(n + {PRINTED_ROWS + 1})" in css
-    found = collect_findings(sweep(5, 2)[0], draws=100)
+    found = collect_findings(sweep(5, 2)[0])
     assert "On paper" not in listing(found)
     monkeypatch.setattr("graph2nn.report.listing.PRINTED_ROWS", 3)
     assert "On paper: the first 3 rows" in listing(found)
@@ -127,7 +127,7 @@ def test_tables_and_colours_show_the_tests_of_the_verdict():
     errors = {"baseline": rng.normal(33, 0.3, 3)} | {
         f"g{i}": rng.normal(33 - gain, 0.3, 3) for i, gain in enumerate(np.linspace(-1.5, 1.5, 30))
     }
-    found = collect_findings(table(errors), draws=100)
+    found = collect_findings(table(errors))
     assert found.losing > 0
     assert found.beating_welch < found.beating
     text = listing(found)
@@ -137,12 +137,12 @@ def test_tables_and_colours_show_the_tests_of_the_verdict():
     assert found.graphs["p_value"].tolist() == tested["p"].tolist()
     first = found.graphs["p_holm"].iloc[1]
     assert phrasing.number(first, 4) == _graphs(found)["p (Holm)"].iloc[2]
-    one_seed = collect_findings(table({label: values[:1] for label, values in errors.items()}), draws=100)
+    one_seed = collect_findings(table({label: values[:1] for label, values in errors.items()}))
     assert one_seed.graphs[["p_value", "p_holm"]].isna().all(axis=None)
 
 
 def test_a_long_list_is_cut_and_says_so(monkeypatch):
-    found = collect_findings(sweep(5, 2)[0], draws=100)
+    found = collect_findings(sweep(5, 2)[0])
     assert "Every graph" in listing(found)
     monkeypatch.setattr("graph2nn.report.listing.MOST_ROWS", 3)
     short = listing(found)
@@ -158,7 +158,7 @@ def test_every_text_in_a_section_is_escaped():
     sections = [
         (tables([made], level=2), 5),
         (html_of("assets/ladder.html", ladders=[ladder]), 9),
-        (listing(replace(collect_findings(named(NASTY), draws=100), highlighted=(NASTY,))), 1),
+        (listing(replace(collect_findings(named(NASTY)), highlighted=(NASTY,))), 1),
     ]
     for section, count in sections:
         tags = parsed(section)

@@ -56,7 +56,6 @@ class Findings:
         held_out_gain: gain of the graph that looks best without a seed, on that seed; see
             :func:`graph2nn.analysis.beyond.selection.held_out_gain`.
         confidence: of all intervals.
-        draws: bootstrap resamples.
         rank: place of ``best`` among ``graphs``: 0, the first, unless a published rule says otherwise, or the
             graph was chosen on a validation part.
         highlighted: labels of graphs that figures and tables mark, in the order given.
@@ -75,7 +74,6 @@ class Findings:
     tested: int
     held_out_gain: float | None
     confidence: float
-    draws: int
     rank: int = 0
     highlighted: tuple[str, ...] = ()
 
@@ -145,14 +143,13 @@ class Findings:
 
 
 def collect_findings(
-    table: pd.DataFrame, *, draws: int = 10_000, seed: int = 0, confidence: float = 0.95, rank: int = 0
+    table: pd.DataFrame, *, seed: int = 0, confidence: float = 0.95, rank: int = 0
 ) -> Findings:
     """Work out what a results table says.
 
     Args:
         table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`.
-        draws: bootstrap resamples.
-        seed: of the resampling.
+        seed: of the draws behind the interval of the best graph.
         confidence: of the intervals.
         rank: which graph in the order of means plays the best; see :func:`sweet_spot`. Runs with a score on a
             validation part decide that by themselves: their best graph is the one with the lowest mean there.
@@ -165,7 +162,7 @@ def collect_findings(
     """
     results = checked_results(table)
     judged = judge(results.runs, seed=seed, confidence=confidence)
-    rows = _tested(summarise(results, draws=draws, seed=seed, confidence=confidence), judged)
+    rows = _tested(summarise(results, confidence=confidence), judged)
     relational = rows.loc[rows["kind"] == "relational"]
     if relational.empty:
         raise UserError("results: no relational graph finished, so there is nothing to compare. Train one.")
@@ -197,7 +194,6 @@ def collect_findings(
         tested=int(np.isfinite(p).sum()),
         held_out_gain=held_out_gain(evidence),
         confidence=confidence,
-        draws=draws,
         rank=rank,
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from graph2nn.analysis.best_recipe import at_best_recipes
 from graph2nn.analysis.mixed_model import student
 from graph2nn.analysis.significance import holm
 from graph2nn.analysis.table import score_of
@@ -147,6 +148,9 @@ def _tested(
             welch = stats.ttest_ind(one, other, equal_var=False)
             ends = welch.confidence_interval(1 - alpha)
             numbers = (float(one.mean() - other.mean()), float(ends.low), float(ends.high), float(welch.pvalue))
+    elif test.kind == "best_recipe":
+        differences, variance = at_best_recipes(tables)
+        pairs, numbers = len(differences), _by_t(differences, variance, len(differences) - 1.0, alpha)
     else:
         differences = _differences(test, tables)
         pairs = len(differences)
@@ -154,12 +158,8 @@ def _tested(
             assert test.margin is not None  # the schema asks for it
             numbers = tost(differences, test.margin, alpha=alpha)
         else:
-            variance, freedom = _variance(differences)
-            if test.name in pooled:
-                variance, freedom = pooled[test.name]
-            mean = float(differences.mean()) if pairs else nan
-            answer = student(mean, variance / pairs if pairs else nan, freedom, 1 - alpha)
-            numbers = (answer.estimate, answer.low, answer.high, answer.p_value)
+            variance, freedom = pooled.get(test.name, _variance(differences))
+            numbers = _by_t(differences, variance / max(1, pairs), freedom, alpha)
     return PlannedResult(
         test.name,
         test.kind,
@@ -175,6 +175,15 @@ def _tested(
         margin=test.margin,
         unit=unit,
     )
+
+
+def _by_t(
+    differences: Floats, variance: float, freedom: float, alpha: float
+) -> tuple[float, float, float, float]:
+    """Mean, interval and p-value of the mean of these differences, given its variance and freedom."""
+    mean = float(differences.mean()) if len(differences) else float("nan")
+    answer = student(mean, variance, freedom, 1 - alpha)
+    return answer.estimate, answer.low, answer.high, answer.p_value
 
 
 def _unit(test: PlannedTest, tables: Sequence[pd.DataFrame]) -> str:
@@ -216,8 +225,6 @@ def _differences(test: PlannedTest, tables: Sequence[pd.DataFrame]) -> Floats:
         # One connectome with a fresh null per seed is one graph: its pairs are the seeds.
         if len(paired) > 1 or (len(paired) and test.kind != "tost"):
             return paired
-    if test.kind == "best_recipe":
-        return _best_recipes(tables)
     by_seed = pd.concat([table.groupby("seed")["test_error"].mean() for table in tables], axis=1).dropna()
     weights = np.array(test.weights or (1.0, -1.0))
     values: Floats = by_seed.to_numpy(dtype=np.float64) @ weights
@@ -235,20 +242,6 @@ def _over_graphs(first: pd.DataFrame, second: pd.DataFrame) -> Floats:
             values: Floats = each.groupby("null_of")["difference"].mean().to_numpy(dtype=np.float64)
             return values
     return np.empty(0)
-
-
-def _best_recipes(tables: Sequence[pd.DataFrame]) -> Floats:
-    """Each side at the recipe that the other seeds choose, judged on the seed left out; first minus second."""
-    half = len(tables) // 2
-    sides = []
-    for side in (tables[:half], tables[half:]):
-        by_seed = pd.concat([table.groupby("seed")["test_error"].mean() for table in side], axis=1).dropna()
-        errors = by_seed.to_numpy(dtype=np.float64)
-        chosen = [int(np.argmin(np.delete(errors, seed, axis=0).mean(axis=0))) for seed in range(len(errors))]
-        judged = errors[np.arange(len(errors)), chosen] if len(errors) > 1 else np.empty(0)
-        sides.append(pd.Series(judged, index=by_seed.index[: len(judged)]))
-    values: Floats = (sides[0] - sides[1]).dropna().to_numpy(dtype=np.float64)
-    return values
 
 
 def gain_by_epoch(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from graph2nn.analysis import bootstrap as resampling
 from graph2nn.analysis import significance
 from graph2nn.analysis.evidence import trained
+from graph2nn.analysis.mean_intervals import mean_intervals
 from graph2nn.analysis.quadratic import Quadratic, quadratic_fit
 from graph2nn.analysis.sweetspot import SweetSpot, sweet_spot
 from graph2nn.analysis.table import OF_GRAPH, Results, checked_results
@@ -18,36 +18,32 @@ __all__ = ["Quadratic", "SweetSpot", "per_graph", "quadratic_fit", "summarise", 
 _INTEGERS = ("macs", "params")
 
 
-def per_graph(
-    table: pd.DataFrame, *, bootstrap: int = 10_000, seed: int = 0, confidence: float = 0.95
-) -> pd.DataFrame:
+def per_graph(table: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Summarise a results table, one row per graph in order of first appearance.
 
     Args:
         table: one row per finished run; columns as in :data:`graph2nn.analysis.table.COLUMNS`. Runs whose
             error is not finite are left out. Runs that were filled in from another seed count in the means,
             as published, and in no interval or test.
-        bootstrap: resamples behind each interval.
-        seed: of the resampling.
         confidence: of the intervals.
 
     Returns:
         ``graph, kind, n, sparsity, p, graph_seed, clustering, path_length, widths, macs, params`` as given;
         ``seeds``, the runs counted; ``mean``, the mean top-1 error (%); ``sd``, the sample standard deviation
         (n − 1; NaN for one seed); ``sd_population`` (divided by n, as the published ± is); ``low, high``, the
-        bootstrap interval of the mean; ``gain``, the baseline's mean minus the graph's (points; positive is
-        better); ``p_welch``, Welch's two-sided t-test against the baseline, and ``p_welch_holm``, the same
-        after Holm's correction over all graphs. NaN where a number does not exist: intervals and tests of a
-        single seed, comparisons without a baseline or of the baseline with itself.
+        interval of the mean over training seeds, with the scatter of runs pooled over all graphs; ``gain``, the
+        baseline's mean minus the graph's (points; positive is better); ``p_welch``, Welch's two-sided t-test
+        against the baseline, and ``p_welch_holm``, the same after Holm's correction over all graphs. NaN where
+        a number does not exist: intervals and tests of a single seed, comparisons without a baseline or of the
+        baseline with itself.
 
-        Percentile intervals of three to five seeds are too narrow: what is called 95 % covers nearer 75 to
-        85 %. A gain has no interval here, as the graph with the largest was picked:
+        A gain has no interval here, as the graph with the largest was picked:
         :func:`graph2nn.analysis.split_seed_gain` gives that of the best graph and
         :func:`graph2nn.analysis.compare_arms` that of graphs named beforehand.
 
     Raises:
-        UserError: a malformed table (see :func:`graph2nn.analysis.table.checked_results`), fewer than 100
-            resamples, or a confidence outside (0, 1).
+        UserError: a malformed table (see :func:`graph2nn.analysis.table.checked_results`), or a
+            confidence outside (0, 1).
 
     Example:
         >>> runs = pd.DataFrame(
@@ -61,18 +57,18 @@ def per_graph(
         ...         "test_error": [33.4, 33.2, 32.3, 32.1],
         ...     }
         ... )
-        >>> per_graph(runs, bootstrap=100)[["graph", "seeds", "mean", "gain"]].round(2).values.tolist()
+        >>> per_graph(runs)[["graph", "seeds", "mean", "gain"]].round(2).values.tolist()
         [['baseline', 2, 33.3, nan], ['a', 2, 32.2, 1.1]]
     """
-    return summarise(checked_results(table), draws=bootstrap, seed=seed, confidence=confidence)
+    return summarise(checked_results(table), confidence=confidence)
 
 
-def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> pd.DataFrame:
+def summarise(results: Results, *, confidence: float) -> pd.DataFrame:
     """Do what :func:`per_graph` does on a table that is already checked.
 
     Args:
         results: the checked table.
-        draws, seed, confidence: as for :func:`per_graph`.
+        confidence: as for :func:`per_graph`.
 
     Returns:
         One row per graph.
@@ -88,7 +84,7 @@ def summarise(results: Results, *, draws: int, seed: int, confidence: float) -> 
     is_baseline = (rows["kind"] == "baseline").to_numpy()
     baseline = int(is_baseline.argmax()) if is_baseline.any() else None
     size, mean, variance = significance.moments(samples)
-    means = resampling.intervals(tested, draws=draws, seed=seed, confidence=confidence)
+    means = mean_intervals(trained(results.runs), list(rows["graph"]), confidence=confidence)
     p: Floats = np.full(len(rows), np.nan)
     gain: Floats = np.full(len(rows), np.nan)
     if baseline is not None:

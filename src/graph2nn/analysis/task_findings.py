@@ -122,7 +122,6 @@ def study(
     known: Known | None = None,
     notes: Mapping[str, tuple[str, ...]] | None = None,
     ranks: Mapping[str, int] | None = None,
-    draws: int = 10_000,
     seed: int = 0,
     chosen_on: Sequence[int] | None = None,
     graphs: Mapping[str, RelationalGraph] | None = None,
@@ -136,8 +135,7 @@ def study(
         known: to go beyond the published analysis; left out where None.
         notes: of each task, to stand before those found here.
         ranks: see :func:`graph2nn.analysis.findings.collect_findings`.
-        draws: bootstrap resamples.
-        seed: of the resampling.
+        seed: see :func:`graph2nn.analysis.findings.collect_findings`.
         chosen_on: see :func:`graph2nn.analysis.beyond.null_effects.compare_nulls`.
         graphs: by label, nulls among them, to say what these change and to leave graphs whose nulls hardly
             differ from them out of the mean effect; those of ``known`` where None.
@@ -161,7 +159,6 @@ def study(
                 table,
                 notes=(notes or {}).get(name, ()),
                 rank=rank,
-                draws=draws,
                 seed=seed,
                 chosen_on=chosen_on,
             )
@@ -232,7 +229,6 @@ def task_findings(
     *,
     notes: tuple[str, ...] = (),
     rank: int = 0,
-    draws: int = 10_000,
     seed: int = 0,
     chosen_on: Sequence[int] | None = None,
 ) -> TaskFindings:
@@ -240,7 +236,7 @@ def task_findings(
 
     Args:
         name: of the task.
-        evaluations, notes, rank, draws, seed, chosen_on: as for :func:`study`, of this task.
+        evaluations, notes, rank, seed, chosen_on: as for :func:`study`, of this task.
 
     Returns:
         The findings of the task.
@@ -254,7 +250,7 @@ def task_findings(
         table, evaluations = evaluations, evaluations.rename(columns={"epochs": "epoch"})
     table, twins = _apart(table)
     evaluations = _apart(evaluations)[0]
-    findings = collect_findings(table, draws=draws, seed=seed, rank=rank)
+    findings = collect_findings(table, seed=seed, rank=rank)
     nulls, lone = compared(findings.results.runs, twins, chosen_on=chosen_on)
     binning = binning_of(findings.results.runs)
     return TaskFindings(

@@ -219,10 +219,9 @@ def _remarks(chapter: Chapter) -> list[str]:
     findings, remarks = chapter.found, [*chapter.notes, *chapter.headline.remarks]
     if (findings.graphs["seeds"] > 1).any():
         remarks.append(
-            f"± is the sample standard deviation over seeds (n − 1). Intervals of one graph's mean, in the "
-            f"table "
-            f"and the figures, are {percent(findings.confidence)} percentile bootstraps of {findings.draws:,} "
-            f"resamples; "
-            "of three to five seeds they cover nearer 75 to 85 %. Gains and tests are calibrated by simulation."
+            f"± is the sample standard deviation over seeds (n − 1). {percent(findings.confidence)} intervals "
+            "of one graph's mean, in the table and the figures, say how far it may lie from the mean over all "
+            "training seeds; the scatter of runs is pooled over all networks. Two graphs trained with the same "
+            "seeds can differ clearly although their intervals overlap: the tests compare them seed by seed."
         )
     return remarks

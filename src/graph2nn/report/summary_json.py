@@ -94,9 +94,8 @@ def task_summary(task: TaskFindings) -> dict[str, Any]:
         },
         "comparison": _comparison(findings),
         "intervals": {
-            "method": "percentile bootstrap",
+            "method": "Student's t, scatter of runs pooled over networks",
             "confidence": findings.confidence,
-            "resamples": findings.draws,
         },
         "counts": {
             "runs": len(runs),

@@ -49,7 +49,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
     Args:
         runs: ``graph, seed, test_error``, one row per run; other columns are kept.
     """
-    return runs.assign(test_error=_fitted(runs)[0])
+    return runs.assign(test_error=without_seeds(runs)[0])
 
 
 def seed_noise(runs: pd.DataFrame) -> Noise | None:
@@ -61,7 +61,7 @@ def seed_noise(runs: pd.DataFrame) -> Noise | None:
     Returns:
         None if nothing is left to tell a scatter from, or if there is none.
     """
-    errors, effects = _fitted(runs)
+    errors, effects = without_seeds(runs)
     table = pd.DataFrame({"graph": runs["graph"].to_numpy(), "error": errors})
     groups = table.groupby("graph", sort=False)["error"]
     several = groups.transform("size").to_numpy() > 1
@@ -74,8 +74,15 @@ def seed_noise(runs: pd.DataFrame) -> Noise | None:
     return Noise(float(np.sqrt((residuals**2).sum() / freedom)), freedom, residuals * scale)
 
 
-def _fitted(runs: pd.DataFrame) -> tuple[Floats, int]:
-    """Errors without their seeds' effects, and how many of these could be told from graphs' means."""
+def without_seeds(runs: pd.DataFrame) -> tuple[Floats, int]:
+    """Take off what each training seed does to all graphs alike.
+
+    Args:
+        runs: ``graph, seed, test_error``, one row per run.
+
+    Returns:
+        Errors without their seeds' effects, ``[runs]``, and how many of these could be told from graphs' means.
+    """
     errors = runs["test_error"].to_numpy(dtype=np.float64)
     graph, graphs = pd.factorize(runs["graph"])
     seed, seeds = pd.factorize(runs["seed"])

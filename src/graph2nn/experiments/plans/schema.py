@@ -119,7 +119,8 @@ class PlannedTest(StrictModel):
     """A test between arms. The estimate is the error of the first arm minus that of the second.
 
     A ``contrast`` may have other ``weights``, one per arm; ``tost`` has the ``margin`` of equivalence, in
-    points of error. ``best_recipe`` chooses each side's recipe on all seeds but one and judges it on that seed.
+    points of error. ``best_recipe`` chooses each side's recipe on all seeds but one and judges it on that seed;
+    its arms are the recipes of the first side, then as many of the second.
     ``measure`` is what is compared: the error (or the score of the task), or the training loss.
 
     Example:
@@ -146,6 +147,11 @@ class PlannedTest(StrictModel):
             _refuse("expected each arm of a test once")
         if self.kind not in ("contrast", "best_recipe") and len(self.arms) != 2:
             _refuse(f"{self.kind} compares two arms")
+        if self.kind == "best_recipe" and len(self.arms) % 2:
+            _refuse(
+                f"best_recipe has as many arms on its second side as on its first, found {len(self.arms)}; "
+                "give an even number, those of the first side first"
+            )
         if self.weights and (self.kind != "contrast" or len(self.weights) != len(self.arms)):
             _refuse("expected weights for contrast only, one per arm")
         if self.kind == "contrast" and len(self.arms) != 2 and not self.weights:

@@ -197,12 +197,12 @@ def _gains_caption(each: Sequence[TaskFindings], several: str) -> str:
     rule = "".join(f"; best of {name} is number {place} by mean, as published" for name, place in ranks.items())
     if all(task.found.chosen_on == "validation" for task in each):
         return (
-            f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for few "
-            "seeds, and ± the standard deviation; the best graph was chosen on the validation part and is "
+            f"Bars are {percent(each[0].found.confidence)} intervals of the mean over seeds, "
+            "and ± the standard deviation; the best graph was chosen on the validation part and is "
             f"judged on the test part ({several})."
         )
     return (
-        f"Bars are {percent(each[0].found.confidence)} bootstrap intervals over seeds, too narrow for so few, "
+        f"Bars are {percent(each[0].found.confidence)} intervals of the mean over seeds, "
         "and ± the standard deviation; as the best of many graphs is best partly by luck, the diamond is the "
         f"gain of a graph picked by all seeds but one and scored on that one{rule} ({several})."
     )

@@ -117,7 +117,7 @@ def _map_caption(findings: Findings) -> str:
 def _measure_caption(findings: Findings, name: str, letter: str) -> str:
     several = bool((findings.graphs["seeds"] > 1).any())
     if measure.has_bars(findings):
-        text = f"A dot is a graph, its bar the {percent(findings.confidence)} bootstrap interval of its mean."
+        text = f"A dot is a graph, its bar the {percent(findings.confidence)} interval of its mean."
     else:
         text = "A dot is a graph" + (", the mean of its seeds." if several else ", one seed.")
     if findings.baseline is not None:
@@ -156,7 +156,7 @@ def _ranking_caption(findings: Findings) -> str:
             f"Above, how the {len(findings.graphs):,} graphs spread. Below, the {ranking.ENDS} best and worst."
         )
     if (findings.graphs["seeds"] > 1).any():
-        text += f" Bars are {percent(findings.confidence)} bootstrap intervals of the mean."
+        text += f" Bars are {percent(findings.confidence)} intervals of the mean."
     if findings.baseline is not None:
         text += " The vertical line is the baseline."
     if findings.tested > 1:
