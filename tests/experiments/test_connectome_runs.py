@@ -473,6 +473,11 @@ def test_fresh_nulls_dense_networks_and_the_page_that_compares_them(tmp_path, mo
     assert "cannot reach the decision level" in page
     assert "Initial" in page or "How the arms start" in page
     summary = json.loads((tmp_path / "page" / "summary.json").read_text())
+    assert (summary["figures"], summary["tables"]) == (["figures/ladder_0.png"], ["ladder.csv"])
+    assert (tmp_path / "page" / "figures" / "ladder_0.png").read_bytes().startswith(b"\x89PNG")
+    rungs = pd.read_csv(tmp_path / "page" / "ladder.csv")
+    assert rungs["kind"].tolist() == ["density", "boundary", "baseline", "GRU"]
+    assert rungs["estimate"].tolist() == pytest.approx([rung.estimate for rung in one.found.rungs])
     assert [rung["kind"] for rung in summary["ladder"][0]["rungs"]] == [
         "density",
         "boundary",
@@ -491,8 +496,11 @@ def test_analyze_takes_a_margin_of_equivalence_without_a_plan(tmp_path, monkeypa
     )  # fmt: skip
     assert main(command) == 0
     runs, out = str(tmp_path / "runs"), tmp_path / "page"
-    analyze = ["analyze", runs, "--out", str(out), "--formats", "png", "--margin"]
+    analyze = ["analyze", runs, "--out", str(out), "--formats", "pdf", "--margin"]
     assert main([*analyze, "3"]) == 0
+    assert (out / "figures" / "ladder_0.pdf").read_bytes().startswith(b"%PDF")
+    assert {path.suffix for path in (out / "figures").iterdir()} == {".pdf"}
+    assert len(pd.read_csv(out / "ladder.csv")) == 2
     (ladder,) = json.loads((out / "summary.json").read_text(encoding="utf-8"))["ladder"]
     assert all(0 <= rung["p_equivalent"] <= 1 for rung in ladder["rungs"])
     table = read_runs(tmp_path / "runs")

@@ -139,6 +139,17 @@ def test_no_file_gives_the_gain_of_a_picked_graph_an_interval_of_its_own_runs(fu
     assert {"gain", "low", "high", "p_value"} == set(summary["comparison"]["best_graph"])
 
 
+def test_a_report_without_a_table_removes_that_of_the_report_before(tmp_path):
+    runs, graphs = sweep(4, 2)
+    write_report(runs, tmp_path, graphs=graphs, also={"nulls.csv": b"graph\n"})
+    (tmp_path / "mine.csv").write_text("kept")
+    assert json.loads((tmp_path / "summary.json").read_text())["tables"] == [
+        "graphs.csv", "nulls.csv", "runs.csv",
+    ]  # fmt: skip
+    write_report(runs, tmp_path, graphs=graphs)
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"graphs.csv", "runs.csv", "mine.csv"}
+
+
 def test_a_smaller_report_leaves_no_figure_behind_and_no_file_harmed(tmp_path):
     (tmp_path / "figures").mkdir()
     for name in ("figures/learning_curves.png", "figures/mine.png", "mine.txt"):

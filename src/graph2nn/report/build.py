@@ -18,7 +18,7 @@ from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.measures.measure_tables import measured
 from graph2nn.progress import Bar
 from graph2nn.report.highlight import highlighted, labels_to_highlight
-from graph2nn.report.ladder_section import Comparison, comparisons, ladder_record, write_page
+from graph2nn.report.ladder_section import Comparison, comparisons, ladder_files, ladder_record, write_page
 from graph2nn.report.ladder_section import section as ladders
 from graph2nn.report.phrasing import plural
 from graph2nn.report.plan_findings import (
@@ -115,6 +115,7 @@ def report(
             first=[] if planned is None else [section(planned)],
             more=None if planned is None else {"plan": plan_record(planned)},
             command=command,
+            formats=formats,
             style=style,
             paper=None if planned is None else {"planned": planned_table(planned)},
         )  # fmt: skip
@@ -150,6 +151,7 @@ def report(
                 **({} if planned is None else {"plan": plan_record(planned)}),
             },
             paper=None if planned is None else {"planned": planned_table(planned)},
+            also=ladder_files(made, formats),
         )  # fmt: skip
 
 

@@ -37,12 +37,13 @@ def report_files(
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
+    also: Mapping[str, bytes] | None = None,
 ) -> dict[str, bytes]:
     """Contents of every file by name, ``index.html`` last; arguments as of ``write_report``.
 
     Args:
         said: what was found.
-        graphs, title, notes, formats, step, first, planned, more, style: as for ``write_report``.
+        graphs, title, notes, formats, step, first, planned, more, style, paper, also: as for ``write_report``.
         origin: what the page says of its making, by heading.
 
     Returns:
@@ -55,6 +56,7 @@ def report_files(
     together, by_task = _plates(said, graphs)
     plates = [*together, *(plate for task_plates in by_task.values() for plate in task_plates)]
     drawn, files = _drawn(plates, formats, step)
+    files |= also or {}
     if style == "paper":
         from graph2nn.report.paper import paper_files
 
@@ -84,36 +86,39 @@ def report_files(
     )
     summary = summary_json.summary(said, title=title, notes=notes, provenance=origin)
     figures = sorted(name for name in files if name.startswith("figures/"))
-    summary |= {"not_shown": gaps, "figures": figures, **(more or {})}
+    files |= _tables(said)
+    listed = sorted(name for name in files if name.endswith(".csv"))
+    summary |= {"not_shown": gaps, "figures": figures, "tables": listed, **(more or {})}
     if style == "paper":
         summary["paper"] = sorted(name for name in files if name.startswith("paper/"))
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-    tables = [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
     return {
         **files,
-        "graphs.csv": pd.concat(tables, ignore_index=True)
-        .to_csv(index=False)
-        .encode(errors="backslashreplace"),
-        **_tables(said),
         "summary.json": (text + "\n").encode(errors="backslashreplace"),
         "index.html": index.encode(errors="backslashreplace"),
     }
 
 
 def _tables(said: Study) -> dict[str, bytes]:
-    """Every run's last evaluation, and each network of a comparison with nulls, for other programs."""
-    runs = pd.concat([task.runs.assign(task=name) for name, task in said.tasks.items()], ignore_index=True)
-    files = {"runs.csv": runs.to_csv(index=False).encode(errors="backslashreplace")}
+    """Every graph, every run's last evaluation, each network of a comparison with nulls, for other programs."""
+    files = {
+        "graphs.csv": _csv(
+            [summary_json.rows(task.found).assign(task=name) for name, task in said.tasks.items()]
+        ),
+        "runs.csv": _csv([task.runs.assign(task=name) for name, task in said.tasks.items()]),
+    }
     nulls = [
         compared.members.assign(kind=kind, task=name)
         for name, task in said.tasks.items()
         for kind, compared in task.nulls.items()
     ]
     if nulls:
-        files["nulls.csv"] = (
-            pd.concat(nulls, ignore_index=True).to_csv(index=False).encode(errors="backslashreplace")
-        )
+        files["nulls.csv"] = _csv(nulls)
     return files
+
+
+def _csv(tables: Sequence[pd.DataFrame]) -> bytes:
+    return pd.concat(list(tables), ignore_index=True).to_csv(index=False).encode(errors="backslashreplace")
 
 
 def _plates(said: Study, graphs: Mapping[str, RelationalGraph]) -> tuple[list[Plate], dict[str, list[Plate]]]:

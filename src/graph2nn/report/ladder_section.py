@@ -24,10 +24,10 @@ from graph2nn.graphs.nulls.null_report import NullReport, report_of
 from graph2nn.models.connectome_rnn import choose_nodes
 from graph2nn.report.atlas import Atlas
 from graph2nn.report.figures import null_effects as figure
-from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render
+from graph2nn.report.figures.theme import DARK, LIGHT, Theme, render, rendered
 from graph2nn.report.page import Picture, encoded, page
 from graph2nn.report.paper import paper_folder
-from graph2nn.report.phrasing import between, number, quantity
+from graph2nn.report.phrasing import between, number, p_number, quantity
 from graph2nn.report.report_folder import provenance, publish
 from graph2nn.report.templates import TextTable, html_of
 from graph2nn.results.config import RunConfig
@@ -181,10 +181,7 @@ def _view(made: Comparison, place: int) -> dict[str, object]:
         f"ladder_{place}",
         f"{compared.graph} against its nulls: {compared.data}",
         figure.ladder_caption(compared, made.score),
-        *(
-            render(lambda theme: figure.draw_ladder(compared, theme, made.score), theme)
-            for theme in (LIGHT, DARK)
-        ),
+        *(render(_drawn(made), theme) for theme in (LIGHT, DARK)),
     )
     rungs = rungs_table(made)
     differences = TextTable("Differences", rungs.columns.tolist(), rungs.to_numpy().tolist())
@@ -211,8 +208,8 @@ def rungs_table(made: Comparison) -> pd.DataFrame:
     rows = [
         (
             rung.kind, str(rung.runs), str(rung.networks), number(rung.mean), number(rung.estimate),
-            between(rung.low, rung.high), number(rung.p_holm, 4),
-            number(rung.p_equivalent, 4), number(rung.loss, 3), rung.says(made.found.alpha),
+            between(rung.low, rung.high), p_number(rung.p_holm),
+            p_number(rung.p_equivalent), number(rung.loss, 3), rung.says(made.found.alpha),
         )
         for rung in made.found.rungs
     ]  # fmt: skip
@@ -258,6 +255,43 @@ def ladder_record(made: Sequence[Comparison]) -> list[Any]:
     ]
 
 
+def ladder_files(made: Sequence[Comparison], formats: Sequence[str]) -> dict[str, bytes]:
+    """Draw the figure of each comparison, and write the numbers of all of them as a table.
+
+    Args:
+        made: the comparisons.
+        formats: of the figures.
+
+    Returns:
+        Bytes by file name: ``figures/ladder_0.png`` and so on, in the order of the page; ``ladder.csv``, one
+        row per rung. Empty without comparisons.
+    """
+    if not made:
+        return {}
+    files = {
+        f"figures/ladder_{place}.{kind}": content
+        for place, each in enumerate(made)
+        for kind, content in zip(formats, rendered(_drawn(each), LIGHT, formats), strict=True)
+    }
+    rows = pd.concat(
+        [
+            pd.DataFrame([vars(rung) for rung in each.found.rungs]).assign(
+                graph=each.found.graph,
+                data=each.found.data,
+                score=each.score.label,
+                says=[rung.says(each.found.alpha) for rung in each.found.rungs],
+            )
+            for each in made
+        ],
+        ignore_index=True,
+    )
+    return {**files, "ladder.csv": rows.to_csv(index=False).encode(errors="backslashreplace")}
+
+
+def _drawn(made: Comparison) -> Callable[[Theme], Figure]:
+    return lambda theme: figure.draw_ladder(made.found, theme, made.score)
+
+
 def write_page(
     made: Sequence[Comparison],
     out: Path,
@@ -267,10 +301,11 @@ def write_page(
     first: Sequence[Markup] = (),
     more: Mapping[str, object] | None = None,
     command: str | None = None,
+    formats: Sequence[str] = ("png",),
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
 ) -> Path:
-    """Write a page of comparisons alone: ``index.html`` and ``summary.json``.
+    """Write a page of comparisons alone: ``index.html``, ``summary.json``, ``ladder.csv`` and the figures.
 
     Args:
         made: the comparisons.
@@ -280,6 +315,7 @@ def write_page(
         first: sections before the comparisons, such as planned tests.
         more: further keys of summary.json.
         command: that made the page.
+        formats: of the figure files.
         style: ``page``, or ``paper`` for a folder ``paper`` with the ladders and their tables too.
         paper: further tables of that folder, by name: cells are texts.
 
@@ -301,8 +337,10 @@ def write_page(
         **(more or {}),
         "provenance": origin,
     }
-    files = _paper(made, paper or {}) if style == "paper" else {}
-    summary |= {"figures": [], "paper": sorted(files)}
+    of_paper = _paper(made, paper or {}) if style == "paper" else {}
+    files = {**of_paper, **ladder_files(made, formats)}
+    figures = sorted(name for name in files if name.startswith("figures/"))
+    summary |= {"figures": figures, "tables": ["ladder.csv"] if made else [], "paper": sorted(of_paper)}
     publish(
         {
             **files,
@@ -315,12 +353,9 @@ def write_page(
 
 
 def _paper(made: Sequence[Comparison], more: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
-    def drawn(each: Comparison) -> Callable[[Theme], Figure]:
-        return lambda theme: figure.draw_ladder(each.found, theme, each.score)
-
     names = [f"ladder_{place}" for place in range(len(made))]
     return paper_folder(
-        {name: drawn(each) for name, each in zip(names, made, strict=True)},
+        {name: _drawn(each) for name, each in zip(names, made, strict=True)},
         {**{name: rungs_table(each) for name, each in zip(names, made, strict=True)}, **more},
         [each.found.data for each in made],
     )

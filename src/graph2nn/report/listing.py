@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from graph2nn.analysis.findings import Findings
-from graph2nn.report.phrasing import number
+from graph2nn.report.phrasing import number, p_number
 from graph2nn.report.templates import html_of
 from graph2nn.tasks import TOP1
 
@@ -160,6 +160,6 @@ def _cell(row: pd.Series, column: str, digits: int | None, findings: Findings, s
         return _Cell("–", value="")
     style = standing if column == "gain" else ""
     text = f"{int(value):,}" if digits == 0 else number(float(value), digits)
-    if column.startswith("p_") and value < 1e-4:
-        text = "< 0.0001"
+    if column.startswith("p_"):
+        text = p_number(float(value))
     return _Cell(text, value=repr(float(value)), style=style)

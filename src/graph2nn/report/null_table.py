@@ -8,7 +8,7 @@ from markupsafe import Markup
 from graph2nn.analysis.beyond.null_changes import counts
 from graph2nn.analysis.task_findings import TaskFindings
 from graph2nn.graphs.quantities import ALONG_EDGES
-from graph2nn.report.phrasing import number
+from graph2nn.report.phrasing import between, number, p_number
 from graph2nn.report.templates import TextTable, tables
 
 #: Rows per kind of null; summary.json has all.
@@ -70,9 +70,9 @@ def _row(row: pd.Series, changes: pd.Series | None) -> list[str]:
     cells = [
         str(row["graph"]),
         number(float(row["effect"])),
-        f"[{number(float(row['low']))}, {number(float(row['high']))}]",
-        number(float(row["p"]), 4),
-        number(float(row["p_holm"]), 4) if pd.notna(row.get("p_holm")) else "–",
+        between(float(row["low"]), float(row["high"])),
+        p_number(float(row["p"])),
+        p_number(float(row.get("p_holm", float("nan")))),
         f"{int(row['nulls']):,}",
     ]
     if changes is None:

@@ -12,7 +12,7 @@ from graph2nn.analysis.beyond.selection import Selection
 from graph2nn.analysis.findings import Findings
 from graph2nn.analysis.table import Gap
 from graph2nn.analysis.task_findings import Study, TaskFindings
-from graph2nn.report.phrasing import between, error, number, readable
+from graph2nn.report.phrasing import between, error, number, p_number, readable
 from graph2nn.report.references import bibtex
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _graphs(findings: Findings) -> pd.DataFrame:
             "seeds": [f"{int(row['seeds'])}" for row in rows],
             findings.score.label: [error(row, digits) for row in rows],
             "gain": [number(row["gain"], digits) for row in rows],
-            "p (Holm)": [number(row["p_holm"], 4) for row in rows],
+            "p (Holm)": [p_number(row["p_holm"]) for row in rows],
         }
     )
 
@@ -163,6 +163,6 @@ def _nulls(task: TaskFindings, kind: str) -> pd.DataFrame:
             "interval": [
                 between(low, high, digits) for low, high in zip(rows["low"], rows["high"], strict=True)
             ],
-            "p": [number(value, 4) for value in rows["p"]],
+            "p": [p_number(value) for value in rows["p"]],
         }
     )

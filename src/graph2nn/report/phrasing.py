@@ -67,6 +67,18 @@ def quantity(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}".replace("-", "−")
 
 
+def p_number(value: float | None) -> str:
+    """Write the p-value of a table.
+
+    Example:
+        >>> p_number(0.01234), p_number(3e-9), p_number(float("nan"))
+        ('0.0123', '< 0.0001', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return "< 0.0001" if value < 1e-4 else number(value, 4)
+
+
 def p_text(value: float | None) -> str:
     """Write a p-value: ``p = 0.03`` or ``p < 0.001``, held together by no-break spaces."""
     if value is None or not math.isfinite(value):

@@ -18,7 +18,7 @@ from graph2nn.experiments.plans.file import read_plan
 from graph2nn.experiments.plans.runs import planned_runs
 from graph2nn.experiments.plans.schema import ExperimentPlan
 from graph2nn.files import json_value
-from graph2nn.report.phrasing import between, number, plural
+from graph2nn.report.phrasing import between, number, p_number, plural
 from graph2nn.report.templates import TextTable, tables
 
 #: Of the table of planned tests.
@@ -228,8 +228,8 @@ def _cells(test: PlannedResult) -> Sequence[str]:
         test.family,
         f"{number(test.estimate)} {test.unit}" if isfinite(test.estimate) else "–",
         between(test.low, test.high),
-        number(test.p_value, 4),
-        number(test.p_holm, 4),
+        p_number(test.p_value),
+        p_number(test.p_holm),
         str(test.pairs),
         f"{test.runs} of {test.planned_runs}",
         says,

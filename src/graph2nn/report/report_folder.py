@@ -38,6 +38,7 @@ def write_report(
     more: Mapping[str, object] | None = None,
     style: str = "page",
     paper: Mapping[str, pd.DataFrame] | None = None,
+    also: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write ``index.html``, ``summary.json``, tables as CSV and the folder ``figures`` of a study.
 
@@ -63,6 +64,7 @@ def write_report(
         more: further keys of summary.json.
         style: ``page``, or ``paper`` for a folder ``paper`` with vector figures, LaTeX tables and BibTeX too.
         paper: further tables of that folder, by name: cells are texts.
+        also: further files, by name, such as figures of the first sections.
 
     Returns:
         The path of ``index.html``.
@@ -91,6 +93,7 @@ def write_report(
         more=more or {},
         style=style,
         paper=paper or {},
+        also=also or {},
     )
     publish(files, out)
     return out / "index.html"
@@ -102,7 +105,7 @@ def publish(files: Mapping[str, bytes], out: Path) -> None:
     Figures and tables that an earlier report wrote and this one lacks go; other files there are left alone.
 
     Args:
-        files: contents by name; ``summary.json`` lists figures and what belongs to a paper.
+        files: contents by name; ``summary.json`` lists figures, tables and what belongs to a paper.
         out: the folder, made if need be.
 
     Raises:
@@ -147,7 +150,7 @@ def refuse_early(out: Path, formats: Sequence[str], style: str = "page") -> None
 
 
 def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
-    earlier = _figures_of(out)
+    earlier = _written_in(out)
     (out / "figures").mkdir(parents=True, exist_ok=True)
     for name in names:
         (out / name).parent.mkdir(exist_ok=True)
@@ -156,12 +159,15 @@ def _publish(draft: Path, out: Path, names: Sequence[str]) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _figures_of(out: Path) -> set[str]:
-    """Figure files that an earlier report says it wrote."""
+def _written_in(out: Path) -> set[str]:
+    """Figures, tables and files of a paper that an earlier report says it wrote."""
     try:
         earlier = json.loads((out / "summary.json").read_text(encoding="utf-8"))
         listed = [*earlier["figures"], *earlier.get("paper", [])]
-        return {name for name in listed if Path(name).parent in (Path("figures"), Path("paper"))}
+        tables = {
+            name for name in earlier.get("tables", []) if Path(name).name == name and name.endswith(".csv")
+        }
+        return tables | {name for name in listed if Path(name).parent in (Path("figures"), Path("paper"))}
     except (OSError, ValueError, KeyError, TypeError):  # no report, or a much older one
         return set()
 
