@@ -24,11 +24,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,8 @@ def main() -> None:
     keep_memory()
     result = birth_certificate("bench_edges", ("torch", "numba", "numpy", "scipy"))
     result |= {"rounds": options.rounds, "quick": options.quick, "threads": 1}
+    os.environ.setdefault("FLYDNET_THREADS", "1")
+    result["flydnet"] = metadata.version("flydnet") if find_spec("flydnet") else "not installed"
     torch.set_num_threads(1)
     rate = bandwidth(QUICK_VALUES if options.quick else VALUES, 5)
     result["bandwidth_gbyte_per_s"] = rate
@@ -146,6 +151,7 @@ def layers(graph: tuple[Any, int], batch: int, rounds: int, rate: float, *, dens
     works: dict[str, Work] = {
         "scipy CSR, forward": lambda: csr @ x_rows,
         "torch CSR, forward": lambda: torch_csr @ x,
+        **flydnets(csr, x_rows),
         "edge, forward": lambda: edge_product(x, weight, tables),
         "edge, forward + backward": forward_backward(x, weight, tables),
         "edge bf16 activations, forward": lambda: edge_product(x.bfloat16(), weight, tables),
@@ -171,6 +177,38 @@ def layers(graph: tuple[Any, int], batch: int, rounds: int, rate: float, *, dens
         if not name.startswith(("dense", "masked")):
             entry |= moved(name, entry["ms"], tables, batch, rate)
     return result
+
+
+def flydnets(csr: Any, x: Any) -> dict[str, Work]:
+    """The products of flydnet, by its C kernel on one thread; its gradient of the weights is NumPy's.
+
+    Its matrices hold int64 rows, int32 columns and float32 values, as ``csr`` is given here. The transposed
+    matrix is gathered anew in each step, as its training does.
+
+    Args:
+        csr: matrix of scipy, ``[n, n]``.
+        x: activations, ``[n, batch]``.
+
+    Returns:
+        Works by name; none where flydnet is not installed.
+    """
+    if not find_spec("flydnet"):
+        return {}
+    from flydnet.ganglion.csr import CSR, backend
+    from flydnet.ganglion.kernels import edge_dot
+
+    if backend() != "c":
+        raise RuntimeError(f"flydnet has no C kernel on this machine: its products are those of {backend()}.")
+    values, sources, at = csr.data, csr.indices.astype(np.int32), csr.indptr.astype(np.int64)
+    matrix = CSR(values, sources, at, csr.shape)
+    targets = np.repeat(np.arange(csr.shape[0]), np.diff(at))
+    gradient = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+    assert np.allclose(matrix @ x, csr @ x, rtol=1e-4, atol=1e-4)
+
+    def step() -> Any:
+        return matrix @ x, matrix.T @ gradient, edge_dot(gradient, x, at, targets, sources)
+
+    return {"flydnet, forward": lambda: matrix @ x, "flydnet, forward + backward": step}
 
 
 def moved(name: str, ms: float, tables: Tables, batch: int, rate: float) -> dict[str, float]:

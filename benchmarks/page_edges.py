@@ -21,6 +21,8 @@ def edges() -> str:
     if (found := results("edges")) is None:
         return ""
     parts = ["\n## The edge layer\n\n", birth(found), WHAT.format(larva=found["larva"])]
+    if found.get("flydnet", "not installed") != "not installed":
+        parts.append(FLYDNET.format(version=found["flydnet"]))
     if "bandwidth_gbyte_per_s" in found:
         parts.append(RATED.format(rate=found["bandwidth_gbyte_per_s"]))
     else:
@@ -36,6 +38,10 @@ WHAT = (
     "masked layers. × scipy: time ÷ that of one product of scipy (forward) or three (forward + backward), "
     "median within a round (quartiles). CPU time of one thread, where nothing else is said. "
     "The larva: {larva}.\n"
+)
+FLYDNET = (
+    "\nflydnet {version}: its own C kernel on one thread; forward + backward gathers the transposed matrix and "
+    "takes the gradient of the weights by NumPy, as its training does.\n"
 )
 RATED = (
     "\nMB: what must be moved at least, indices, weights and activations read once and results written once. "

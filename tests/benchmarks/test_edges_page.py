@@ -72,3 +72,11 @@ def test_the_benchmark_records_it_for_sparse_products_only():
     found = layers(made(60, 400), 4, 1, 10.0, dense=True)
     without = {name for name, entry in found.items() if "share_of_bandwidth" not in entry}
     assert without == {"dense, forward + backward", "masked, forward + backward"}
+
+
+def test_flydnet_is_compared_where_it_is_installed():
+    """Its products are checked against scipy's when the benchmark begins."""
+    pytest.importorskip("flydnet", reason="flydnet is not installed (the bench extra)")
+    found = layers(made(60, 400), 4, 1, 10.0, dense=False)
+    assert found["flydnet, forward"]["times_1_scipy"] > 0
+    assert found["flydnet, forward + backward"]["times_3_scipy"] > 0
