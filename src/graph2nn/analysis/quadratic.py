@@ -65,23 +65,30 @@ class Quadratic:
         return np.stack([z**2, z, np.ones_like(z)], axis=-1)
 
 
-def group_means(x: npt.ArrayLike, y: npt.ArrayLike, groups: int) -> tuple[Floats, Floats, Floats]:
-    """Mean x, mean y and standard error of y in groups of neighbouring x of as equal sizes as can be.
+def group_means(
+    x: npt.ArrayLike, y: npt.ArrayLike, groups: int, *, confidence: float = 0.95
+) -> tuple[Floats, Floats, Floats]:
+    """Mean x and mean y with its interval in groups of neighbouring x of as equal sizes as can be.
 
     Args:
         x: ``[points]``.
         y: ``[points]``.
         groups: number of groups; each needs two points.
+        confidence: of the intervals, Student's, with the scatter pooled over the groups.
 
     Returns:
-        Three arrays ``[groups]``.
+        Means of x, means of y and half the widths of their intervals, each ``[groups]``.
     """
+    from scipy import stats
+
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     parts = np.array_split(np.argsort(xs, kind="stable"), groups)
     middle = np.array([xs[part].mean() for part in parts])
     height = np.array([ys[part].mean() for part in parts])
-    error = np.array([ys[part].std(ddof=1) / np.sqrt(len(part)) for part in parts])
-    return middle, height, error
+    freedom = len(xs) - groups
+    variance = sum(((ys[part] - ys[part].mean()) ** 2).sum() for part in parts) / freedom
+    quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
+    return middle, height, quantile * np.sqrt(variance / np.array([len(part) for part in parts]))
 
 
 def lack_of_fit(fit: Quadratic, x: npt.ArrayLike, y: npt.ArrayLike, groups: int) -> float:

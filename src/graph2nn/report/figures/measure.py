@@ -82,14 +82,11 @@ def trough(findings: Findings, measure: str) -> tuple[Floats, Floats, Floats] | 
     if not misfit(findings, measure) <= ALPHA:
         return None
     rows = on_plane(findings.graphs)
-    return group_means(rows[measure], rows["mean"], GROUPS)
+    return group_means(rows[measure], rows["mean"], GROUPS, confidence=findings.confidence)
 
 
 def _joined(axes: Axes, means: tuple[Floats, Floats, Floats], theme: Theme, confidence: float) -> None:
-    from scipy import stats
-
-    x, height, error = means
-    reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    x, height, reach = means
     label = f"means of {GROUPS} groups, {percent(confidence)} interval"
     axes.errorbar(
         x, height, yerr=reach, fmt="-o", color=theme.fit, markersize=4, linewidth=1.6, elinewidth=1.4,
