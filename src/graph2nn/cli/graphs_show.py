@@ -45,7 +45,11 @@ def write(graph: RelationalGraph, *, plot: Path | None, layout: str, out: Path |
     """
     from graph2nn.graphs import draw
     from graph2nn.graphs.io import write_graph
+    from graph2nn.graphs.io.formats import FORMATS, ending_of
 
+    if out is not None and (ending := ending_of(out)) not in FORMATS:
+        what = f"the ending {ending!r} is not written" if ending else "the name has no ending"
+        raise UserError(f"--out: {out}: {what}; expected one of {', '.join(FORMATS)}.")
     written = []
     if plot is not None:
         written.append(draw.save(draw.graph(graph, layout), plot))

@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import lzma
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from graph2nn.arguments import checked_arguments
-from graph2nn.errors import UserError
+from graph2nn.errors import GraphNote, UserError
 from graph2nn.files import replacing
 from graph2nn.graphs.graph import DENSE_LIMIT, RelationalGraph
 from graph2nn.graphs.io.archive import dump_graph
@@ -32,7 +33,8 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
     adjacency, row reads column, and the weights where the graph has any; .csv and .tsv have the names of the
     nodes as labels, .npz keeps names and direction. Edge lists (.edgelist, .edges), GraphML and GML keep names,
     direction and weights; .graph keeps all that a graph carries, compactly. Behind each ending .gz, .bz2 or .xz
-    compresses the file. The file appears whole or not at all.
+    compresses the file. The file appears whole or not at all. What a format cannot hold is said in a
+    :class:`GraphNote`.
 
     Args:
         graph: the graph.
@@ -64,7 +66,24 @@ def write_graph(graph: RelationalGraph, path: str | Path, *, format: str | None 
         )
     with replacing(target) as temporary, temporary.open("wb") as file:
         _write(kind, graph, file, target.suffix.lower())
+    if lost := _lost(kind, graph):
+        what = f"{', '.join(lost[:-1])} and {lost[-1]}" if len(lost) > 1 else lost[0]
+        warnings.warn(
+            f"{target}: {kind.lstrip('.')} does not hold {what}; a .graph file does.", GraphNote, stacklevel=3
+        )
     return target
+
+
+def _lost(kind: str, graph: RelationalGraph) -> list[str]:
+    """Say what of ``graph`` a file of this kind does not hold."""
+    lost = {
+        "names of nodes": graph.node_names is not None and kind in ("npy", "mtx", ".txt"),
+        "weights": graph.weights is not None and kind == ".txt",
+        "signs": graph.signs is not None
+        and (kind == ".txt" or (graph.weights is None and kind not in ("graph", "graphml", "gml"))),
+        "the table of nodes": graph.nodes is not None and kind != "graph",
+    }
+    return [what for what, is_lost in lost.items() if is_lost]
 
 
 def _write(kind: str, graph: RelationalGraph, file: BinaryIO, suffix: str) -> None:
