@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -237,6 +239,37 @@ def test_splits_of_folders_and_archives_are_used(tmp_path):
         "train": 12, "validation": 4, "test": 6,
     }  # fmt: skip
     assert folders.label == zips.label
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("extra.zip", "has test.zip, train.zip, which are splits, and extra.zip, which is neither"),
+        ("training.tar", "has train.zip and training.tar, both the train part; keep one of them"),
+        ("train/cat/7.png", "has train.zip and train, both the train part; keep one of them"),
+        ("birds/7.png", "birds, which is neither train, val nor test"),
+        ("notes.txt", None),
+        ("._extra.zip", None),
+    ],
+)
+def test_what_lies_next_to_archives_of_splits_is_refused_or_noted(other, said, tmp_path):
+    import shutil
+
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            for number in range(3):
+                photo(tmp_path / "all" / split / name / f"{number}.png")
+        shutil.make_archive(str(tmp_path / "zips" / split), "zip", tmp_path / "all" / split)
+    target = tmp_path / "zips" / other
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(tmp_path / ("all/train/cat/0.png" if other.endswith("png") else "zips/train.zip"), target)
+    if said is None:
+        data = g.Dataset.from_folder(tmp_path / "zips", cache=tmp_path / "c")
+        assert sum(map(len, data.splits.values())) == 12
+        assert any("1 other file" in note or "left out" in note for note in data.notes), data.notes
+        return
+    with pytest.raises(UserError, match=re.escape(said)):
+        g.Dataset.from_folder(tmp_path / "zips", cache=tmp_path / "c")
 
 
 def test_grey_of_16_bits_keeps_its_greys(tmp_path):

@@ -17,8 +17,8 @@ app = typer.Typer(help="Make graphs, measure them, look at them.", no_args_is_he
 _SHOW = """Measure a graph, draw it, or write it in another format.
 
 X is a file (.npy .npz .mtx .csv .tsv .txt .edgelist .edges .adjlist .graphml .gml .gexf .net .dot .mat .xlsx
-.feather .parquet, each also as .gz), a connectome (mcwhole, mcvisual, cat, worm, larva), or a family of graphs with its
-arguments. An unknown X lists the families.
+.feather .parquet, each also as .gz), a connectome (mcwhole, mcvisual, cat, worm, larva), or a family of
+graphs with its arguments. An unknown X lists the families.
 
 Examples:
 

@@ -40,7 +40,7 @@ def opened(path: Path) -> Iterator[tuple[Members, list[str]]]:
     that name. One folder around everything is looked through.
 
     Raises:
-        UserError: no such path, or an archive that cannot be read.
+        UserError: no such path, an archive that cannot be read, or one next to splits that is none of them.
     """
     clutter: list[str] = []
     with ExitStack() as stack:
@@ -55,22 +55,32 @@ def opened(path: Path) -> Iterator[tuple[Members, list[str]]]:
 
 
 def _folder(path: Path, stack: ExitStack) -> Members:
-    archives = [
-        entry
-        for entry in sorted(path.iterdir())
-        if entry.name.lower().endswith(ARCHIVES) and stem(entry.name) in SPLITS
-    ]
-    if archives:
-        return {
-            f"{stem(each.name)}/{name}": read
-            for each in archives
-            for name, read in _without_split(_archive(each, stack), stem(each.name)).items()
-        }
     members: Members = {}
     for folder, _, names in os.walk(path, followlinks=True):
         for name in names:
             file = Path(folder, name)
             members[file.relative_to(path).as_posix()] = file.read_bytes
+    archives = [name for name in sorted(members) if "/" not in name and name.lower().endswith(ARCHIVES)]
+    splits = [name for name in archives if stem(name) in SPLITS]
+    if not splits:
+        return members
+    if other := next((name for name in archives if name not in splits and not is_clutter(name)), None):
+        raise UserError(
+            f"data: {path} has {', '.join(splits)}, which are splits, and {other}, which is neither train, val "
+            "nor test; move it away or rename it."
+        )
+    folders = {name.partition("/")[0] for name in members if "/" in name}
+    for name in splits:
+        part = SPLITS[stem(name)]
+        twins = [
+            twin for twin in (*splits, *sorted(folders)) if SPLITS.get(stem(twin)) == part and twin != name
+        ]
+        if twins:
+            raise UserError(f"data: {path} has {name} and {twins[0]}, both the {part} part; keep one of them.")
+    for name in splits:
+        del members[name]
+        inside = _without_split(_archive(path / name, stack), stem(name))
+        members |= {f"{stem(name)}/{inner}": read for inner, read in inside.items()}
     return members
 
 
