@@ -30,7 +30,25 @@ def edges() -> str:
     for name, entries in found.items():
         if ", batch " in name:
             parts.append(layer_table(name, entries))
-    return "".join(parts)
+    steps = {name: entry for name, entry in found.items() if name.startswith("whole fly")}
+    return "".join([*parts, whole_fly(steps)])
+
+
+def whole_fly(steps: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table of training steps of the whole fly; nothing where there are none."""
+    if not steps:
+        return ""
+    first = next(iter(steps.values()))
+    rows = []
+    for name, entry in steps.items():
+        low, high = entry["quartiles"]
+        ratio = f"{entry['times_24_scipy']:.2f} ({low:.2f}–{high:.2f})"
+        peak = f"{entry['peak_gb_until_first_step']:.1f}"
+        rows.append([name.partition(", ")[2], f"{entry['step_s']:.2f}", ratio, peak, str(entry["n"])])
+    head = ["precision", "s per step", "× 24 products of scipy", "peak, GB", "steps"]
+    said = STEP.format(neurons=first["neurons"], connections=first["connections"], threads=first["threads"])
+    notes = "".join(f"*{name}: {entry['note']}*\n\n" for name, entry in steps.items() if "note" in entry)
+    return said + notes + table(head, rows)
 
 
 WHAT = (
@@ -42,6 +60,10 @@ WHAT = (
 FLYDNET = (
     "\nflydnet {version}: its own C kernel on one thread; forward + backward gathers the transposed matrix and "
     "takes the gradient of the weights by NumPy, as its training does.\n"
+)
+STEP = (
+    "\n### A training step of the whole fly\n\n"
+    "A made network of {neurons:,} neurons and {connections:,} connections, batch 32, 8 rounds, Adam, {threads} threads, by the clock, in turns with 24 products of scipy.\n\n"
 )
 RATED = (
     "\nMB: what must be moved at least, indices, weights and activations read once and results written once. "
