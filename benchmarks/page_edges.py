@@ -63,7 +63,8 @@ FLYDNET = (
 )
 STEP = (
     "\n### A training step of the whole fly\n\n"
-    "A made network of {neurons:,} neurons and {connections:,} connections, batch 32, 8 rounds, Adam, {threads} threads, by the clock, in turns with 24 products of scipy.\n\n"
+    "A made network of {neurons:,} neurons and {connections:,} connections, batch 32, 8 rounds, Adam, "
+    "{threads} threads, by the clock, in turns with 24 products of scipy.\n\n"
 )
 RATED = (
     "\nMB: what must be moved at least, indices, weights and activations read once and results written once. "
