@@ -10,6 +10,7 @@ from benchmarks.page_families import families
 from benchmarks.page_layers import epochs, layers, memory, modules
 from benchmarks.page_parts import DOCS, birth, results, table
 from benchmarks.page_search import search
+from benchmarks.page_text import text
 
 HEAD = """# Measurements
 
@@ -145,6 +146,7 @@ def main() -> None:
         matching,
         layers,
         modules,
+        text,
         edges,
         memory,
         epochs,
