@@ -1,6 +1,7 @@
 """Captions give the numbers of the figure, and the rule behind everything that could be taken for a finding."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,15 @@ from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.selection import gain_of_the_best
 from graph2nn.analysis.beyond.surface import fit_surface
 from graph2nn.analysis.findings import collect_findings
+from graph2nn.analysis.ladder_comparison import Rung
 from graph2nn.analysis.task_findings import study
 from graph2nn.report.figures import collection, gallery, selection, surface
+from graph2nn.report.ladder_section import rungs_table
+from graph2nn.report.null_table import _row as null_row
 from graph2nn.report.page import Chapter, _remarks
+from graph2nn.report.paper import latex
 from graph2nn.report.phrasing import headline, number
+from graph2nn.tasks import TOP1
 
 RUNS, GRAPHS = sweep(9, 3)
 
@@ -101,3 +107,20 @@ def test_a_page_says_what_intervals_of_means_are_and_are_not(found):
     assert "although their intervals overlap" in said
     lonely = collect_findings(pd.DataFrame(table({"baseline": [33.0], "a": [32.0]})))
     assert "intervals of one graph's mean" not in " ".join(_remarks(Chapter("a", lonely, headline(lonely), [])))
+
+
+def test_no_table_writes_a_p_value_of_zero():
+    tiny = pd.Series(
+        {"graph": "g", "effect": 0.3, "low": 0.2, "high": 0.4, "p": 3e-9, "p_holm": 2e-8, "nulls": 5}
+    )
+    assert null_row(tiny, None)[2:5] == ["[0.20, 0.40]", "< 0.0001", "< 0.0001"]
+    unknown = tiny.drop("p_holm").replace({0.2: np.nan, 0.4: np.nan, 3e-9: np.nan})
+    assert null_row(unknown, None)[2:5] == ["–", "–", "–"]
+    rung = Rung(
+        kind="degree", runs=5, networks=5, mean=33.0, own=32.0, estimate=1.0, low=0.8, high=1.2, p_value=1e-9,
+        p_holm=4e-9, p_equivalent=1.0, loss=0.1, seeds=10,
+    )  # fmt: skip
+    compared = SimpleNamespace(score=TOP1, found=SimpleNamespace(graph="larva", rungs=(rung,), alpha=0.05))
+    assert "$<$ 0.0001 & 1.0000" in latex(rungs_table(compared))
+    (row,) = rungs_table(compared).to_dict("records")
+    assert (row["p (Holm)"], row["p (equivalence)"]) == ("< 0.0001", "1.0000")

@@ -80,6 +80,12 @@ def paper_folder(
     return files
 
 
+#: What LaTeX's text fonts lack, or print as something else.
+_IN_LATEX = {
+    "±": r"$\pm$", "−": "$-$", "–": "--", "\u00a0": "~", "<": "$<$", ">": "$>$", "→": r"$\to$", "Δ": r"$\Delta$",
+}  # fmt: skip
+
+
 def latex(table: pd.DataFrame) -> str:
     r"""Write a table of texts as a LaTeX tabular with the rules of booktabs; its cells are escaped.
 
@@ -102,7 +108,7 @@ def latex(table: pd.DataFrame) -> str:
     """
     styled = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
     text: str = styled.to_latex(hrules=True, column_format="l" + "r" * (table.shape[1] - 1))
-    for sign, written in (("±", r"$\pm$"), ("−", "$-$"), ("–", "--"), ("\u00a0", "~")):
+    for sign, written in _IN_LATEX.items():
         text = text.replace(sign, written)
     return f"% needs \\usepackage{{booktabs}}\n{text}"
 
