@@ -82,7 +82,8 @@ def paper_folder(
 
 #: What LaTeX's text fonts lack, or print as something else.
 _IN_LATEX = {
-    "±": r"$\pm$", "−": "$-$", "–": "--", "\u00a0": "~", "<": "$<$", ">": "$>$", "→": r"$\to$", "Δ": r"$\Delta$",
+    "±": r"$\pm$", "−": "$-$", "–": "--", "\u00a0": "~", "<": "$<$", ">": "$>$", "→": r"$\to$",
+    "Δ": r"$\Delta$",
 }  # fmt: skip
 
 
