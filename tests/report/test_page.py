@@ -136,7 +136,7 @@ def test_tables_and_colours_show_the_tests_of_the_verdict():
     assert found.graphs["p_holm"].tolist() == tested["p_holm"].tolist()
     assert found.graphs["p_value"].tolist() == tested["p"].tolist()
     first = found.graphs["p_holm"].iloc[1]
-    assert phrasing.number(first, 4) == _graphs(found)["p (Holm)"].iloc[2]
+    assert phrasing.p_number(first) == _graphs(found)["p (Holm)"].iloc[2]
     one_seed = collect_findings(table({label: values[:1] for label, values in errors.items()}))
     assert one_seed.graphs[["p_value", "p_holm"]].isna().all(axis=None)
 

@@ -106,17 +106,14 @@ def report(
     made = [] if is_published(results) else _connectomes(Path(results), where, planned, margin)
     if margin is not None:
         _check_margin(made)
-    several = len({each.found.data for each in made}) > 1
-    if made and (planned is not None or several):
+    if made and (planned is not None or len({each.found.data for each in made}) > 1):
         return write_page(
             made, out,
             title=title or ("Does the wiring matter?" if planned is None else planned.plan.title),
             notes=[*([] if planned is None else planned.notes()), *notes],
             first=[] if planned is None else [section(planned)],
             more=None if planned is None else {"plan": plan_record(planned)},
-            command=command,
-            formats=formats,
-            style=style,
+            command=command, formats=formats, style=style,
             paper=None if planned is None else {"planned": planned_table(planned)},
         )  # fmt: skip
     evaluations = read_evaluations(
