@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -65,12 +66,12 @@ def _signal(pid, number):
 
 
 def kill_at_work(members, out):
-    """Kill the processes that ``members()`` names, at a moment when one of them has a run in ``out``.
+    """Kill the processes that ``members()`` names, at a moment when one of them trains a run in ``out``.
 
     They are stopped before anybody looks, since a run may end between a look and a kill.
 
     Returns:
-        Number of the runs cut off.
+        Number of the runs cut off: those have to be started again.
     """
     cut_off = set()
 
@@ -78,10 +79,33 @@ def kill_at_work(members, out):
         pids = members()
         for pid in pids:
             _signal(pid, signal.SIGSTOP)
-        cut_off.update(run for run, seen in holders(out).items() if seen.owner.pid in pids)
+        wait_for(lambda: not any(map(_runs, pids)), "these processes have stopped", pause=0.01)
+        cut_off.update(
+            run for run, seen in holders(out).items() if seen.owner.pid in pids and _begun(out, run, seen)
+        )
         for pid in pids:
             _signal(pid, signal.SIGKILL if cut_off else signal.SIGCONT)
         return cut_off
 
-    wait_for(met, "one of these processes has a run", pause=0.2)
+    wait_for(met, "one of these processes trains a run", pause=0.2)
     return len(cut_off)
+
+
+def _runs(pid):
+    """Whether a thread of a process does anything: one that was told to stop may be inside a system call."""
+    states = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            states.add(path.read_text().rpartition(")")[2].split()[0])
+    return bool(states - set("tTZX"))
+
+
+def _begun(out, run, seen):
+    """Whether the attempt that holds a run has noted its start and not given the run its place yet.
+
+    Before, it was no start that counts; after, the lease only waits to be dropped, and nothing is left to do.
+    """
+    with suppress(OSError):
+        lines = (out / ".unfinished" / run / "attempts.jsonl").read_text().splitlines()
+        return any(json.loads(line)["pid"] == seen.owner.pid for line in lines)
+    return False
