@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks import peak
 from benchmarks.record import birth_certificate, write
@@ -88,21 +89,36 @@ def step(wiring: Wiring, batch: int, *, bf16: bool) -> tuple[Work, int]:
     Args:
         wiring: dense or relational.
         batch: pairs of sentences.
-        bf16: compute under autocast.
+        bf16: with ``--amp bf16``.
     """
+    model, macs = translator(wiring)
+    return step_of(model, Acceleration(amp="bf16" if bf16 else None).apply(model, "cpu"), batch), macs
+
+
+def translator(wiring: Wiring) -> tuple[nn.Module, int]:
+    """Return the translation model at the dense one's multiply-adds, and these on a pair."""
     torch.manual_seed(0)
     size = (2, LENGTH)
     matched = match("translator", wiring, widths=[WIDTH], num_classes=VOCABULARY, input_size=size, **OPTIONS)
-    model = build_model("translator", wiring, matched.widths, VOCABULARY, input_size=size, **OPTIONS).train()
+    model = build_model("translator", wiring, matched.widths, VOCABULARY, input_size=size, **OPTIONS)
+    return model.train(), matched.macs
+
+
+def step_of(model: nn.Module, computed: nn.Module, batch: int) -> Work:
+    """Return a training step on random pairs.
+
+    Args:
+        model: whose parameters are trained.
+        computed: the same, as it is computed.
+        batch: pairs of sentences.
+    """
     recipe = preset("transformer-multi30k").recipe
-    acceleration = Acceleration(amp="bf16" if bf16 else None)
-    one_step = acceleration.step(
-        acceleration.apply(model, "cpu"), optimiser_of(model, recipe), "cpu", loss=Translation().loss(recipe),
-        clip=1.0,
-    )  # fmt: skip
+    one_step = Acceleration().step(
+        computed, optimiser_of(model, recipe), "cpu", loss=Translation().loss(recipe), clip=1.0
+    )
     pairs = torch.randint(1, VOCABULARY, (batch, 2, LENGTH))
     targets = torch.randint(1, VOCABULARY, (batch, LENGTH))
-    return lambda: one_step(pairs, targets), matched.macs
+    return lambda: one_step(pairs, targets)
 
 
 if __name__ == "__main__":

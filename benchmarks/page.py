@@ -5,6 +5,7 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
+from benchmarks.page_amp import amp
 from benchmarks.page_edges import edges
 from benchmarks.page_families import families
 from benchmarks.page_layers import epochs, layers, memory, modules
@@ -147,6 +148,7 @@ def main() -> None:
         layers,
         modules,
         text,
+        amp,
         edges,
         memory,
         epochs,

@@ -9,12 +9,9 @@ WHAT = (
     "dense network's multiply-adds on a pair of sentences; a batch of {batch} pairs of {length} tokens; "
     "forward, loss, backward, clipping and AdamW. ÷ dense: time ÷ the dense network's in the same precision, "
     "median within a round (quartiles). ÷ the faster dense: in its faster precision. Share: of the machine's "
-    "largest product in that precision.{instructions}\n"
+    "largest product in the precision computed.{instructions}\n"
 )
-NO_BF16 = (
-    " This CPU has no instructions for bf16 products: torch converts, which takes longer than float32; layers "
-    "of graphs take their float32 kernels."
-)
+NO_BF16 = " This CPU has no instructions for bf16 products: `--amp bf16` computes in float32."
 
 
 def text() -> str:
@@ -28,12 +25,13 @@ def text() -> str:
     for threads, entry in found.items():
         if not threads.endswith(("thread", "threads")):
             continue
-        rows = []
+        rows, peaks = [], entry["machine"]["peak_gflops"]
         for name, row in entry["steps"].items():
             low, high = row["quartiles"]
+            precision = row["precision"] if found["bf16_instructions"] else "float32"
             rows.append(
                 [name, f"{row['ms']:,.0f}", f"{row['times_dense']:.2f} ({low:.2f}–{high:.2f})",
-                 f"{row['times_fastest_dense']:.2f}", f"{row['gflops']:.1f}", f"{row['share_of_peak']:.0%}"]
+                 f"{row['times_fastest_dense']:.2f}", f"{row['gflops']:.1f}", f"{row['gflops'] / peaks[precision]:.0%}"]
             )  # fmt: skip
         parts.append(f"\n### {threads}\n\n" + table(head, rows))
     return "".join(parts)

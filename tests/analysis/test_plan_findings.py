@@ -156,6 +156,19 @@ def test_runs_are_checked_against_the_plan(plan_file, runs):
         plan_findings(plan_file, runs.assign(run="x", arm=None, plan=None), pd.DataFrame())
 
 
+def test_runs_in_another_precision_than_the_plans_are_named(plan_file, runs):
+    kinds = ["none", "bf16+channels_last", "float32 for bf16", "engine=masked"]
+    mixed = runs.assign(acceleration=[kinds[i % 4] if i < 8 else "none" for i in range(len(runs))])
+    found = plan_findings(plan_file, mixed, pd.DataFrame())
+    assert found.other_precision == {"bf16": 2}
+    assert "2 runs computed in bf16: the plan has float32." in found.notes()
+    half = replace(
+        found, plan=found.plan.model_copy(update={"precision": "bf16"}), other_precision={"float32": 1}
+    )
+    assert "1 run computed in float32: the plan has bf16." in half.notes()
+    assert plan_findings(plan_file, runs, pd.DataFrame()).other_precision == {}
+
+
 def test_the_band_of_the_gain_holds_the_whole_curve():
     covered = []
     for repeat in range(120):

@@ -19,7 +19,7 @@ from torch import nn
 
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
-from graph2nn.layers import RelationalConv2d, RelationalLinear
+from graph2nn.layers import RelationalConv2d, RelationalLinear, bf16_support
 from graph2nn.layers.block import BlockConv2d, BlockLinear
 from graph2nn.layers.block import autocast as dispatch
 from graph2nn.layers.block import bf16_tiles as tiles
@@ -299,6 +299,7 @@ def test_compiled_layers_compute_in_float32_under_autocast(monkeypatch):
 def test_an_mlp_trained_with_amp_bf16_runs_on_the_bfloat16_kernels(monkeypatch):
     calls = []
     fused = dispatch.multiply_normed_bf16
+    monkeypatch.setattr(bf16_support, "cpu_has_bf16", lambda: True)
     monkeypatch.setattr(dispatch, "multiply_normed_bf16", lambda *given: calls.append(1) or fused(*given))
     model = MLP(3072, 24, [40, 48], 10, wiring=Relational(GRAPH, engine="block"))
     x, y = torch.randn(16, 3, 32, 32), torch.arange(16) % 10

@@ -17,7 +17,7 @@ from graph2nn.data.dataset import Dataset
 from graph2nn.data.samples import Split
 from graph2nn.errors import UserError
 from graph2nn.graphs import ws_flex
-from graph2nn.layers import RelationalConv2d, RelationalLinear
+from graph2nn.layers import RelationalConv2d, RelationalLinear, bf16_support
 from graph2nn.models import build_model
 from graph2nn.training import Acceleration, Recipe, train
 from graph2nn.training.cuda_graph import GraphedStep
@@ -43,6 +43,12 @@ FAMILIES = [
     Case("rnn", [9], (3, 4)),
     Case("lstm", [9], (3, 4)),
 ]
+
+
+@pytest.fixture(autouse=True)
+def sixteen_bits(monkeypatch):
+    """Compute in bf16 here too if this CPU has to emulate it; without, see test_bf16_support.py."""
+    monkeypatch.setattr(bf16_support, "cpu_has_bf16", lambda: True)
 
 
 def images(n=48, shape=(3, 12, 12)):

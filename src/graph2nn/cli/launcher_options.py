@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from graph2nn.cli.common import number_of_workers
+from graph2nn.cli.common import console, number_of_workers
 from graph2nn.errors import UserError
 
 if TYPE_CHECKING:
@@ -150,6 +150,21 @@ def pick_acceleration(
     from graph2nn.training.acceleration import Acceleration
 
     return Acceleration(amp, channels_last, compiled, cuda_graphs, engine)
+
+
+def check_acceleration(acceleration: Acceleration, device: str) -> None:
+    """Say what of it the device does in another way.
+
+    Args:
+        acceleration: how to compute.
+        device: where.
+
+    Raises:
+        UserError: what the device cannot do.
+    """
+    acceleration.check(device)
+    if note := acceleration.note(device):
+        console.print(f"graph2nn: {note}", soft_wrap=True)
 
 
 def rows_of(configs: Sequence[RunConfig], out: Path) -> list[dict[str, Any]]:

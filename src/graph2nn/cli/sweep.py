@@ -43,6 +43,7 @@ from graph2nn.cli.launcher_options import (
     Sbatch,
     Wait,
     WorkersOrNone,
+    check_acceleration,
     choose_launcher,
     pick_acceleration,
     rows_of,
@@ -283,7 +284,10 @@ def _device(name: str, launcher: str, acceleration: Acceleration) -> str:
     if launcher != "local" and name == "auto":
         return name
     place = pick_device(name) if launcher == "local" else name
-    acceleration.check(place)
+    if launcher == "local":
+        check_acceleration(acceleration, place)
+    else:
+        acceleration.check(place)
     return place
 
 

@@ -33,6 +33,7 @@ from graph2nn.cli.common import (
 from graph2nn.cli.completion import complete_preset, complete_selection
 from graph2nn.cli.connectome_options import Inputs, Outputs, with_ends
 from graph2nn.cli.data_options import OwnData, reads_own_data, source_of
+from graph2nn.cli.launcher_options import check_acceleration
 from graph2nn.cli.train_devices import Devices, SyncBN, train_on
 from graph2nn.cli.train_progress import (
     CheckpointEvery,
@@ -179,7 +180,7 @@ def _plan(
     from graph2nn.experiments.presets import fitted
 
     check_runs(plan(preset, graphs, seeds, data="", settings=settings))
-    acceleration.check(device)
+    check_acceleration(acceleration, device)
     loaded = source.load()
     configs = fit_dense_widths(
         plan(fitted(preset, loaded), graphs, seeds, data=loaded.label, settings=settings), settings

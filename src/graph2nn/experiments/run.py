@@ -186,7 +186,7 @@ def train_in_folder(
     row = result_row(
         config, network, history, seconds, score=task_of(data).score, chance=chance_score(data)
     )  # fmt: skip
-    row |= {"device": ranks.named(device), "acceleration": str(acceleration)}
+    row |= {"device": ranks.named(device), "acceleration": acceleration.computed(network.model, device)}
     folder.write_result(row)
     if saving.keep is not None:
         shutil.rmtree(checkpoints.folder, ignore_errors=True)

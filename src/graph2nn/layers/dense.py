@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional as F
 
+from graph2nn.layers.bf16_support import emulated_here
 from graph2nn.layers.dense_products import PLAIN, SMALLEST_BATCH, ProductChoice, choose, multiply
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class DenseLinear(nn.Linear):
     Shapes: ``[…, in_features]`` to ``[…, out_features]``. On the CPU in float32 its three products (output,
     gradients of input and weight) are those that ``graph2nn bench engines`` found fastest on this machine, and
     torch's own if it has not been run. Elsewhere, under autocast, ``torch.compile``, ``torch.export``, tracing
-    and ``torch.func``, it computes as ``nn.Linear``. Derivatives of any order exist.
+    and ``torch.func``, it computes as ``nn.Linear``; but under autocast on a CPU without instructions for
+    bfloat16 in float32, and only the output is rounded. Derivatives of any order exist.
 
     Example:
         >>> DenseLinear(3, 2, bias=False).weight.shape
@@ -46,6 +48,9 @@ class DenseLinear(nn.Linear):
             return self._compute(x)
 
     def _compute(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling() and x.device.type == "cpu" and emulated_here():
+            with torch.autocast("cpu", enabled=False):
+                return self._compute(x.to(self.weight.dtype)).to(torch.bfloat16)
         choice = self._choice(x)
         if choice.plain or x.dtype != torch.float32 or not plain_tensors(x, self.weight):
             return F.linear(x, self.weight, self.bias)

@@ -16,6 +16,7 @@ from graph2nn.arguments import at_least, checked_arguments
 from graph2nn.errors import UserError, shown, unknown
 from graph2nn.graphs.graph import RelationalGraph
 from graph2nn.graphs.node_text import nodes_of_text
+from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
 from graph2nn.layers.edge.sparse_rows import arcs, tables_of
@@ -150,9 +151,9 @@ class ConnectomeRNN(FixedTables):
         at_least(1, "connectome", in_features=in_features, out_features=out_features)
         ends = in_features * len(self.input_nodes) + out_features * len(self.output_nodes)
         refuse_weights("connectome: the network", ends)
-        self.encoder = nn.Linear(in_features, len(self.input_nodes), bias=False)
+        self.encoder = DenseLinear(in_features, len(self.input_nodes), bias=False)
         self.encoder.requires_grad_(weights != "fixed" if train_encoder is None else train_encoder)
-        self.readout = nn.Linear(len(self.output_nodes), out_features)
+        self.readout = DenseLinear(len(self.output_nodes), out_features)
         self.bias = nn.Parameter(torch.zeros(graph.n), requires_grad=weights != "fixed") if bias else None
         start, groups = _leaks(graph, leak, leak_by)
         self.add_table("leak_group", torch.from_numpy(groups))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class PlanFindings:
         common: runs made with the plan's common recipe, which may be compared with one another.
         gains: gain per epoch with a simultaneous band, by name of the test, for paired tests with curves.
         arm_graphs: labels of the graphs, or of the dense networks, that the runs of each arm have.
+        other_precision: number of planned runs by how they were computed, of those not in the plan's precision.
     """
 
     plan: ExperimentPlan
@@ -46,6 +47,7 @@ class PlanFindings:
     common: frozenset[str]
     gains: dict[str, pd.DataFrame]
     arm_graphs: Mapping[str, tuple[str, ...]]
+    other_precision: Mapping[str, int] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
         """Sentences for the top of the page."""
@@ -55,6 +57,8 @@ class PlanFindings:
         said[0] += f" {finished:,} of {plural(planned, 'planned run')} finished."
         if self.unplanned:
             said[0] += f" {plural(len(self.unplanned), 'run')} not planned: in no planned test."
+        for computed, count in self.other_precision.items():
+            said.append(f"{plural(count, 'run')} computed in {computed}: the plan has {self.plan.precision}.")
         few = {name: int(band["pairs"].iloc[0]) for name, band in self.gains.items()}
         few = {name: pairs for name, pairs in few.items() if pairs < FEWEST_OF_A_BAND}
         if few:
@@ -122,6 +126,7 @@ def plan_findings(
         frozenset(inside.loc[inside["arm"].isin(plain_arms), "run"]),
         gains,
         {str(arm): tuple(dict.fromkeys(rows["graph"])) for arm, rows in inside.groupby("arm")},
+        _other_precision(plan, inside),
     )
 
 
@@ -156,6 +161,16 @@ def as_planned(ladder: Ladder, findings: PlanFindings) -> Ladder:
             rung = replace(rung, p_equivalent=result.p_holm if result.complete else float("nan"))
         rungs.append(rung)
     return replace(ladder, rungs=tuple(rungs))
+
+
+def _other_precision(plan: ExperimentPlan, runs: pd.DataFrame) -> dict[str, int]:
+    """Count runs that were not computed in the plan's precision, by how they were."""
+    if "acceleration" not in runs:
+        return {}
+    # The first part says it, as in "bf16+channels_last"; "float32 for bf16" was asked for in bf16.
+    first = runs["acceleration"].dropna().astype(str).str.split("+").str[0].str.split(" ").str[0]
+    computed = first.where(first.isin(["bf16", "fp16"]), "float32")
+    return {str(kind): int(n) for kind, n in computed.value_counts().items() if kind != plan.precision}
 
 
 def _with_arms(plan: ExperimentPlan, runs: pd.DataFrame, data: Path | None) -> pd.DataFrame:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.layers import bf16_support
+from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.engines import Engine
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.steps import Loss, Step, eager_step
@@ -28,7 +30,8 @@ class Acceleration:
     Args:
         amp: compute the forward and backward in 16 bits where torch holds that to be safe (autocast), weights,
             their gradients and the loss in float32. ``"bf16"`` on any device; ``"fp16"`` on CUDA, with its loss
-            scaled against underflow.
+            scaled against underflow. On a CPU without instructions for bf16 only layers of the edge engine,
+            which gain there too, keep their activations in 16 bits: see :meth:`computed`.
         channels_last: images and the weights of convolutions with the channels of a pixel side by side.
         compile: by ``torch.compile``, which takes a while for the first batches.
         cuda_graphs: record a whole training step once per rate and replay it: one launch instead of hundreds.
@@ -84,6 +87,25 @@ class Acceleration:
         """Return the engine to build with: ``"auto"`` was measured on the CPU and is masked elsewhere."""
         automatic = self.engine == "auto" and torch.device(device).type != "cpu"
         return "masked" if automatic else self.engine
+
+    def computed(self, model: nn.Module, device: torch.device | str) -> str:
+        """Return what is done of it, for tables: ``float32 for bf16`` where a CPU would emulate it.
+
+        Args:
+            model: any.
+            device: where it computes.
+        """
+        in_float32 = self.note(device) is not None and not _has_edges(model)
+        return str(self).replace("bf16", "float32 for bf16", 1) if in_float32 else str(self)
+
+    def note(self, device: torch.device | str) -> str | None:
+        """Return a sentence for the user if the device has no instructions for ``amp``, else None."""
+        if self.amp != "bf16" or torch.device(device).type != "cpu" or bf16_support.cpu_has_bf16():
+            return None
+        return (
+            "amp: this CPU has no instructions for bf16, and to emulate them is slower: products are computed "
+            "in float32. Layers of the edge engine keep their activations in bf16."
+        )
 
     def apply(self, model: nn.Module, device: torch.device | str) -> nn.Module:
         """Return a network that computes as said and shares everything with ``model``: parameters, modes.
@@ -146,6 +168,7 @@ class _Accelerated(nn.Module):
     def __init__(self, model: nn.Module, acceleration: Acceleration) -> None:
         super().__init__()
         self.model, self.acceleration = model, acceleration
+        self._has_edges = _has_edges(model)
         if acceleration.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # A method and not the compiled module, which would list the network's own modules once more.
@@ -159,13 +182,19 @@ class _Accelerated(nn.Module):
             inputs = tuple(
                 x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
             )
-        if acceleration.amp is None:
+        emulated = inputs[0].device.type == "cpu" and not bf16_support.cpu_has_bf16()
+        if acceleration.amp is None or (emulated and not self._has_edges):
             return self._run(*inputs)
         # A graph must not read casts of weights that an earlier forward left in the cache.
         with torch.autocast(
             inputs[0].device.type, _DTYPES[acceleration.amp], cache_enabled=not acceleration.cuda_graphs
         ):
             return self._run(*inputs).float()
+
+
+def _has_edges(model: nn.Module) -> bool:
+    """Whether a layer of the edge engine is in it: its time is that of the memory, which bf16 halves."""
+    return any(isinstance(module, EdgeTables) for module in model.modules())
 
 
 #: Names of glibc's settings (malloc.h): how many blocks may be mapped apart from the heap, and how much may lie
