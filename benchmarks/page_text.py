@@ -28,10 +28,10 @@ def text() -> str:
         rows, peaks = [], entry["machine"]["peak_gflops"]
         for name, row in entry["steps"].items():
             low, high = row["quartiles"]
-            precision = row["precision"] if found["bf16_instructions"] else "float32"
+            peak = peaks[row["precision"] if found["bf16_instructions"] else "float32"]
             rows.append(
                 [name, f"{row['ms']:,.0f}", f"{row['times_dense']:.2f} ({low:.2f}–{high:.2f})",
-                 f"{row['times_fastest_dense']:.2f}", f"{row['gflops']:.1f}", f"{row['gflops'] / peaks[precision]:.0%}"]
+                 f"{row['times_fastest_dense']:.2f}", f"{row['gflops']:.1f}", f"{row['gflops'] / peak:.0%}"]
             )  # fmt: skip
         parts.append(f"\n### {threads}\n\n" + table(head, rows))
     return "".join(parts)
