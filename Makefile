@@ -77,6 +77,8 @@ bench: $(VENV)/.bench ## measure kernels, layers, networks; writes benchmarks/re
 	$(BIN)/python -m benchmarks.bench_graphs --full
 	$(BIN)/python -m benchmarks.bench_match
 	$(BIN)/python -m benchmarks.bench_layers
+	$(BIN)/python -m benchmarks.bench_auto
+	$(BIN)/python -m benchmarks.bench_amp
 	$(BIN)/python -m benchmarks.bench_memory
 	$(BIN)/python -m benchmarks.bench_epoch
 	$(BIN)/python -m benchmarks.bench_photos

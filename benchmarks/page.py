@@ -6,6 +6,7 @@ python -m benchmarks.page
 from __future__ import annotations
 
 from benchmarks.page_amp import amp
+from benchmarks.page_auto import auto
 from benchmarks.page_edges import edges
 from benchmarks.page_families import families
 from benchmarks.page_layers import epochs, layers, memory, modules
@@ -146,6 +147,7 @@ def main() -> None:
         graphs,
         matching,
         layers,
+        auto,
         modules,
         text,
         amp,

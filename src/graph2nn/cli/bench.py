@@ -42,7 +42,7 @@ def engines(
     Dense layers of our own models are timed too, by shape: torch's product or oneDNN's, with batch norm and
     ReLU in one pass or not. That table is dense.json, next to the first one.
 
-    Takes one to three minutes, in which nothing else should run. The table that is shipped decides until then.
+    Takes two to five minutes, in which nothing else should run. The table that is shipped decides until then.
     """
     from graph2nn.files import replacing, unwritable_refused
     from graph2nn.layers import dense_products, measure_dense
@@ -66,10 +66,12 @@ def engines(
     if as_json:
         print_json([point._asdict() for point in measured.points])
         return
-    shown = Shown("layer", "width", "density", title="masked time ÷ block time")
+    shown = Shown("layer", "width", "nodes", "density", title="masked time ÷ block time")
     shown.add_column("speed-up", justify="right")
     for point in measured.points:
-        shown.add_row(point.kind, str(point.width), f"{point.density:.2f}", f"{point.speedup:.2f}")
+        shown.add_row(
+            point.kind, str(point.width), str(point.nodes), f"{point.density:.2f}", f"{point.speedup:.2f}"
+        )
     show_table(shown)
     chosen = Shown("in", "out", "output", "input gradient", "weight gradient", "norm", title="dense layers")
     for shape in dense.points:

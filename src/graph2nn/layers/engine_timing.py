@@ -23,18 +23,23 @@ from graph2nn.layers.masked import RelationalConv2d, RelationalLinear
 #: Square layers, by kind: widths, and the batch and the side of the image they are measured on.
 WIDTHS: dict[Kind, tuple[int, ...]] = {
     "linear": (32, 64, 128, 160, 192, 224, 256, 320, 384, 512, 768, 1024, 1536),
-    "conv1x1": (32, 64, 128, 256, 512),
-    "conv3x3": (32, 64, 128, 256, 384),
+    "conv1x1": (16, 24, 32, 64, 128, 256, 512),
+    "conv3x3": (16, 24, 32, 48, 64, 128, 256, 384),
     "edge": (64, 256, 1024, 2048),
 }
 DENSITIES = (0.07, 0.14, 0.25, 0.4, 0.6, 1.0)
-#: Graphs have 64 nodes. More of them make smaller blocks, which are slower; in wide layers it hardly matters.
-OTHER_NODES, WIDEST = (16, 256), 512
+#: Graphs have 64 nodes. More of them make smaller blocks, which are slower; in wide layers it hardly matters,
+#: and the others are measured up to this width.
+OTHER_NODES: dict[Kind, tuple[int, ...]] = {"linear": (16, 32, 256), "conv1x1": (16, 32), "conv3x3": (16, 32)}
+WIDEST: dict[Kind, int] = {"linear": 512, "conv1x1": 128, "conv3x3": 128}
 #: Of layers with one feature per node.
 EDGE_DENSITIES = (0.005, 0.02, 0.07, 0.2, 0.5)
-BATCH, IMAGES, SIDE = 128, 8, 14
+BATCH = 128
 #: Rows of a linear layer: samples of a batch, tokens of a batch of texts. A layer is not told which it gets.
 ROWS = (BATCH, 1024)
+#: Number and side of the images of a convolution, for the same reason; the larger ones in narrow layers alone:
+#: in wide ones they take long and differ little.
+IMAGES, SIDES, NARROW = (8, 32), (14, 32), 64
 #: Seconds from which a call is timed once per round.
 LONG = 0.01
 
@@ -49,13 +54,13 @@ class Case(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """List what is measured; nodes that are fewer than features, but for narrow layers and the edge engine."""
+    """List what is measured: nodes are at most as many as features, and as many for the edge engine."""
     listed = []
     for kind, widths in WIDTHS.items():
         for width in widths:
             densities = EDGE_DENSITIES if kind == "edge" else DENSITIES
-            others = OTHER_NODES if kind == "linear" and width <= WIDEST else ()
-            nodes = [n for n in (64, *others) if n < width] or [width]
+            others = OTHER_NODES[kind] if kind != "edge" and width <= WIDEST[kind] else ()
+            nodes = [width] if kind == "edge" else [n for n in (64, *others) if n <= width]
             listed += [Case(kind, width, density, n) for n in nodes for density in densities]
     return listed
 
@@ -77,7 +82,10 @@ def measure(rounds: int = 5, *, on_case: Callable[[], None] | None = None) -> En
         "machine": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "batch": {"linear": ROWS, "convolutions": [IMAGES, SIDE, SIDE]},
+        "batch": {
+            "linear": ROWS,
+            "convolutions": [[n, side, side] for n, side in zip(IMAGES, SIDES, strict=True)],
+        },
         "rounds": rounds,
     }
     return EngineTable(tuple(points), about)
@@ -102,7 +110,8 @@ def _measure(case: Case, rounds: int) -> Point:
     if kind == "edge":
         return _measure_edge(width, density, rounds)
     graph = ws_flex(n, min(float(n), max(2.0, density * n - 1)), 0.2, 1)
-    inputs = [torch.randn(IMAGES, width, SIDE, SIDE)]
+    sizes = list(zip(IMAGES, SIDES, strict=True))[: 1 + (width <= NARROW)]
+    inputs = [torch.randn(images, width, side, side) for images, side in sizes]
     if kind == "linear":
         pair: list[nn.Module] = [RelationalLinear(graph, width, width), BlockLinear(graph, width, width)]
         inputs = [torch.randn(rows, width) for rows in ROWS]

@@ -168,7 +168,7 @@ class Relational:
             return "masked"
         density = self.weights_on(in_features, out_features) / (in_features * out_features)
         nodes = self._graph(in_features, out_features).n
-        return choose(self.engine, kind, in_features, out_features, density, nodes=nodes)
+        return choose(self.engine, kind, in_features, out_features, density, nodes=nodes, in_network=True)
 
     def _tied(self, in_features: int, out_features: int) -> Symmetric:
         return self.symmetric if in_features == out_features else False
