@@ -31,13 +31,13 @@ def test_the_page_has_a_table_per_number_of_threads(tmp_path, monkeypatch):
     assert page_text.text() == ""
     row = {
         "ms": 1234.0, "times_dense": 1.4, "quartiles": [1.3, 1.5], "times_fastest_dense": 1.6, "gflops": 21.0,
-        "share_of_peak": 0.25,
+        "precision": "bf16",
     }  # fmt: skip
     found = BIRTH | {
         "batch": 64,
         "length": 16,
         "bf16_instructions": False,
-        "1 thread": {"steps": {"dense": row}},
+        "1 thread": {"steps": {"dense": row}, "machine": {"peak_gflops": {"float32": 84.0, "bf16": 210.0}}},
     }
     (tmp_path / "text.json").write_text(json.dumps(found), "utf-8")
     said = page_text.text()
@@ -46,3 +46,4 @@ def test_the_page_has_a_table_per_number_of_threads(tmp_path, monkeypatch):
     assert "no instructions for bf16 products" in said
     (tmp_path / "text.json").write_text(json.dumps(found | {"bf16_instructions": True}), "utf-8")
     assert "no instructions" not in page_text.text()
+    assert "| 21.0 | 10% |" in page_text.text()
