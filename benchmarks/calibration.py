@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks.held_out_designs import LEADS, SCORES, one_lead, one_score
 from benchmarks.mean_designs import MEANS, one_mean
 from benchmarks.plane_designs import (
     AGREEMENT,
@@ -229,6 +230,7 @@ TRUE_EFFECTS = (
     "per_graph, a mean",
     "fit_surface",
     "search",
+    "predict, R²",
     *(name for name, design in BEST.items() if design["network"]),
 )
 KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[float, Interval, Interval]]]] = {
@@ -244,6 +246,8 @@ KINDS: Mapping[str, tuple[Mapping[str, Mapping[str, Any]], Callable[..., tuple[f
     "against, given_width": (WIDTHS, one_agreement),
     "fit_surface": (OPTIMUM, one_optimum),
     "search": (SEARCH, one_search),
+    "predict, R²": (SCORES, one_score),
+    "predict, lead": (LEADS, one_lead),
     "planned_tests": (PLANNED, one_planned),
     "gain_by_epoch": (BANDS, one_band),
 }

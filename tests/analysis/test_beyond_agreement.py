@@ -38,6 +38,8 @@ def test_a_perfect_line_and_its_opposite():
         assert ends == pytest.approx((r,) * 5)
         assert each.runs == (60, 60)
         assert len(each.graphs) == 20
+    # All graphs lie at one place of the plane here.
+    assert "intervals resample them as if independent" in picture.caption(found)
 
 
 def test_the_ceiling_is_what_noise_leaves_of_agreement():

@@ -8,6 +8,7 @@ from graph2nn.analysis.beyond.noise import Noise
 from graph2nn.analysis.beyond.predictors import predict, predictors_record
 from graph2nn.analysis.beyond.surface import fit_surface
 from graph2nn.analysis.table import Gap
+from graph2nn.report.figures.predictors import caption
 
 SD = 0.2
 NOISE = Noise(sd=SD, freedom=100, residuals=np.array([-SD, SD]))
@@ -40,6 +41,9 @@ def test_the_measure_that_matters_comes_first():
     assert dict(found.left_out) == {"same": "the same for all graphs", "twin": "a linear function of density"}
     assert (scores["low"] <= scores["r2"]).all()
     assert (scores["r2"] <= scores["high"]).all()
+    said = caption(found)
+    assert "Bars hold 95 % of resamples of these cells" in said
+    assert "no intervals of confidence" in said
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Held-out scores: repeated k-fold cross-validation over groups, with intervals."""
+"""Held-out scores: repeated k-fold cross-validation over groups, and their spread over these."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class HeldOut:
         """R² of each model in bootstrap resamples of the groups, ``[models, draws]``.
 
         All models see the same resamples, so differences between them may be taken draw by draw. The models
-        are not trained again: the intervals are about which cells the plane happened to hold.
+        are not trained again, so this shows how much a score depends on single groups, and is no interval of
+        confidence: see docs/statistics.md.
         """
         size = len(self.total)
         rng = np.random.default_rng([seed, size])

@@ -32,14 +32,16 @@ class Predictors:
     Attributes:
         scores: best first. ``model``; ``kind`` (``alone``: a parabola in one measure; ``rival``: the same in
             density or width; ``plane``: in C and L; ``together``: all measures); ``r2, low, high``, held-out R²
-            and its interval; ``over_density, over_density_low, over_density_high``, its lead over density
-            alone, and the same ``over_width`` (NaN without widths); ``rank, rank_low, rank_high, first``
-            among single measures: place, its interval, and share of resamples in which it comes first.
+            and its spread over resampled cells, which is no interval of confidence (in simulations it held the
+            expected score in 60 to 93 % of cases); ``over_density, over_density_low, over_density_high``, its
+            lead over density alone (a spread above 0 was wrong in at most 3 %), and the same ``over_width``
+            (NaN without widths); ``rank, rank_low, rank_high, first`` among single measures: place, its spread,
+            and share of resamples in which it comes first.
         ceiling, ceiling_low, ceiling_high: R² that a perfect predictor would reach against means of so few
             runs; None if the noise is unknown.
         left_out: measures that could not be used, and why.
         graphs, groups, folds, repeats: of the cross-validation; a group is a coarse cell.
-        confidence: of the intervals.
+        confidence: share of the resamples that a spread holds.
     """
 
     scores: pd.DataFrame
@@ -82,7 +84,7 @@ def predict(
     sides. Every measure alone is given a parabola, as in the paper's fits; all together are given to a ridge
     regression (with squares) and to boosted trees, and C and L alone to a quadratic, to the same trees and to
     the Gaussian process of ``surface``.
-    The intervals come from resampling cells; see :meth:`folds.HeldOut.resampled`.
+    Spreads come from resampling cells; see :meth:`folds.HeldOut.resampled`.
 
     Args:
         graphs: relational graphs, one row each: ``n, clustering, path_length, mean, seeds``, one column per
@@ -91,9 +93,9 @@ def predict(
         noise: scatter of runs, for the ceiling.
         surface: of the same graphs; its process is then scored next to the others.
         folds, repeats: of the cross-validation; 3 repeats if left out, 1 with more than 400 graphs.
-        draws: resamples behind the intervals.
+        draws: resamples behind the spreads.
         seed: of folds, resamples and trees.
-        confidence: of the intervals.
+        confidence: share of the resamples that a spread holds.
 
     Returns:
         A gap if graphs, cells or measures are too few.
@@ -208,7 +210,7 @@ def _ceiling(
     draws: int,
     seed: int,
 ) -> tuple[float | None, float | None, float | None]:
-    """1 − variance of a mean's noise / variance of the means; the interval resamples cells."""
+    """1 − variance of a mean's noise / variance of the means, and its spread over resampled cells."""
     if noise is None:
         return None, None, None
     noise_of_mean = noise.variance / seeds

@@ -40,6 +40,8 @@ def caption(agreement: Mapping[str, Agreement]) -> str:
         )
         text += "" if first.given_width_p is None else f", at equal width {p_text(first.given_width_p)}"
         text += ")"
+    else:
+        text += "; the graphs have no places on the plane, and intervals resample them as if independent"
     more = len(agreement) - MOST
     return text + (f". {more} more left out for room." if more > 0 else ".")
 

@@ -46,7 +46,7 @@ _TEXTS = {
     "length: the expected score, its standard deviation, and the probability of being "
     "close to the lowest.",
     "predictors_": "Dot plot, a row for each measure: the share of the differences between graphs that "
-    "it predicts, with intervals.",
+    "it predicts, with their spread over cells.",
     "connectomes_": "The map of all graphs with the places of connectomes marked.",
 }  # fmt: skip
 
