@@ -68,6 +68,16 @@ def test_linear_equals_the_mask_in_float64(graph, extra, batch, bias):
     assert_same_function(masked, block, torch.randn(batch, widths[0]), 2e-6)
 
 
+@pytest.mark.parametrize("samples", [1, 255, 256, 257, 272, 300, 513, 1000, 1088])
+def test_little_more_is_computed_than_there_is(samples):
+    """Of 272 samples 512 were computed: a second group of 256, of which 16 were there."""
+    blocks = BlockLinear(GRAPH, 24, 24).blocks
+    call = geometry.geometry(blocks, 1, 1, 0, samples, 1, 1, 4)
+    assert call.group <= geometry.GROUP_COLUMNS
+    assert samples <= call.groups * call.group
+    assert call.groups * call.out_columns <= samples + call.groups * 2 * call.lanes
+
+
 @given(
     graph=graphs(max_n=12, directed=None),
     extra=st.tuples(st.integers(0, 20), st.integers(0, 20)),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from graph2nn.layers.bf16_support import emulated_here
 from graph2nn.layers.block import BlockLinear
 from graph2nn.layers.block.geometry import geometry
 from graph2nn.layers.block.layout import blocks_of
@@ -59,6 +60,8 @@ def _alike(layers: Sequence[nn.Module]) -> list[Linear]:
     if torch._C._len_torch_dispatch_stack() or torch._C._is_torch_function_mode_enabled():
         return []
     kinds = {type(layer) for layer in layers}
+    if DenseLinear in kinds and emulated_here():  # each alone is computed in float32
+        return []
     if len(kinds) > 1 or not kinds <= {nn.Linear, DenseLinear, RelationalLinear, BlockLinear}:
         return []
     linear = [layer for layer in layers if isinstance(layer, nn.Linear | RelationalLinear)]

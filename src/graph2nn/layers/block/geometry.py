@@ -103,8 +103,12 @@ class Geometry:
 
     @cached_property
     def group(self) -> int:
-        """Images of a group."""
-        return 1 if self.direct else max(1, min(self.images, GROUP_COLUMNS // self.image))
+        """Images of a group, about as many in the last as in the others: all columns of it are computed."""
+        if self.direct:
+            return 1
+        most = max(1, GROUP_COLUMNS // self.image)
+        groups = max(1, -(-self.images // most))
+        return max(1, -(-self.images // groups))
 
     @property
     def groups(self) -> int:
