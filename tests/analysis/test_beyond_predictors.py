@@ -43,7 +43,7 @@ def test_the_measure_that_matters_comes_first():
     assert (scores["r2"] <= scores["high"]).all()
     said = caption(found)
     assert "Bars hold 95 % of resamples of these cells" in said
-    assert "no intervals of confidence" in said
+    assert "not confidence intervals" in said
 
 
 @pytest.mark.slow

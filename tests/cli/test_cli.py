@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from graph2nn.cli import main
 from graph2nn.cli.connectome_options import with_ends
 from graph2nn.errors import Graph2nnWarning, UserError
+from graph2nn.layers.bf16_support import cpu_has_bf16
 from graph2nn.results.runs_table import read_config
 
 pytestmark = pytest.mark.usefixtures("small_figures")
@@ -180,7 +181,7 @@ def test_a_sweep_in_bf16_says_so_in_its_table_and_its_help(capsys, tmp_path):
     argv = ["sweep", "mlp-digits", "--select", "baseline", "--seeds", "1", *QUICK, "--out", str(out)]
     assert main([*argv, "--amp", "bf16", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["acceleration"] == "bf16"
+    assert row["acceleration"] == ("bf16" if cpu_has_bf16() else "float32 for bf16")
     weights = load_file(out / "runs" / row["run"] / "weights.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float32, torch.int64}
     assert read_config(out, row["run"]).threads == 1
@@ -188,7 +189,7 @@ def test_a_sweep_in_bf16_says_so_in_its_table_and_its_help(capsys, tmp_path):
     (plain,) = json.loads(capsys.readouterr().out)
     assert plain["run"] == row["run"]
     assert plain["acceleration"] == "none"
-    assert plain["train_loss"] != row["train_loss"]
+    assert (plain["train_loss"] != row["train_loss"]) == cpu_has_bf16()
     assert main([*argv, "--amp", "bf32"]) == 2
     assert "'bf32' is not known; did you mean 'bf16'?" in capsys.readouterr().err
     for command in ("train", "sweep"):
@@ -427,3 +428,20 @@ def test_an_endless_recursion_of_ours_is_no_path(monkeypatch):
     monkeypatch.setattr("graph2nn.cli._command", lambda: endless)
     with pytest.raises(RecursionError):
         main(["models"])
+
+
+@pytest.mark.parametrize(
+    ("preset", "reads", "not_read"),
+    [
+        ("gpt-text", "a text (.txt).", ".npz"),
+        ("cnn", "class folders of images", ".csv"),
+        ("mlp", ".csv", ".txt"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_a_preset_for_data_of_ones_own_says_which_it_reads(command, preset, reads, not_read, capsys):
+    assert main([command, preset]) == 2
+    said = capsys.readouterr().err
+    assert f"{preset}: is for data of your own; name them with --data PATH" in said
+    assert reads in said
+    assert not_read not in said

@@ -226,12 +226,17 @@ def source_of(preset: Preset, data: Path | None, cache: Path | None, options: Op
         Where to load the data from.
 
     Raises:
-        UserError: options for own data, and a preset that has data of its own.
+        UserError: options for own data, and a preset that has data of its own; one for own data without them.
     """
     from graph2nn.experiments.launchers import Source
     from graph2nn.experiments.presets.definition import OWN
+    from graph2nn.experiments.presets.user_data import own_data_of
 
     name = preset.data_of(data)
+    if name == OWN and data is None:
+        raise UserError(
+            f"{preset.name}: is for data of your own; name them with --data PATH: {own_data_of(preset)}."
+        )
     if options is not None and name != OWN:
         raise UserError(
             f"--target, --task, --image-size and their like are for your own data; this preset is for {name}: "

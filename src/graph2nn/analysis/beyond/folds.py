@@ -45,8 +45,8 @@ class HeldOut:
         """R² of each model in bootstrap resamples of the groups, ``[models, draws]``.
 
         All models see the same resamples, so differences between them may be taken draw by draw. The models
-        are not trained again, so this shows how much a score depends on single groups, and is no interval of
-        confidence: see docs/statistics.md.
+        are not trained again, so this shows how much a score depends on single groups. It is not a confidence
+        interval: see docs/statistics.md.
         """
         size = len(self.total)
         rng = np.random.default_rng([seed, size])

@@ -32,7 +32,7 @@ class Predictors:
     Attributes:
         scores: best first. ``model``; ``kind`` (``alone``: a parabola in one measure; ``rival``: the same in
             density or width; ``plane``: in C and L; ``together``: all measures); ``r2, low, high``, held-out R²
-            and its spread over resampled cells, which is no interval of confidence (in simulations it held the
+            and its spread over resampled cells, which is not a confidence interval (in simulations it held the
             expected score in 60 to 93 % of cases); ``over_density, over_density_low, over_density_high``, its
             lead over density alone (a spread above 0 was wrong in at most 3 %), and the same ``over_width``
             (NaN without widths); ``rank, rank_low, rank_high, first`` among single measures: place, its spread,

@@ -177,6 +177,26 @@ def fitted(preset: Preset, data: Dataset) -> Preset:
     return preset.model_copy(update={"model": model, "recipe": recipe.model_copy(update={"batch_size": batch})})
 
 
+def own_data_of(preset: Preset) -> str:
+    """Say which data of one's own a preset reads, for whoever gave it none.
+
+    Args:
+        preset: one for data of one's own.
+
+    Returns:
+        What ``--data`` may name.
+
+    Example:
+        >>> from graph2nn.experiments import preset
+        >>> own_data_of(preset("gpt-text"))
+        'a text (.txt)'
+    """
+    if preset.model.name in _READ_TEXT:
+        return "a text (.txt)"
+    images = "class folders of images, .npz, or the word mnist, fashion-mnist or cifar100"
+    return f"a table (.csv, .tsv, .parquet), {images}" if preset.model.name.startswith("mlp") else images
+
+
 def _patch(height: int, width: int) -> int:
     """Side of the patches that come closest to tiling an image into 64."""
     common = gcd(height, width)

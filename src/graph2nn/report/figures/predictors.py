@@ -23,7 +23,7 @@ def caption(predictors: Predictors) -> str:
         "How much of the differences in mean error each model predicts of graphs it has not seen: those of "
         f"whole coarse cells of the plane, {predictors.groups} in all. "
         f"Bars hold {percent(predictors.confidence)} of resamples of these cells and show how much a score "
-        "depends on single ones; they are no intervals of confidence. One measure is given a parabola. "
+        "depends on single ones; they are not confidence intervals. One measure is given a parabola. "
         f"The best is {rows['model'].iloc[0]} ({number(float(rows['r2'].iloc[0]))}), of single measures "
         f"{str(alone['model']).replace('_', ' ')} ({number(float(alone['r2']))})."
     )
