@@ -10,6 +10,7 @@ with them the two are the same. One thread; contenders take turns; each is divid
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,11 +18,12 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
+from benchmarks.bench_edges import made
 from benchmarks.bench_text import DEGREES, step, step_of, translator
 from benchmarks.record import birth_certificate, write
-from benchmarks.step_cases import step as image_step
+from benchmarks.step_cases import step as step_of_classes
 from benchmarks.timing import Work, ratios, take_turns
-from graph2nn import Dense, Relational, Wiring, build_model, match, ws_flex
+from graph2nn import ConnectomeRNN, Dense, Relational, RelationalGraph, Wiring, build_model, match, ws_flex
 from graph2nn.layers import bf16_support
 from graph2nn.models import architecture
 from graph2nn.training.acceleration import Acceleration, keep_memory
@@ -72,6 +74,7 @@ def cases(*, quick: bool) -> dict[str, dict[str, Work]]:
     for name, batch in IMAGES.items():
         for kind, wiring in graphs.items():
             found[f"{name}, {kind}"] = image_steps(name, wiring, 2 if quick else batch)
+    found["connectome of 2,952 neurons"] = connectome_steps(2 if quick else 32)
     graphs["relational"] = Relational(ws_flex(64, DEGREES[0], 0.2, 1))
     for kind, wiring in graphs.items():
         found[f"translator, {kind}"] = text_steps(wiring, 2 if quick else 64)
@@ -82,17 +85,33 @@ def image_steps(name: str, wiring: Wiring, batch: int) -> dict[str, Work]:
     """The steps of a network of images at the dense one's multiply-adds."""
     size = architecture(name).input_size
     widths = match(name, wiring).widths
+    return steps(lambda: build_model(name, wiring, widths), size, batch)
+
+
+def connectome_steps(batch: int) -> dict[str, Work]:
+    """The steps of a network of as many neurons and connections as the larva's, drawn at random."""
+    edges, n = made(2952, 110_677)
+    graph = RelationalGraph.from_edge_index(edges, n, name="made larva")
+
+    def network() -> nn.Module:
+        return ConnectomeRNN(graph, 1024, 10, inputs=range(500), outputs=range(500, 800), rounds=6)
+
+    return steps(network, (1024,), batch)
+
+
+def steps(build: Callable[[], nn.Module], size: tuple[int, ...], batch: int) -> dict[str, Work]:
+    """The training steps of a network in each of :data:`WAYS`."""
 
     def model() -> nn.Module:
         torch.manual_seed(0)
-        return build_model(name, wiring, widths).train()
+        return build().train()
 
     ways = {
         "float32": model(),
         "--amp bf16": Acceleration(amp="bf16").apply(model(), "cpu"),
         "torch's autocast": Autocast(model()),
     }
-    return {way: image_step(ways[way], size, batch) for way in WAYS}
+    return {way: step_of_classes(ways[way], size, batch) for way in WAYS}
 
 
 def text_steps(wiring: Wiring, batch: int) -> dict[str, Work]:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from graph2nn.errors import UserError, unknown
 from graph2nn.layers import bf16_support
 from graph2nn.layers.edge.linear import EdgeTables
+from graph2nn.layers.edge.operator import activations_in_bf16
 from graph2nn.layers.engines import Engine
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.steps import Loss, Step, eager_step
@@ -168,7 +169,6 @@ class _Accelerated(nn.Module):
     def __init__(self, model: nn.Module, acceleration: Acceleration) -> None:
         super().__init__()
         self.model, self.acceleration = model, acceleration
-        self._has_edges = _has_edges(model)
         if acceleration.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # A method and not the compiled module, which would list the network's own modules once more.
@@ -182,9 +182,11 @@ class _Accelerated(nn.Module):
             inputs = tuple(
                 x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs
             )
-        emulated = inputs[0].device.type == "cpu" and not bf16_support.cpu_has_bf16()
-        if acceleration.amp is None or (emulated and not self._has_edges):
+        if acceleration.amp is None:
             return self._run(*inputs)
+        if inputs[0].device.type == "cpu" and not bf16_support.cpu_has_bf16():
+            with activations_in_bf16():
+                return self._run(*inputs)
         # A graph must not read casts of weights that an earlier forward left in the cache.
         with torch.autocast(
             inputs[0].device.type, _DTYPES[acceleration.amp], cache_enabled=not acceleration.cuda_graphs
