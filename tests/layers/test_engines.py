@@ -65,6 +65,13 @@ def test_narrow_convolutions_of_a_few_nodes_are_blocks_and_those_of_one_feature_
     assert choose("auto", "conv3x3", 17, 17, 1.0, nodes=16, in_network=True) == "masked"
 
 
+def test_measured_layers_have_up_to_as_many_nodes_as_features():
+    sizes = {(case.kind, case.width, case.nodes) for case in engine_timing.cases()}
+    assert all(nodes <= width for _, width, nodes in sizes)
+    assert {("conv3x3", 16, 16), ("conv3x3", 64, 16), ("conv3x3", 64, 64), ("conv1x1", 32, 32)} <= sizes
+    assert {("linear", 64, 64), ("linear", 512, 256), ("edge", 256, 256)} <= sizes
+
+
 def test_layers_of_our_networks_need_less_of_an_advantage_than_one_alone(own_table):
     written(own_table, *everywhere(0.9))
     assert choose("auto", "conv3x3", 16, 16, 0.5) == choose("auto", "conv1x1", 16, 16, 0.5) == "masked"
