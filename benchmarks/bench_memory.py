@@ -1,11 +1,11 @@
-"""Memory of a training step of ResNet-34: dense, relational by the block engine, relational by the mask.
+"""Memory of training steps of ResNet-34: dense, relational by the block engine, relational by the mask.
 
     python -m benchmarks.bench_memory
 
-Relational networks have the published best graph (density .144) at matched widths; two images a batch.
-Parameters and momentum are counted; the peak is that of a fresh process from building the network to the end of
-its first step, less what the process had before: imports, and tiny layers of the same kind, for the kernels
-that these compile or load.
+Relational networks have the published best graph (density .144) at matched widths. Parameters and momentum are
+counted; the peak is that of a fresh process from building the network to the end of its first step on two
+images, or of its third on sixteen, less what the process had before: imports, and tiny layers of the same kind,
+for the kernels that these compile or load.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from graph2nn.models import architecture, build_model
 from graph2nn.training.optimiser import sgd
 from graph2nn.wiring import Dense, Relational
 
-MODEL, DENSITY, IMAGES = "resnet34", ".144", 2
+MODEL, DENSITY = "resnet34", ".144"
 KINDS = ("dense", "masked", "block")
+#: Images of a batch, and steps: the first alone, or enough that later ones add nothing.
+CASES = ((2, 1), (16, 3))
 MIB = 1 << 20
 
 
@@ -48,8 +50,8 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (MIB if sys.platform == "darwin" else 1 << 10)
 
 
-def one_step(kind: str) -> dict[str, float]:
-    """Build the network and train it for a step, in this process; memory in MiB."""
+def train(kind: str, images: int, steps: int) -> dict[str, float]:
+    """Build the network and train it for some steps, in this process; memory in MiB."""
     torch.set_num_threads(1)
     size = architecture(MODEL).input_size
     # What every process has: libraries, and machine code for this kind of layer.
@@ -57,9 +59,11 @@ def one_step(kind: str) -> dict[str, float]:
     before = peak()
     model = network(kind)
     optimiser = sgd(model.parameters(), RECIPE)
-    labels = torch.randint(0, 1000, (IMAGES,))
-    nn.functional.cross_entropy(model(torch.randn(IMAGES, *size)), labels).backward()
-    optimiser.step()
+    for _ in range(steps):
+        labels = torch.randint(0, 1000, (images,))
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(torch.randn(images, *size)), labels).backward()
+        optimiser.step()
     held: list[Tensor] = [*model.parameters()]
     held += [value for state in optimiser.state.values() for value in state.values() if torch.is_tensor(value)]
     stored = sum(tensor.numel() * tensor.element_size() for tensor in held)
@@ -83,32 +87,44 @@ def warm(kind: str) -> None:
         x = torch.randn(2, 64, 8, 8, requires_grad=True)
         norm_relu(layer, 64)(x).sum().backward()
         layer(x).sum().backward()
+        sgd(layer.parameters(), RECIPE).step()
 
 
-def fresh(kind: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.bench_memory", "--one", kind]
+def fresh(kind: str, case: tuple[int, int]) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.bench_memory", "--one", kind, *map(str, case)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
+def compared(case: tuple[int, int], rounds: int) -> dict[str, Any]:
+    """Networks of each kind in turns, in fresh processes: medians and the range of the peaks."""
+    runs: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    for _ in range(rounds):
+        for kind in KINDS:
+            runs[kind].append(fresh(kind, case))
+    networks: dict[str, Any] = {}
+    for kind, found in runs.items():
+        networks[kind] = {name: round(statistics.median(run[name] for run in found), 1) for name in found[0]}
+        peaks = [run["peak_mib"] for run in found]
+        networks[kind]["peak_range_mib"] = [round(min(peaks), 1), round(max(peaks), 1)]
+    return {"images": case[0], "steps": case[1], "networks": networks}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--one", choices=KINDS, help="measure one kind in this process, and print it")
+    parser.add_argument(
+        "--one", nargs=3, metavar=("KIND", "IMAGES", "STEPS"), help="measure this, and print it"
+    )
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(one_step(options.one)))
+        kind, images, steps = options.one
+        print(json.dumps(train(kind, int(images), int(steps))))
         return
     result = birth_certificate("bench_memory", ("torch", "numba", "numpy"))
-    result |= {"model": MODEL, "density": DENSITY, "images": IMAGES, "rounds": options.rounds}
-    networks: dict[str, Any] = {}
-    for kind in KINDS:
-        runs = [fresh(kind) for _ in range(options.rounds)]
-        networks[kind] = {name: round(statistics.median(run[name] for run in runs), 1) for name in runs[0]}
-        peaks = [run["peak_mib"] for run in runs]
-        networks[kind]["peak_range_mib"] = [round(min(peaks), 1), round(max(peaks), 1)]
-    write("memory", result | {"networks": networks})
+    result |= {"model": MODEL, "density": DENSITY, "rounds": options.rounds}
+    write("memory", result | {"cases": [compared(case, options.rounds) for case in CASES]})
 
 
 if __name__ == "__main__":

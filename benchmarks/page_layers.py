@@ -152,18 +152,24 @@ def draw_layers(found: Mapping[str, Any]) -> None:
 def memory() -> str:
     if (found := results("memory")) is None:
         return ""
-    dense = found["networks"]["dense"]
-    rows = [
-        [
-            who,
-            f"{entry['parameters_and_momentum_mib']:,.0f}",
-            f"{entry['peak_mib']:,.0f}",
-            f"{entry['peak_mib'] / dense['peak_mib']:.2f}",
-        ]
-        for who, entry in found["networks"].items()
-    ]
-    head = ["network", "parameters and momentum, MiB", "peak of a step, MiB", "peak ÷ dense"]
-    what = f"A training step of {found['model']}, density {found['density']}, batch {found['images']}.\n"
+    rows = []
+    for case in found["cases"]:
+        dense = case["networks"]["dense"]["peak_mib"]
+        for who, entry in case["networks"].items():
+            low, high = entry["peak_range_mib"]
+            rows.append(
+                [
+                    f"{case['images']} images, {case['steps']} step{'s' * (case['steps'] > 1)}",
+                    who,
+                    f"{entry['parameters_and_momentum_mib']:,.0f}",
+                    f"{entry['peak_mib']:,.0f} ({low:,.0f}–{high:,.0f})",
+                    f"{entry['peak_mib'] / dense:.2f}",
+                ]
+            )
+    head = ["batch", "network", "parameters and momentum, MiB", "peak, MiB", "peak ÷ dense"]
+    what = (
+        f"Training of {found['model']}, density {found['density']}: medians and ranges of {found['rounds']}.\n"
+    )
     return "\n## Memory\n\n" + birth(found) + "\n" + what + "\n" + table(head, rows)
 
 

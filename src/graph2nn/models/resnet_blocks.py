@@ -95,7 +95,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, in_channels, H, W]`` to ``[batch, out_channels, H′, W′]``."""
-        return F.relu(self.shortcut(x) + self.path(x))
+        return F.relu(self.shortcut(x) + self.path(x), inplace=True)
 
     @classmethod
     def shapes(

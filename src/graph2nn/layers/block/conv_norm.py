@@ -1,7 +1,8 @@
 """A convolution and its batch norm, with or without ReLU, in one: what backward needs is kept once.
 
 Of the three in a row, torch keeps the convolution's output for the norm and the norm's for ReLU; in one, the
-convolution's output is enough.
+convolution's output is enough. A convolution that reads the result need not keep it either, see
+``recomputed.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from graph2nn.layers.block.product import (
     product,
     run_share,
 )
+from graph2nn.layers.block.recomputed import Origin, kept_image, remember, to_keep
 
 
 def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry, *, relu: bool) -> Tensor:
@@ -41,7 +43,11 @@ def convolve_normed(x: Tensor, weight: Tensor, norm: nn.BatchNorm2d, g: Geometry
         ``[N, out, H′, W′]``, differentiable once.
     """
     weight, moving = checked_weight(weight, g), running(norm)
-    return cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g, relu))  # type: ignore[no-untyped-call]
+    origin: list[Origin] = []
+    out = cast(Tensor, _Normed.apply(x, weight, norm.weight, norm.bias, moving, g, relu, origin))  # type: ignore[no-untyped-call]
+    if relu and out.requires_grad:
+        remember(out, *origin)
+    return out
 
 
 class _Normed(Function):
@@ -55,6 +61,7 @@ class _Normed(Function):
         moving: RunningStatistics,
         g: Geometry,
         relu: bool,
+        origin: list[Origin],
     ) -> Tensor:
         z = product(lay_out(x, "source", g), weight, g)
         out = torch.empty_like(z)
@@ -64,8 +71,10 @@ class _Normed(Function):
             norm_planes, "norm", g, z, g.forward, g.images, g.blocks.out_features, g.out_height * g.out_width,
             ctx.floor, gamma, beta, moving.mean, moving.variance, moving.momentum, moving.eps, mean, scale, out,
         )  # fmt: skip
+        slope = gamma * scale
+        origin.append(Origin(z, slope, beta - mean * slope))
         # Not the input laid out, which whoever made the input may keep as well: backward lays it out again.
-        ctx.save_for_backward(x, weight, gamma, beta, z, mean, scale)
+        ctx.save_for_backward(weight, gamma, beta, z, mean, scale, *to_keep(x))
         ctx.geometry = g
         return out
 
@@ -76,17 +85,17 @@ class _Normed(Function):
         def differentiate(upstream: Tensor, *saved: Tensor) -> Gradients:
             return _gradients(upstream, saved, g, floor, wanted)
 
-        return *once(differentiate, upstream[0], *ctx.saved_tensors), None, None, None
+        return *once(differentiate, upstream[0], *ctx.saved_tensors), None, None, None, None
 
 
 def _gradients(
     upstream: Tensor, saved: tuple[Tensor, ...], g: Geometry, floor: float, wanted: tuple[bool, bool]
 ) -> Gradients:
-    x, weight, gamma, beta, z, mean, scale = saved
+    weight, gamma, beta, z, mean, scale, *kept = saved
     dz = z.new_empty(g.groups * g.result.group_step)
     dgamma, dbeta = torch.empty_like(gamma), torch.empty_like(beta)
     run_share(
         differentiate_planes, "norm", g, upstream.contiguous(), z, g.forward, g.result, floor,
         gamma, beta, mean, scale, dgamma, dbeta, dz,
     )  # fmt: skip
-    return *gradients(dz, x, weight, g, wanted), dgamma, dbeta
+    return *gradients(dz, kept_image(tuple(kept)), weight, g, wanted), dgamma, dbeta

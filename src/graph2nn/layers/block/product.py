@@ -14,6 +14,7 @@ from graph2nn.errors import UserError
 from graph2nn.layers.block import copying, kernels, weight_grad
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
+from graph2nn.layers.block.recomputed import Origin, kept_image, lay_out_normed, to_keep
 from graph2nn.layers.block.threads import share
 
 Gradients: TypeAlias = tuple[Tensor | None, ...]
@@ -75,7 +76,7 @@ class _Multiply(Function):
         source = lay_out(x, "source", g)
         out = product(source, weight, g)
         # Whoever made an image usually keeps it, and laying it out costs little: it is not kept twice.
-        ctx.save_for_backward(source if g.rowwise else x, weight)
+        ctx.save_for_backward(weight, *((source,) if g.rowwise else to_keep(x)))
         ctx.geometry = g
         return out
 
@@ -83,8 +84,8 @@ class _Multiply(Function):
     def backward(ctx: Any, *upstream: Tensor) -> Gradients:
         g, wanted = ctx.geometry, ctx.needs_input_grad[:2]
 
-        def differentiate(upstream: Tensor, source: Tensor, weight: Tensor) -> Gradients:
-            return gradients(lay_out(upstream, "result", g), source, weight, g, wanted)
+        def differentiate(upstream: Tensor, weight: Tensor, *kept: Tensor) -> Gradients:
+            return gradients(lay_out(upstream, "result", g), kept_image(kept), weight, g, wanted)
 
         return *once(differentiate, upstream[0], *ctx.saved_tensors), None
 
@@ -143,7 +144,7 @@ class _Once(Function):
 
 def gradients(
     upstream: Tensor,
-    source: Tensor,
+    source: Tensor | Origin,
     weight: Tensor,
     g: Geometry,
     wanted: tuple[bool, bool],
@@ -154,7 +155,7 @@ def gradients(
 
     Args:
         upstream: gradient of the output, laid out.
-        source: input; laid out already if samples have one pixel.
+        source: input, or what it is computed from; laid out already if samples have one pixel.
         weight: compact weights, contiguous.
         g: geometry of the layer.
         wanted: whether the input's is, whether the weight's is.
@@ -166,8 +167,17 @@ def gradients(
     dx = _input_gradient(upstream, weight, g, of_rows) if wanted[0] else None
     if not wanted[1]:
         return dx, None
-    source = source if g.rowwise else lay_out(source, "source", g)
-    return dx, _weight_gradient(upstream, source, weight, g)
+    return dx, _weight_gradient(upstream, _laid_out_again(source, g), weight, g)
+
+
+def _laid_out_again(source: Tensor | Origin, g: Geometry) -> Tensor:
+    if isinstance(source, Origin):
+        out = source.z.new_empty(source.z.numel() if g.direct else g.groups * g.source.group_step)
+        run_share(
+            lay_out_normed, "source", g, source.z, source.slope, source.shift, g.source, int(g.direct), out
+        )
+        return out
+    return source if g.rowwise else lay_out(source, "source", g)
 
 
 def _input_gradient(upstream: Tensor, weight: Tensor, g: Geometry, of_rows: bool) -> Tensor:
