@@ -1,5 +1,6 @@
 """A convolution behind norm and ReLU keeps the image before them, and learns from the same bits."""
 
+import contextlib
 import gc
 import io
 import weakref
@@ -10,7 +11,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint_sequential
 
 from graph2nn.graphs import ws_flex
-from graph2nn.layers.block import BlockConv2d, conv_norm, product
+from graph2nn.layers.block import BlockConv2d, conv_norm, product, recomputed
 from graph2nn.layers.norm_relu import NormedSequential, NormReLU
 from graph2nn.models import build_model
 from graph2nn.wiring import Relational
@@ -125,6 +126,18 @@ def test_saved_tensors_may_go_elsewhere():
     with torch.autograd.graph.save_on_cpu():
         found = gradients(network, x)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("made_under_hooks", [True, False])
+def test_hooks_get_the_image_itself(made_under_hooks):
+    packed = []
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t.data_ptr()) or t, lambda t: t)
+    with hooks if made_under_hooks else contextlib.nullcontext():
+        image = normed(16, 20)(images(2, 16, 6, 6))
+    assert (image in recomputed._ORIGINS) is not made_under_hooks
+    with hooks:
+        BlockConv2d(GRAPH, 20, 24, 3, padding=1)(image)
+    assert image.data_ptr() in packed
 
 
 def test_an_image_that_is_written_to_a_file_has_nothing_of_ours():

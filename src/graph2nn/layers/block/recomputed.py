@@ -42,11 +42,14 @@ _ORIGINS: MutableMapping[Tensor, tuple[Origin, int]] = WeakTensorKeyDictionary()
 def remember(image: Tensor, origin: Origin) -> None:
     """Note what an image was made of, for whoever would keep it for a backward.
 
+    Not under hooks on saved tensors: a checkpoint drops ``z``, and would keep it with the image it cuts at.
+
     Args:
         image: ``ReLU(z · slope + shift)``.
         origin: its ``z``, which something keeps for the backward of ``image`` in any case.
     """
-    _ORIGINS[image] = origin, image._version
+    if not _saved_elsewhere():
+        _ORIGINS[image] = origin, image._version
 
 
 def to_keep(image: Tensor) -> Kept:
@@ -58,7 +61,7 @@ def to_keep(image: Tensor) -> Kept:
     Returns:
         Tensors for ``save_for_backward``; :func:`kept_image` reads them.
     """
-    # Checkpoints forget the origin where they cut a network, but count what is saved on both of their ways.
+    # Hooks get what the layer reads, as from torch's own layers.
     if image not in _ORIGINS or _saved_elsewhere():
         return (image,)
     origin, version = _ORIGINS[image]
