@@ -19,7 +19,7 @@ ROOMS = (
     "training", "results", "experiments", "analysis", "report", "cli",
 )  # fmt: skip
 #: Modules that stand above all rooms.
-TOP = ("errors", "arguments", "files", "memory", "yaml_values", "progress", "compiling", "arrays")
+TOP = ("errors", "arguments", "files", "memory", "yaml_values", "progress", "compiling", "arrays", "preemption")
 
 
 @cache

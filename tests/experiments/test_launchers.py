@@ -14,7 +14,7 @@ import pytest
 from lease_files import ELSEWHERE, lease_of
 from pages import ROOT
 from tiny_sweep import configs
-from waiting import patience, wait_for
+from waiting import patience, signal_until_gone, wait_for
 
 from graph2nn.cli import main
 from graph2nn.cli.launcher_options import choose_launcher
@@ -25,10 +25,10 @@ from graph2nn.experiments.launchers import LAUNCHERS, Local, Ray, Slurm, Source,
 from graph2nn.experiments.launchers.local import _settle_on_a_gpu
 from graph2nn.experiments.launchers.slurm import pull
 from graph2nn.experiments.sweep_file import read_plans, read_sweep_file, write_sweep_file
+from graph2nn.preemption import REQUEUE_EXIT_CODE
 from graph2nn.results.failures import failed_runs
 from graph2nn.results.leases import holder, holders
 from graph2nn.results.run_folder import finished_runs, writing
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_told_to_make_room_a_sweep_ends_with_the_code_for_queueing_again(tmp_pat
             "a run has started",
             alive=lambda: sweep.poll() is None,
         )
-        sweep.send_signal(getattr(signal, name))
+        signal_until_gone(sweep, getattr(signal, name))
         said = sweep.communicate(timeout=patience(60))[1]
     finally:
         sweep.kill()

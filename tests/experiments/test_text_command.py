@@ -13,9 +13,9 @@ import graph2nn as g
 from graph2nn.cli import main
 from graph2nn.data.own.reader import Options, load_own
 from graph2nn.experiments.generation import generate
+from graph2nn.preemption import Preempted
 from graph2nn.tasks.language_model import LanguageModel
 from graph2nn.training import Checkpoints, Recipe, Saving, train
-from graph2nn.training.preemption import Preempted
 
 TEXT = "the graph reads the text and the text reads the graph; " * 80
 SMALL = ["--set", "recipe.epochs=3", "--set", "model.options.depth=1", "--set", "model.widths=[64]"]

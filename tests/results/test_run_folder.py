@@ -10,11 +10,11 @@ import pytest
 from lease_files import ELSEWHERE, lease_of
 
 from graph2nn.errors import UserError
+from graph2nn.preemption import REQUEUE_EXIT_CODE
 from graph2nn.results import run_folder
 from graph2nn.results.leases import LostError, TakenError, holder
 from graph2nn.results.run_folder import resumable, writing
 from graph2nn.training.loop import Epoch
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 
 def epoch(number, error=50.0):

@@ -50,3 +50,13 @@ def wait_for(
         waited, limit = time.monotonic() - begin, patience(seconds)
         assert waited < limit, f"did not happen within {limit:.0f} s: {what}"
         time.sleep(pause)
+
+
+def signal_until_gone(process: subprocess.Popen[str], number: int) -> None:
+    """Send a signal every 10 ms until the process has ended, as a scheduler that asks more than once."""
+
+    def gone() -> bool:
+        process.send_signal(number)
+        return process.poll() is not None
+
+    wait_for(gone, "the process has ended", pause=0.01)

@@ -11,10 +11,10 @@ import graph2nn as g
 from graph2nn.cli import main
 from graph2nn.data.text.sentence_pairs import split_of
 from graph2nn.data.text.vocabulary import BEGIN, END, PADDING
+from graph2nn.preemption import Preempted
 from graph2nn.tasks.decoding import beam, greedy, most_tokens
 from graph2nn.tasks.translation import Translation, bleu_of
 from graph2nn.training import Checkpoints, Recipe, Saving, train
-from graph2nn.training.preemption import Preempted
 
 pytest.importorskip("tokenizers", reason="needs tokenizers, of the extra text")
 pytest.importorskip("sacrebleu", reason="needs sacrebleu, of the extra text")

@@ -30,6 +30,7 @@ from graph2nn.cli.sweep import retry, sweep
 from graph2nn.cli.train import train
 from graph2nn.errors import LONGEST, UserError, cut, shown
 from graph2nn.files import why_not
+from graph2nn.preemption import heed_first_request
 
 app = typer.Typer(
     name="graph2nn",
@@ -151,4 +152,5 @@ def run() -> None:
         # A terminal of another encoding shows codes for what it lacks, and the command goes on.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    heed_first_request()
     sys.exit(main())

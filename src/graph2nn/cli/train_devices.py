@@ -113,8 +113,8 @@ def _fewer_readers(data: Dataset, devices: int) -> Dataset:
 @contextmanager
 def _endings_said() -> Iterator[None]:
     """Say in one line why the training ended before its time, and end with the code that tells it."""
+    from graph2nn.preemption import Preempted
     from graph2nn.training.distributed import RankError
-    from graph2nn.training.preemption import Preempted
 
     try:
         yield

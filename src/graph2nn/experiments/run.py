@@ -19,6 +19,7 @@ from graph2nn.errors import UserError
 from graph2nn.experiments.callbacks import OnEpoch, RunCallbacks, Watch
 from graph2nn.experiments.network import build
 from graph2nn.experiments.start import starting_weights
+from graph2nn.preemption import Stop, signals_caught
 from graph2nn.results.config import RunConfig
 from graph2nn.results.data_card import weights_metadata
 from graph2nn.results.row import NetworkOfRun, result_row
@@ -28,7 +29,6 @@ from graph2nn.training.acceleration import PLAIN, Acceleration
 from graph2nn.training.checkpoints import Checkpoints, Saving
 from graph2nn.training.distributed.ranks import ALONE, Ranks
 from graph2nn.training.loop import train
-from graph2nn.training.preemption import Stop, signals_caught
 
 EVERY_FIVE_MINUTES = Saving()
 UNWATCHED = Watch()

@@ -1,5 +1,6 @@
 """Training: the recipe, the loop of one network with one seed, and populations of networks."""
 
+from graph2nn.preemption import REQUEUE_EXIT_CODE, Preempted, signals_caught
 from graph2nn.training.acceleration import Acceleration
 from graph2nn.training.batch_norm import precise_bn
 from graph2nn.training.checkpoints import Checkpoints, Saving
@@ -8,7 +9,6 @@ from graph2nn.training.evaluation import Evaluation, evaluate
 from graph2nn.training.loop import train
 from graph2nn.training.member import Member, Outcome
 from graph2nn.training.population import train_population
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE, Preempted, signals_caught
 from graph2nn.training.recipe import Recipe
 
 __all__ = [

@@ -19,6 +19,7 @@ from graph2nn.data.samples import Augment, Part, Split, whole
 from graph2nn.errors import UserError
 from graph2nn.models.initialise import initialise
 from graph2nn.models.shared_draws import share_draws
+from graph2nn.preemption import Stop, end
 from graph2nn.tasks.registry import task_of
 from graph2nn.tasks.task import Task, hard
 from graph2nn.training.acceleration import PLAIN, Acceleration, keep_memory
@@ -30,7 +31,6 @@ from graph2nn.training.epoch import Epoch, EpochProgress
 from graph2nn.training.evaluation import NOT_EVALUATED, evaluate
 from graph2nn.training.mixing import Mixing
 from graph2nn.training.optimiser import optimiser_of
-from graph2nn.training.preemption import Stop, end
 from graph2nn.training.recipe import Recipe
 from graph2nn.training.rng import own_random_numbers, stream
 from graph2nn.training.state import TrainingState

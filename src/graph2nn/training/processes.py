@@ -24,6 +24,7 @@ from typing import Any, Literal
 import torch
 
 from graph2nn.errors import UserError
+from graph2nn.preemption import heed_first_request
 from graph2nn.training.member import complaint
 
 #: From a task, and a function that sends a note to the parent, to a result. Must be importable elsewhere.
@@ -262,6 +263,7 @@ def interrupts_held_back() -> Iterator[None]:
 def _serve(connection: Connection, job: Job, threads: int) -> None:
     """Life of a worker process: one task after the other, until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    heed_first_request()
     end_with_parent()
     torch.set_num_threads(threads)
 

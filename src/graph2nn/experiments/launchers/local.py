@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from graph2nn.experiments.launchers.launcher import AttemptResult, OnEnd, OnEpoch, Work, attempt
+from graph2nn.preemption import REQUEUE_EXIT_CODE, Handlers, handled
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import TakenError, hold, holder
 from graph2nn.training import processes
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 from graph2nn.training.shared_memory import SharedDataset
 
 
@@ -145,17 +145,10 @@ def _room_made_on_request() -> Iterator[None]:
         yield
         return
 
-    names = ("SIGTERM", "SIGUSR1", "SIGUSR2")
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-
-    def leave(_number: int, _frame: object) -> None:
-        for number in numbers:  # told once is enough: the workers are to be ended in peace
+    def leave(_number: int, before: Handlers) -> None:
+        for number in before:  # told once is enough: the workers are to be ended in peace
             signal.signal(number, signal.SIG_IGN)
         raise SystemExit(REQUEUE_EXIT_CODE)
 
-    before = {number: signal.signal(number, leave) for number in numbers}
-    try:
+    with handled(leave, ("SIGTERM", "SIGUSR1", "SIGUSR2")):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -11,10 +11,10 @@ from typing import Any
 
 from graph2nn.errors import Graph2nnWarning, UserError
 from graph2nn.experiments.launchers.launcher import AttemptResult, OnEnd, OnEpoch, Work, attempt
+from graph2nn.preemption import REQUEUE_EXIT_CODE
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import holder
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 #: Tasks that wait at the cluster beyond those it can begin at once: enough to keep it busy.
 AHEAD = 32

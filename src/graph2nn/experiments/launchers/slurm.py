@@ -26,11 +26,11 @@ from graph2nn.experiments.launchers.launcher import (
     ended_elsewhere,
 )
 from graph2nn.experiments.sweep_file import read_sweep_file
+from graph2nn.preemption import REQUEUE_EXIT_CODE
 from graph2nn.results import failures
 from graph2nn.results.config import RunConfig
 from graph2nn.results.leases import Holder, holder
 from graph2nn.results.run_folder import finished_runs
-from graph2nn.training.preemption import REQUEUE_EXIT_CODE
 
 #: Jobs of one array: SLURM's default limit (MaxArraySize) is 1,001.
 ARRAY = 1000

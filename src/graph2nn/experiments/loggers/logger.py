@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from graph2nn.errors import UserError, unknown
+from graph2nn.preemption import Preempted
 from graph2nn.results.config import RunConfig
 from graph2nn.training.epoch import Epoch
-from graph2nn.training.preemption import Preempted
 
 
 class Logger(Protocol):

@@ -19,10 +19,10 @@ import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from graph2nn.errors import UserError
+from graph2nn.preemption import Preempted, Stop, end, heed_first_request, signals_caught
 from graph2nn.training.distributed.environment import Place, check_devices, joined
 from graph2nn.training.distributed.ranks import Ranks
 from graph2nn.training.member import complaint
-from graph2nn.training.preemption import Preempted, Stop, end, signals_caught
 from graph2nn.training.processes import (
     can_spawn,
     end_with_parent,
@@ -206,6 +206,7 @@ def _live(connection: Connection, job: Job, place: Place, device: str, threads: 
         # Ctrl-C in a terminal is for whoever began the ranks, who passes it on: once, and to all.
         os.setpgrp()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    heed_first_request()
     end_with_parent()
     torch.set_num_threads(threads)
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 #: What a run that was pre-empted exits with: HTCondor's code for a job that wants to be queued again, and what
 #: a SLURM or Ray wrapper can tell from a failure.
@@ -18,6 +19,9 @@ SIGNALS = ("SIGTERM", "SIGUSR1", "SIGUSR2", "SIGINT")
 
 #: Asked after each batch; returns why the training should save itself and end, or None.
 Stop = Callable[[], str | None]
+
+#: By number of the signal, as :func:`signal.getsignal` returns them.
+Handlers = dict[int, Any]
 
 
 class Preempted(SystemExit):
@@ -42,6 +46,52 @@ class Preempted(SystemExit):
         return f"stopped by {self.reason}: {saved}."
 
 
+def heed_first_request() -> None:
+    """Tell that this process ends when it is stopped: commands and worker processes do, a notebook does not.
+
+    Schedulers ask more than once, and some ask both a process and its parent, who passes it on. Once such a
+    process has been stopped, it ignores further requests while it ends: dying of one would hide the exit code
+    by which it asks to be queued again.
+    """
+    global _ends_when_stopped
+    _ends_when_stopped = True
+
+
+_ends_when_stopped = False
+
+
+@contextmanager
+def handled(handler: Callable[[int, Handlers], object], names: Sequence[str]) -> Iterator[None]:
+    """Let a handler hear signals; those of before are put back at the end.
+
+    Who was started deaf to a signal stays so: worker processes leave Ctrl-C to their parent.
+
+    Args:
+        handler: called with the number of each signal and the handlers of before.
+        names: of the signals; those that the system lacks are left out.
+    """
+
+    def hear(number: int, _frame: FrameType | None) -> None:
+        handler(number, before)
+
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: earlier for number, earlier in before.items() if earlier != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, hear)
+    stopped = False
+    try:
+        yield
+    except SystemExit as request:
+        stopped = request.code == REQUEUE_EXIT_CODE
+        raise
+    finally:
+        for number, earlier in before.items():
+            ignored = stopped and _ends_when_stopped and number != signal.SIGINT
+            # None is a handler that was not set from Python and cannot be put back.
+            signal.signal(number, signal.SIG_IGN if ignored else earlier or signal.SIG_DFL)
+
+
 @contextmanager
 def signals_caught(names: Sequence[str] = SIGNALS) -> Iterator[Stop]:
     """Note signals instead of dying of them; the training asks after each batch, see :func:`graph2nn.train`.
@@ -57,23 +107,14 @@ def signals_caught(names: Sequence[str] = SIGNALS) -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # Who was started deaf to a signal stays so: worker processes leave Ctrl-C to their parent.
-    before = {number: handler for number in numbers if (handler := signal.getsignal(number)) != signal.SIG_IGN}
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def note(number: int, before: Handlers) -> None:
         caught.append(signal.Signals(number).name)
         if number == signal.SIGINT:
             signal.signal(number, before[number])
 
-    for number in before:
-        signal.signal(number, note)
-    try:
+    with handled(note, names):
         yield lambda: caught[0] if caught else None
-    finally:
-        for number, handler in before.items():
-            # None is a handler that was not set from Python and cannot be put back.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
     if caught:
         signal.raise_signal(getattr(signal, caught[0]))
 

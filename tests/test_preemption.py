@@ -10,10 +10,11 @@ import threading
 from contextlib import suppress
 
 import pytest
-from waiting import patience, wait_for
+from waiting import patience, signal_until_gone, wait_for
 
+from graph2nn import preemption
+from graph2nn.preemption import end, heed_first_request
 from graph2nn.training import REQUEUE_EXIT_CODE, Preempted, signals_caught
-from graph2nn.training.preemption import end
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -88,11 +89,19 @@ def test_ctrl_c_is_an_interruption_and_the_rest_asks_to_be_queued_again(tmp_path
     assert str(Preempted("SIGUSR1", None)) == "stopped by SIGUSR1: nothing was saved."
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR2"])
-def test_the_command_ends_with_the_code_for_requeueing(name, tmp_path):
-    """The real command, in a process of its own, stopped in the middle of a run without end."""
+@pytest.mark.parametrize(
+    ("name", "options", "again"),
+    [
+        ("SIGTERM", [], False),
+        ("SIGUSR2", [], False),
+        ("SIGUSR1", [], True),
+        ("SIGTERM", ["--devices", "2"], True),
+    ],
+)
+def test_the_command_ends_with_the_code_for_requeueing(name, options, again, tmp_path):
+    """The real command, stopped in the middle of a run without end, by a scheduler that may keep asking."""
     argv = ["train", "mlp-digits", "--set", "recipe.epochs=100000", "--threads", "1", "--out", str(tmp_path)]
-    command = [sys.executable, "-m", "graph2nn", *argv]
+    command = [sys.executable, "-m", "graph2nn", *argv, *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         wait_for(
@@ -101,6 +110,8 @@ def test_the_command_ends_with_the_code_for_requeueing(name, tmp_path):
             alive=lambda: process.poll() is None,
         )
         process.send_signal(getattr(signal, name))
+        if again:
+            signal_until_gone(process, getattr(signal, name))
         said = process.communicate(timeout=patience(60))[1]
     finally:
         process.kill()
@@ -108,3 +119,16 @@ def test_the_command_ends_with_the_code_for_requeueing(name, tmp_path):
     assert process.returncode == REQUEUE_EXIT_CODE
     assert said.splitlines()[-1] == f"graph2nn: stopped by {name}: saved, the same command goes on from there."
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_only_who_ends_when_stopped_is_deaf_to_further_requests(ends, noted, monkeypatch):
+    monkeypatch.setattr(preemption, "_ends_when_stopped", False)
+    if ends:
+        heed_first_request()
+    for ending in (KeyboardInterrupt(), SystemExit(1), SystemExit(REQUEUE_EXIT_CODE)):
+        with suppress(KeyboardInterrupt, SystemExit), signals_caught():
+            raise ending
+        os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGINT)  # a person is heard to the end
+    assert noted == [signal.SIGUSR1] * (2 if ends else 3) + [signal.SIGINT]
