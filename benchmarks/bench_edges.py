@@ -61,6 +61,8 @@ def main() -> None:
         return
     keep_memory()
     result = birth_certificate("bench_edges", ("torch", "numba", "numpy", "scipy"))
+    if options.larva:  # where the data lies says something of the machine, and nothing of the result
+        result["command"] = result["command"].replace(str(options.larva), "FOLDER")
     result |= {"rounds": options.rounds, "quick": options.quick, "threads": 1}
     os.environ.setdefault("FLYDNET_THREADS", "1")
     result["flydnet"] = metadata.version("flydnet") if find_spec("flydnet") else "not installed"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from graph2nn import Relational, RelationalGraph, UserError, macs, parameters, ws_flex
 from graph2nn.layers.block import BlockLinear
-from graph2nn.layers.edge import EdgeLinear, arcs, edge_product, tables_of
+from graph2nn.layers.edge import EdgeLinear, arcs, by_source, edge_product, tables_of
 from graph2nn.layers.edge import linear as edge_linear
 from graph2nn.layers.edge import product as edge_product_module
+from graph2nn.layers.edge.product import weights_by_source
 from graph2nn.layers.masked import RelationalLinear
 
 GRAPH = ws_flex(24, 5.0, 0.3, 1)
@@ -168,9 +169,41 @@ def test_weights_sorted_by_source_give_the_same_gradient():
     weight = torch.randn(len(tables.source)).requires_grad_()
     x = torch.randn(24, 9).requires_grad_()
     plain = torch.autograd.grad(edge_product(x, weight, tables).sum(), [x, weight])
-    by_source = weight.detach()[tables.order.long()]
-    given_sorted = torch.autograd.grad(edge_product(x, weight, tables, by_source).sum(), [x, weight])
+    in_order = weight.detach()[tables.order.long()]
+    given_sorted = torch.autograd.grad(edge_product(x, weight, tables, in_order).sum(), [x, weight])
     assert all(torch.equal(a, b) for a, b in zip(plain, given_sorted, strict=True))
+
+
+@settings(max_examples=60)
+@given(sparse_edges(), st.integers(1, 4), st.sampled_from([1, 7, 1 << 16]), st.sampled_from(["f4", "f8"]))
+def test_weights_are_sorted_block_by_block(drawn, threads, per_block, kind):
+    edges, inputs, outputs = drawn
+    tables = tables_of(edges, inputs, outputs)
+    weight = np.random.default_rng(0).random(len(tables.source)).astype(kind)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(by_source, "PER_BLOCK", per_block)
+        sorting = by_source.BySource(*(tables[name].numpy() for name in (1, 2, 4)))
+    np.testing.assert_array_equal(sorting.sort(weight, threads), weight[tables.order.numpy()])
+
+
+def test_weights_that_no_cache_holds_are_sorted_with_the_same_gradients(monkeypatch):
+    tables = tables_of(arcs(GRAPH), 24)
+    weight = torch.randn(len(tables.source)).requires_grad_()
+    x = torch.randn(24, 9).requires_grad_()
+    near = torch.autograd.grad(edge_product(x, weight, tables).square().sum(), [x, weight])
+    sorted_weights = []
+    sort = by_source.BySource.sort
+    monkeypatch.setattr(by_source.BySource, "sort", lambda *a: sorted_weights.append(sort(*a)) or sort(*a))
+    monkeypatch.setattr(edge_product_module, "FAR", 0)
+    far = torch.autograd.grad(edge_product(x, weight, tables).square().sum(), [x, weight])
+    assert len(sorted_weights) == 1
+    assert all(torch.equal(a, b) for a, b in zip(near, far, strict=True))
+    # Types and transforms that NumPy does not know are looked up.
+    looked_up = weights_by_source(weight.bfloat16(), tables)
+    assert torch.equal(looked_up, weight.bfloat16()[tables.order.long()])
+    per_sample = torch.func.vmap(lambda rows: weights_by_source(rows, tables))(weight.detach()[None])
+    assert torch.equal(per_sample[0], weight[tables.order.long()])
+    assert len(sorted_weights) == 1
 
 
 @pytest.mark.parametrize("widths", [(24, 24), (31, 50)])

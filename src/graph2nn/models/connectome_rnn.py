@@ -19,6 +19,7 @@ from graph2nn.graphs.node_text import nodes_of_text
 from graph2nn.layers.dense import DenseLinear
 from graph2nn.layers.edge.linear import EdgeTables
 from graph2nn.layers.edge.operator import edge_product
+from graph2nn.layers.edge.product import weights_by_source
 from graph2nn.layers.edge.sparse_rows import arcs, tables_of
 from graph2nn.layers.fixed_tables import FixedTables
 from graph2nn.memory import refuse_weights
@@ -239,7 +240,7 @@ class ConnectomeRNN(FixedTables):
         held = self._with_drive(drives) if drives.ndim == 2 else None
         # Every round's input gradient needs the weights by what they read: they are sorted once.
         needed = torch.is_grad_enabled() and steps > 1 and not torch.compiler.is_compiling()
-        by_source = weight.detach().index_select(0, tables.order) if needed else None
+        by_source = weights_by_source(weight, tables) if needed else None
         leak = self.leaks()[:, None] if self.leaky else None
         state: Tensor | None = None
         for step in range(steps):

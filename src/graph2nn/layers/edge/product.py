@@ -21,6 +21,7 @@ from graph2nn.layers.block.product import is_batched
 from graph2nn.layers.block.threads import share
 from graph2nn.layers.block.transposing import transpose
 from graph2nn.layers.block.vectors import VECTOR_BYTES
+from graph2nn.layers.edge.by_source import BySource
 from graph2nn.layers.edge.kernels import dot_rows, sum_rows
 from graph2nn.layers.edge.sparse_rows import Tables
 
@@ -28,6 +29,8 @@ Gradients: TypeAlias = tuple[Tensor | None, ...]
 
 #: Activations of more bytes than this do not stay in a core's own cache, and are fetched ahead.
 NEAR = 1 << 19
+#: Weights of more bytes than this do not stay in any cache, and are sorted rather than looked up.
+FAR = 1 << 23
 
 
 def supported(x: Tensor, weight: Tensor) -> bool:
@@ -59,6 +62,13 @@ class _Views:
             len(self.source),
         )
         self._ranges: dict[tuple[bool, int], Any] = {}
+        self._by_source: BySource | None = None
+
+    def by_source(self) -> BySource:
+        """How the weights are sorted by what they read; found at the first call."""
+        if self._by_source is None:
+            self._by_source = BySource(self.source, self.at_source, self.order)
+        return self._by_source
 
     def ranges(self, turned: bool, threads: int) -> Any:
         """Cut the rows into ranges of about as many connections, int64 ``[parts, 2]``, none empty."""
@@ -99,6 +109,8 @@ def sums(x: Tensor, weight: Tensor, tables: Tables, turned: bool, by_source: Ten
     into, rows = (views.outputs, views.inputs) if turned else (views.inputs, views.outputs)
     _check(x, weight, views, into)
     columns = _Columns(x, weight)
+    if turned and by_source is None and _far(weight):
+        by_source = weights_by_source(weight, tables)
     values = weight if by_source is None or not turned else by_source
     out = x.new_empty(rows, columns.step)
     at, index = (views.at_source, views.target) if turned else (views.at, views.source)
@@ -108,6 +120,26 @@ def sums(x: Tensor, weight: Tensor, tables: Tables, turned: bool, by_source: Ten
         columns.step, columns.fetch(into), columns.bits(out),
     )  # fmt: skip
     return columns.cut(out)
+
+
+def weights_by_source(weight: Tensor, tables: Tables) -> Tensor:
+    """Return the weights in the order of ``tables.target``, a copy without gradients.
+
+    Args:
+        weight: ``[connections]``, on any device.
+        tables: of the connections, on the same device.
+
+    Returns:
+        ``weight[tables.order]``.
+    """
+    if not (supported(weight, weight) and _far(weight)):
+        return weight.detach().index_select(0, tables.order)
+    values = weight.detach().contiguous().numpy()
+    return torch.from_numpy(_views(tables).by_source().sort(values, torch.get_num_threads()))
+
+
+def _far(weight: Tensor) -> bool:
+    return weight.numel() * weight.element_size() > FAR
 
 
 def dots(y: Tensor, x: Tensor, weight: Tensor, tables: Tables) -> Tensor:
