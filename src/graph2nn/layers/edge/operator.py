@@ -194,9 +194,10 @@ def edge_product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | 
         x = x.to(read)
         if not product.supported(x, wide):
             x = x.float()
-    else:
+    elif x.dtype != wide.dtype:
         x = x.to(wide.dtype)
-    return _product(x, wide, tables, by_source).to(kind)
+    out = _product(x, wide, tables, by_source)
+    return out if out.dtype == kind else out.to(kind)
 
 
 def _product(x: Tensor, weight: Tensor, tables: Tables, by_source: Tensor | None) -> Tensor:

@@ -33,15 +33,17 @@ NEAR = 1 << 19
 FAR = 1 << 23
 
 
+#: Types of activations and weights that fit together.
+_TYPES = (
+    (torch.float32, torch.float32),
+    (torch.float64, torch.float64),
+    (torch.bfloat16, torch.float32),
+)
+
+
 def supported(x: Tensor, weight: Tensor) -> bool:
     """Whether the kernels can compute with these: on the CPU, plain tensors, of types that fit together."""
-    if (x.dtype, weight.dtype) not in (
-        (torch.float32, torch.float32),
-        (torch.float64, torch.float64),
-        (torch.bfloat16, torch.float32),
-    ):
-        return False
-    if x.device.type != "cpu" or weight.device.type != "cpu":
+    if (x.dtype, weight.dtype) not in _TYPES or not (x.is_cpu and weight.is_cpu):
         return False
     if torch.compiler.is_compiling():
         # Fake tensors stand for plain ones; ONNX has no operator for the kernels.
@@ -61,6 +63,8 @@ class _Views:
             len(self.at_source) - 1,
             len(self.source),
         )
+        #: Of the memory that these show: a module's tables can be moved elsewhere.
+        self.address = tables.source.data_ptr()
         self._ranges: dict[tuple[bool, int], Any] = {}
         self._by_source: BySource | None = None
 
@@ -87,7 +91,7 @@ _VIEWS: Any = WeakIdKeyDictionary()
 
 def _views(tables: Tables) -> _Views:
     views: _Views | None = _VIEWS.get(tables.at)
-    if views is None or views.source.ctypes.data != tables.source.data_ptr():
+    if views is None or views.address != tables.source.data_ptr():
         views = _VIEWS[tables.at] = _Views(tables)
     return views
 
