@@ -24,7 +24,7 @@ from benchmarks.timing import Contender, Work, compare
 from graph2nn import Dense, Relational, Wiring, build_model, match, ws_flex
 from graph2nn.data.text.vocabulary import SIZE
 from graph2nn.experiments import preset
-from graph2nn.layers.block.bf16_tiles import has_instruction
+from graph2nn.layers.block.bf16_arithmetic import has_instruction
 from graph2nn.tasks.translation import Translation
 from graph2nn.training.acceleration import Acceleration, keep_memory
 from graph2nn.training.optimiser import optimiser_of

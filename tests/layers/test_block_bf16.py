@@ -22,6 +22,7 @@ from graph2nn.graphs import ws_flex
 from graph2nn.layers import RelationalConv2d, RelationalLinear, bf16_support
 from graph2nn.layers.block import BlockConv2d, BlockLinear
 from graph2nn.layers.block import autocast as dispatch
+from graph2nn.layers.block import bf16_arithmetic as arithmetic
 from graph2nn.layers.block import bf16_tiles as tiles
 from graph2nn.layers.block.bf16_layout import pairs_of
 from graph2nn.layers.block.bf16_product import multiply_bf16, pack_rows, pack_weights
@@ -32,7 +33,7 @@ from graph2nn.training.acceleration import Acceleration
 from graph2nn.wiring import Relational
 
 GRAPH = ws_flex(8, 3.5, 0.3, 1)
-LOWERINGS = [tiles.Arithmetic(), *([tiles.Instruction()] if tiles.has_instruction() else [])]
+LOWERINGS = [arithmetic.Arithmetic(), *([arithmetic.Instruction()] if arithmetic.has_instruction() else [])]
 WORD, FLOAT, INDEX = ir.IntType(32), ir.FloatType(), ir.IntType(64)
 
 
@@ -92,15 +93,41 @@ def test_wide_nodes_equal_the_oracle(lowering, batch):
     assert_kernels_equal_oracle(layer, x, upstream, lowering)
 
 
+@pytest.mark.parametrize("lowering", LOWERINGS, ids=lambda lowering: type(lowering).__name__)
+@pytest.mark.parametrize(("nodes", "features", "batch"), [(5, 3, 121), (8, 4, 257), (3, 6, 1030), (4, 1, 40)])
+def test_dots_over_many_samples_equal_the_oracle(lowering, nodes, features, batch):
+    layer = BlockLinear(ws_flex(nodes, 2.5, 0.3, 1), nodes * features + 1, nodes * features)
+    g = call(layer, batch)
+    assert pairs_of(g).dots
+    x, upstream = torch.randn(batch, layer.in_features), torch.randn(batch, layer.out_features)
+    assert_kernels_equal_oracle(layer, x, upstream, lowering)
+
+
+def test_many_features_and_few_samples_make_no_dots():
+    assert not pairs_of(call(BlockLinear(GRAPH, 8 * 24, 8 * 24), 128)).dots
+
+
+def test_weights_are_turned_only_for_the_gradient_of_the_input():
+    layer = BlockLinear(GRAPH, 45, 50)
+    pairs = pairs_of(call(layer, 3))
+    packed, turned = pack_weights(layer.weight, pairs, turned=True)
+    same, none = pack_weights(layer.weight, pairs, turned=False)
+    assert torch.equal(packed, same)
+    assert not len(none)
+    numbers = torch.cat([half.to(torch.int16).view(torch.bfloat16) for half in bits(turned)])
+    written = layer.weight.detach().bfloat16()
+    assert torch.equal(numbers[numbers != 0].sort().values, written[written != 0].sort().values)
+
+
 def test_rows_and_transposed_inputs_give_the_same_numbers():
     layer = BlockLinear(GRAPH, 45, 50)
     x, upstream = torch.randn(45, 33).T, torch.randn(50, 33).T
-    assert_kernels_equal_oracle(layer, x, upstream, tiles.Arithmetic())
+    assert_kernels_equal_oracle(layer, x, upstream, arithmetic.Arithmetic())
 
 
 def test_no_samples_give_no_results_and_a_gradient_of_zero():
     layer = BlockLinear(GRAPH, 45, 50)
-    y = multiply_bf16(torch.empty(0, 45), layer.weight, call(layer, 0), tiles.Arithmetic())
+    y = multiply_bf16(torch.empty(0, 45), layer.weight, call(layer, 0), arithmetic.Arithmetic())
     assert y.shape == (0, 50)
     (dw,) = torch.autograd.grad(y.sum(), [layer.weight])
     assert not dw.any()
@@ -116,7 +143,8 @@ def packed_weights(numbers):
     layer = BlockLinear(ws_flex(2, 2, 0, 1), len(numbers), 2)
     with torch.no_grad():
         layer.weight.view(-1)[: len(numbers)] = numbers
-    return bits(pack_weights(layer.weight, pairs_of(call(layer, 1)))[: len(numbers) // 2])
+    packed, _ = pack_weights(layer.weight, pairs_of(call(layer, 1)), turned=False)
+    return bits(packed[: len(numbers) // 2])
 
 
 def test_rounding_is_that_of_torch_bit_for_bit():
@@ -145,7 +173,7 @@ def test_infinite_and_missing_numbers_reach_only_the_nodes_that_read_them():
     layer = BlockLinear(GRAPH, 45, 50)
     x = torch.randn(5, 45)
     x[1, 7], x[3, 20] = float("nan"), float("inf")
-    y = multiply_bf16(x, layer.weight, call(layer, 5), tiles.Arithmetic())
+    y = multiply_bf16(x, layer.weight, call(layer, 5), arithmetic.Arithmetic())
     reads = layer.mask[:, [7, 20]].bool()
     assert torch.equal(y[1].isnan(), reads[:, 0])
     assert torch.equal(~y[3].isfinite(), reads[:, 1])
@@ -169,7 +197,7 @@ def test_layer_under_autocast_returns_the_rounded_product(bias, dtype):
     if bias:
         nn.init.normal_(layer.bias)
     x = torch.randn(3, 11, 45).to(dtype).requires_grad_()
-    with tiles.forced_lowering(tiles.Arithmetic()), autocast():
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()), autocast():
         y = layer(x)
     assert y.dtype == torch.bfloat16
     assert y.is_contiguous()
@@ -187,9 +215,9 @@ def test_autocast_never_expands_the_weights(monkeypatch, forced):
     """With the instruction, and without: no layer falls back to the masked product."""
     monkeypatch.setattr(BlockLinear, "effective_weight", lambda layer: pytest.fail("expanded"))
     monkeypatch.setattr(BlockConv2d, "effective_weight", lambda layer: pytest.fail("expanded"))
-    monkeypatch.setattr(tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: False)
     linear, conv = BlockLinear(GRAPH, 45, 50), BlockConv2d(GRAPH, 16, 16, 3, padding=1)
-    lowering = tiles.forced_lowering(tiles.Arithmetic()) if forced else contextlib.nullcontext()
+    lowering = arithmetic.forced_lowering(arithmetic.Arithmetic()) if forced else contextlib.nullcontext()
     with lowering, autocast():
         y, z = linear(torch.randn(4, 45)), conv(torch.randn(2, 16, 5, 5))
     assert y.dtype == z.dtype == torch.bfloat16
@@ -197,7 +225,7 @@ def test_autocast_never_expands_the_weights(monkeypatch, forced):
 
 
 def test_without_the_instruction_float32_kernels_compute(monkeypatch):
-    monkeypatch.setattr(tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: False)
     monkeypatch.setattr(dispatch, "multiply_bf16", lambda *_: pytest.fail("bfloat16 kernels"))
     layer, x = BlockLinear(GRAPH, 45, 50), torch.randn(7, 45)
     with autocast():
@@ -206,8 +234,30 @@ def test_without_the_instruction_float32_kernels_compute(monkeypatch):
 
 
 def test_with_the_instruction_bfloat16_kernels_are_chosen(monkeypatch):
-    monkeypatch.setattr(tiles, "has_instruction", lambda: True)
-    assert tiles.lowering_in_use() == tiles.Instruction()
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: True)
+    assert arithmetic.lowering_in_use() == arithmetic.Instruction()
+
+
+@pytest.mark.parametrize(
+    ("features", "batch", "pays"),
+    [(24, 128, True), (6, 2048, True), (4, 8192, False), (24, 32, False), (6, 128, False)],
+)
+def test_bfloat16_is_taken_where_it_pays(monkeypatch, features, batch, pays):
+    """Nodes of few features, few samples and small products lose more by rounding than they gain."""
+    taken = []
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: True)
+    monkeypatch.setattr(dispatch, "multiply_bf16", lambda x, *_: taken.append("bf16") or torch.zeros(len(x), 1))
+    monkeypatch.setattr(dispatch, "multiply", lambda x, *_: taken.append("float32"))
+    layer = BlockLinear(ws_flex(64, 9, 0.2, 1), 64 * features, 64 * features)
+    with autocast():
+        dispatch.multiply_autocast(torch.zeros(batch, layer.in_features), layer.weight, call(layer, batch))
+    assert taken == ["bf16" if pays else "float32"]
+
+
+def test_the_processor_is_asked_once(monkeypatch):
+    arithmetic.has_instruction()
+    monkeypatch.setattr(binding, "get_host_cpu_features", lambda: pytest.fail("asked again"))
+    arithmetic.has_instruction()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -215,7 +265,7 @@ def test_convolutions_and_half_precision_use_the_float32_kernels(dtype):
     block, masked = (kind(GRAPH, 16, 24, 3, padding=1) for kind in (BlockConv2d, RelationalConv2d))
     block.load_state_dict(masked.state_dict())
     x = torch.randn(2, 16, 6, 6)
-    with torch.autocast("cpu", dtype), tiles.forced_lowering(tiles.Arithmetic()):
+    with torch.autocast("cpu", dtype), arithmetic.forced_lowering(arithmetic.Arithmetic()):
         found = block(x)
     assert found.dtype == dtype
     assert torch.equal(found, block(x).to(dtype))
@@ -239,7 +289,7 @@ def test_norm_and_relu_are_fused_with_the_rounded_product(batch):
     one = normed(BlockLinear, NormReLU)
     plain = copy.deepcopy(one[1]).double()
     x = torch.randn(batch, 45, requires_grad=True)
-    with tiles.forced_lowering(tiles.Arithmetic()), autocast():
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()), autocast():
         y = one(x)
     assert type(y.grad_fn).__name__ == "_NormedBackward"
     assert "bf16" in type(y.grad_fn).__module__ or y.grad_fn._forward_cls.__module__.endswith("bf16_norm")
@@ -268,7 +318,7 @@ def test_network_of_fused_layers_trains_like_float32():
     )
     twin = copy.deepcopy(one)
     x, upstream = torch.randn(64, 48), torch.randn(64, 48)
-    with tiles.forced_lowering(tiles.Arithmetic()), autocast():
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()), autocast():
         y = one(x)
     (y * upstream).sum().backward()
     (twin(x) * upstream).sum().backward()
@@ -278,7 +328,7 @@ def test_network_of_fused_layers_trains_like_float32():
 
 
 def test_fused_layers_without_the_instruction_are_the_float32_ones(monkeypatch):
-    monkeypatch.setattr(tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: False)
     one = normed(BlockLinear, NormReLU)
     x = torch.randn(16, 45)
     twin = copy.deepcopy(one)
@@ -289,9 +339,9 @@ def test_fused_layers_without_the_instruction_are_the_float32_ones(monkeypatch):
 
 def test_compiled_layers_compute_in_float32_under_autocast(monkeypatch):
     layer, x = BlockLinear(GRAPH, 45, 50), torch.randn(4, 45)
-    with tiles.forced_lowering(tiles.Arithmetic()), autocast():
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()), autocast():
         assert error(torch.compile(layer, backend="eager")(x), layer(x).double()) < 2**-7
-    monkeypatch.setattr(tiles, "has_instruction", lambda: False)
+    monkeypatch.setattr(arithmetic, "has_instruction", lambda: False)
     with autocast():
         assert torch.equal(torch.compile(layer, backend="eager")(x), layer(x))
 
@@ -304,7 +354,7 @@ def test_an_mlp_trained_with_amp_bf16_runs_on_the_bfloat16_kernels(monkeypatch):
     model = MLP(3072, 24, [40, 48], 10, wiring=Relational(GRAPH, engine="block"))
     x, y = torch.randn(16, 3, 32, 32), torch.arange(16) % 10
     network = Acceleration(amp="bf16").apply(model, "cpu")
-    with tiles.forced_lowering(tiles.Arithmetic()):
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()):
         scores = network(x)
     nn.functional.cross_entropy(scores, y).backward()
     hidden = [layer for layer in model.modules() if isinstance(layer, BlockLinear)]
@@ -320,7 +370,7 @@ def test_threads_share_the_work_with_the_same_results():
     try:
         for count in (1, 3):
             torch.set_num_threads(count)
-            y = multiply_bf16(x, layer.weight, call(layer, 300), tiles.Arithmetic())
+            y = multiply_bf16(x, layer.weight, call(layer, 300), arithmetic.Arithmetic())
             results.append((y, *torch.autograd.grad(y, [layer.weight], upstream)))
     finally:
         torch.set_num_threads(threads)
@@ -331,7 +381,7 @@ def test_threads_share_the_work_with_the_same_results():
 def test_checkpoints_stay_float32_and_move_between_engines():
     block = BlockLinear(GRAPH, 45, 50)
     before = {name: value.clone() for name, value in block.state_dict().items()}
-    with tiles.forced_lowering(tiles.Arithmetic()), autocast():
+    with arithmetic.forced_lowering(arithmetic.Arithmetic()), autocast():
         block(torch.randn(4, 45))
     masked = RelationalLinear(GRAPH, 45, 50)
     masked.load_state_dict(block.state_dict())
@@ -341,7 +391,7 @@ def test_checkpoints_stay_float32_and_move_between_engines():
 
 def test_second_derivatives_are_refused():
     layer, x = BlockLinear(GRAPH, 45, 50), torch.randn(4, 45, requires_grad=True)
-    y = multiply_bf16(x, layer.weight, call(layer, 4), tiles.Arithmetic())
+    y = multiply_bf16(x, layer.weight, call(layer, 4), arithmetic.Arithmetic())
     (dx,) = torch.autograd.grad(y.square().sum(), [x], create_graph=True)
     with pytest.raises(UserError, match="second derivatives"):
         dx.sum().backward()
@@ -355,7 +405,7 @@ def assembly(cpu, rows, vectors, *, turned):
     kind = ir.FunctionType(ir.VoidType(), [words, INDEX, words, words, INDEX, floats, INDEX])
     function = ir.Function(module, kind, "tile")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    writer = tiles.TileWriter(builder, tiles.Instruction, 16)
+    writer = tiles.TileWriter(builder, arithmetic.Instruction, 16)
     writer.write(tiles.TileArguments(*function.args), rows, vectors, turned=turned)
     builder.ret_void()
     binding.initialize_all_targets()

@@ -14,6 +14,7 @@ from graph2nn.layers.block.layout import Integers, Planes
 from graph2nn.layers.block.norm import RunningStatistics
 from graph2nn.layers.block.norm_rows import N, gradient, gradient_sums, norm_relu, squares, total
 from graph2nn.layers.block.openmp import on_team
+from graph2nn.layers.block.product import flat
 from graph2nn.layers.block.refcount import borrowed
 from graph2nn.layers.block.threads import cut, share
 
@@ -65,9 +66,9 @@ def differentiate(
 
 
 def _on_features(kernel: Any, planes: Planes, *arguments: Tensor | float) -> None:
-    flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
+    arrays = [flat(a) if isinstance(a, Tensor) else a for a in arguments]
     ranges = _ranges(planes.channels, torch.get_num_threads())
-    share(kernel, ranges, planes.channel_step, planes.images, *flat)
+    share(kernel, ranges, planes.channel_step, planes.images, *arrays)
 
 
 @lru_cache(maxsize=256)

@@ -15,8 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graph2nn.layers.block.geometry import Geometry
-from graph2nn.layers.block.layout import Integers, Offsets, joined, starts
+from graph2nn.layers.block.layout import Integers, Offsets, Planes, Products, joined, starts
 from graph2nn.layers.block.threads import cut
+
+#: Samples per row of a node from which dots over them pay: they end with a sum over lanes.
+DOT_SAMPLES = 20
 
 
 class PairRows(NamedTuple):
@@ -56,13 +59,13 @@ class Segments(NamedTuple):
     pair: Integers  # its first pair
 
 
-class Edges(NamedTuple):
-    """Readers of each node, for the weights of the input's gradient."""
+class Turns(NamedTuple):
+    """What each node reads, for the weights of the input's gradient."""
 
-    at: Integers  # of node j, where its readers begin, [n + 1]
-    reader: Integers
-    column: Integers  # first feature of j in the rows of the reader
-    pair: Integers  # first pair of the reader among those that read j
+    at: Integers  # of node i, where those it reads begin, [n + 1]
+    read: Integers
+    column: Integers  # first pair of what is read in the packed rows of node i
+    pair: Integers  # first pair of node i among those that read it
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,16 +136,34 @@ class PairedCall:
             at.append(len(column))
         return Segments(*(np.array(numbers, dtype=np.int64) for numbers in (at, column, length, pair)))
 
+    @property
+    def dots(self) -> bool:
+        """Whether the gradient of the weights is made of dots over pairs of samples."""
+        rows = int(self.forward.rows.max())
+        return self.g.images >= 2 * DOT_SAMPLES * rows and self.half(self.g.source).channel_step >= self.g.lanes
+
     @cached_property
-    def edges(self) -> Edges:
+    def dot_products(self) -> Products:
+        """The products of :attr:`Geometry.forward`, whose shifts count pairs of samples."""
+        return self.g.forward._replace(taps=self.g.forward.taps // 2)
+
+    @staticmethod
+    def half(planes: Planes) -> Planes:
+        """Where pairs of samples lie: rows of half as many words as of numbers."""
+        steps = planes.phase_step, planes.channel_step, planes.group_step
+        phase, channel, group = (step // 2 for step in steps)
+        return planes._replace(phase_step=phase, channel_step=channel, group_step=group)
+
+    @cached_property
+    def turns(self) -> Turns:
         """How the weights of :attr:`forward` become those of :attr:`backward`."""
         on = self.g.blocks.on
-        columns = np.cumsum(on * self.source.features, axis=1) - on * self.source.features
+        columns = np.cumsum(on * self.source.pairs, axis=1) - on * self.source.pairs
         pairs = self.result.pairs[:, None]
         places = np.cumsum(on * pairs, axis=0) - on * pairs
-        read, reader = np.nonzero(on.T)
-        at = np.concatenate([[0], np.cumsum(on.sum(axis=0))])
-        return Edges(at, reader, columns[reader, read], places[reader, read])
+        reader, read = np.nonzero(on)
+        at = np.concatenate([[0], np.cumsum(on.sum(axis=1))])
+        return Turns(at, read, columns[reader, read], places[reader, read])
 
     def shares(self, kind: str, threads: int) -> Integers:
         """Cut one kind of work into ranges of its units, one per thread, by cost."""
@@ -158,7 +179,7 @@ class PairedCall:
         if kind in ("source", "result"):
             rows = self.source if kind == "source" else self.result
             return np.tile(rows.features, self.g.groups)
-        products = self.backward if kind in ("backward", "turn") else self.forward
+        products = self.backward if kind == "backward" else self.forward
         costs: Integers = products.rows * products.depth
         return np.tile(costs, self.g.groups) if kind in ("forward", "backward") else costs
 

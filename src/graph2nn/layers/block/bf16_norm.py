@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.bf16_arithmetic import Lowering
 from graph2nn.layers.block.bf16_layout import PairProducts, pairs_of
 from graph2nn.layers.block.bf16_product import gradients_bf16, pack_rows, pack_weights, run_kernel
-from graph2nn.layers.block.bf16_tiles import Lowering, multiply_node
+from graph2nn.layers.block.bf16_tiles import multiply_node
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers
 from graph2nn.layers.block.norm import RunningStatistics, differentiate_through_norm, norm_node, running
@@ -58,14 +59,15 @@ class _Normed(Function):
     ) -> Tensor:
         pairs = pairs_of(g)
         source = pack_rows(lay_out(x, "source", g), "source", pairs)
+        packed, turned = pack_weights(weight, pairs, turned=ctx.needs_input_grad[0])
         z, out = (x.new_empty(g.result.group_step) for _ in range(2))
         mean, scale = (x.new_empty(g.blocks.out_features) for _ in range(2))
         run_kernel(
-            _multiply_normed, "weights", pairs, lowering, pack_weights(weight, pairs), source, pairs.vectors,
-            pairs.forward, g.result.channel_step, g.images, gamma, beta, moving.mean, moving.variance,
+            _multiply_normed, "weights", pairs, lowering, packed, source, pairs.vectors, pairs.forward,
+            g.result.channel_step, g.images, gamma, beta, moving.mean, moving.variance,
             moving.momentum, moving.eps, mean, scale, z, out,
         )  # fmt: skip
-        ctx.save_for_backward(source, weight, gamma, beta, z, mean, scale)
+        ctx.save_for_backward(source, weight, turned, gamma, beta, z, mean, scale)
         ctx.call = g, lowering, is_rows(x, g.source)
         return as_rows(out, g.result)
 
@@ -75,9 +77,9 @@ class _Normed(Function):
         wanted = ctx.needs_input_grad[:2]
 
         def differentiate(upstream: Tensor, *saved: Tensor) -> Gradients:
-            source, weight, *normed = saved
+            source, weight, turned, *normed = saved
             dz, dgamma, dbeta = differentiate_through_norm(upstream, *normed, g=g)
-            return *gradients_bf16(dz, source, weight, g, wanted, lowering, of_rows=rows), dgamma, dbeta
+            return *gradients_bf16(dz, source, weight, turned, g, wanted, lowering, of_rows=rows), dgamma, dbeta
 
         return *once(differentiate, upstream[0], *ctx.saved_tensors), None, None, None
 

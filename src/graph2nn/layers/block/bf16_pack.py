@@ -6,8 +6,9 @@ To the nearest, ties to even; NaN stays NaN and infinity infinity, as in torch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic as _intrinsic
@@ -56,37 +57,56 @@ def _pair(typingctx: Any, first: Any, second: Any) -> Any:
 pair: Callable[[Any, Any], Int] = intrinsic(_pair)
 
 
-def _pair_eight(typingctx: Any, values: Any) -> Any:
-    """Pack numbers ``at`` with those at ``second``, or with every other one if both are the same."""
+class _Eight(NamedTuple):
+    """Arguments of the packers of eight pairs, as LLVM values; ``second`` is where a second row begins."""
 
-    def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
-        x, at, second, out, to = cgutils.unpack_tuple(builder, given[0])
+    x: Value
+    at: Value
+    second: Value
+    out: Value
+    to: Value
 
-        def load(place: Value) -> Value:
-            # Member 4 of numba's arrays is the pointer to their elements.
-            pointer = builder.gep(builder.extract_value(x, 4), [place])
-            return builder.load(builder.bitcast(pointer, _FLOATS.as_pointer()), align=4)
 
-        def store(words: Value) -> None:
-            pointer = builder.gep(builder.extract_value(out, 4), [to])
+def _packer(pairs_of: Callable[[Builder, Callable[[Value], Value], _Eight], Value]) -> Any:
+    """Make a compiled function of ``((x, at, second, out, to),)`` that writes eight pairs of ``x``."""
+
+    def typed(typingctx: Any, values: Any) -> Any:
+        def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
+            a = _Eight(*cgutils.unpack_tuple(builder, given[0]))
+
+            def load(place: Value) -> Value:
+                # Member 4 of numba's arrays is the pointer to their elements.
+                pointer = builder.gep(builder.extract_value(a.x, 4), [place])
+                return builder.load(builder.bitcast(pointer, _FLOATS.as_pointer()), align=4)
+
+            pointer = builder.gep(builder.extract_value(a.out, 4), [a.to])
+            words = pairs_of(builder, load, a)
             builder.store(words, builder.bitcast(pointer, _WORDS.as_pointer()), align=4)
+            return context.get_dummy_value()
 
-        with builder.if_else(builder.icmp_signed("==", at, second)) as (same, apart):
-            with same:
-                near, far = load(at), load(builder.add(at, INDEX(EIGHT)))
-                halves = []
-                for odd in (0, 1):
-                    order = ir.Constant(_WORDS, list(range(odd, 2 * EIGHT, 2)))
-                    halves.append(builder.shuffle_vector(near, far, order))
-                store(_joined(builder, halves[0], halves[1], _WORDS))
-            with apart:
-                store(_joined(builder, load(at), load(second), _WORDS))
-        return context.get_dummy_value()
+        return types.void(values), build
 
-    return types.void(values), build
+    return intrinsic(typed)
 
 
-_eight: Any = intrinsic(_pair_eight)
+def _neighbours(builder: Builder, load: Callable[[Value], Value], a: _Eight) -> Value:
+    near, far = load(a.at), load(builder.add(a.at, INDEX(EIGHT)))
+    halves = []
+    for odd in (0, 1):
+        order = ir.Constant(_WORDS, list(range(odd, 2 * EIGHT, 2)))
+        halves.append(builder.shuffle_vector(near, far, order))
+    return _joined(builder, halves[0], halves[1], _WORDS)
+
+
+def _two_rows(builder: Builder, load: Callable[[Value], Value], a: _Eight) -> Value:
+    return _joined(builder, load(a.at), load(a.second), _WORDS)
+
+
+def _one_row(builder: Builder, load: Callable[[Value], Value], a: _Eight) -> Value:
+    return builder.lshr(_rounded_bits(builder, load(a.at), _WORDS), _constant(_WORDS, 16))
+
+
+_eight_neighbours, _eight_of_two, _eight_alone = map(_packer, (_neighbours, _two_rows, _one_row))
 
 
 @compiled
@@ -107,7 +127,7 @@ def pack_neighbours(count: Int, x: Any, at: Int, out: Any, to: Int) -> None:
     for begin in range(0, count, EIGHT):
         # The last eight overlap those before them and write the same pairs again.
         q = min(begin, count - EIGHT)
-        _eight((x, at + 2 * q, at + 2 * q, out, to + q))
+        _eight_neighbours((x, at + 2 * q, at, out, to + q))
 
 
 @compiled
@@ -128,4 +148,25 @@ def pack_rows_of_two(count: Int, x: Any, at: Int, second: Int, out: Any, to: Int
         return
     for begin in range(0, count, EIGHT):
         c = min(begin, count - EIGHT)
-        _eight((x, at + c, second + c, out, to + c))
+        _eight_of_two((x, at + c, second + c, out, to + c))
+
+
+@compiled
+def pack_row_alone(count: Int, x: Any, at: Int, out: Any, to: Int) -> None:
+    """``out[to + c] = pair(x[at + c], 0)``, ``count`` times.
+
+    Args:
+        count: pairs to make.
+        x: float32, flat.
+        at: where the row begins.
+        out: int32, flat, written.
+        to: where to begin in ``out``.
+    """
+    if count < EIGHT:
+        nothing = np.float32(0)
+        for c in range(count):
+            out[to + c] = pair(x[at + c], nothing)
+        return
+    for begin in range(0, count, EIGHT):
+        c = min(begin, count - EIGHT)
+        _eight_alone((x, at + c, at, out, to + c))

@@ -10,11 +10,14 @@ from torch import Tensor
 from torch.autograd import Function
 
 from graph2nn.layers.block import bf16_kernels as kernels
-from graph2nn.layers.block.bf16_layout import PairedCall, pairs_of
-from graph2nn.layers.block.bf16_tiles import Lowering
+from graph2nn.layers.block import weight_grad
+from graph2nn.layers.block.bf16_arithmetic import Lowering
+from graph2nn.layers.block.bf16_layout import PairedCall, PairRows, pairs_of
+from graph2nn.layers.block.bf16_pen import pairs_type
+from graph2nn.layers.block.bf16_tiles import LANES
 from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Planes
-from graph2nn.layers.block.product import Gradients, as_rows, checked_weight, is_rows, lay_out, once
+from graph2nn.layers.block.product import Gradients, as_rows, checked_weight, flat, is_rows, lay_out, once
 from graph2nn.layers.block.threads import share
 
 
@@ -42,24 +45,20 @@ class _Multiply(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, g: Geometry, lowering: Lowering) -> Tensor:
         pairs = pairs_of(g)
         source = pack_rows(lay_out(x, "source", g), "source", pairs)
-        packed = pack_weights(weight, pairs)
-        out = x.new_empty(g.groups * g.result.group_step)
-        run_kernel(
-            kernels.multiply_pairs, "forward", pairs, lowering, False, packed, source,
-            _pair_count(pairs, "source") * g.source.channel_step, pairs.vectors, pairs.forward, g.result, out,
-        )  # fmt: skip
-        ctx.save_for_backward(source, weight)
+        packed, turned = pack_weights(weight, pairs, turned=ctx.needs_input_grad[0])
+        out = _product(packed, source, pairs, lowering, turned=False)
+        ctx.save_for_backward(source, weight, turned)
         ctx.call = g, lowering, is_rows(x, g.source)
-        return _samples(out, g.result)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         g, lowering, rows = ctx.call
         wanted = ctx.needs_input_grad[:2]
 
-        def differentiate(upstream: Tensor, source: Tensor, weight: Tensor) -> Gradients:
+        def differentiate(upstream: Tensor, source: Tensor, weight: Tensor, turned: Tensor) -> Gradients:
             dz = lay_out(upstream, "result", g)
-            return gradients_bf16(dz, source, weight, g, wanted, lowering, of_rows=rows)
+            return gradients_bf16(dz, source, weight, turned, g, wanted, lowering, of_rows=rows)
 
         return *once(differentiate, upstream[0], *ctx.saved_tensors), None, None
 
@@ -68,6 +67,7 @@ def gradients_bf16(
     dz: Tensor,
     source: Tensor,
     weight: Tensor,
+    turned: Tensor,
     g: Geometry,
     wanted: tuple[bool, bool],
     lowering: Lowering,
@@ -80,6 +80,7 @@ def gradients_bf16(
         dz: gradient of the output, float32, laid out; rounded here.
         source: input in pairs of features, as :func:`pack_rows` returns it.
         weight: compact weights, float32.
+        turned: these in pairs by what they read, as :func:`pack_weights` returns them.
         g: geometry of the layer.
         wanted: whether the input's is, whether the weight's is.
         lowering: which instructions compute the products.
@@ -89,42 +90,60 @@ def gradients_bf16(
         ``[N, in]`` or None, and the weight's gradient or None; both float32.
     """
     pairs = pairs_of(g)
-    dx = _input_gradient(dz, weight, pairs, lowering) if wanted[0] else None
+    dx = _input_gradient(dz, turned, pairs, lowering) if wanted[0] else None
     dx = dx.contiguous() if dx is not None and not of_rows else dx
     return dx, _weight_gradient(dz, source, weight, pairs, lowering) if wanted[1] else None
 
 
-def _input_gradient(dz: Tensor, weight: Tensor, pairs: PairedCall, lowering: Lowering) -> Tensor:
+def _input_gradient(dz: Tensor, turned: Tensor, pairs: PairedCall, lowering: Lowering) -> Tensor:
+    return _product(turned, pack_rows(dz, "result", pairs), pairs, lowering, turned=True)
+
+
+def _product(weights: Tensor, packed: Tensor, pairs: PairedCall, lowering: Lowering, *, turned: bool) -> Tensor:
+    """Return the output, or ``turned`` the gradient of the input, ``[N, C]``: as rows of features if it can."""
     g = pairs.g
-    packed = pack_rows(dz, "result", pairs)
-    turned = _words(weight, int(pairs.backward.rows @ pairs.backward.depth))
+    kind, read, planes = ("backward", "result", g.source) if turned else ("forward", "source", g.result)
+    of_samples = g.groups > 1
+    out = torch.empty(g.images * planes.channels if of_samples else g.groups * planes.group_step)
     run_kernel(
-        kernels.pack_turned, "turn", pairs, weight, pairs.weights, pairs.edges, pairs.result, pairs.backward,
-        turned,
+        kernels.multiply_pairs, kind, pairs, lowering, turned, weights, packed,
+        _pair_count(pairs, read) * getattr(g, read).channel_step, pairs.vectors, getattr(pairs, kind), planes,
+        of_samples, out,
     )  # fmt: skip
-    dx = dz.new_empty(g.groups * g.source.group_step)
-    run_kernel(
-        kernels.multiply_pairs, "backward", pairs, lowering, True, turned, packed,
-        _pair_count(pairs, "result") * g.result.channel_step, pairs.vectors, pairs.backward, g.source, dx,
-    )  # fmt: skip
-    return _samples(dx, g.source)
+    return out.view(g.images, planes.channels) if of_samples else as_rows(out, planes)
 
 
 def _weight_gradient(
     dz: Tensor, source: Tensor, weight: Tensor, pairs: PairedCall, lowering: Lowering
 ) -> Tensor:
     g = pairs.g
-    # Weights that no product reads, such as padding, have no gradient.
-    dw = torch.zeros_like(weight, memory_format=torch.contiguous_format)
     if not g.images:
-        return dw
-    samples = _words(dz, g.groups * g.source.group_step // 2)
-    run_kernel(kernels.pair_samples, "source", pairs, source, g.source, pairs.source, samples)
-    run_kernel(
-        kernels.differentiate_weights, "weights", pairs, lowering, dz, g.result, samples, g.source, g.groups,
-        pairs.forward, g.stretches, pairs.weights, dw,
-    )  # fmt: skip
+        return torch.zeros_like(weight)
+    dw = torch.empty_like(weight)
+    # A vector more: reading past the last feature is allowed.
+    samples = _words(dz, g.groups * g.source.group_step // 2 + LANES)
+    if pairs.dots:
+        run_kernel(kernels.pair_samples, "source", pairs, source, g.source, pairs.source, samples)
+        _dots(dz, samples, dw, pairs, lowering)
+    else:
+        run_kernel(kernels.samples_by_feature, "source", pairs, source, g.source, pairs.source, samples)
+        run_kernel(
+            kernels.differentiate_weights, "weights", pairs, lowering, dz, g.result, samples, g.source,
+            g.groups, g.forward, g.stretches, dw,
+        )  # fmt: skip
     return dw
+
+
+def _dots(dz: Tensor, samples: Tensor, dw: Tensor, pairs: PairedCall, lowering: Lowering) -> None:
+    """Write the gradient of the weights as dots of rows of pairs of samples."""
+    g, kind = pairs.g, pairs_type(lowering)
+    gradient = _words(dz, g.groups * g.result.group_step // 2)
+    run_kernel(kernels.pack_samples, "result", pairs, dz, g.result, pairs.result, gradient)
+    run_kernel(
+        weight_grad.differentiate, "weights", pairs, flat(gradient).view(kind), pairs.half(g.result),
+        flat(samples).view(kind), pairs.half(g.source), g.groups, g.out_columns // 2, 2 * g.gradient_block,
+        True, pairs.dot_products, dw,
+    )  # fmt: skip
 
 
 def pack_rows(rows: Tensor, kind: str, pairs: PairedCall) -> Tensor:
@@ -144,13 +163,24 @@ def pack_rows(rows: Tensor, kind: str, pairs: PairedCall) -> Tensor:
     return out
 
 
-def pack_weights(weight: Tensor, pairs: PairedCall) -> Tensor:
-    """Return float32 compact weights as int32 pairs, node by node and row by row."""
+def pack_weights(weight: Tensor, pairs: PairedCall, *, turned: bool) -> tuple[Tensor, Tensor]:
+    """Return float32 compact weights as int32 pairs: row by row, and by what they read.
+
+    Args:
+        weight: compact, float32.
+        pairs: layout of the call.
+        turned: whether the second are wanted, for the gradient of the input; else they are empty.
+
+    Returns:
+        Both, flat, node by node.
+    """
     packed = _words(weight, int(pairs.forward.rows @ pairs.forward.depth))
+    by_read = _words(weight, int(pairs.backward.rows @ pairs.backward.depth) if turned else 0)
     run_kernel(
-        kernels.pack_weights, "weights", pairs, weight, pairs.weights, pairs.segments, pairs.forward, packed
-    )
-    return packed
+        kernels.pack_weights, "weights", pairs, weight, pairs.weights, pairs.segments, pairs.forward, packed,
+        pairs.turns, pairs.backward, by_read,
+    )  # fmt: skip
+    return packed, by_read
 
 
 def run_kernel(kernel: Callable[..., None], kind: str, pairs: PairedCall, *arguments: object) -> None:
@@ -161,8 +191,8 @@ def run_kernel(kernel: Callable[..., None], kind: str, pairs: PairedCall, *argum
         kind: name of the ranges that the work is divided by.
         pairs: layout of the call.
     """
-    flat = [a.detach().view(-1).numpy() if isinstance(a, Tensor) else a for a in arguments]
-    share(kernel, pairs.shares(kind, torch.get_num_threads()), *flat)
+    arrays = [flat(a) if isinstance(a, Tensor) else a for a in arguments]
+    share(kernel, pairs.shares(kind, torch.get_num_threads()), *arrays)
 
 
 def _words(like: Tensor, count: int) -> Tensor:
@@ -170,12 +200,5 @@ def _words(like: Tensor, count: int) -> Tensor:
 
 
 def _pair_count(pairs: PairedCall, kind: str) -> int:
-    return int(getattr(pairs, kind).pairs.sum())
-
-
-def _samples(rows: Tensor, planes: Planes) -> Tensor:
-    """Return rows of features as ``[N, C]``: the same memory if all samples are in one group."""
-    if planes.images <= planes.group:
-        return as_rows(rows, planes)
-    grouped = rows.view(-1, planes.channels, planes.channel_step)[:, :, : planes.group]
-    return grouped.transpose(1, 2).reshape(-1, planes.channels)[: planes.images]
+    rows: PairRows = getattr(pairs, kind)
+    return int(rows.first_pair[-1] + rows.pairs[-1])

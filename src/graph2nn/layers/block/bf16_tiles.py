@@ -1,26 +1,16 @@
-"""Register tiles of bfloat16 products with float32 sums: AVX512_BF16's instruction, or plain arithmetic.
-
-Numbers are read in pairs: an int32 holds two bfloat16, the first in its lower half. One instruction,
-``vdpbf16ps``, multiplies 16 pairs by 16 pairs and adds both products of each to a float32 sum. The same tile
-with plain arithmetic tests layout and packing on machines without that instruction, where it is slow.
-
-The tile with the instruction is compiled in the tests, but untested on hardware with AVX512_BF16. The
-instruction reads and writes denormal numbers as zero; plain arithmetic keeps them.
-"""
+"""Register tiles of bfloat16 products with float32 sums."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from functools import partial
 from typing import Any, NamedTuple
 
-from llvmlite import binding, ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import config
 from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, compiled
+from graph2nn.layers.block.bf16_arithmetic import FLOAT, WORD, Lowering, add_products
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Value, cgutils
 
 intrinsic: Any = _intrinsic
@@ -29,73 +19,6 @@ intrinsic: Any = _intrinsic
 ROWS, VECTORS = 8, 3
 #: Pairs, and float32 sums, of a vector.
 LANES = VECTOR_BYTES // 4
-
-WORD, FLOAT = ir.IntType(32), ir.FloatType()
-
-
-class Instruction(NamedTuple):
-    """Products by ``vdpbf16ps``; the type, not the value, tells compiled code which arithmetic to use."""
-
-    bits: int = 16
-
-
-class Arithmetic(NamedTuple):
-    """Products by shifts and float32 multiply-adds: for tests on machines without the instruction."""
-
-    bits: int = 16
-
-
-Lowering = Instruction | Arithmetic
-
-
-def has_instruction() -> bool:
-    """Return True if compiled code may use ``vdpbf16ps``: CPU and LLVM have it, and numba targets this CPU."""
-    settings: Any = config
-    retargeted = settings.CPU_NAME is not None or settings.CPU_FEATURES is not None
-    # Before LLVM 16 the intrinsic took vectors of integers.
-    llvm_knows = binding.llvm_version_info >= (16, 0, 0)
-    return llvm_knows and not retargeted and bool(binding.get_host_cpu_features().get("avx512bf16"))
-
-
-_forced: ContextVar[Lowering | None] = ContextVar("graph2nn_bf16_lowering", default=None)
-
-
-def lowering_in_use() -> Lowering | None:
-    """Return how bfloat16 products are computed here; None where float32 products are faster."""
-    forced = _forced.get()
-    if forced is not None:
-        return forced
-    return Instruction() if has_instruction() else None
-
-
-@contextmanager
-def forced_lowering(lowering: Lowering) -> Iterator[None]:
-    """Compute bfloat16 products as told, whatever the machine has; for tests.
-
-    Args:
-        lowering: ``Arithmetic()`` runs anywhere; ``Instruction()`` needs the instruction.
-    """
-    token = _forced.set(lowering)
-    try:
-        yield
-    finally:
-        _forced.reset(token)
-
-
-class _Bfloats(ir.Type):  # type: ignore[misc]
-    """A vector of bfloat16, a type that llvmlite does not know."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def _to_string(self) -> str:
-        return f"<{self.count} x bfloat>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Bfloats) and other.count == self.count
-
-    def __hash__(self) -> int:
-        return hash((_Bfloats, self.count))
 
 
 class TileArguments(NamedTuple):
@@ -116,6 +39,7 @@ class TileWriter:
     def __init__(self, builder: Builder, lowering: type[Lowering], lanes: int) -> None:
         self.builder, self.lowering, self.lanes = builder, lowering, lanes
         self.words, self.sums = ir.VectorType(WORD, lanes), ir.VectorType(FLOAT, lanes)
+        self.add_products = partial(add_products, builder, lowering)
 
     def write(self, a: TileArguments, rows: int, vectors: int, *, turned: bool) -> None:
         """Write ``out[r, c] = Σ_k w[r, k] · x[taps[k] + c]``; two pairs multiply to the sum of two products.
@@ -142,7 +66,7 @@ class TileWriter:
                 weight = self._broadcast(builder.load(place))
                 for v in range(vectors):
                     slot = slots[r * vectors + v]
-                    builder.store(self._add_products(builder.load(slot), weight, read[v]), slot)
+                    builder.store(self.add_products(builder.load(slot), weight, read[v]), slot)
         for r in range(rows):
             row = builder.gep(a.out, [self._times(a.out_step, r)])
             for v in range(vectors):
@@ -161,28 +85,6 @@ class TileWriter:
         one = self.builder.insert_element(nothing, word, WORD(0))
         order = ir.Constant(ir.VectorType(WORD, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, nothing, order)
-
-    def _add_products(self, total: Value, a: Value, b: Value) -> Value:
-        builder = self.builder
-        if self.lowering is Instruction:
-            halves = _Bfloats(2 * self.lanes)
-            kind = ir.FunctionType(self.sums, [self.sums, halves, halves])
-            name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * self.lanes}"
-            function = cgutils.get_or_insert_function(builder.module, kind, name)
-            return builder.call(function, [total, builder.bitcast(a, halves), builder.bitcast(b, halves)])
-        kind = ir.FunctionType(self.sums, [self.sums] * 3)
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{self.lanes}f32")
-        for half in (self._upper, self._lower):
-            total = builder.call(function, [half(a), half(b), total])
-        return total
-
-    def _upper(self, pairs: Value) -> Value:
-        mask = ir.Constant(self.words, [0xFFFF0000] * self.lanes)
-        return self.builder.bitcast(self.builder.and_(pairs, mask), self.sums)
-
-    def _lower(self, pairs: Value) -> Value:
-        shift = ir.Constant(self.words, [16] * self.lanes)
-        return self.builder.bitcast(self.builder.shl(pairs, shift), self.sums)
 
 
 def _tile(turned: bool) -> Any:

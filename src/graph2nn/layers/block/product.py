@@ -225,8 +225,9 @@ def run_share(kernel: Callable[..., None], kind: str, g: Geometry, *arguments: o
 
 
 def flat(tensor: Tensor) -> npt.NDArray[Any]:
-    """Return the memory of a contiguous tensor as a flat array, by NumPy's reshape, which is the faster one."""
-    return tensor.detach().numpy().reshape(-1)
+    """Return the memory of a contiguous tensor as a flat array; only what is needed, as a layer has forty."""
+    array: npt.NDArray[Any] = (tensor.detach() if tensor.requires_grad else tensor).numpy()
+    return array if array.ndim == 1 else array.reshape(-1)
 
 
 def is_rows(x: Tensor, planes: Planes) -> bool:

@@ -15,6 +15,7 @@ from numba import types
 from numba.extending import intrinsic as _intrinsic
 
 from graph2nn.graphs.kernels.jit import Int, inlined
+from graph2nn.layers.block.bf16_pen import pen_of
 from graph2nn.layers.block.vectors import INDEX, VECTOR_BYTES, Builder, Pen, Value, cgutils
 
 #: Rows a product tile has at most, and vectors of columns: 9 × 3 sums next to 3 vectors read fill AVX-512's 32
@@ -208,7 +209,8 @@ def _tile(
     def typed(typingctx: Any, rows: Any, across: Any, values: Any) -> Any:
         def build(context: Any, builder: Builder, signature: Any, given: Any) -> Value:
             unpacked = arguments(*cgutils.unpack_tuple(builder, given[2]))
-            pen = Pen(context, builder, next(t for t in signature.args[2] if isinstance(t, types.Array)), share)
+            array = next(t for t in signature.args[2] if isinstance(t, types.Array))
+            pen = pen_of(context, builder, array, share)
             for height in range(1, most + 1):
                 with builder.if_then(builder.icmp_signed("==", given[0], INDEX(height))):
                     for width in sorted(widths(height)):
@@ -362,6 +364,8 @@ def dot_tiles(
     out_at: Int,
 ) -> None:
     """Add ``Σ_g Σ_c y[g, r, c] · x[g, taps[d] + c]`` to ``out``, for ``count`` times ``across`` values of d.
+
+    Panel, ``y`` and ``x`` are numbers of the type of ``out``, or pairs (:mod:`bf16_pen`) next to float32.
 
     ``across`` is 1, or :func:`vectors_across` these rows, or those of one row more. ``out`` has the tiles one
     after another, each row by row; of the vector after the last number zeros are added.

@@ -41,7 +41,7 @@ class Pen:
         self.size = context.get_abi_sizeof(self.element)
         self.lanes = VECTOR_BYTES // self.size // share
         self.vector = ir.VectorType(self.element, self.lanes)
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.zero = ir.Constant(self.vector, [0 if isinstance(self.element, ir.IntType) else 0.0] * self.lanes)
 
     def row(self, start: Value, step: Value, number: Any) -> Value:
         """``start + step · number``.

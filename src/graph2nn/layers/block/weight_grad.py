@@ -39,9 +39,9 @@ def differentiate(
     Args:
         part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
         ranges: first and last unit of each part, ``[parts, 2]``.
-        gradient: of the output, laid out, flat.
+        gradient: of the output, laid out, flat; numbers, or pairs of them (:mod:`bf16_pen`).
         y: planes of the gradient.
-        source: input that is laid out, flat.
+        source: input that is laid out likewise, flat.
         x: planes of the input.
         groups, columns: of samples; columns per group.
         block: groups that are done together.
@@ -61,7 +61,7 @@ def differentiate(
     sums: Any = np.zeros(sums_at[-1] + VECTOR_BYTES // out.itemsize, dtype=out.dtype)
     lanes = VECTOR_BYTES // out.itemsize
     wide = -(-columns // lanes) * lanes
-    room: Any = np.empty(products.rows.max() * min(block, groups) * wide + lanes, dtype=out.dtype)
+    room: Any = np.empty(products.rows.max() * min(block, groups) * wide + lanes, dtype=gradient.dtype)
     # Whole cache lines.
     room_at = -(room.ctypes.data // room.itemsize) % lanes
     for base in range(0, groups, block):
