@@ -5,7 +5,7 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
-from benchmarks.page_amp import amp
+from benchmarks.page_amp import amp, precision
 from benchmarks.page_auto import auto
 from benchmarks.page_edges import edges
 from benchmarks.page_families import families
@@ -151,6 +151,7 @@ def main() -> None:
         modules,
         text,
         amp,
+        precision,
         edges,
         memory,
         epochs,

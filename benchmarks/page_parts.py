@@ -26,10 +26,11 @@ def results(name: str) -> dict[str, Any] | None:
 
 def birth(found: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    vectors = f" ({found['instructions']})" if "instructions" in found else ""
+    load = f"load {found['load_average_at_start']} at the start, {found['load_average_at_end']} at the end"
     return (
-        f"*{found['date']}, {found['cpu']}, {found['cores']} cores, Python {found['python']}, {versions}; load "
-        f"{found['load_average_at_start']} at the start, {found['load_average_at_end']} at the end. "
-        f"`{found['command']}`*\n"
+        f"*{found['date']}, {found['cpu']}{vectors}, {found['cores']} cores, Python {found['python']}, "
+        f"{versions}; {load}. `{found['command']}`*\n"
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from llvmlite import binding  # type: ignore[import-untyped]
+
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -23,11 +25,20 @@ def birth_certificate(script: str, libraries: Sequence[str]) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "command": " ".join([f"python -m benchmarks.{script}", *sys.argv[1:]]),
         "cpu": model or platform.processor(),
+        "instructions": instructions(),
         "cores": os.cpu_count(),
         "load_average_at_start": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in libraries},
     }
+
+
+def instructions() -> str:
+    """The widest vectors of this processor: makers sell processors with and without AVX-512 under one name."""
+    features = binding.get_host_cpu_features()
+    names = {"AVX-512": "avx512f", "AVX512_BF16": "avx512bf16", "AMX": "amx-tile"}
+    wide = [name for name, feature in names.items() if features.get(feature)]
+    return ", ".join(wide) or ("AVX2" if features.get("avx2") else platform.machine())
 
 
 def write(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import bench_amp, bench_auto, page_amp, page_auto, record
+from benchmarks import bench_amp, bench_auto, page_amp, page_auto, precision_check, record
 
 BIRTH = {
     "date": "2026-01-02", "command": "python -m benchmarks", "cpu": "A CPU", "cores": 2,
@@ -53,3 +53,54 @@ def test_the_page_of_bf16(results):
     assert "no instructions for bf16" in said
     results("amp", {"bf16_instructions": True, "steps": {}})
     assert "no instructions" not in page_amp.amp()
+
+
+def pair_of_sweeps(folder, shift, acceleration="bf16"):
+    """Results of 24 runs in each precision, whose errors differ by ``shift`` points."""
+    for name, kind, moved in (("float32", "none", 0), ("bf16", acceleration, shift)):
+        for graph in ("baseline", "best"):
+            for seed in range(1, 13):
+                run = folder / name / "runs" / f"{graph}_{seed}"
+                run.mkdir(parents=True)
+                error = 47 + 0.1 * (seed % 3) + moved
+                content = {"graph": graph, "seed": seed, "test_error": error, "acceleration": kind}
+                (run / "result.json").write_text(json.dumps(content))
+    return folder / "float32", folder / "bf16"
+
+
+@pytest.mark.parametrize(("shift", "passed"), [(0.1, True), (0.35, False), (-0.35, False)])
+def test_precisions_are_compared_pair_by_pair(tmp_path, shift, passed):
+    one, other = pair_of_sweeps(tmp_path, shift)
+    found = precision_check.compared(precision_check.errors(one, "none"), precision_check.errors(other, "bf16"))
+    assert found["pairs"] == 24
+    assert found["mean_difference"] == pytest.approx(shift)
+    assert found["passed"] is passed
+
+
+def test_one_network_alone_can_fail_the_precision_check(tmp_path):
+    one, _ = pair_of_sweeps(tmp_path, 0.0)
+    float32 = precision_check.errors(one, "none")
+    moved = {key: error + 0.4 * (key[0] == "best") for key, error in float32.items()}
+    found = precision_check.compared(float32, moved)
+    assert found["mean_difference"] == pytest.approx(0.2)
+    assert not found["passed"]
+
+
+def test_runs_of_another_precision_or_without_a_partner_are_refused(tmp_path):
+    one, other = pair_of_sweeps(tmp_path, 0.1, acceleration="float32 for bf16")
+    with pytest.raises(ValueError, match="float32 for bf16, expected bf16"):
+        precision_check.errors(other, "bf16")
+    float32 = precision_check.errors(one, "none")
+    with pytest.raises(ValueError, match="without a partner"):
+        precision_check.compared(float32, dict(list(float32.items())[1:]))
+
+
+def test_the_section_on_errors_says_whether_they_pass(results, tmp_path):
+    assert page_amp.precision() == ""
+    one, other = pair_of_sweeps(tmp_path, 0.1)
+    found = precision_check.compared(precision_check.errors(one, "none"), precision_check.errors(other, "bf16"))
+    results("precision", found)
+    said = page_amp.precision()
+    assert "+0.10 points" in said
+    assert ": passed." in said
+    assert "| best | 12 | 47.10 | 47.20 | +0.10 |" in said

@@ -125,6 +125,25 @@ def test_rows_and_transposed_inputs_give_the_same_numbers():
     assert_kernels_equal_oracle(layer, x, upstream, arithmetic.Arithmetic())
 
 
+def test_the_default_type_of_numbers_does_not_matter():
+    layer = BlockLinear(GRAPH, 45, 50)
+    x, upstream = torch.randn(300, 45), torch.randn(300, 50)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_kernels_equal_oracle(layer, x, upstream, arithmetic.Arithmetic())
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("batch", [33, 300])
+def test_gradients_lie_as_the_inputs_do(batch):
+    layer = BlockLinear(GRAPH, 45, 50)
+    x = torch.randn(batch, 45, requires_grad=True)
+    y = multiply_bf16(x, layer.weight, call(layer, batch), arithmetic.Arithmetic())
+    (dx,) = torch.autograd.grad(y.sum(), [x])
+    assert dx.is_contiguous()
+
+
 def test_no_samples_give_no_results_and_a_gradient_of_zero():
     layer = BlockLinear(GRAPH, 45, 50)
     y = multiply_bf16(torch.empty(0, 45), layer.weight, call(layer, 0), arithmetic.Arithmetic())

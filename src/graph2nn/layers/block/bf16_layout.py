@@ -18,8 +18,8 @@ from graph2nn.layers.block.geometry import Geometry
 from graph2nn.layers.block.layout import Integers, Offsets, Planes, Products, joined, starts
 from graph2nn.layers.block.threads import cut
 
-#: Samples per row of a node from which dots over them pay: they end with a sum over lanes.
-DOT_SAMPLES = 20
+#: Samples per output of a node from which dots over them pay: they end with a sum over lanes.
+DOT_SAMPLES = 40
 
 
 class PairRows(NamedTuple):
@@ -139,8 +139,7 @@ class PairedCall:
     @property
     def dots(self) -> bool:
         """Whether the gradient of the weights is made of dots over pairs of samples."""
-        rows = int(self.forward.rows.max())
-        return self.g.images >= 2 * DOT_SAMPLES * rows and self.half(self.g.source).channel_step >= self.g.lanes
+        return self.g.images >= DOT_SAMPLES * int(self.forward.rows.max())
 
     @cached_property
     def dot_products(self) -> Products:

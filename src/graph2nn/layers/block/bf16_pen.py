@@ -25,7 +25,12 @@ class PairPen(Pen):
         self.lowering: type[Lowering] = Instruction if array.dtype == types.int32 else Arithmetic
 
     def add_product(self, a: Value, b: Value, slot: Value) -> None:
-        """Add both products of each pair to an accumulator."""
+        """Add both products of each pair to an accumulator.
+
+        Args:
+            a, b: vectors of pairs.
+            slot: pointer to the accumulator, a vector of float32.
+        """
         total = self.builder.load(slot)
         self.builder.store(add_products(self.builder, self.lowering, total, a, b), slot)
 
@@ -49,6 +54,9 @@ def pen_of(context: Any, builder: Builder, array: Any, share: int = 1) -> Pen:
         context, builder: of the function that is written.
         array: numba's type of the array.
         share: part of a vector register that is used, of numbers.
+
+    Returns:
+        The pen.
     """
     return (
         PairPen(context, builder, array)

@@ -46,7 +46,7 @@ class _Multiply(Function):
         pairs = pairs_of(g)
         source = pack_rows(lay_out(x, "source", g), "source", pairs)
         packed, turned = pack_weights(weight, pairs, turned=ctx.needs_input_grad[0])
-        out = _product(packed, source, pairs, lowering, turned=False)
+        out = _product(packed, source, pairs, lowering, turned=False, of_samples=g.groups > 1)
         ctx.save_for_backward(source, weight, turned)
         ctx.call = g, lowering, is_rows(x, g.source)
         return out
@@ -90,21 +90,30 @@ def gradients_bf16(
         ``[N, in]`` or None, and the weight's gradient or None; both float32.
     """
     pairs = pairs_of(g)
-    dx = _input_gradient(dz, turned, pairs, lowering) if wanted[0] else None
-    dx = dx.contiguous() if dx is not None and not of_rows else dx
+    dx = None
+    if wanted[0]:
+        packed = pack_rows(dz, "result", pairs)
+        dx = _product(turned, packed, pairs, lowering, turned=True, of_samples=not of_rows)
     return dx, _weight_gradient(dz, source, weight, pairs, lowering) if wanted[1] else None
 
 
-def _input_gradient(dz: Tensor, turned: Tensor, pairs: PairedCall, lowering: Lowering) -> Tensor:
-    return _product(turned, pack_rows(dz, "result", pairs), pairs, lowering, turned=True)
+def _product(
+    weights: Tensor, packed: Tensor, pairs: PairedCall, lowering: Lowering, *, turned: bool, of_samples: bool
+) -> Tensor:
+    """Return the output, or ``turned`` the gradient of the input, ``[N, C]``: contiguous, or rows of features.
 
-
-def _product(weights: Tensor, packed: Tensor, pairs: PairedCall, lowering: Lowering, *, turned: bool) -> Tensor:
-    """Return the output, or ``turned`` the gradient of the input, ``[N, C]``: as rows of features if it can."""
+    Args:
+        weights: in pairs, by who reads them; ``turned``, by what they read.
+        packed: what is multiplied, rows of pairs.
+        pairs: layout of the call.
+        lowering: which instructions compute the product.
+        turned: which of the two.
+        of_samples: contiguous; samples of several groups always are.
+    """
     g = pairs.g
     kind, read, planes = ("backward", "result", g.source) if turned else ("forward", "source", g.result)
-    of_samples = g.groups > 1
-    out = torch.empty(g.images * planes.channels if of_samples else g.groups * planes.group_step)
+    size = g.images * planes.channels if of_samples else planes.group_step
+    out = packed.new_empty(size, dtype=torch.float32)
     run_kernel(
         kernels.multiply_pairs, kind, pairs, lowering, turned, weights, packed,
         _pair_count(pairs, read) * getattr(g, read).channel_step, pairs.vectors, getattr(pairs, kind), planes,
