@@ -7,7 +7,7 @@ import math
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from strategies import graphs
@@ -154,14 +154,27 @@ def test_motifs_against_nulls():
 # --- spectrum ----------------------------------------------------------------------------------------------
 
 
+def resistance(graph, i, j):
+    """Between two nodes, by the voltage at i that a current of 1 from i to j needs.
+
+    networkx takes a pseudo-inverse whose cut-off is so low that on some processors zero is not cut: a complete
+    graph of 12 nodes gets 1.008 times its resistance.
+    """
+    laplacian = np.diag(graph.adjacency.sum(0)) - graph.adjacency.astype(float)
+    kept = np.arange(graph.n) != j
+    current = np.arange(graph.n) == i
+    return np.linalg.solve(laplacian[np.ix_(kept, kept)], current[kept].astype(float)) @ current[kept]
+
+
 @settings(max_examples=40, deadline=None)
+@example(graph=RelationalGraph(~np.eye(12, dtype=bool)))
 @given(graph=graphs(min_n=3, max_n=16, connected=True))
-def test_laplacian_measures_are_networkx_s(graph):
+def test_laplacian_measures_equal_plain_ones(graph):
     network = graph.to_networkx()
     gap = np.sort(nx.normalized_laplacian_spectrum(network))[1]
     assert normalised_laplacian_gap(graph) == pytest.approx(gap, abs=1e-9)
     pairs = graph.n * (graph.n - 1) / 2
-    total = sum(nx.resistance_distance(network, i, j) for i in range(graph.n) for j in range(i))
+    total = sum(resistance(graph, i, j) for i in range(graph.n) for j in range(i))
     assert effective_resistance(graph) == pytest.approx(total / pairs)
 
 
