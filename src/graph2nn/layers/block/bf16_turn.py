@@ -102,7 +102,7 @@ def stack_rows(count: Int, packed: Any, one: Int, two: Int, out: Any, to: Int) -
     Args:
         count: numbers of a row.
         packed: int32 pairs, flat.
-        one, two: where the rows begin, counted in words; below 0 there is no second row, but zeros.
+        one, two: index of the first word of each row; a negative ``two`` stands for a row of zeros.
         out: int32 pairs, flat, written.
         to: where to begin in ``out``.
     """

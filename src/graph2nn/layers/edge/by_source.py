@@ -20,7 +20,7 @@ from graph2nn.layers.block.threads import share
 Array = Any
 Integers = npt.NDArray[np.int64]
 
-#: Weights of a block on average: they fit into a core's own cache beside what the second step writes.
+#: Mean number of weights per block: a block and the output of the second step fit into a core's L2 cache.
 PER_BLOCK = 1 << 16
 #: Blocks at most: the first step writes to as many places at a time.
 BLOCKS = 512
