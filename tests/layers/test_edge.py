@@ -157,11 +157,37 @@ def test_threads_change_nothing():
 
 
 def test_large_activations_are_fetched_ahead_with_the_same_result(monkeypatch):
-    x, tables = torch.randn(24, 32), tables_of(arcs(GRAPH), 24)
-    weight = torch.randn(len(tables.source))
-    near = edge_product(x, weight, tables)
+    tables = tables_of(arcs(GRAPH), 24)
+    x, weight = torch.randn(24, 32, requires_grad=True), torch.randn(len(tables.source), requires_grad=True)
+
+    def product_and_gradients():
+        y = edge_product(x, weight, tables)
+        return [y, *torch.autograd.grad(y.square().sum(), [x, weight])]
+
+    near = product_and_gradients()
     monkeypatch.setattr(edge_product_module, "NEAR", 0)
-    assert torch.equal(edge_product(x, weight, tables), near)
+    assert all(torch.equal(a, b) for a, b in zip(product_and_gradients(), near, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("batch", [1, 16, 33, 128, 200])
+def test_one_walk_for_both_gradients_gives_what_two_give(dtype, batch):
+    tables = tables_of(arcs(GRAPH), 24)
+    weight = torch.randn(len(tables.source), dtype=torch.float64 if dtype == torch.float64 else torch.float32)
+    x, gradient = torch.randn(24, batch).to(dtype), torch.randn(24, batch).to(dtype)
+    dx, dw = edge_product_module.both_gradients(gradient, x, weight, tables)
+    expected_dx = edge_product_module.sums(gradient, weight, tables, turned=True, by_source=None)
+    assert (dx.dtype, dw.dtype) == (dtype, weight.dtype)
+    torch.testing.assert_close(dx, expected_dx)
+    torch.testing.assert_close(dw, edge_product_module.dots(gradient, x, weight, tables))
+
+
+def test_gradients_of_an_empty_batch_are_zero():
+    tables = tables_of(arcs(GRAPH), 24)
+    x, weight = torch.ones(24, 0, requires_grad=True), torch.ones(len(tables.source), requires_grad=True)
+    dx, dw = torch.autograd.grad(edge_product(x, weight, tables).sum(), [x, weight])
+    assert dx.shape == (24, 0)
+    assert torch.equal(dw, torch.zeros_like(weight))
 
 
 def test_weights_sorted_by_source_give_the_same_gradient():
@@ -197,7 +223,7 @@ def test_weights_that_no_cache_holds_are_sorted_with_the_same_gradients(monkeypa
     monkeypatch.setattr(edge_product_module, "FAR", 0)
     far = torch.autograd.grad(edge_product(x, weight, tables).square().sum(), [x, weight])
     assert len(sorted_weights) == 1
-    assert all(torch.equal(a, b) for a, b in zip(near, far, strict=True))
+    torch.testing.assert_close(far, near)
     # Types and transforms that NumPy does not know are looked up.
     looked_up = weights_by_source(weight.bfloat16(), tables)
     assert torch.equal(looked_up, weight.bfloat16()[tables.order.long()])

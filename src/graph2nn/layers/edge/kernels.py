@@ -11,18 +11,17 @@ from typing import Any
 from graph2nn.graphs.kernels.jit import Int, compiled
 from graph2nn.layers.block.openmp import on_team
 from graph2nn.layers.block.refcount import borrowed
-from graph2nn.layers.edge.tiles import SUMS, VECTOR_BYTES, row_dots, row_sums
+from graph2nn.layers.edge.tiles import SUMS, SUMS_BESIDE, VECTOR_BYTES, row_both, row_dots, row_sums
 
 Array = Any
 
 
 @compiled
-def _tile(left: Int) -> Int:
-    """Vectors of sums of the next tile of columns, where ``left`` are left."""
-    for count in (SUMS, SUMS // 2, SUMS // 4):
-        if left >= count:
-            return count
-    return 1
+def _tile(left: Int, most: Int) -> Int:
+    """Vectors of sums of the next tile of columns, where ``left`` are left: a power of two up to ``most``."""
+    while most > left:
+        most //= 2
+    return most
 
 
 @compiled
@@ -63,7 +62,7 @@ def sum_rows(
     lanes = VECTOR_BYTES // w.itemsize
     done: Int = 0
     while done < step // lanes:
-        vectors = _tile(step // lanes - done)
+        vectors = _tile(step // lanes - done, SUMS)
         c = done * lanes
         done += vectors
         for i in range(ranges[part, 0], ranges[part, 1]):
@@ -107,11 +106,62 @@ def dot_rows(
     lanes = VECTOR_BYTES // w.itemsize
     done: Int = 0
     while done < step // lanes:
-        vectors = _tile(step // lanes - done)
+        vectors = _tile(step // lanes - done, SUMS)
         c = done * lanes
         for i in range(ranges[part, 0], ranges[part, 1]):
             row_dots(
                 vectors, done > 0, fetch, half,
                 (w, index, index, at[i], at[i + 1], len(index), x, c, step, y, i * step + c),
+            )  # fmt: skip
+        done += vectors
+
+
+@compiled
+def sum_and_dot_rows(
+    part: Int,
+    ranges: Array,
+    at: Array,
+    index: Array,
+    order: Array,
+    w: Array,
+    x: Array,
+    half: Any,
+    step: Int,
+    fetch: bool,
+    own: Array,
+    out: Array,
+    dots: Array,
+) -> None:
+    """Both gradients of a product in one walk over the rows: ``out`` as :func:`sum_rows`, ``ordered``, and
+    ``dots[order[e]] = Σ_c own[i, c] · x[index[e], c]``.
+
+    Args:
+        part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
+        ranges: first and last row of each part, ``[parts, 2]``.
+        at: where each row's connections begin.
+        index: what each connection reads.
+        order: where in ``w`` and ``dots`` each connection lies.
+        w: float weights.
+        x: what is read, ``[rows of x, step]``.
+        half: a number if ``x``, ``own`` and ``out`` are bfloat16, else None.
+        step: columns, a multiple of what a vector holds.
+        fetch: whether to fetch ahead.
+        own: ``[rows, step]``.
+        out: written, ``[rows, step]``.
+        dots: written, ``[connections]``.
+    """
+    if part < 0:
+        on_team(len(ranges))
+        return
+    at, index, order, w, x, own, out, dots = borrowed((at, index, order, w, x, own, out, dots))
+    lanes = VECTOR_BYTES // w.itemsize
+    done: Int = 0
+    while done < step // lanes:
+        vectors = _tile(step // lanes - done, SUMS_BESIDE)
+        c = done * lanes
+        for i in range(ranges[part, 0], ranges[part, 1]):
+            row_both(
+                vectors, done > 0, fetch, half,
+                (w, order, index, at[i], at[i + 1], len(index), x, c, step, out, i * step + c, own, dots),
             )  # fmt: skip
         done += vectors

@@ -22,7 +22,7 @@ from graph2nn.layers.block.threads import share
 from graph2nn.layers.block.transposing import transpose
 from graph2nn.layers.block.vectors import VECTOR_BYTES
 from graph2nn.layers.edge.by_source import BySource
-from graph2nn.layers.edge.kernels import dot_rows, sum_rows
+from graph2nn.layers.edge.kernels import dot_rows, sum_and_dot_rows, sum_rows
 from graph2nn.layers.edge.sparse_rows import Tables
 
 Gradients: TypeAlias = tuple[Tensor | None, ...]
@@ -170,6 +170,35 @@ def dots(y: Tensor, x: Tensor, weight: Tensor, tables: Tables) -> Tensor:
     return out
 
 
+def both_gradients(gradient: Tensor, x: Tensor, weight: Tensor, tables: Tables) -> tuple[Tensor, Tensor]:
+    """Return the gradients of ``sums(x, weight, tables, turned=False)``, in one walk over the connections.
+
+    Each row of ``gradient`` is then read once for both. Weights and their gradients are looked up where they
+    lie, so this is for weights that stay in a cache.
+
+    Args:
+        gradient: ``[outputs, batch]``, upstream.
+        x: ``[inputs, batch]``, of the same type.
+        weight: ``[connections]``.
+        tables: of the connections.
+
+    Returns:
+        ``sums(gradient, weight, tables, turned=True)`` and ``dots(gradient, x, weight, tables)``.
+    """
+    views = _views(tables)
+    _check(x, weight, views, views.inputs)
+    _check(gradient, weight, views, views.outputs)
+    columns = _Columns(x, weight)
+    dx = x.new_empty(views.inputs, columns.step)
+    dw = weight.new_zeros(weight.shape) if columns.count == 0 else weight.new_empty(weight.shape)
+    _share(
+        sum_and_dot_rows, views.ranges(True, torch.get_num_threads()), views.at_source, views.target,
+        views.order, weight.detach().contiguous().numpy(), columns.array(gradient), columns.half, columns.step,
+        columns.fetch(views.outputs), columns.array(x), columns.bits(dx), dw.numpy(),
+    )  # fmt: skip
+    return columns.cut(dx), dw
+
+
 class _Columns:
     """How a batch is laid out for the kernels: as many columns as fill whole vectors."""
 
@@ -293,6 +322,8 @@ class _Sums(Function):
             return dx, dw, None, None, None
         if not torch.is_grad_enabled():
             gradient = batch_innermost(upstream[0])
+            if all(ctx.needs_input_grad[:2]) and not turned and not _far(weight):
+                return *both_gradients(gradient, x, weight, tables), None, None, None
             # Nobody differentiates these: without a function each, a small layer's backward is a third shorter.
             if ctx.needs_input_grad[0]:
                 dx = sums(gradient, weight, tables, not turned, by_source)

@@ -28,6 +28,8 @@ intrinsic: Any = _intrinsic
 SUMS = 8
 #: How many connections ahead of the sum rows are fetched from memory.
 AHEAD = 16
+#: The same where a row of a second array stays in registers, too: AVX-512 has 32 of them.
+SUMS_BESIDE = 8 if VECTOR_BYTES == 64 else 4
 #: Connections whose dot products are summed up together.
 DOTS = 4
 #: Bytes of a cache line.
@@ -49,6 +51,8 @@ class RowArguments(NamedTuple):
     step: Value
     out: Value
     out_at: Value
+    own: Value = None
+    dots: Value = None
 
 
 class Columns:
@@ -195,13 +199,7 @@ def write_sums(pen: Pen, a: RowArguments, columns: Columns, ordered: bool, fetch
                 pen.add_product(scale, value, slots[u * count + v])
 
     _in_groups(builder, a, group, step)
-    totals = []
-    for v in range(count):
-        parts = [builder.load(slots[u * count + v]) for u in range(group)]
-        while len(parts) > 1:
-            parts = [builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
-        totals.append(parts[0])
-    columns.store(totals, pen.pointer(a.out, a.out_at))
+    columns.store(_added_up(pen, slots, count), pen.pointer(a.out, a.out_at))
 
 
 def write_dots(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bool) -> None:
@@ -240,7 +238,68 @@ def write_dots(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bo
     _in_groups(builder, a, DOTS, step)
 
 
-def _row(write: Callable[..., None]) -> Any:
+def write_both(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bool) -> None:
+    """Write what :func:`write_sums` and :func:`write_dots` do in one walk, for one row and some columns.
+
+    The sum is ``out[c] = Σ_e w[order[e]] · x[index[e], c]``, and the dot products, which are written where the
+    weights lie, are ``dots[order[e]] = Σ_c own[c] · x[index[e], c]``. Each row of ``x`` is read once for both.
+
+    Args:
+        pen: writes the instructions.
+        a: the arrays, as LLVM values.
+        columns: which to do.
+        add: to ``dots`` instead of writing them.
+        fetch: whether to fetch ahead.
+    """
+    builder, count = pen.builder, columns.count
+    row = _rows_of(pen, a, fetch, columns)
+    own = columns.load(pen.pointer(a.own, a.out_at))
+    weights, dots = pen.pointer(a.w, INDEX(0)), pen.pointer(a.dots, INDEX(0))
+    order = pen.pointer(a.order, INDEX(0))
+    # More accumulators than these did not pay: the dot products fill the time that additions wait.
+    group = DOTS if count <= 2 else 1
+    sums = pen.accumulators(count * group)
+
+    def place(edge: Value) -> Value:
+        return builder.sext(builder.load(builder.gep(order, [edge])), INDEX)
+
+    def step(first: Value, edges: int) -> None:
+        slots = pen.accumulators(edges)
+        places = []
+        for u in range(edges):
+            edge = builder.add(first, INDEX(u))
+            if fetch:
+                later = place(_later(builder, a, edge))
+                pen.prefetch(builder.gep(weights, [later]))
+                pen.prefetch(builder.gep(dots, [later]))
+            places.append(place(edge))
+            scale = pen.broadcast(builder.load(builder.gep(weights, [places[u]])))
+            for v, value in enumerate(columns.load(row(edge))):
+                pen.add_product(scale, value, sums[u % group * count + v])
+                pen.add_product(own[v], value, slots[u])
+        totals = pen.sums([builder.load(slot) for slot in slots])
+        per_sum = 16 // pen.size
+        for u in range(edges):
+            total = builder.extract_element(totals[u // per_sum], WORD(u % per_sum))
+            to = builder.gep(dots, [places[u]])
+            builder.store(builder.fadd(builder.load(to), total) if add else total, to)
+
+    _in_groups(builder, a, DOTS, step)
+    columns.store(_added_up(pen, sums, count), pen.pointer(a.out, a.out_at))
+
+
+def _added_up(pen: Pen, slots: list[Value], count: int) -> list[Value]:
+    """Return ``count`` vectors: sums of those accumulators that stand for the same columns."""
+    totals = []
+    for v in range(count):
+        parts = [pen.builder.load(slot) for slot in slots[v::count]]
+        while len(parts) > 1:
+            parts = [pen.builder.fadd(x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+        totals.append(parts[0])
+    return totals
+
+
+def _row(write: Callable[..., None], most: int = SUMS) -> Any:
     """Make an intrinsic of ``(vectors, flag, fetch, half, (the arguments))`` that picks the tile.
 
     ``vectors`` are those of sums; ``half`` is None, or a number where the activations are bfloat16: the type
@@ -252,7 +311,7 @@ def _row(write: Callable[..., None]) -> Any:
             a = RowArguments(*cgutils.unpack_tuple(builder, given[4]))
             pen = Pen(context, builder, signature.args[4][0])
             halves = not isinstance(signature.args[3], types.NoneType)
-            for count in (2, 4, 8) if halves else (1, 2, 4, 8):
+            for count in (count for count in (1, 2, 4, 8) if (2 if halves else 1) <= count <= most):
                 with builder.if_then(builder.icmp_signed("==", given[0], INDEX(count))):
                     columns = Columns(pen, halves, count)
                     for wanted in (False, True):
@@ -271,5 +330,7 @@ def _row(write: Callable[..., None]) -> Any:
 row_sums: Any = _row(write_sums)
 #: ``row_dots(vectors, add, fetch, half, (arguments))``: see :func:`write_dots`.
 row_dots: Any = _row(write_dots)
+#: ``row_both(vectors, add, fetch, half, (arguments, own, dots))``: see :func:`write_both`.
+row_both: Any = _row(write_both, SUMS_BESIDE)
 
-__all__ = ["AHEAD", "SUMS", "VECTOR_BYTES", "row_dots", "row_sums"]
+__all__ = ["AHEAD", "SUMS", "SUMS_BESIDE", "VECTOR_BYTES", "row_both", "row_dots", "row_sums"]
