@@ -128,12 +128,12 @@ def sum_and_dot_rows(
     half: Any,
     step: Int,
     fetch: bool,
-    own: Array,
+    held: Array,
     out: Array,
     dots: Array,
 ) -> None:
     """Both gradients of a product in one walk over the rows: ``out`` as :func:`sum_rows`, ``ordered``, and
-    ``dots[order[e]] = Σ_c own[i, c] · x[index[e], c]``.
+    ``dots[order[e]] = Σ_c held[i, c] · x[index[e], c]``.
 
     Args:
         part: which row of ``ranges`` to do; below 0 starts the threads and does nothing else.
@@ -143,17 +143,17 @@ def sum_and_dot_rows(
         order: where in ``w`` and ``dots`` each connection lies.
         w: float weights.
         x: what is read, ``[rows of x, step]``.
-        half: a number if ``x``, ``own`` and ``out`` are bfloat16, else None.
+        half: a number if ``x``, ``held`` and ``out`` are bfloat16, else None.
         step: columns, a multiple of what a vector holds.
         fetch: whether to fetch ahead.
-        own: ``[rows, step]``.
+        held: ``[rows, step]``.
         out: written, ``[rows, step]``.
         dots: written, ``[connections]``.
     """
     if part < 0:
         on_team(len(ranges))
         return
-    at, index, order, w, x, own, out, dots = borrowed((at, index, order, w, x, own, out, dots))
+    at, index, order, w, x, held, out, dots = borrowed((at, index, order, w, x, held, out, dots))
     lanes = VECTOR_BYTES // w.itemsize
     done: Int = 0
     while done < step // lanes:
@@ -162,6 +162,6 @@ def sum_and_dot_rows(
         for i in range(ranges[part, 0], ranges[part, 1]):
             row_both(
                 vectors, done > 0, fetch, half,
-                (w, order, index, at[i], at[i + 1], len(index), x, c, step, out, i * step + c, own, dots),
+                (w, order, index, at[i], at[i + 1], len(index), x, c, step, out, i * step + c, held, dots),
             )  # fmt: skip
         done += vectors

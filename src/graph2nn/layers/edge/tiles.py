@@ -51,7 +51,7 @@ class RowArguments(NamedTuple):
     step: Value
     out: Value
     out_at: Value
-    own: Value = None
+    held: Value = None
     dots: Value = None
 
 
@@ -242,7 +242,7 @@ def write_both(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bo
     """Write what :func:`write_sums` and :func:`write_dots` do in one walk, for one row and some columns.
 
     The sum is ``out[c] = Σ_e w[order[e]] · x[index[e], c]``, and the dot products, which are written where the
-    weights lie, are ``dots[order[e]] = Σ_c own[c] · x[index[e], c]``. Each row of ``x`` is read once for both.
+    weights lie, are ``dots[order[e]] = Σ_c held[c] · x[index[e], c]``. Each row of ``x`` is read once for both.
 
     Args:
         pen: writes the instructions.
@@ -253,7 +253,7 @@ def write_both(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bo
     """
     builder, count = pen.builder, columns.count
     row = _rows_of(pen, a, fetch, columns)
-    own = columns.load(pen.pointer(a.own, a.out_at))
+    held = columns.load(pen.pointer(a.held, a.out_at))
     weights, dots = pen.pointer(a.w, INDEX(0)), pen.pointer(a.dots, INDEX(0))
     order = pen.pointer(a.order, INDEX(0))
     # More accumulators than these did not pay: the dot products fill the time that additions wait.
@@ -276,7 +276,7 @@ def write_both(pen: Pen, a: RowArguments, columns: Columns, add: bool, fetch: bo
             scale = pen.broadcast(builder.load(builder.gep(weights, [places[u]])))
             for v, value in enumerate(columns.load(row(edge))):
                 pen.add_product(scale, value, sums[u % group * count + v])
-                pen.add_product(own[v], value, slots[u])
+                pen.add_product(held[v], value, slots[u])
         totals = pen.sums([builder.load(slot) for slot in slots])
         per_sum = 16 // pen.size
         for u in range(edges):
@@ -330,7 +330,7 @@ def _row(write: Callable[..., None], most: int = SUMS) -> Any:
 row_sums: Any = _row(write_sums)
 #: ``row_dots(vectors, add, fetch, half, (arguments))``: see :func:`write_dots`.
 row_dots: Any = _row(write_dots)
-#: ``row_both(vectors, add, fetch, half, (arguments, own, dots))``: see :func:`write_both`.
+#: ``row_both(vectors, add, fetch, half, (arguments, held, dots))``: see :func:`write_both`.
 row_both: Any = _row(write_both, SUMS_BESIDE)
 
 __all__ = ["AHEAD", "SUMS", "SUMS_BESIDE", "VECTOR_BYTES", "row_both", "row_dots", "row_sums"]
