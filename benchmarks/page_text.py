@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.page_parts import birth, results, table
 
 WHAT = (
-    "\nThe model of the [translation study](your-own-data.md#texts) on graphs of 64 nodes (p = 0.2), at the "
+    "\nThe model of the [translation study](translation.md) on graphs of 64 nodes (p = 0.2), at the "
     "dense network's multiply-adds on a pair of sentences; a batch of {batch} pairs of {length} tokens; "
     "forward, loss, backward, clipping and AdamW. ÷ dense: time ÷ the dense network's in the same precision, "
     "median within a round (quartiles). ÷ the faster dense: in its faster precision. Share: of the machine's "
