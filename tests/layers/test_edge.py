@@ -63,7 +63,7 @@ def rounding(a, b, magnitudes):
     return float((error / magnitudes.detach().double().clamp_min(1e-300)).max()) if b.numel() else 0.0
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("threads", "one_walk"), [(1, True), (2, True), (2, False)])
 @settings(max_examples=60, deadline=None)
 @given(
     drawn=sparse_edges(),
@@ -71,7 +71,7 @@ def rounding(a, b, magnitudes):
     layout=st.sampled_from(["rows", "columns", "slice"]),
     seed=st.integers(0, 100),
 )
-def test_matches_the_float64_oracle(threads, drawn, batch, layout, seed):
+def test_matches_the_float64_oracle(threads, one_walk, drawn, batch, layout, seed):
     edges, inputs, outputs = drawn
     generator = torch.Generator().manual_seed(seed)
     if layout == "rows":
@@ -86,8 +86,10 @@ def test_matches_the_float64_oracle(threads, drawn, batch, layout, seed):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        y = edge_product(x, weight, tables_of(edges, inputs, outputs))
-        dx, dw = torch.autograd.grad(y, [x, weight], upstream)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(edge_product_module, "ONE_WALK", one_walk)
+            y = edge_product(x, weight, tables_of(edges, inputs, outputs))
+            dx, dw = torch.autograd.grad(y, [x, weight], upstream)
     finally:
         torch.set_num_threads(before)
     exact_weight = weight.detach().double().requires_grad_()
@@ -138,7 +140,9 @@ def test_rounds_to_bfloat16_as_torch_does():
     assert torch.equal(y[~y.isnan()], expected[~expected.isnan()])
 
 
-def test_threads_change_nothing():
+@pytest.mark.parametrize("one_walk", [False, True])
+def test_threads_change_nothing(monkeypatch, one_walk):
+    monkeypatch.setattr(edge_product_module, "ONE_WALK", one_walk)
     generator = torch.Generator().manual_seed(0)
     edges = np.stack([v.numpy() for v in torch.randint(0, 300, (2, 5000), generator=generator)])
     edges = np.unique(edges, axis=1)

@@ -31,7 +31,8 @@ Gradients: TypeAlias = tuple[Tensor | None, ...]
 NEAR = 1 << 19
 #: Weights of more bytes than this do not stay in any cache, and are sorted rather than looked up.
 FAR = 1 << 23
-
+#: Both gradients are taken in one walk; with the 16 registers of AVX2 two walks were faster (docs/log.md).
+ONE_WALK = VECTOR_BYTES == 64
 
 #: Types of activations and weights that fit together.
 _TYPES = (
@@ -322,7 +323,7 @@ class _Sums(Function):
             return dx, dw, None, None, None
         if not torch.is_grad_enabled():
             gradient = batch_innermost(upstream[0])
-            if all(ctx.needs_input_grad[:2]) and not turned and not _far(weight):
+            if ONE_WALK and all(ctx.needs_input_grad[:2]) and not turned and not _far(weight):
                 return *both_gradients(gradient, x, weight, tables), None, None, None
             # Nobody differentiates these: without a function each, a small layer's backward is a third shorter.
             if ctx.needs_input_grad[0]:
