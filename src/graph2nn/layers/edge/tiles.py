@@ -26,10 +26,10 @@ intrinsic: Any = _intrinsic
 #: Vectors of sums that a tile keeps in registers: AVX2 has 16 registers, and an addition takes four cycles on
 #: two units.
 SUMS = 8
+#: The same where a row of a second array stays in registers, too; AVX-512 has 32 of them.
+SUMS_BESIDE = 8 if VECTOR_BYTES == 64 else 4
 #: How many connections ahead of the sum rows are fetched from memory.
 AHEAD = 16
-#: The same where a row of a second array stays in registers, too: AVX-512 has 32 of them.
-SUMS_BESIDE = 8 if VECTOR_BYTES == 64 else 4
 #: Connections whose dot products are summed up together.
 DOTS = 4
 #: Bytes of a cache line.
